@@ -1,0 +1,84 @@
+//! The command line.
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::protocol::dialect::Dialect;
+
+/// Signs the users of Prosody, ejabberd or MongooseIM in against an LDAP directory.
+#[derive(Debug, Parser)]
+#[command(version, about, max_term_width = 100)]
+pub struct Cli {
+    /// The configuration file [default: $XMPP_LDAP_AUTH_CONFIG, else /etc/xmpp-ldap-auth/config.toml]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+
+    /// Who asks: prosody, ejabberd or mongooseim; wins over the configuration file
+    #[arg(long, global = true, value_name = "SERVER")]
+    pub caller: Option<Dialect>,
+
+    /// What to do; without it: run
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Serve standard input and output; the XMPP server starts this
+    Run,
+    /// Check the configuration and the files that it names, without any network
+    Check(CheckArgs),
+    /// Sign one user in, and show every step
+    Login(LoginArgs),
+}
+
+/// The arguments of `check`.
+#[derive(Args, Debug)]
+pub struct CheckArgs {
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// The arguments of `login`.
+#[derive(Args, Debug)]
+pub struct LoginArgs {
+    /// Who signs in, such as alice@example.com
+    pub jid: String,
+    /// Read the password from the first line of standard input instead of asking for it
+    #[arg(long)]
+    pub password_stdin: bool,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// The caller that the program's own name ends with, as in `xmpp-ldap-auth-prosody`: Prosody can
+/// pass no argument, but it can start a symbolic link.
+pub fn caller_from_name(program: &str) -> Option<Dialect> {
+    let name = Path::new(program).file_name()?.to_str()?;
+    Dialect::ALL
+        .into_iter()
+        .find(|dialect| name.strip_suffix(dialect.name()).is_some_and(|rest| rest.ends_with('-')))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        use clap::CommandFactory;
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_name_tells_the_caller() {
+        assert_eq!(caller_from_name("/usr/bin/xmpp-ldap-auth-prosody"), Some(Dialect::Prosody));
+        assert_eq!(caller_from_name("x-mongooseim"), Some(Dialect::MongooseIm));
+        assert_eq!(caller_from_name("/usr/bin/xmpp-ldap-auth"), None);
+        assert_eq!(caller_from_name("/opt/prosody/xmpp-ldap-auth"), None);
+    }
+}

@@ -1,0 +1,97 @@
+//! `check`: what is wrong with the configuration, and what to mind on the caller's side.
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use serde_json::json;
+
+use super::{BAD, GOOD, ODD, print_json};
+use crate::cli::CheckArgs;
+use crate::config::{self, Caller, Config, Directories};
+use crate::exit;
+use crate::protocol::dialect::Dialect;
+
+/// Reads the configuration and everything that it names, and prints every problem.
+///
+/// The exit code is 0 if `run` would serve, 78 if not.
+pub fn check(args: &CheckArgs, config: Option<PathBuf>, caller: Option<Dialect>) -> ExitCode {
+    let path = config::path(config);
+    let config = Config::load(&path, caller, None);
+    if args.json {
+        let problems = config.directories.as_ref().err().map_or(&[][..], |problems| &problems.0);
+        print_json(&json!({
+            "file": path,
+            "ok": config.directories.is_ok(),
+            "problems": problems,
+            "remarks": config.remarks,
+            "hints": hints(&config.caller),
+        }));
+    } else {
+        // A closed pipe is the reader's choice.
+        let _ = print_for_people(&path, &config);
+    }
+    exit::code(if config.directories.is_ok() { exit::OK } else { exit::CONFIG })
+}
+
+fn print_for_people(path: &Path, config: &Config) -> io::Result<()> {
+    let mut out = anstream::stdout();
+    match &config.directories {
+        Ok(directories) => {
+            print_effective(&mut out, &config.caller, directories)?;
+            for remark in &config.remarks {
+                writeln!(out, "{ODD}remark:{ODD:#} {remark}")?;
+            }
+            for hint in hints(&config.caller) {
+                writeln!(out, "{ODD}hint:{ODD:#} {hint}")?;
+            }
+            writeln!(out, "{GOOD}{} is right{GOOD:#}", path.display())
+        }
+        Err(problems) => {
+            for problem in &problems.0 {
+                writeln!(out, "{BAD}problem:{BAD:#} {problem}")?;
+            }
+            writeln!(out, "{BAD}{}: {} to mend{BAD:#}", path.display(), problems.0.len())
+        }
+    }
+}
+
+fn print_effective(
+    out: &mut impl Write,
+    caller: &Caller,
+    directories: &Directories,
+) -> io::Result<()> {
+    writeln!(
+        out,
+        "caller     {}, which waits {:?}; answers come within {:?}",
+        caller.terms.dialect, caller.patience, caller.terms.answer_within
+    )?;
+    for (name, settings) in &directories.settings {
+        writeln!(out, "directory  {name}")?;
+        for (key, value) in settings.describe() {
+            writeln!(out, "             {key:<16} {value}")?;
+        }
+    }
+    for (domain, directory) in &directories.domains {
+        writeln!(out, "domain     {domain} is served by {directory}")?;
+    }
+    Ok(())
+}
+
+/// The settings on the caller's side that this program depends on.
+fn hints(caller: &Caller) -> Vec<String> {
+    let patience = caller.patience;
+    match caller.terms.dialect {
+        Dialect::Prosody => vec![
+            format!("Prosody: external_auth_timeout must be {} (its default is 5)", patience.as_secs_f64()),
+            "Prosody: external_auth_protocol must be \"generic\" (its default), external_auth_command a path without arguments".to_owned(),
+        ],
+        Dialect::Ejabberd => vec![
+            "ejabberd: set auth_use_cache: false, or it accepts old passwords and refuses new ones for an hour".to_owned(),
+            "ejabberd: extauth_pool_size processes are started, each with its own connections; the default is one a processor".to_owned(),
+        ],
+        Dialect::MongooseIm => vec![
+            "MongooseIM: each of auth.external.instances is a process with its own connections".to_owned(),
+        ],
+    }
+}

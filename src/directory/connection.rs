@@ -1,0 +1,253 @@
+//! One connection to a directory server, and the operations that are done on it.
+//!
+//! This is the only user of ldap3's handle. Its conveniences that panic on odd answers or leak are
+//! not used: searches are streamed, and entries are read by hand.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ldap3::asn1::PL;
+use ldap3::exop::PasswordModify;
+use ldap3::{
+    DerefAliases, Ldap, LdapConnAsync, LdapConnSettings, LdapError, LdapResult, ResultEntry, Scope,
+    SearchOptions, StdStream,
+};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::UnixStream;
+use tokio::task::AbortHandle;
+use tokio::time::{Instant, timeout};
+
+use super::dial::dial;
+use super::guard;
+use super::servers::{Endpoint, Server, Servers};
+use super::tls::Tls;
+use crate::observe::step;
+
+/// How to reach the servers of one directory.
+#[derive(Debug)]
+pub struct Connector {
+    /// The servers, in order.
+    pub servers: Servers,
+    /// Whether `ldap://` connections are upgraded before anything else is sent.
+    pub start_tls: bool,
+    /// How to speak TLS.
+    pub tls: Tls,
+    /// The time for one server, from the name look-up to the end of the handshake.
+    pub connect_within: Duration,
+}
+
+/// No server could be reached. The text names each and its fault.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Unreachable(pub String);
+
+/// The connection ended, or cannot be used any more, before the answer came.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Lost(String);
+
+impl Lost {
+    /// No answer came for so long that the connection must be taken for dead.
+    pub fn silent() -> Self {
+        Self("no answer came".to_owned())
+    }
+}
+
+impl From<LdapError> for Lost {
+    fn from(error: LdapError) -> Self {
+        Self(error.to_string())
+    }
+}
+
+/// A server's answer to an operation.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// The result code (RFC 4511, section 4.1.9).
+    pub code: u32,
+    /// The diagnostic message.
+    pub text: String,
+}
+
+impl From<LdapResult> for Answer {
+    fn from(result: LdapResult) -> Self {
+        Self { code: result.rc, text: result.text }
+    }
+}
+
+/// What a search found.
+#[derive(Debug)]
+pub struct Found {
+    /// The DNs, as the server wrote them; at most two.
+    pub entries: Vec<String>,
+    /// How the search ended.
+    pub answer: Answer,
+}
+
+/// The entries that a search is about.
+#[derive(Clone, Copy, Debug)]
+pub enum Depth {
+    /// The base alone.
+    Base,
+    /// The base and everything below.
+    Subtree,
+}
+
+/// An open connection. Dropping it closes the socket.
+#[derive(Debug)]
+pub struct Connection {
+    ldap: Ldap,
+    driver: AbortHandle,
+    relay: AbortHandle,
+    /// The server at the other end.
+    pub server: Arc<str>,
+    /// When it was opened.
+    pub opened: Instant,
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.driver.abort();
+        self.relay.abort();
+    }
+}
+
+impl Connector {
+    /// Opens a connection to the first server that can be reached.
+    pub async fn connect(&self) -> Result<Connection, Unreachable> {
+        let mut faults = Vec::new();
+        for (index, server) in self.servers.in_order(Instant::now()) {
+            let started = Instant::now();
+            let attempt = timeout(self.connect_within, Box::pin(self.connect_to(server)))
+                .await
+                .unwrap_or_else(|_| {
+                    Err(io::Error::new(
+                        io::ErrorKind::TimedOut,
+                        format!("no connection within {:?}", self.connect_within),
+                    ))
+                });
+            self.servers.record(index, attempt.is_ok(), Instant::now());
+            match attempt {
+                Ok(connection) => {
+                    step("connect", &server.name, started, "connected");
+                    return Ok(connection);
+                }
+                Err(error) => {
+                    step("connect", &server.name, started, &error.to_string());
+                    faults.push(format!("{server}: {error}"));
+                }
+            }
+        }
+        Err(Unreachable(faults.join("; ")))
+    }
+
+    async fn connect_to(&self, server: &Server) -> io::Result<Connection> {
+        match &server.endpoint {
+            Endpoint::Unix(path) => {
+                Connection::over(UnixStream::connect(path).await?, server).await
+            }
+            Endpoint::Tcp { host, port, ldaps } => {
+                let mut stream = dial(host, *port).await?;
+                if self.start_tls && !ldaps {
+                    guard::start_tls(&mut stream).await.map_err(io::Error::other)?;
+                }
+                if self.start_tls || *ldaps {
+                    let stream = self.tls.handshake(host, stream).await?;
+                    Connection::over(stream, server).await
+                } else {
+                    Connection::over(stream, server).await
+                }
+            }
+        }
+    }
+}
+
+impl Connection {
+    async fn over<S>(stream: S, server: &Server) -> io::Result<Self>
+    where
+        S: AsyncRead + AsyncWrite + Send + 'static,
+    {
+        let (ours, theirs) = UnixStream::pair()?;
+        let name = Arc::clone(&server.name);
+        let relay = tokio::spawn(async move {
+            let end = guard::relay(stream, ours).await;
+            tracing::debug!(server = %name, %end, "connection ended");
+        });
+        let settings = LdapConnSettings::new().set_std_stream(StdStream::Unix(theirs.into_std()?));
+        // The scheme only tells ldap3 that it is handed a Unix socket.
+        let (connection, ldap) =
+            LdapConnAsync::with_settings(settings, "ldapi:///").await.map_err(io::Error::other)?;
+        let driver = tokio::spawn(connection.drive());
+        Ok(Self {
+            ldap,
+            driver: driver.abort_handle(),
+            relay: relay.abort_handle(),
+            server: Arc::clone(&server.name),
+            opened: Instant::now(),
+        })
+    }
+
+    /// Whether it is known to have ended.
+    pub fn is_closed(&self) -> bool {
+        self.driver.is_finished() || self.relay.is_finished()
+    }
+
+    /// Binds with a name and a non-empty password (RFC 4513, section 5.1.3).
+    pub async fn bind(&self, name: &str, password: &str) -> Result<Answer, Lost> {
+        Ok(self.ldap.clone().simple_bind(name, password).await?.into())
+    }
+
+    /// Binds as whom the TLS client certificate or the local socket says (RFC 4513, section 5.2.3).
+    pub async fn bind_external(&self) -> Result<Answer, Lost> {
+        Ok(self.ldap.clone().sasl_external_bind().await?.into())
+    }
+
+    /// Searches for entries, of which only the names are asked for and no more than two are needed
+    /// to know that there is not exactly one.
+    pub async fn find(
+        &self,
+        base: &str,
+        depth: Depth,
+        filter: &str,
+        within: Duration,
+    ) -> Result<Found, Lost> {
+        let scope = match depth {
+            Depth::Base => Scope::Base,
+            Depth::Subtree => Scope::Subtree,
+        };
+        let seconds = i32::try_from(within.as_secs()).unwrap_or(i32::MAX).max(1);
+        let options =
+            SearchOptions::new().deref(DerefAliases::Never).sizelimit(2).timelimit(seconds);
+        let mut ldap = self.ldap.clone();
+        let mut stream = ldap
+            .with_search_options(options)
+            .streaming_search(base, scope, filter, ["1.1"])
+            .await?;
+        let mut entries = Vec::new();
+        while let Some(entry) = stream.next().await? {
+            if !entry.is_ref() && !entry.is_intermediate() {
+                entries.push(dn_of(entry)?);
+            }
+        }
+        Ok(Found { entries, answer: stream.finish().await.into() })
+    }
+
+    /// Sets the password of an entry (RFC 3062).
+    pub async fn modify_password(&self, dn: &str, password: &str) -> Result<Answer, Lost> {
+        let request =
+            PasswordModify { user_id: Some(dn), old_pass: None, new_pass: Some(password) };
+        Ok(self.ldap.clone().extended(request).await?.1.into())
+    }
+}
+
+/// The name of a search result entry (RFC 4511, section 4.5.2).
+fn dn_of(entry: ResultEntry) -> Result<String, Lost> {
+    match entry.0.payload {
+        PL::C(fields) => fields.into_iter().next().and_then(|field| match field.payload {
+            PL::P(name) => String::from_utf8(name).ok(),
+            PL::C(_) => None,
+        }),
+        PL::P(_) => None,
+    }
+    .ok_or_else(|| Lost("an entry without a name".to_owned()))
+}

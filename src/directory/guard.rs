@@ -1,0 +1,193 @@
+//! What stands between a server's bytes and ldap3.
+//!
+//! ldap3 trusts its peer: elements nested thousands deep overflow its stack and abort the process,
+//! a length of 4 GiB makes it buffer without end, a missing field makes it panic, and a result code
+//! of odd length reads as success. With StartTLS anyone on the network path could send such bytes
+//! before there is any encryption. So ldap3 talks to a socket pair, and this relay passes on only
+//! whole, well-formed responses to requests that were made, of the type that was asked for.
+
+use std::collections::HashMap;
+use std::io;
+use std::sync::{Mutex, PoisonError};
+
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::UnixStream;
+
+use super::ber::{self, Malformed, tag};
+
+/// StartTLS (RFC 4511, section 4.14) as message 1.
+const START_TLS: &[u8] = b"\x30\x1d\x02\x01\x01\x77\x18\x80\x161.3.6.1.4.1.1466.20037";
+
+/// Room for one read: most messages are far smaller.
+const READ_SIZE: usize = 4096;
+
+/// Why a relay ended.
+#[derive(Debug, thiserror::Error)]
+pub enum Broken {
+    /// One side closed the connection.
+    #[error("the connection was closed")]
+    Closed,
+    /// The server said goodbye (RFC 4511, section 4.4.1).
+    #[error("the server ended the connection: {0}")]
+    Disconnected(String),
+    /// The transport failed.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    /// The server sent what no server may send here.
+    #[error("{0}")]
+    Malformed(&'static str),
+}
+
+impl From<Malformed> for Broken {
+    fn from(Malformed(what): Malformed) -> Self {
+        Self::Malformed(what)
+    }
+}
+
+/// Bytes of one direction, cut into whole messages.
+#[derive(Debug, Default)]
+struct Messages {
+    buffer: Vec<u8>,
+}
+
+impl Messages {
+    /// Waits for bytes; returns how many of those buffered are whole messages, each of which
+    /// `check` has seen.
+    async fn receive(
+        &mut self,
+        from: &mut (impl AsyncRead + Unpin),
+        mut check: impl FnMut(&[u8]) -> Result<(), Broken>,
+    ) -> Result<usize, Broken> {
+        self.buffer.reserve(READ_SIZE);
+        if from.read_buf(&mut self.buffer).await? == 0 {
+            return Err(Broken::Closed);
+        }
+        let mut whole = 0;
+        loop {
+            let rest = self.buffer.get(whole..).unwrap_or_default();
+            let Some(message) = ber::message_length(rest)?.and_then(|length| rest.get(..length))
+            else {
+                return Ok(whole);
+            };
+            check(message)?;
+            whole += message.len();
+        }
+    }
+
+    async fn forward(
+        &mut self,
+        whole: usize,
+        to: &mut (impl AsyncWrite + Unpin),
+    ) -> io::Result<()> {
+        if whole > 0 {
+            to.write_all(self.buffer.get(..whole).unwrap_or_default()).await?;
+            to.flush().await?;
+            self.buffer.drain(..whole);
+        }
+        Ok(())
+    }
+}
+
+/// The requests that wait for an answer: message ID and operation.
+#[derive(Debug, Default)]
+struct Outstanding(HashMap<u32, u8>);
+
+impl Outstanding {
+    fn asked(&mut self, message: &[u8]) -> Result<(), Broken> {
+        let request = ber::open(message)?;
+        if matches!(
+            request.operation,
+            tag::BIND_REQUEST | tag::SEARCH_REQUEST | tag::EXTENDED_REQUEST
+        ) {
+            self.0.insert(request.id, request.operation);
+        }
+        Ok(())
+    }
+
+    fn answered(&mut self, message: &[u8]) -> Result<(), Broken> {
+        let response = ber::open(message)?;
+        ber::check_response(&response)?;
+        if response.id == 0 {
+            let (code, words) = ber::result(&response)?;
+            return Err(Broken::Disconnected(format!("result code {code}, {words:?}")));
+        }
+        match (self.0.get(&response.id), response.operation) {
+            (Some(&tag::SEARCH_REQUEST), tag::SEARCH_ENTRY | tag::SEARCH_REFERENCE) => {}
+            (Some(&tag::SEARCH_REQUEST), tag::SEARCH_DONE)
+            | (Some(&tag::BIND_REQUEST), tag::BIND_RESPONSE)
+            | (Some(&tag::EXTENDED_REQUEST), tag::EXTENDED_RESPONSE) => {
+                self.0.remove(&response.id);
+            }
+            (Some(_), _) => {
+                return Err(Broken::Malformed("a response of another type than the request"));
+            }
+            (None, _) => return Err(Broken::Malformed("a response to no request")),
+        }
+        Ok(())
+    }
+}
+
+/// Relays between ldap3 and a server until either side closes or the server misbehaves.
+pub async fn relay(server: impl AsyncRead + AsyncWrite, mut client: UnixStream) -> Broken {
+    let (mut from_server, mut to_server) = tokio::io::split(server);
+    let (mut from_client, mut to_client) = client.split();
+    let outstanding = Mutex::new(Outstanding::default());
+    let waiting = || outstanding.lock().unwrap_or_else(PoisonError::into_inner);
+    let requests = pump(&mut from_client, &mut to_server, |message| waiting().asked(message));
+    let responses = pump(&mut from_server, &mut to_client, |message| waiting().answered(message));
+    tokio::select! {
+        broken = requests => broken,
+        broken = responses => broken,
+    }
+}
+
+/// Passes whole messages on in one direction, each of which `check` has seen.
+async fn pump(
+    from: &mut (impl AsyncRead + Unpin),
+    to: &mut (impl AsyncWrite + Unpin),
+    mut check: impl FnMut(&[u8]) -> Result<(), Broken>,
+) -> Broken {
+    let mut messages = Messages::default();
+    loop {
+        let passed = match messages.receive(from, &mut check).await {
+            Ok(whole) => messages.forward(whole, to).await.map_err(Broken::from),
+            Err(broken) => Err(broken),
+        };
+        if let Err(broken) = passed {
+            return broken;
+        }
+    }
+}
+
+/// Asks for TLS on a connection that has carried nothing yet.
+///
+/// Anything but success is an error, so that there is no way on in clear text, and so is anything
+/// that comes behind the answer: it would have been put there by somebody on the path.
+pub async fn start_tls(stream: &mut (impl AsyncRead + AsyncWrite + Unpin)) -> Result<(), Broken> {
+    stream.write_all(START_TLS).await?;
+    let mut outstanding = Outstanding::default();
+    outstanding.asked(START_TLS)?;
+    let mut messages = Messages::default();
+    let mut refusal = None;
+    let whole = loop {
+        let whole = messages
+            .receive(stream, |message| {
+                outstanding.answered(message)?;
+                let (code, words) = ber::result(&ber::open(message)?)?;
+                refusal =
+                    (code != 0).then(|| format!("StartTLS refused: result code {code}, {words:?}"));
+                Ok(())
+            })
+            .await?;
+        if whole > 0 {
+            break whole;
+        }
+    };
+    match refusal {
+        Some(refusal) => Err(Broken::Disconnected(refusal)),
+        None if messages.buffer.len() > whole => {
+            Err(Broken::Malformed("bytes behind the StartTLS response"))
+        }
+        None => Ok(()),
+    }
+}

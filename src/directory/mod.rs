@@ -1,0 +1,51 @@
+//! LDAP directories: everything that knows LDAP is in here, and nothing that knows a wire.
+//!
+//! From the top: [`ldap`] finds an entry and proves a password; [`template`] makes filters and
+//! names from a user's; [`pool`] hands out connections; [`connection`] opens them, to the server
+//! that [`servers`] chooses, protected as [`tls`] says, watched by [`guard`]; [`diagnosis`] says
+//! what a result code means.
+
+mod ber;
+pub mod connection;
+pub mod diagnosis;
+pub mod dial;
+pub mod guard;
+pub mod ldap;
+pub mod pool;
+pub mod servers;
+pub mod template;
+pub mod tls;
+
+use std::future::Future;
+
+use secrecy::SecretString;
+
+use crate::deadline::Deadline;
+use crate::request::Account;
+use crate::verdict::Outcome;
+
+/// Answers questions about accounts.
+///
+/// Implementations answer by the deadline where they can; the caller drops the future at the
+/// deadline, and an implementation must leave nothing behind that would serve a later request
+/// wrongly when that happens.
+pub trait Directory: Send + Sync + 'static {
+    /// Is this the account's password? It is never empty.
+    fn authenticate(
+        &self,
+        account: &Account,
+        password: &SecretString,
+        by: Deadline,
+    ) -> impl Future<Output = Outcome> + Send;
+
+    /// Does the account exist?
+    fn exists(&self, account: &Account, by: Deadline) -> impl Future<Output = Outcome> + Send;
+
+    /// Set the account's password, which is never empty.
+    fn set_password(
+        &self,
+        account: &Account,
+        password: &SecretString,
+        by: Deadline,
+    ) -> impl Future<Output = Outcome> + Send;
+}

@@ -1,0 +1,268 @@
+//! Filters and names with holes for the user's, escaped by the place where they stand.
+//!
+//! A template is parsed once, when the configuration is read. What fills a hole comes from the
+//! network, and there is no way to fill one without the escaping of its place.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use crate::request::Account;
+
+/// What may fill a hole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Hole {
+    Localpart,
+    Domain,
+    Jid,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Part {
+    Text(String),
+    Hole(Hole),
+}
+
+/// Text with holes, not yet bound to a place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Template(Vec<Part>);
+
+impl Template {
+    fn parse(source: &str) -> Result<Self, String> {
+        let mut parts = Vec::new();
+        let mut rest = source;
+        while let Some((text, after)) = rest.split_once('{') {
+            let (name, behind) = after
+                .split_once('}')
+                .ok_or_else(|| format!("close the brace in {after:?}, or leave it out"))?;
+            let hole = match name {
+                "localpart" => Hole::Localpart,
+                "domain" => Hole::Domain,
+                "jid" => Hole::Jid,
+                unknown => {
+                    return Err(format!(
+                        "{{{unknown}}} is no placeholder; write {{localpart}}, {{domain}} or {{jid}}"
+                    ));
+                }
+            };
+            parts.extend([Part::Text(text.to_owned()), Part::Hole(hole)]);
+            rest = behind;
+        }
+        parts.push(Part::Text(rest.to_owned()));
+        let template = Self(parts);
+        if template.0.iter().any(|part| matches!(part, Part::Hole(Hole::Localpart | Hole::Jid))) {
+            Ok(template)
+        } else {
+            Err("it never mentions {localpart} or {jid}, so it would be the same for everyone"
+                .to_owned())
+        }
+    }
+
+    fn fill(&self, account: &Account, escape: fn(&str) -> Cow<'_, str>) -> String {
+        let mut filled = String::new();
+        for part in &self.0 {
+            match part {
+                Part::Text(text) => filled.push_str(text),
+                Part::Hole(Hole::Localpart) => filled.push_str(&escape(account.localpart())),
+                Part::Hole(Hole::Domain) => filled.push_str(&escape(account.domainpart())),
+                Part::Hole(Hole::Jid) => filled.push_str(&escape(&account.to_string())),
+            }
+        }
+        filled
+    }
+}
+
+impl fmt::Display for Template {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|part| match part {
+            Part::Text(text) => f.write_str(text),
+            Part::Hole(Hole::Localpart) => f.write_str("{localpart}"),
+            Part::Hole(Hole::Domain) => f.write_str("{domain}"),
+            Part::Hole(Hole::Jid) => f.write_str("{jid}"),
+        })
+    }
+}
+
+/// A search filter (RFC 4515).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FilterTemplate(Template);
+
+impl FilterTemplate {
+    /// Reads a filter; the error says what to write instead.
+    pub fn parse(source: &str) -> Result<Self, String> {
+        let filter = Self(Template::parse(source)?);
+        let sample = filter.0.fill(&sample(), |value| ldap3::ldap_escape(value));
+        if !source.trim_start().starts_with('(') || ldap3::parse_filter(&sample).is_err() {
+            return Err(
+                "it is no filter of RFC 4515; write for example (uid={localpart})".to_owned()
+            );
+        }
+        Ok(filter)
+    }
+
+    /// The filter for an account.
+    pub fn fill(&self, account: &Account) -> String {
+        self.0.fill(account, |value| ldap3::ldap_escape(value))
+    }
+}
+
+impl fmt::Display for FilterTemplate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// A name to bind with: a distinguished name (RFC 4514), or one of Active Directory's other forms,
+/// `{localpart}@corp.example` and `CORP\{localpart}`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NameTemplate {
+    /// A distinguished name.
+    Dn(DnTemplate),
+    /// A user principal name or a down-level logon name, which have no escaping.
+    Plain(PlainTemplate),
+}
+
+impl NameTemplate {
+    /// Reads a name; the error says what to write instead.
+    pub fn parse(source: &str) -> Result<Self, String> {
+        if source.contains('=') {
+            DnTemplate::parse(source).map(Self::Dn)
+        } else {
+            PlainTemplate::parse(source).map(Self::Plain)
+        }
+    }
+
+    /// The name for an account, or `None` if the account's would not stay in its place.
+    pub fn fill(&self, account: &Account) -> Option<String> {
+        match self {
+            Self::Dn(template) => Some(template.fill(account)),
+            Self::Plain(template) => template.fill(account),
+        }
+    }
+}
+
+impl fmt::Display for NameTemplate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Dn(DnTemplate(template)) | Self::Plain(PlainTemplate(template)) => {
+                template.fmt(f)
+            }
+        }
+    }
+}
+
+/// A distinguished name (RFC 4514).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DnTemplate(Template);
+
+impl DnTemplate {
+    fn parse(source: &str) -> Result<Self, String> {
+        let dn = Self(Template::parse(source)?);
+        // A hole before the "=" would let the user choose the attribute.
+        let is_rdn = |rdn: &str| {
+            rdn.split_once('=').is_some_and(|(name, value)| {
+                !name.trim().is_empty() && !name.contains('{') && !value.is_empty()
+            })
+        };
+        if source.replace("\\,", "").split(',').all(is_rdn) {
+            Ok(dn)
+        } else {
+            Err("it is no DN; write for example uid={localpart},ou=people,dc=example,dc=com"
+                .to_owned())
+        }
+    }
+
+    /// The DN for an account.
+    pub fn fill(&self, account: &Account) -> String {
+        self.0.fill(account, |value| ldap3::dn_escape(value))
+    }
+}
+
+/// `{localpart}@corp.example` or `CORP\{localpart}`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlainTemplate(Template);
+
+impl PlainTemplate {
+    fn parse(source: &str) -> Result<Self, String> {
+        if source.contains(['@', '\\']) || source == "{jid}" {
+            Template::parse(source).map(Self)
+        } else {
+            Err("it is neither a DN nor {localpart}@domain nor DOMAIN\\{localpart}".to_owned())
+        }
+    }
+
+    /// The name for an account, or `None` where the localpart holds a character that separates the
+    /// parts of such names: there is no escaping for it, so it could name somebody elsewhere.
+    fn fill(&self, account: &Account) -> Option<String> {
+        (!account.localpart().contains(['@', '\\', '/']))
+            .then(|| self.0.fill(account, |value| Cow::Borrowed(value)))
+    }
+}
+
+/// An account whose parts stay themselves under every escaping.
+fn sample() -> Account {
+    Account::new("user", "example.com").unwrap_or_else(|| unreachable!("both parts are legal"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn account(localpart: &str) -> Account {
+        Account::new(localpart, "example.com").unwrap()
+    }
+
+    #[test]
+    fn a_filter_is_filled_with_escaped_values() {
+        let filter = FilterTemplate::parse("(&(uid={localpart})(mail={jid})(o={domain}))").unwrap();
+        assert_eq!(
+            filter.fill(&account("a*(b)\\c")),
+            "(&(uid=a\\2a\\28b\\29\\5cc)(mail=a\\2a\\28b\\29\\5cc@example.com)(o=example.com))"
+        );
+    }
+
+    #[test]
+    fn a_dn_is_filled_with_escaped_values() {
+        let dn = NameTemplate::parse("uid={localpart},ou=people,dc=example,dc=com").unwrap();
+        let filled = dn.fill(&account("a,b+c=\"d\\e<f>;#")).unwrap();
+        assert!(filled.starts_with("uid=a\\"), "{filled}");
+        assert!(filled.ends_with(",ou=people,dc=example,dc=com"), "{filled}");
+        assert_eq!(filled.replace("\\,", "").matches(',').count(), 3, "{filled}");
+    }
+
+    #[test]
+    fn a_plain_name_refuses_what_it_cannot_escape() {
+        for source in ["{localpart}@corp.example", "CORP\\{localpart}"] {
+            let name = NameTemplate::parse(source).unwrap();
+            assert!(matches!(name, NameTemplate::Plain(_)));
+            assert_eq!(
+                name.fill(&account("alice")).unwrap(),
+                source.replace("{localpart}", "alice")
+            );
+            assert_eq!(name.fill(&account("x@other.example")), None);
+            assert_eq!(name.fill(&account("OTHER\\x")), None);
+        }
+    }
+
+    #[test]
+    fn mistakes_are_found_when_the_configuration_is_read() {
+        for source in [
+            "(uid={user})",
+            "(uid={localpart)",
+            "(uid=x)",
+            "uid={localpart}",
+            "(uid={localpart}",
+            "(o={domain})",
+        ] {
+            assert!(FilterTemplate::parse(source).is_err(), "{source}");
+        }
+        for source in [
+            "{localpart}",
+            "{localpart}=x,dc=y",
+            "uid={localpart},people",
+            "uid={name},dc=x",
+            "uid=x,dc=y",
+        ] {
+            assert!(NameTemplate::parse(source).is_err(), "{source}");
+        }
+    }
+}

@@ -1,0 +1,24 @@
+//! The binary: see the library `xmpp_ldap_auth`, whose documentation shows the way of a request.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use xmpp_ldap_auth::cli::{Cli, Command, caller_from_name};
+use xmpp_ldap_auth::commands::{check, login, run};
+
+fn main() -> ExitCode {
+    let program = std::env::args().next().unwrap_or_default();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) if error.use_stderr() && run::is_started_by_server() => {
+            return run::refuse(&error.to_string());
+        }
+        Err(error) => error.exit(),
+    };
+    let caller = cli.caller.or_else(|| caller_from_name(&program));
+    match cli.command.unwrap_or(Command::Run) {
+        Command::Run => run::run(cli.config, caller),
+        Command::Check(args) => check::check(&args, cli.config, caller),
+        Command::Login(args) => login::login(&args, cli.config, caller),
+    }
+}

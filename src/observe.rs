@@ -1,0 +1,78 @@
+//! What the program says about itself: the log, and where it may go.
+
+pub mod target;
+
+use std::fmt::Write as _;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::verdict::{Outcome, Verdict};
+
+/// The tracing target of the steps of a request.
+pub const STEP: &str = "xmpp_ldap_auth::step";
+
+/// After an outage was logged, the same directory's next line about it waits this long.
+const QUIET: Duration = Duration::from_secs(60);
+
+/// Tells of one step on the way to a verdict; shown by `login` and at level debug.
+pub fn step(step: &'static str, server: &Arc<str>, started: Instant, result: &str) {
+    let us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+    tracing::debug!(target: STEP, step, %server, us, result);
+}
+
+/// Says loudly that a directory cannot answer: once, then at most once a minute, and once when it
+/// can again. Each request has its audit event all the same.
+#[derive(Debug)]
+pub struct Alarm {
+    directory: String,
+    ringing: Mutex<Option<Ringing>>,
+}
+
+#[derive(Debug)]
+struct Ringing {
+    last_logged: Instant,
+    unlogged: u64,
+}
+
+impl Alarm {
+    /// An alarm for the directory of that name.
+    pub fn new(directory: String) -> Self {
+        Self { directory, ringing: Mutex::new(None) }
+    }
+
+    /// Takes notice of an outcome.
+    pub fn hear(&self, outcome: &Outcome) {
+        let mut ringing = self.ringing.lock().unwrap_or_else(PoisonError::into_inner);
+        let Verdict::Unavailable(outage) = outcome.verdict else {
+            // A denial without a server came from this program.
+            if outcome.server.is_some() && ringing.take().is_some() {
+                tracing::info!(directory = self.directory, "the directory answers again");
+            }
+            return;
+        };
+        let now = Instant::now();
+        let mut unlogged = 0;
+        if let Some(ringing) = ringing.as_mut() {
+            if now - ringing.last_logged < QUIET {
+                ringing.unlogged += 1;
+                return;
+            }
+            unlogged = ringing.unlogged;
+        }
+        *ringing = Some(Ringing { last_logged: now, unlogged: 0 });
+        let mut text = outcome.verdict.to_string();
+        if let Some(detail) = &outcome.detail {
+            let _ = write!(text, ": {detail}");
+        }
+        tracing::error!(
+            directory = self.directory,
+            server = outcome.server.as_deref(),
+            problem = text,
+            advice = outage.advice(),
+            more_since_last_line = unlogged,
+            "the directory cannot answer"
+        );
+    }
+}

@@ -1,0 +1,71 @@
+//! Prosody's lines: one request up to each newline.
+
+use crate::request::Request;
+
+/// The longest line in bytes, without its newline. Prosody's module sends no longer one.
+pub const LONGEST_LINE: usize = 1000;
+
+/// Cuts a byte stream into requests at the newlines; does no I/O.
+///
+/// However the stream is cut into pushes, the requests are the same. Memory is bounded by
+/// [`LONGEST_LINE`] and the size of one push: a longer line is forgotten as it comes in and gives
+/// one malformed request at its newline.
+#[derive(Debug, Default)]
+pub struct LineDecoder {
+    buffer: Vec<u8>,
+    start: usize,
+    searched: usize,
+    overlong: bool,
+}
+
+impl LineDecoder {
+    /// Takes in what was read.
+    pub fn push(&mut self, bytes: &[u8]) {
+        self.buffer.drain(..self.start);
+        self.searched -= self.start;
+        self.start = 0;
+        self.buffer.extend_from_slice(bytes);
+    }
+
+    /// The next whole line, or `None` when more input is needed.
+    pub fn next_request(&mut self) -> Option<Request> {
+        let unsearched = self.buffer.get(self.searched..).unwrap_or_default();
+        let Some(newline) = unsearched.iter().position(|byte| *byte == b'\n') else {
+            self.searched = self.buffer.len();
+            if self.searched - self.start > LONGEST_LINE {
+                self.forget();
+                self.overlong = true;
+            }
+            return None;
+        };
+        let end = self.searched + newline;
+        let line = self.buffer.get(self.start..end).unwrap_or_default();
+        let request = if std::mem::take(&mut self.overlong) || line.len() > LONGEST_LINE {
+            Request::unreadable()
+        } else {
+            Request::parse(line)
+        };
+        self.start = end + 1;
+        self.searched = self.start;
+        Some(request)
+    }
+
+    /// Whether bytes were taken in that belong to no request yet.
+    pub fn is_partial(&self) -> bool {
+        self.overlong || self.start < self.buffer.len()
+    }
+
+    /// Drops every byte that belongs to no request yet.
+    pub fn forget(&mut self) {
+        *self = Self::default();
+    }
+
+    /// At the end of input: the last line, if it came without a newline.
+    pub fn finish(&mut self) -> Option<Request> {
+        if !self.is_partial() {
+            return None;
+        }
+        self.push(b"\n");
+        self.next_request()
+    }
+}

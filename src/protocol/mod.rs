@@ -1,0 +1,85 @@
+//! The two wire protocols of external authentication, as pure codecs.
+//!
+//! # Lines (Prosody, "generic")
+//!
+//! ```text
+//! request = verb ":" user ":" host [":" password] LF      at most 1000 bytes before the LF
+//! reply   = ("1" / "0") LF
+//! ```
+//!
+//! # Packets (ejabberd, MongooseIM)
+//!
+//! ```text
+//! request = length(2, big-endian) verb ":" user ":" host [":" password]
+//! reply   = 00 02 00 (01 / 00)                            and 00 02 00 02, an error, to ejabberd
+//! ```
+//!
+//! The verbs are `auth` (check the password), `isuser` (does the user exist; no password field) and
+//! `setpass` (set the password). Everything else is answered with a "no". Replies come in the order
+//! of the requests; nothing on the wire ties a reply to its request but that order.
+
+pub mod dialect;
+pub mod line;
+pub mod packet;
+pub mod tty;
+
+use dialect::Framing;
+use line::LineDecoder;
+use packet::PacketDecoder;
+
+use crate::request::Request;
+
+/// Either codec, chosen by the dialect.
+#[derive(Debug)]
+pub enum Decoder {
+    /// For lines.
+    Line(LineDecoder),
+    /// For packets.
+    Packet(PacketDecoder),
+}
+
+/// How a byte stream ended.
+#[derive(Debug)]
+pub enum End {
+    /// Between two requests.
+    Clean,
+    /// With a last line that has no newline.
+    Last(Request),
+    /// In the middle of a packet.
+    Cut,
+}
+
+impl Decoder {
+    /// The codec for a framing.
+    pub fn new(framing: Framing) -> Self {
+        match framing {
+            Framing::Line => Self::Line(LineDecoder::default()),
+            Framing::Packet => Self::Packet(PacketDecoder::default()),
+        }
+    }
+
+    /// Takes in what was read.
+    pub fn push(&mut self, bytes: &[u8]) {
+        match self {
+            Self::Line(decoder) => decoder.push(bytes),
+            Self::Packet(decoder) => decoder.push(bytes),
+        }
+    }
+
+    /// The next whole request, or `None` when more input is needed.
+    pub fn next_request(&mut self) -> Option<Request> {
+        match self {
+            Self::Line(decoder) => decoder.next_request(),
+            Self::Packet(decoder) => decoder.next_request(),
+        }
+    }
+
+    /// To be called once, at the end of input and after the last request.
+    pub fn finish(&mut self) -> End {
+        match self {
+            Self::Line(decoder) => decoder.finish().map_or(End::Clean, End::Last),
+            Self::Packet(decoder) if decoder.is_partial() => End::Cut,
+            Self::Packet(_) => End::Clean,
+        }
+    }
+}

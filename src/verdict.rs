@@ -1,0 +1,224 @@
+//! What became of a request: three values, because "cannot tell" is neither a yes nor a no.
+//!
+//! A [`Verdict`] says what was decided and why; an [`Outcome`] adds what only the log wants to
+//! know. Neither can hold a password.
+
+use std::fmt;
+use std::sync::Arc;
+
+/// The decision about one request.
+///
+/// Only [`protocol::dialect`](crate::protocol::dialect) turns it into bytes, so "cannot tell" stays
+/// apart from "no" until the last moment.
+#[must_use]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// The directory said yes.
+    Granted,
+    /// Somebody who is entitled to judge said no.
+    Denied(Denial),
+    /// Nobody judged the request.
+    Unavailable(Outage),
+}
+
+/// Why a request was answered with "no".
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Denial {
+    /// An empty password: a simple bind with it would be an unauthenticated bind, which many
+    /// servers accept (RFC 4513, section 5.1.2).
+    EmptyPassword,
+    /// Not a request of this protocol: missing fields, control characters, invalid UTF-8, too long.
+    Malformed,
+    /// More bytes arrived before the reply on a terminal: an injected line, or a caller out of step.
+    OutOfStep,
+    /// The directory refused the new password.
+    PasswordRefused,
+    /// `set_password` is off for this directory.
+    PasswordChangeOff,
+    /// The XMPP domain is not configured.
+    UnknownDomain,
+    /// No entry for this user.
+    UnknownUser,
+    /// A verb that this program never carries out.
+    Unsupported,
+    /// The directory refused the bind.
+    WrongPassword,
+}
+
+/// Why nobody could judge a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outage {
+    /// More than one entry matches; picking one could sign in the wrong person.
+    Ambiguous,
+    /// The directory's answer is not well-formed LDAP.
+    BadReply,
+    /// The time to answer ran out.
+    DeadlinePassed,
+    /// A defect of this program, contained to one request.
+    Internal,
+    /// The connection ended before the answer came.
+    LostConnection,
+    /// The configuration is not usable.
+    Misconfigured,
+    /// No server could be reached.
+    NoServer,
+    /// The server refers to another server; referrals are never chased.
+    Referral,
+    /// The server answered with a result code that judges nobody (RFC 4511, section 4.1.9).
+    Refused {
+        /// The result code.
+        code: u32,
+    },
+    /// The service account could not bind.
+    ServiceBind {
+        /// The result code of its bind.
+        code: u32,
+    },
+    /// Nothing is configured that could answer this kind of question.
+    Unanswerable,
+}
+
+impl Verdict {
+    /// `granted`, `denied` or `unavailable`, for the log.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Granted => "granted",
+            Self::Denied(_) => "denied",
+            Self::Unavailable(_) => "unavailable",
+        }
+    }
+
+    /// The reason in one word, for the log; `ok` for a yes.
+    pub fn reason(self) -> &'static str {
+        match self {
+            Self::Granted => "ok",
+            Self::Denied(denial) => denial.name(),
+            Self::Unavailable(outage) => outage.name(),
+        }
+    }
+}
+
+impl Denial {
+    fn name(self) -> &'static str {
+        match self {
+            Self::EmptyPassword => "empty-password",
+            Self::Malformed => "malformed",
+            Self::OutOfStep => "out-of-step",
+            Self::PasswordChangeOff => "password-change-off",
+            Self::PasswordRefused => "password-refused",
+            Self::UnknownDomain => "unknown-domain",
+            Self::UnknownUser => "unknown-user",
+            Self::Unsupported => "unsupported",
+            Self::WrongPassword => "wrong-password",
+        }
+    }
+}
+
+impl Outage {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Ambiguous => "ambiguous",
+            Self::BadReply => "bad-reply",
+            Self::DeadlinePassed => "deadline-passed",
+            Self::Internal => "internal",
+            Self::LostConnection => "lost-connection",
+            Self::Misconfigured => "misconfigured",
+            Self::NoServer => "no-server",
+            Self::Referral => "referral",
+            Self::Refused { .. } => "refused",
+            Self::ServiceBind { .. } => "service-bind",
+            Self::Unanswerable => "unanswerable",
+        }
+    }
+
+    /// What an operator does next, in one line.
+    pub fn advice(self) -> &'static str {
+        match self {
+            Self::Ambiguous => "make user_filter match one entry for each user",
+            Self::BadReply => {
+                "check that the server is an LDAP server and that nothing between rewrites its answers"
+            }
+            Self::DeadlinePassed => {
+                "the directory is slow or unreachable; see the lines above, or raise answer_within"
+            }
+            Self::Internal => "please report this with the log lines around it",
+            Self::LostConnection => "the server closed the connection; look at its log",
+            Self::Misconfigured => "run `xmpp-ldap-auth check`",
+            Self::NoServer => {
+                "check the servers, the network and the certificates; `xmpp-ldap-auth login` shows each step"
+            }
+            Self::Referral => "point `servers` and `base` at the server that holds the entries",
+            Self::Refused { code: 8 | 13 } => {
+                "the server wants encryption: use ldaps:// or start_tls = true"
+            }
+            Self::Refused { code: 32 } => {
+                "base does not exist, or the service account may not see it"
+            }
+            Self::Refused { code: 50 } => "the service account lacks the right to do this",
+            Self::Refused { .. } => "look up the result code in the server's log",
+            Self::ServiceBind { .. } => "check bind_dn and its password",
+            Self::Unanswerable => {
+                "isuser and setpass need a service account: set bind_dn and bind_password_file"
+            }
+        }
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Granted => f.write_str("granted"),
+            Self::Denied(denial) => write!(f, "denied: {}", denial.name()),
+            Self::Unavailable(
+                outage @ (Outage::Refused { code } | Outage::ServiceBind { code }),
+            ) => {
+                write!(f, "cannot tell: {} (result code {code})", outage.name())
+            }
+            Self::Unavailable(outage) => write!(f, "cannot tell: {}", outage.name()),
+        }
+    }
+}
+
+/// A verdict with what the audit log adds to it.
+#[must_use]
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// The decision.
+    pub verdict: Verdict,
+    /// The server that gave the decisive answer, as it stands in the configuration.
+    pub server: Option<Arc<str>>,
+    /// The server's or the system's own words about a failure.
+    pub detail: Option<Box<str>>,
+}
+
+impl Outcome {
+    /// Adds the server that answered.
+    pub fn from_server(mut self, server: &Arc<str>) -> Self {
+        self.server = Some(Arc::clone(server));
+        self
+    }
+
+    /// Adds the peer's words; nothing is kept of an empty text.
+    pub fn with_detail(mut self, detail: &str) -> Self {
+        self.detail = (!detail.is_empty()).then(|| detail.into());
+        self
+    }
+}
+
+impl From<Verdict> for Outcome {
+    fn from(verdict: Verdict) -> Self {
+        Self { verdict, server: None, detail: None }
+    }
+}
+
+impl From<Denial> for Outcome {
+    fn from(denial: Denial) -> Self {
+        Verdict::Denied(denial).into()
+    }
+}
+
+impl From<Outage> for Outcome {
+    fn from(outage: Outage) -> Self {
+        Verdict::Unavailable(outage).into()
+    }
+}
