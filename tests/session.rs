@@ -1,0 +1,359 @@
+//! The session's rules, in paused time, against a scripted directory.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use secrecy::{ExposeSecret, SecretString};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, ReadHalf, WriteHalf};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep};
+use xmpp_ldap_auth::authenticator::Authenticator;
+use xmpp_ldap_auth::deadline::Deadline;
+use xmpp_ldap_auth::directory::Directory;
+use xmpp_ldap_auth::protocol::dialect::Dialect;
+use xmpp_ldap_auth::request::Account;
+use xmpp_ldap_auth::session::lock_step::Terminal;
+use xmpp_ldap_auth::session::{End, Session, Terms};
+use xmpp_ldap_auth::verdict::{Denial, Outage, Outcome, Verdict};
+
+/// Does what the localpart says: `yes`, `no`, `out`, `never`, `panic`, or `yes-500` and the like
+/// for an answer after so many milliseconds.
+#[derive(Default)]
+struct Scripted {
+    running: AtomicUsize,
+    most: AtomicUsize,
+    changes: AtomicUsize,
+}
+
+impl Scripted {
+    async fn play(&self, account: &Account) -> Outcome {
+        let now = 1 + self.running.fetch_add(1, Ordering::SeqCst);
+        self.most.fetch_max(now, Ordering::SeqCst);
+        let script = account.localpart();
+        let (word, delay) = script.split_once('-').unwrap_or((script, "0"));
+        sleep(Duration::from_millis(delay.parse().unwrap())).await;
+        let outcome = match word {
+            "yes" => Verdict::Granted.into(),
+            "no" => Denial::WrongPassword.into(),
+            "out" => Outage::NoServer.into(),
+            "never" => std::future::pending().await,
+            "panic" => panic!("as the script says"),
+            other => unreachable!("{other} is no script"),
+        };
+        self.running.fetch_sub(1, Ordering::SeqCst);
+        outcome
+    }
+}
+
+impl Directory for Scripted {
+    async fn authenticate(
+        &self,
+        account: &Account,
+        password: &SecretString,
+        _: Deadline,
+    ) -> Outcome {
+        if password.expose_secret() == "changed" && self.changes.load(Ordering::SeqCst) == 0 {
+            return Denial::WrongPassword.into();
+        }
+        self.play(account).await
+    }
+
+    async fn exists(&self, account: &Account, _: Deadline) -> Outcome {
+        self.play(account).await
+    }
+
+    async fn set_password(&self, account: &Account, _: &SecretString, _: Deadline) -> Outcome {
+        let outcome = self.play(account).await;
+        self.changes.fetch_add(1, Ordering::SeqCst);
+        outcome
+    }
+}
+
+/// A caller on the other end of a session.
+struct Caller {
+    directory: Arc<Scripted>,
+    read: ReadHalf<DuplexStream>,
+    write: WriteHalf<DuplexStream>,
+    session: JoinHandle<End>,
+    started: Instant,
+}
+
+fn terms(dialect: Dialect) -> Terms {
+    Terms {
+        dialect,
+        answer_within: Duration::from_secs(4),
+        reply_within: Duration::from_millis(4500),
+        window: 4,
+    }
+}
+
+fn session(dialect: Dialect) -> (Arc<Scripted>, Session<Scripted>) {
+    let directory = Arc::new(Scripted::default());
+    let domains = HashMap::from([("h".to_owned(), Arc::clone(&directory))]);
+    (directory, Session::new(Arc::new(Authenticator::new(domains)), terms(dialect)))
+}
+
+impl Caller {
+    fn pipe(dialect: Dialect, room: usize) -> Self {
+        let (directory, session) = session(dialect);
+        let (ours, theirs) = tokio::io::duplex(room);
+        let session = tokio::spawn(async move {
+            let (read, write) = tokio::io::split(theirs);
+            session.pipelined(read, write).await
+        });
+        Self::new(directory, ours, session)
+    }
+
+    fn terminal(terminal: Terminal) -> Self {
+        let (directory, session) = session(Dialect::Prosody);
+        let (ours, theirs) = tokio::io::duplex(4096);
+        let session = tokio::spawn(async move {
+            let (read, write) = tokio::io::split(theirs);
+            session.lock_step(read, write, terminal).await
+        });
+        Self::new(directory, ours, session)
+    }
+
+    fn new(directory: Arc<Scripted>, stream: DuplexStream, session: JoinHandle<End>) -> Self {
+        let (read, write) = tokio::io::split(stream);
+        Self { directory, read, write, session, started: Instant::now() }
+    }
+
+    async fn send(&mut self, text: &str) {
+        self.write.write_all(text.as_bytes()).await.unwrap();
+    }
+
+    /// The next reply, and when it came, in milliseconds.
+    async fn reply(&mut self) -> (String, u128) {
+        let mut reply = [0; 2];
+        self.read.read_exact(&mut reply).await.unwrap();
+        (String::from_utf8(reply.to_vec()).unwrap(), self.started.elapsed().as_millis())
+    }
+
+    async fn replies<const N: usize>(&mut self) -> [String; N] {
+        let mut replies = [const { String::new() }; N];
+        for reply in &mut replies {
+            *reply = self.reply().await.0;
+        }
+        replies
+    }
+
+    /// Closes our end; gives everything that still comes, and how the session ended.
+    async fn close(mut self) -> (String, End) {
+        self.write.shutdown().await.unwrap();
+        let mut rest = String::new();
+        self.read.read_to_string(&mut rest).await.unwrap();
+        (rest, self.session.await.unwrap())
+    }
+
+    /// That nothing comes for this long.
+    async fn silence(&mut self, limit: Duration) {
+        let mut byte = [0];
+        let read = tokio::time::timeout(limit, self.read.read(&mut byte)).await;
+        assert!(matches!(read, Err(_) | Ok(Ok(0))), "{byte:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn replies_keep_the_order_of_the_requests() {
+    let mut caller = Caller::pipe(Dialect::Prosody, 4096);
+    caller.send("auth:yes-300:h:p\nauth:no-100:h:p\nisuser:yes-200:h\nauth:no:h:p\n").await;
+    assert_eq!(caller.replies().await, ["1\n", "0\n", "1\n", "0\n"]);
+    assert_eq!(caller.started.elapsed().as_millis(), 300);
+    assert_eq!(caller.close().await, (String::new(), End::InputClosed));
+}
+
+#[tokio::test(start_paused = true)]
+async fn requests_that_arrive_together_are_worked_on_together_within_the_window() {
+    let mut caller = Caller::pipe(Dialect::Prosody, 4096);
+    caller.send(&"auth:yes-100:h:p\n".repeat(10)).await;
+    let _: [String; 10] = caller.replies().await;
+    assert_eq!(caller.started.elapsed().as_millis(), 300);
+    assert_eq!(caller.directory.most.load(Ordering::SeqCst), 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_without_an_answer_is_answered_at_its_deadline() {
+    let mut caller = Caller::pipe(Dialect::Prosody, 4096);
+    caller.send("auth:never:h:p\nauth:yes:h:p\n").await;
+    assert_eq!(caller.reply().await, ("0\n".to_owned(), 4000));
+    assert_eq!(caller.reply().await, ("1\n".to_owned(), 4000));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_deadline_covers_the_wait_for_a_place_in_the_window() {
+    let mut caller = Caller::pipe(Dialect::Prosody, 4096);
+    caller.send(&"auth:never:h:p\n".repeat(9)).await;
+    for _ in 0..9 {
+        assert_eq!(caller.reply().await, ("0\n".to_owned(), 4000));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_is_an_outage_of_one_request() {
+    let mut caller = Caller::pipe(Dialect::Ejabberd, 4096);
+    for text in ["auth:panic:h:p", "auth:yes:h:p"] {
+        caller.write.write_u16(u16::try_from(text.len()).unwrap()).await.unwrap();
+        caller.send(text).await;
+    }
+    let mut replies = [0; 8];
+    caller.read.read_exact(&mut replies).await.unwrap();
+    assert_eq!(replies, [0, 2, 0, 2, 0, 2, 0, 1]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn at_the_end_of_input_everything_in_flight_is_answered() {
+    let mut caller = Caller::pipe(Dialect::Prosody, 4096);
+    caller.send("auth:yes-900:h:p\nauth:never:h:p\nauth:no:h:p\nauth:yes:h:p\nauth:yes:h:p\nisuser:yes:h").await;
+    assert_eq!(caller.close().await, ("1\n0\n0\n1\n1\n1\n".to_owned(), End::InputClosed));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_no_request_gets_one_no_and_disturbs_nothing() {
+    let mut caller = Caller::pipe(Dialect::Prosody, 1 << 16);
+    let overlong = "a".repeat(5000);
+    caller.send(&format!("nonsense\n\nauth:yes:other:p\nauth:yes:h:\n{overlong}\nauth:yes:h:p\x07\nauth:yes:h:p\n")).await;
+    assert_eq!(caller.close().await.0, "0\n0\n0\n0\n0\n0\n1\n");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_password_change_is_ordered_with_its_account() {
+    let mut caller = Caller::pipe(Dialect::Prosody, 4096);
+    caller.send("auth:yes-200:h:changed\nsetpass:yes-200:h:changed\nauth:yes-200:h:changed\nauth:yes:h:p\n").await;
+    assert_eq!(caller.replies().await, ["0\n", "1\n", "1\n", "1\n"]);
+    assert_eq!(caller.started.elapsed().as_millis(), 400);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_caller_that_does_not_read_ends_the_session_instead_of_getting_a_late_reply() {
+    let mut caller = Caller::pipe(Dialect::Prosody, 1);
+    tokio::spawn(async move {
+        let _ = caller.write.write_all(b"auth:yes:h:p\nauth:yes:h:p\n").await;
+        sleep(Duration::from_secs(60)).await;
+    });
+    assert_eq!(caller.session.await.unwrap(), End::OutputClosed);
+
+    let mut caller = Caller::pipe(Dialect::Prosody, 2);
+    let write = tokio::spawn(async move {
+        let _ = caller.write.write_all(b"auth:yes:h:p\nauth:yes:h:p\n").await;
+        caller.write
+    });
+    assert_eq!(caller.session.await.unwrap(), End::Late);
+    assert_eq!(caller.started.elapsed().as_millis(), 4500);
+    drop(write.await.unwrap());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_caller_that_went_away_ends_the_session() {
+    let mut caller = Caller::pipe(Dialect::Prosody, 4096);
+    caller.send("auth:yes:h:p\n").await;
+    drop((caller.read, caller.write));
+    assert!(matches!(caller.session.await.unwrap(), End::OutputClosed | End::InputClosed));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_terminal_is_answered_one_by_one() {
+    let mut caller = Caller::terminal(Terminal::Settled);
+    for (request, reply) in [
+        ("auth:yes:h:p\n", "1\n"),
+        ("auth:no:h:p\n", "0\n"),
+        ("isuser:yes-50:h\n", "1\n"),
+        ("setpass:yes:h:new\n", "1\n"),
+        ("nonsense\n", "0\n"),
+        ("auth:panic:h:p\n", "0\n"),
+        ("auth:yes:h:p\n", "1\n"),
+    ] {
+        caller.send(request).await;
+        assert_eq!(caller.reply().await.0, reply, "{request}");
+    }
+    assert_eq!(caller.close().await, (String::new(), End::InputClosed));
+}
+
+#[tokio::test(start_paused = true)]
+async fn lines_that_come_together_on_a_terminal_are_not_carried_out() {
+    let mut caller = Caller::terminal(Terminal::Settled);
+    caller.send("setpass:yes:h:x\nsetpass:yes:h:injected\n").await;
+    assert_eq!(caller.reply().await.0, "0\n");
+    caller.send("auth:yes:h:p\nauth:yes:h:p\nauth:").await;
+    assert_eq!(caller.reply().await.0, "0\n");
+    assert_eq!(caller.directory.changes.load(Ordering::SeqCst), 0);
+    caller.send("auth:yes:h:p\n").await;
+    assert_eq!(caller.reply().await.0, "1\n");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_line_before_the_reply_on_a_terminal_refuses_both() {
+    let mut caller = Caller::terminal(Terminal::Settled);
+    caller.send("auth:yes-2000:h:p\n").await;
+    sleep(Duration::from_secs(1)).await;
+    caller.send("auth:yes:h:p\n").await;
+    let (reply, when) = caller.reply().await;
+    assert_eq!(reply, "0\n");
+    assert!((1000..1100).contains(&when), "{when}");
+    caller.silence(Duration::from_secs(10)).await;
+    caller.send("auth:yes:h:p\n").await;
+    assert_eq!(caller.reply().await.0, "1\n");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_injected_line_that_comes_a_moment_later_stops_a_password_change() {
+    let mut caller = Caller::terminal(Terminal::Settled);
+    caller.send("setpass:yes:h:x\n").await;
+    sleep(Duration::from_millis(3)).await;
+    caller.send("auth:yes:h:p\n").await;
+    assert_eq!(caller.reply().await.0, "0\n");
+    caller.silence(Duration::from_secs(10)).await;
+    assert_eq!(caller.directory.changes.load(Ordering::SeqCst), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn even_an_instant_denial_on_a_terminal_waits_for_an_injected_line() {
+    let mut caller = Caller::terminal(Terminal::Settled);
+    caller.send("auth:yes:other:p\n").await;
+    sleep(Duration::from_millis(3)).await;
+    caller.send("auth:yes:h:p\n").await;
+    assert_eq!(caller.reply().await.0, "0\n");
+    caller.silence(Duration::from_secs(10)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_terminal_is_answered_by_the_deadline() {
+    let mut caller = Caller::terminal(Terminal::Settled);
+    caller.send("auth:never:h:p\n").await;
+    assert_eq!(caller.reply().await, ("0\n".to_owned(), 4000));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_closed_terminal_ends_the_session_at_once() {
+    let mut caller = Caller::terminal(Terminal::Settled);
+    caller.send("auth:never:h:p\n").await;
+    sleep(Duration::from_millis(100)).await;
+    let started = Instant::now();
+    assert_eq!(caller.close().await, (String::new(), End::InputClosed));
+    assert_eq!(started.elapsed().as_millis(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_piece_of_a_line_on_a_terminal_is_never_answered() {
+    let mut caller = Caller::terminal(Terminal::Settled);
+    caller.send("auth:yes:h").await;
+    caller.silence(Duration::from_secs(10)).await;
+    assert_eq!(caller.session.await.unwrap(), End::Late);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_first_request_of_a_fresh_terminal_is_read_and_not_answered() {
+    let mut caller = Caller::terminal(Terminal::Fresh);
+    caller.send("auth:yes:h:p\n").await;
+    caller.silence(Duration::from_secs(10)).await;
+    assert_eq!(caller.session.await.unwrap(), End::FirstRequest);
+}

@@ -1,0 +1,315 @@
+//! The real binary as its callers start it: on pipes and on a pseudo-terminal.
+
+#![allow(dead_code, unreachable_pub, missing_docs, reason = "each test binary uses its part")]
+
+use std::fs::{self, File};
+use std::io::{Read, Write};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::OFlags;
+use rustix::termios::{Winsize, tcgetattr, tcsetwinsize};
+use tempfile::TempDir;
+
+/// Longer than any answer may take on a loaded machine.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The binary under test.
+pub fn binary() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_xmpp-ldap-auth"));
+    command.env_remove("XMPP_LDAP_AUTH_CONFIG");
+    command
+}
+
+/// A configuration in a throw-away directory.
+pub struct Site {
+    directory: TempDir,
+}
+
+impl Site {
+    /// A site with this configuration; `{dir}` in it stands for its directory.
+    pub fn new(config: &str) -> Self {
+        let site = Self { directory: tempfile::tempdir().unwrap() };
+        site.write("config.toml", config);
+        site
+    }
+
+    pub fn path(&self) -> &Path {
+        self.directory.path()
+    }
+
+    pub fn config(&self) -> PathBuf {
+        self.path().join("config.toml")
+    }
+
+    /// Writes a file, `{dir}` replaced.
+    pub fn write(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.path().join(name);
+        fs::write(&path, text.replace("{dir}", self.path().to_str().unwrap())).unwrap();
+        path
+    }
+
+    /// Writes a file that only its owner can read.
+    pub fn secret(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.write(name, text);
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        path
+    }
+
+    /// The binary with this configuration.
+    pub fn command(&self) -> Command {
+        let mut command = binary();
+        command.arg("--config").arg(self.config());
+        command
+    }
+}
+
+/// The framing of a conversation over pipes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Framing {
+    Line,
+    Packet,
+}
+
+impl Framing {
+    pub const BOTH: [Self; 2] = [Self::Line, Self::Packet];
+
+    pub fn caller(self) -> &'static str {
+        match self {
+            Self::Line => "prosody",
+            Self::Packet => "ejabberd",
+        }
+    }
+
+    pub fn frame(self, request: &[u8]) -> Vec<u8> {
+        match self {
+            Self::Line => [request, b"\n"].concat(),
+            Self::Packet => {
+                [&u16::try_from(request.len()).unwrap().to_be_bytes(), request].concat()
+            }
+        }
+    }
+
+    fn reply_length(self) -> usize {
+        match self {
+            Self::Line => 2,
+            Self::Packet => 4,
+        }
+    }
+}
+
+/// What came back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    Yes,
+    No,
+    /// ejabberd's third value.
+    CannotTell,
+}
+
+impl Answer {
+    fn read(bytes: &[u8]) -> Self {
+        match bytes {
+            b"1\n" | [0, 2, 0, 1] => Self::Yes,
+            b"0\n" | [0, 2, 0, 0] => Self::No,
+            [0, 2, 0, 2] => Self::CannotTell,
+            other => panic!("{other:?} is no reply"),
+        }
+    }
+}
+
+/// The binary on pipes, as ejabberd starts it.
+pub struct Adapter {
+    child: Child,
+    stdin: Option<ChildStdin>,
+    stdout: ChildStdout,
+    framing: Framing,
+    log: PathBuf,
+}
+
+impl Adapter {
+    /// Starts `run` for this site; the log goes to a file in it.
+    pub fn start(site: &Site, framing: Framing) -> Self {
+        let log = site.path().join(format!("{}.log", framing.caller()));
+        let mut child = site
+            .command()
+            .args(["--caller", framing.caller(), "run"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(File::options().append(true).create(true).open(&log).unwrap())
+            .spawn()
+            .unwrap();
+        let (stdin, stdout) = (child.stdin.take(), child.stdout.take().unwrap());
+        Self { child, stdin, stdout, framing, log }
+    }
+
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub fn log(&self) -> String {
+        fs::read_to_string(&self.log).unwrap()
+    }
+
+    /// Writes bytes as they are.
+    pub fn send_raw(&mut self, bytes: &[u8]) {
+        self.stdin.as_mut().unwrap().write_all(bytes).unwrap();
+    }
+
+    /// Sends one request.
+    pub fn send(&mut self, request: &str) {
+        let frame = self.framing.frame(request.as_bytes());
+        self.send_raw(&frame);
+    }
+
+    /// The next answer.
+    pub fn answer(&mut self) -> Answer {
+        let mut reply = vec![0; self.framing.reply_length()];
+        let mut read = 0;
+        while read < reply.len() {
+            assert!(readable_within(&self.stdout, PATIENCE), "no reply; log:\n{}", self.log());
+            match self.stdout.read(&mut reply[read..]).unwrap() {
+                0 => panic!("the process ended; log:\n{}", self.log()),
+                length => read += length,
+            }
+        }
+        Answer::read(&reply)
+    }
+
+    /// One request and its answer.
+    pub fn ask(&mut self, request: &str) -> Answer {
+        self.send(request);
+        self.answer()
+    }
+
+    /// Whether anything was written within this time that nobody asked for.
+    pub fn is_silent_for(&self, limit: Duration) -> bool {
+        !readable_within(&self.stdout, limit)
+    }
+
+    /// Closes our end of standard input.
+    pub fn close_input(&mut self) {
+        self.stdin = None;
+    }
+
+    /// Closes standard input; gives every reply that was still to come and the exit status.
+    pub fn finish(mut self) -> (Vec<Answer>, ExitStatus) {
+        self.close_input();
+        let mut rest = Vec::new();
+        self.stdout.read_to_end(&mut rest).unwrap();
+        let answers = rest.chunks(self.framing.reply_length()).map(Answer::read).collect();
+        (answers, wait(&mut self.child))
+    }
+
+    /// Waits until the process ends by itself.
+    pub fn wait(&mut self) -> ExitStatus {
+        wait(&mut self.child)
+    }
+}
+
+impl Drop for Adapter {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The binary on a pseudo-terminal made as lpty makes it: without a size, echo and canonical mode
+/// off, standard error on it as well.
+pub struct OnTerminal {
+    pub child: Child,
+    pub terminal: Terminal,
+}
+
+/// A pseudo-terminal that outlives the children on it, as Prosody's does.
+pub struct Terminal {
+    pub master: File,
+    pub slave: OwnedFd,
+}
+
+impl Terminal {
+    pub fn new() -> Self {
+        let master =
+            rustix::pty::openpt(rustix::pty::OpenptFlags::RDWR | rustix::pty::OpenptFlags::NOCTTY)
+                .unwrap();
+        rustix::pty::grantpt(&master).unwrap();
+        rustix::pty::unlockpt(&master).unwrap();
+        let name = rustix::pty::ptsname(&master, Vec::new()).unwrap();
+        let slave =
+            rustix::fs::open(name, OFlags::RDWR | OFlags::NOCTTY, rustix::fs::Mode::empty())
+                .unwrap();
+        let mut attributes = tcgetattr(&slave).unwrap();
+        attributes.local_modes -=
+            rustix::termios::LocalModes::ECHO | rustix::termios::LocalModes::ICANON;
+        rustix::termios::tcsetattr(&slave, rustix::termios::OptionalActions::Now, &attributes)
+            .unwrap();
+        Self { master: master.into(), slave }
+    }
+
+    /// Gives it a size, as a person's terminal has one.
+    pub fn with_size(self) -> Self {
+        let size = Winsize { ws_row: 24, ws_col: 80, ws_xpixel: 0, ws_ypixel: 0 };
+        tcsetwinsize(&self.slave, size).unwrap();
+        self
+    }
+
+    fn stdio(&self) -> Stdio {
+        self.slave.try_clone().unwrap().into()
+    }
+
+    /// Starts a command on it.
+    pub fn spawn(self, mut command: Command) -> OnTerminal {
+        let child =
+            command.stdin(self.stdio()).stdout(self.stdio()).stderr(self.stdio()).spawn().unwrap();
+        OnTerminal { child, terminal: self }
+    }
+
+    pub fn send(&mut self, text: &str) {
+        self.master.write_all(text.as_bytes()).unwrap();
+    }
+
+    /// Whatever one read gives within the time, as Prosody reads; empty if nothing came.
+    pub fn read_within(&mut self, limit: Duration) -> String {
+        if !readable_within(&self.master, limit) {
+            return String::new();
+        }
+        let mut bytes = [0; 4096];
+        let length = self.master.read(&mut bytes).unwrap();
+        String::from_utf8_lossy(&bytes[..length]).into_owned()
+    }
+}
+
+impl OnTerminal {
+    /// Waits until the process ends by itself.
+    pub fn wait(&mut self) -> ExitStatus {
+        wait(&mut self.child)
+    }
+}
+
+impl Drop for OnTerminal {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn wait(child: &mut Child) -> ExitStatus {
+    let started = Instant::now();
+    loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            return status;
+        }
+        assert!(started.elapsed() < PATIENCE, "the process does not end");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+fn readable_within(fd: impl AsFd, limit: Duration) -> bool {
+    let mut fds = [PollFd::new(&fd, PollFlags::IN)];
+    let limit = Timespec::try_from(limit).unwrap();
+    poll(&mut fds, Some(&limit)).unwrap() > 0
+}

@@ -1,0 +1,254 @@
+//! The binary on a pseudo-terminal like Prosody's, and on a person's.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
+mod support;
+
+use std::io::Read;
+use std::net::TcpListener;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+use support::{OnTerminal, PATIENCE, Site, Terminal};
+
+/// Nothing listens on a discarded port, so that every answer that needs the directory is "cannot
+/// tell"; denials come without it.
+const NOBODY: &str = r#"
+[directory.nobody]
+servers = ["ldap://127.0.0.1:9"]
+user_dn = "uid={localpart},dc=example,dc=com"
+[domain."example.com"]
+directory = "nobody"
+[log]
+target = "file:{dir}/log"
+"#;
+
+const REQUEST: &str = "auth:alice:example.com:secret\n";
+
+fn signal(child: &OnTerminal, signal: Signal) {
+    let pid = Pid::from_child(&child.child);
+    kill_process(pid, signal).unwrap();
+}
+
+/// A child on a terminal that was used before.
+fn settled(site: &Site) -> OnTerminal {
+    let mut first = Terminal::new().spawn(site.command());
+    first.terminal.send(REQUEST);
+    assert_eq!(first.wait().code(), Some(0));
+    next(first, site.command())
+}
+
+/// The next child on the same terminal.
+fn next(mut ended: OnTerminal, command: Command) -> OnTerminal {
+    let terminal = std::mem::replace(&mut ended.terminal, Terminal::new());
+    terminal.spawn(command)
+}
+
+#[test]
+fn the_first_request_of_a_terminal_is_not_answered_and_the_second_is() {
+    let site = Site::new(NOBODY);
+    let mut child = Terminal::new().spawn(site.command());
+    child.terminal.send(REQUEST);
+    assert_eq!(child.wait().code(), Some(0));
+    assert_eq!(child.terminal.read_within(Duration::ZERO), "");
+    let mut child = next(child, site.command());
+    for _ in 0..3 {
+        child.terminal.send(REQUEST);
+        assert_eq!(child.terminal.read_within(PATIENCE), "0\n");
+    }
+}
+
+#[test]
+fn a_patched_module_gets_its_first_request_answered() {
+    let site = Site::new(&format!("first_request = \"answer\"\n{NOBODY}"));
+    let mut child = Terminal::new().spawn(site.command());
+    child.terminal.send(REQUEST);
+    assert_eq!(child.terminal.read_within(PATIENCE), "0\n");
+}
+
+#[test]
+fn control_characters_reach_us_as_bytes_and_are_refused() {
+    let mut child = settled(&Site::new(NOBODY));
+    for byte in ['\u{3}', '\u{4}', '\u{11}', '\u{13}', '\u{16}', '\u{1a}', '\u{1c}', '\r', '\u{7f}']
+    {
+        child.terminal.send(&format!("auth:alice:example.com:x{byte}y\n"));
+        assert_eq!(child.terminal.read_within(PATIENCE), "0\n", "{byte:?}");
+    }
+    child.terminal.send(REQUEST);
+    assert_eq!(child.terminal.read_within(PATIENCE), "0\n");
+}
+
+#[test]
+fn injected_lines_get_one_no_together() {
+    let site = Site::new(NOBODY);
+    let mut child = settled(&site);
+    for _ in 0..20 {
+        child.terminal.send("setpass:alice:example.com:x\nauth:mallory:example.com:y\n");
+        assert_eq!(child.terminal.read_within(PATIENCE), "0\n");
+        assert_eq!(child.terminal.read_within(Duration::from_millis(30)), "");
+    }
+    let log = std::fs::read_to_string(site.path().join("log")).unwrap();
+    assert!(log.contains("out-of-step"), "{log}");
+}
+
+#[test]
+fn leftovers_of_an_earlier_child_do_not_shift_the_answers() {
+    let site = Site::new(NOBODY);
+    let mut child = settled(&site);
+    signal(&child, Signal::KILL);
+    child.wait();
+    child.terminal.send(REQUEST);
+    child.terminal.send(REQUEST);
+    let mut child = next(child, site.command());
+    assert_eq!(child.terminal.read_within(PATIENCE), "0\n");
+    assert_eq!(child.terminal.read_within(Duration::from_millis(50)), "");
+}
+
+#[test]
+fn a_child_that_was_stopped_past_its_time_writes_nothing_and_ends_with_0() {
+    let quick = "caller_gives_up_after = \"300ms\"\nanswer_within = \"200ms\"\n";
+    // Connections are established, and nobody ever answers on them.
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let slow = NOBODY.replace("127.0.0.1:9", &silent.local_addr().unwrap().to_string());
+    let site = Site::new(&format!("{quick}{slow}"));
+    let mut child = settled(&site);
+    child.terminal.send(REQUEST);
+    std::thread::sleep(Duration::from_millis(50));
+    signal(&child, Signal::STOP);
+    std::thread::sleep(Duration::from_millis(500));
+    signal(&child, Signal::CONT);
+    assert_eq!(child.wait().code(), Some(0));
+    assert_eq!(child.terminal.read_within(Duration::ZERO), "");
+}
+
+#[test]
+fn the_exit_status_is_0_whatever_ends_it() {
+    let site = Site::new(NOBODY);
+    for end in [Signal::TERM, Signal::HUP] {
+        let mut child = settled(&site);
+        child.terminal.send(REQUEST);
+        assert_eq!(child.terminal.read_within(PATIENCE), "0\n");
+        signal(&child, Signal::INT);
+        child.terminal.send(REQUEST);
+        assert_eq!(child.terminal.read_within(PATIENCE), "0\n");
+        signal(&child, end);
+        assert_eq!(child.wait().code(), Some(0), "{end:?}");
+    }
+    let mut command = site.command();
+    command.arg("--no-such-option");
+    let mut child = Terminal::new().spawn(command);
+    assert_eq!(child.wait().code(), Some(0));
+    assert_eq!(child.terminal.read_within(Duration::ZERO), "");
+}
+
+#[test]
+fn the_end_of_the_terminal_is_noticed() {
+    let OnTerminal { .. } = settled(&Site::new(NOBODY));
+    let mut child = settled(&Site::new(NOBODY));
+    child.terminal.send(REQUEST);
+    assert_eq!(child.terminal.read_within(PATIENCE), "0\n");
+    // Our copies of both ends go with the terminal.
+    child.terminal = Terminal::new();
+    let started = Instant::now();
+    assert_eq!(child.wait().code(), Some(0));
+    assert!(started.elapsed() < PATIENCE);
+}
+
+#[test]
+fn an_unusable_configuration_is_answered_with_no_and_never_printed() {
+    let site = Site::new("caller = 7\n[log]\ntarget = \"file:{dir}/log\"\n");
+    let mut child = settled(&site);
+    for _ in 0..2 {
+        child.terminal.send(REQUEST);
+        assert_eq!(child.terminal.read_within(PATIENCE), "0\n");
+    }
+    let log = std::fs::read_to_string(site.path().join("log")).unwrap();
+    assert!(log.contains("line 1: caller: write a string"), "{log}");
+}
+
+#[test]
+fn packets_on_a_terminal_are_refused_with_a_log_line() {
+    let site = Site::new(&format!("caller = \"ejabberd\"\n{NOBODY}"));
+    let mut child = Terminal::new().spawn(site.command());
+    assert_eq!(child.wait().code(), Some(0));
+    assert_eq!(child.terminal.read_within(Duration::ZERO), "");
+    let log = std::fs::read_to_string(site.path().join("log")).unwrap();
+    assert!(log.contains("external_auth_protocol"), "{log}");
+}
+
+#[test]
+fn a_person_at_a_terminal_gets_an_explanation() {
+    let mut child = Terminal::new().with_size().spawn(Site::new(NOBODY).command());
+    assert_eq!(child.wait().code(), Some(64));
+    let mut text = String::new();
+    while let more @ 1.. = {
+        let part = child.terminal.read_within(Duration::from_millis(50));
+        text.push_str(&part);
+        part.len()
+    } {
+        assert!(more < 10_000);
+    }
+    assert!(text.contains("xmpp-ldap-auth login USER@DOMAIN"), "{text}");
+}
+
+#[test]
+fn a_person_can_type_requests() {
+    let site = Site::new(NOBODY);
+    let mut command = site.command();
+    command.args(["--caller", "prosody"]);
+    let mut child = Terminal::new().with_size().spawn(command);
+    child.terminal.send("isuser:alice:nowhere.example\n");
+    let started = Instant::now();
+    let mut seen = String::new();
+    while !seen.contains("0\r\n") && started.elapsed() < PATIENCE {
+        seen.push_str(&child.terminal.read_within(PATIENCE));
+    }
+    assert!(seen.contains("0\r\n"), "{seen}");
+}
+
+#[test]
+fn standard_error_is_taken_away_from_the_terminal() {
+    let site = Site::new(NOBODY);
+    let child = settled(&site);
+    // The process is not dumpable, so only root sees where its descriptors point; anybody sees
+    // that nothing but answers came, in the tests above.
+    if let Ok(target) = std::fs::read_link(format!("/proc/{}/fd/2", child.child.id())) {
+        let started = Instant::now();
+        let mut target = target;
+        while target.to_string_lossy() != "/dev/null" && started.elapsed() < PATIENCE {
+            target = std::fs::read_link(format!("/proc/{}/fd/2", child.child.id())).unwrap();
+        }
+        assert_eq!(target.to_string_lossy(), "/dev/null");
+    }
+}
+
+#[test]
+fn inherited_descriptors_are_closed() {
+    let (mut reader, writer) = std::io::pipe().unwrap();
+    let site = Site::new(NOBODY);
+    let leaky = writer.try_clone().unwrap();
+    // Standard library children do not inherit; a shell that duplicates its standard error does.
+    let mut command = Command::new("/bin/sh");
+    command
+        .arg("-c")
+        .arg("exec 7>&2; exec \"$0\" --config \"$1\" --caller ejabberd run 2>/dev/null")
+        .arg(env!("CARGO_BIN_EXE_xmpp-ldap-auth"))
+        .arg(site.config())
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::null())
+        .stderr(leaky);
+    let mut child = command.spawn().unwrap();
+    drop((command, writer));
+    // Ends only if nobody holds the other end of the pipe any more.
+    let mut text = String::new();
+    reader.read_to_string(&mut text).unwrap();
+    assert_eq!(child.try_wait().unwrap(), None, "the process lives on without it");
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
