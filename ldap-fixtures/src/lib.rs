@@ -1,1 +1,13 @@
-//! Real servers, a fault proxy and an in-memory directory for the tests of `xmpp-ldap-auth`.
+//! Real servers, a fault proxy and an in-memory directory for the tests, examples and benchmarks of
+//! `xmpp-ldap-auth`.
+//!
+//! Everything listens on loopback only, on free ports, with its files in a throw-away directory; is
+//! ready when a real request has succeeded; and ends, with its children, when its value is dropped.
+//! A program that is not installed is an error that says how to install it, never a test that is
+//! skipped.
+
+pub mod ldif;
+pub mod process;
+pub mod proxy;
+pub mod slapd;
+pub mod tls;

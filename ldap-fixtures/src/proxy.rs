@@ -1,0 +1,276 @@
+//! A network that can be broken: a proxy before a TCP server, and an address that never connects.
+
+use std::io::{Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::thread::{sleep, spawn};
+use std::time::Duration;
+
+use anyhow::Result;
+use socket2::SockRef;
+
+/// How often a connection looks whether the fault has changed.
+const TURN: Duration = Duration::from_millis(5);
+
+/// The request for TLS on an open connection (RFC 4511, section 4.14).
+const START_TLS_OID: &[u8] = b"1.3.6.1.4.1.1466.20037";
+
+/// What the network does to connections, those that are open included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// Nothing.
+    None,
+    /// Holds each piece of a reply back for this long.
+    Delay(Duration),
+    /// Carries nothing in either direction, and closes nothing.
+    BlackHole,
+    /// Closes each new connection at once.
+    Refuse,
+    /// Closes each connection after so many bytes of replies.
+    CutAfter(usize),
+    /// Resets each connection after so many bytes of replies.
+    ResetAfter(usize),
+    /// Answers a request for StartTLS itself, with this result code, and goes on in clear text: what
+    /// somebody on the path would do.
+    StripStartTls(u8),
+}
+
+/// A proxy before a server. Dropping it closes everything.
+#[derive(Debug)]
+pub struct Proxy {
+    address: SocketAddr,
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    target: Mutex<SocketAddr>,
+    fault: Mutex<Fault>,
+    clients: Mutex<Vec<Weak<TcpStream>>>,
+    received: Mutex<Vec<u8>>,
+    accepted: AtomicUsize,
+    stopped: AtomicBool,
+}
+
+impl Shared {
+    fn open_clients(&self) -> Vec<Arc<TcpStream>> {
+        locked(&self.clients).drain(..).filter_map(|client| client.upgrade()).collect()
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Proxy {
+    /// A proxy before the server at `target`, without a fault.
+    pub fn start(target: SocketAddr) -> Result<Self> {
+        let listener = TcpListener::bind("127.0.0.1:0")?;
+        let address = listener.local_addr()?;
+        let shared = Arc::new(Shared {
+            target: Mutex::new(target),
+            fault: Mutex::new(Fault::None),
+            clients: Mutex::default(),
+            received: Mutex::default(),
+            accepted: AtomicUsize::new(0),
+            stopped: AtomicBool::new(false),
+        });
+        let accepting = Arc::clone(&shared);
+        spawn(move || accept(&listener, &accepting));
+        Ok(Self { address, shared })
+    }
+
+    /// `ldap://127.0.0.1:PORT` of the proxy.
+    pub fn url(&self) -> String {
+        format!("ldap://{}", self.address)
+    }
+
+    /// Its address.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Changes what the network does from now on.
+    pub fn set(&self, fault: Fault) {
+        *locked(&self.shared.fault) = fault;
+    }
+
+    /// How many connections were ever made.
+    pub fn accepted(&self) -> usize {
+        self.shared.accepted.load(Ordering::SeqCst)
+    }
+
+    /// Closes every open connection in the orderly way.
+    pub fn cut_all(&self) {
+        for client in self.shared.open_clients() {
+            let _ = client.shutdown(Shutdown::Both);
+        }
+    }
+
+    /// Resets every open connection.
+    pub fn reset_all(&self) {
+        for client in self.shared.open_clients() {
+            reset(&client);
+        }
+    }
+
+    /// Every byte that clients have sent, in clear text or not.
+    pub fn received(&self) -> Vec<u8> {
+        locked(&self.shared.received).clone()
+    }
+
+    /// Whether clients have sent this.
+    pub fn has_received(&self, bytes: &[u8]) -> bool {
+        contains(&locked(&self.shared.received), bytes)
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.shared.stopped.store(true, Ordering::SeqCst);
+        self.cut_all();
+        // Wakes the thread that accepts.
+        let _ = TcpStream::connect(self.address);
+    }
+}
+
+fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
+    for client in listener.incoming() {
+        if shared.stopped.load(Ordering::SeqCst) {
+            return;
+        }
+        let Ok(client) = client else { continue };
+        shared.accepted.fetch_add(1, Ordering::SeqCst);
+        if *locked(&shared.fault) == Fault::Refuse {
+            continue;
+        }
+        let target = *locked(&shared.target);
+        let Ok(server) = TcpStream::connect(target) else { continue };
+        for stream in [&client, &server] {
+            let _ = stream.set_nodelay(true);
+        }
+        let (client, server) = (Arc::new(client), Arc::new(server));
+        locked(&shared.clients).push(Arc::downgrade(&client));
+        let (other_client, other_server) = (Arc::clone(&client), Arc::clone(&server));
+        let (upstream, downstream) = (Arc::clone(shared), Arc::clone(shared));
+        spawn(move || requests(&client, &server, &upstream));
+        spawn(move || replies(&other_server, &other_client, &downstream));
+    }
+}
+
+/// Waits out a black hole; false when the proxy is gone.
+fn pass(shared: &Shared) -> bool {
+    while *locked(&shared.fault) == Fault::BlackHole {
+        if shared.stopped.load(Ordering::SeqCst) {
+            return false;
+        }
+        sleep(TURN);
+    }
+    true
+}
+
+fn requests(mut client: &TcpStream, mut server: &TcpStream, shared: &Shared) {
+    let mut buffer = [0; 16 * 1024];
+    while let Ok(length @ 1..) = client.read(&mut buffer) {
+        let bytes = buffer.get(..length).unwrap_or_default();
+        locked(&shared.received).extend_from_slice(bytes);
+        let fault = *locked(&shared.fault);
+        if let Fault::StripStartTls(code) = fault
+            && contains(bytes, START_TLS_OID)
+        {
+            // An ExtendedResponse to message 1, which StartTLS always is.
+            let answer = [0x30, 0x0c, 2, 1, 1, 0x78, 7, 0x0a, 1, code, 4, 0, 4, 0];
+            let _ = client.write_all(&answer);
+            continue;
+        }
+        if !pass(shared) || server.write_all(bytes).is_err() {
+            break;
+        }
+    }
+    end(client, server);
+}
+
+fn replies(mut server: &TcpStream, mut client: &TcpStream, shared: &Shared) {
+    let mut buffer = [0; 16 * 1024];
+    let mut sent = 0;
+    while let Ok(length @ 1..) = server.read(&mut buffer) {
+        if !pass(shared) {
+            break;
+        }
+        let bytes = buffer.get(..length).unwrap_or_default();
+        let fault = *locked(&shared.fault);
+        let (allowed, then_reset) = match fault {
+            Fault::CutAfter(limit) => (limit.saturating_sub(sent), false),
+            Fault::ResetAfter(limit) => (limit.saturating_sub(sent), true),
+            Fault::Delay(delay) => {
+                sleep(delay);
+                (length, false)
+            }
+            Fault::None | Fault::BlackHole | Fault::Refuse | Fault::StripStartTls(_) => {
+                (length, false)
+            }
+        };
+        if client.write_all(bytes.get(..allowed.min(length)).unwrap_or_default()).is_err() {
+            break;
+        }
+        sent += allowed.min(length);
+        if allowed < length {
+            if then_reset {
+                reset(client);
+            }
+            break;
+        }
+    }
+    end(client, server);
+}
+
+/// Wakes the thread of the other direction. The client's socket is closed when both threads have
+/// let go of it, with FIN or RST as was chosen.
+fn end(client: &TcpStream, server: &TcpStream) {
+    let _ = server.shutdown(Shutdown::Both);
+    let _ = client.shutdown(Shutdown::Read);
+}
+
+/// Makes the end of a connection a reset, and brings it about.
+fn reset(client: &TcpStream) {
+    let _ = SockRef::from(client).set_linger(Some(Duration::ZERO));
+    let _ = client.shutdown(Shutdown::Read);
+}
+
+fn contains(haystack: &[u8], needle: &[u8]) -> bool {
+    haystack.windows(needle.len()).any(|window| window == needle)
+}
+
+/// An address that takes the first connections into its queue and never answers any more: a black
+/// hole, as a host without power is.
+#[derive(Debug)]
+pub struct Unreachable {
+    address: SocketAddr,
+    _listener: socket2::Socket,
+    _queued: Vec<socket2::Socket>,
+}
+
+impl Unreachable {
+    /// Fills the queue of a listener that nobody accepts from.
+    pub fn start() -> Result<Self> {
+        use socket2::{Domain, Socket, Type};
+        let listener = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+        listener.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into())?;
+        listener.listen(0)?;
+        let address = listener.local_addr()?;
+        let mut queued = Vec::new();
+        for _ in 0..8 {
+            let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+            let _ = socket.connect_timeout(&address, Duration::from_millis(50));
+            queued.push(socket);
+        }
+        let address = address.as_socket().ok_or_else(|| anyhow::anyhow!("not an IP address"))?;
+        Ok(Self { address, _listener: listener, _queued: queued })
+    }
+
+    /// `ldap://127.0.0.1:PORT`.
+    pub fn url(&self) -> String {
+        format!("ldap://{}", self.address)
+    }
+}

@@ -1,0 +1,298 @@
+//! OpenLDAP's slapd as an ordinary process.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+use tempfile::TempDir;
+
+use crate::ldif::{self, Entry};
+use crate::process::{Process, free_port, require, wait_until};
+use crate::tls::Credential;
+
+/// The suffix of the seed.
+pub const BASE: &str = "dc=example,dc=com";
+/// May search.
+pub const SERVICE_DN: &str = "cn=reader,ou=services,dc=example,dc=com";
+/// The password of [`SERVICE_DN`].
+pub const SERVICE_PASSWORD: &str = "reader-secret";
+/// May search, and set passwords.
+pub const WRITER_DN: &str = "cn=writer,ou=services,dc=example,dc=com";
+/// The password of [`WRITER_DN`].
+pub const WRITER_PASSWORD: &str = "writer-secret";
+/// The password of every user of the seed that is not about its password.
+pub const PASSWORD: &str = "secret";
+
+/// A server that takes longer than this to start will not.
+const START: Duration = Duration::from_secs(30);
+
+/// How the passwords of numbered users, and new passwords, are stored.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Hash {
+    /// Salted SHA-1: cheap, so that a benchmark measures something else.
+    #[default]
+    Ssha,
+    /// Argon2: some milliseconds for each bind.
+    Argon2,
+}
+
+impl Hash {
+    fn scheme(self) -> &'static str {
+        match self {
+            Self::Ssha => "{SSHA}",
+            Self::Argon2 => "{ARGON2}",
+        }
+    }
+
+    fn module(self) -> &'static str {
+        match self {
+            Self::Ssha => "",
+            Self::Argon2 => "moduleload argon2",
+        }
+    }
+}
+
+/// What a slapd is to be like.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// How many users `user00001`… there are besides the seed's, all with [`PASSWORD`].
+    pub users: usize,
+    /// How passwords are stored.
+    pub hash: Hash,
+    /// The server's certificate, and the authority that clients' certificates must be from.
+    pub tls: Option<(PathBuf, Credential)>,
+    /// Refuses a simple bind without TLS, with result code 13.
+    pub require_tls: bool,
+    /// Asks clients for a certificate.
+    pub verify_client: bool,
+    /// Closes connections that were idle for so many seconds; never for 0.
+    pub idle_timeout: u32,
+}
+
+impl Options {
+    /// Writes `slapd.conf` and `init.ldif` into `directory`, which slapd sees as `seen_as`.
+    pub fn write(&self, directory: &Path, seen_as: &Path) -> Result<()> {
+        let seen_as = seen_as.to_str().context("the path is not UTF-8")?;
+        let mut tls = String::new();
+        if let Some((authority, credential)) = &self.tls {
+            for (file, name) in [
+                (authority, "ca.pem"),
+                (&credential.certificate, "server.pem"),
+                (&credential.key, "server.key"),
+            ] {
+                let target = directory.join(name);
+                if *file != target {
+                    fs::copy(file, target)?;
+                }
+            }
+            tls = format!(
+                "TLSCACertificateFile {seen_as}/ca.pem\nTLSCertificateFile {seen_as}/server.pem\n\
+                 TLSCertificateKeyFile {seen_as}/server.key\nTLSVerifyClient {}\n",
+                if self.verify_client { "try" } else { "never" }
+            );
+        }
+        if self.require_tls {
+            tls.push_str("security simple_bind=128\n");
+        }
+        let configuration = include_str!("../slapd/slapd.conf.in")
+            .replace("@dir@", seen_as)
+            .replace("@hash_module@", self.hash.module())
+            .replace("@hash@", self.hash.scheme())
+            .replace("@idle_timeout@", &self.idle_timeout.to_string())
+            .replace("@tls@", &tls);
+        fs::write(directory.join("slapd.conf"), configuration)?;
+        let mut entries = ldif::SEED.to_owned();
+        if self.users > 0 {
+            entries.push_str(&ldif::write(&numbered_users(self.users, &self.hashed(PASSWORD)?))?);
+        }
+        fs::write(directory.join("init.ldif"), entries)?;
+        Ok(())
+    }
+
+    fn hashed(&self, password: &str) -> Result<String> {
+        let mut command = Command::new(require("slappasswd")?);
+        if self.hash == Hash::Argon2 {
+            command.args(["-o", "module-path=/usr/lib/ldap", "-o", "module-load=argon2"]);
+        }
+        let output = command.args(["-n", "-h", self.hash.scheme(), "-s", password]).output()?;
+        ensure!(output.status.success(), "slappasswd: {}", String::from_utf8_lossy(&output.stderr));
+        Ok(String::from_utf8(output.stdout)?)
+    }
+
+    /// Starts it.
+    pub fn start(self) -> Result<Slapd> {
+        let directory = tempfile::Builder::new().prefix("slapd-").tempdir()?;
+        self.write(directory.path(), directory.path())?;
+        fs::create_dir(directory.path().join("db"))?;
+        let loaded = Command::new(require("slapadd")?)
+            .arg("-q")
+            .arg("-f")
+            .arg(directory.path().join("slapd.conf"))
+            .arg("-l")
+            .arg(directory.path().join("init.ldif"))
+            .output()?;
+        ensure!(loaded.status.success(), "slapadd: {}", String::from_utf8_lossy(&loaded.stderr));
+        // Between choosing a port and using it somebody else may take it.
+        let mut last_error = None;
+        for _ in 0..5 {
+            let (port, ldaps_port) = (free_port()?, free_port()?);
+            match run(directory.path(), port, ldaps_port, self.tls.is_some()) {
+                Ok(process) => {
+                    return Ok(Slapd {
+                        process,
+                        directory,
+                        port,
+                        ldaps_port,
+                        tls: self.tls.is_some(),
+                    });
+                }
+                Err(error) => last_error = Some(error),
+            }
+        }
+        Err(last_error.unwrap_or_else(|| anyhow::anyhow!("slapd does not start")))
+    }
+}
+
+fn numbered_users(count: usize, hashed: &str) -> Vec<Entry> {
+    let user = |number: usize| {
+        let uid = format!("user{number:05}");
+        let attributes = [
+            ("objectClass", "inetOrgPerson"),
+            ("uid", &uid),
+            ("cn", &uid),
+            ("sn", &uid),
+            ("mail", &format!("{uid}@example.com")),
+            ("userPassword", hashed),
+        ];
+        let attributes =
+            attributes.map(|(name, value)| (name.to_owned(), value.as_bytes().to_vec())).to_vec();
+        Entry { dn: format!("uid={uid},ou=people,{BASE}"), attributes }
+    };
+    (1..=count).map(user).collect()
+}
+
+fn run(directory: &Path, port: u16, ldaps_port: u16, tls: bool) -> Result<Process> {
+    let socket = directory.join("ldapi");
+    let mut listeners = format!("ldap://127.0.0.1:{port}/ {}", ldapi(&socket)?);
+    if tls {
+        listeners.push_str(&format!(" ldaps://127.0.0.1:{ldaps_port}/"));
+    }
+    let mut command = Command::new(require("slapd")?);
+    command.args(["-d", "stats", "-h", &listeners, "-f"]).arg(directory.join("slapd.conf"));
+    let mut process = Process::spawn(command, &directory.join("slapd.log"))?;
+    let url = format!("ldap://127.0.0.1:{port}");
+    // A bind would be refused where TLS is required; reading the root DSE never is.
+    let answered =
+        wait_until("slapd's first answer", START, || !process.is_running() || answers(&url));
+    if answered.is_err() || !process.is_running() {
+        bail!("slapd does not start: {}", process.log());
+    }
+    Ok(process)
+}
+
+/// Whether a real LDAP server answers there.
+pub fn answers(url: &str) -> bool {
+    Command::new("ldapsearch")
+        .args(["-x", "-LLL", "-o", "nettimeout=1", "-H", url, "-s", "base", "-b", "", "1.1"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| {
+            status.success() || status.code() == Some(50) || status.code() == Some(32)
+        })
+}
+
+fn ldapi(socket: &Path) -> Result<String> {
+    Ok(format!("ldapi://{}", socket.to_str().context("the path is not UTF-8")?.replace('/', "%2F")))
+}
+
+/// A slapd with the seed. Dropping it ends it.
+#[derive(Debug)]
+pub struct Slapd {
+    process: Process,
+    directory: TempDir,
+    port: u16,
+    ldaps_port: u16,
+    tls: bool,
+}
+
+impl Slapd {
+    /// One without anything special.
+    pub fn start() -> Result<Self> {
+        Options::default().start()
+    }
+
+    /// `ldap://127.0.0.1:PORT`.
+    pub fn url(&self) -> String {
+        format!("ldap://127.0.0.1:{}", self.port)
+    }
+
+    /// `ldaps://127.0.0.1:PORT`; only where it has a certificate.
+    pub fn ldaps_url(&self) -> String {
+        format!("ldaps://127.0.0.1:{}", self.ldaps_port)
+    }
+
+    /// The URL of its socket.
+    pub fn ldapi_url(&self) -> Result<String> {
+        ldapi(&self.directory.path().join("ldapi"))
+    }
+
+    /// Where a proxy finds it.
+    pub fn address(&self) -> SocketAddr {
+        ([127, 0, 0, 1], self.port).into()
+    }
+
+    /// Ends it as an administrator would.
+    pub fn stop(&mut self) {
+        self.process.terminate();
+    }
+
+    /// Ends it at once.
+    pub fn kill(&mut self) {
+        self.process.kill();
+    }
+
+    /// Stops it without closing its connections.
+    pub fn pause(&self) {
+        self.process.pause();
+    }
+
+    /// Lets it go on.
+    pub fn resume(&self) {
+        self.process.resume();
+    }
+
+    /// Starts it again with the same database, on the same ports.
+    pub fn restart(&mut self) -> Result<()> {
+        self.stop();
+        self.process = run(self.directory.path(), self.port, self.ldaps_port, self.tls)?;
+        Ok(())
+    }
+
+    /// Its log at level "stats".
+    pub fn log(&self) -> String {
+        self.process.log()
+    }
+
+    /// How many binds as this DN it has seen, as normalized by slapd.
+    pub fn binds(&self, dn: &str) -> usize {
+        let needle = format!("BIND dn=\"{dn}\" method=");
+        self.log().matches(&needle).count()
+    }
+
+    /// Whether a bind with this password succeeds, asked of ldapwhoami.
+    pub fn accepts(&self, dn: &str, password: &str) -> Result<bool> {
+        let file = self.directory.path().join("password");
+        fs::write(&file, password)?;
+        let status = Command::new(require("ldapwhoami")?)
+            .args(["-x", "-H", &self.url(), "-D", dn, "-y"])
+            .arg(file)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status()?;
+        Ok(status.success())
+    }
+}
