@@ -35,7 +35,10 @@ impl Authority {
     /// A new authority that keeps its files in `directory`.
     pub fn create(directory: &Path) -> Result<Self> {
         let mut params = CertificateParams::default();
-        params.distinguished_name.push(DnType::CommonName, "Test CA");
+        // Each has a name of its own, as different authorities do.
+        params
+            .distinguished_name
+            .push(DnType::CommonName, format!("Test CA {}", directory.display()));
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate()?)?;

@@ -205,6 +205,14 @@ impl Adapter {
         (answers, wait(&mut self.child))
     }
 
+    /// Closes both of its streams, as a caller does that gave up; gives what is left to wait for.
+    pub fn abandon(&mut self) -> &mut Child {
+        self.close_input();
+        let (_, closed) = std::io::pipe().unwrap();
+        drop(std::mem::replace(&mut self.stdout, ChildStdout::from(OwnedFd::from(closed))));
+        &mut self.child
+    }
+
     /// Waits until the process ends by itself.
     pub fn wait(&mut self) -> ExitStatus {
         wait(&mut self.child)

@@ -1,0 +1,117 @@
+//! OpenLDAP as a process.
+
+use std::time::Duration;
+
+use ldap_fixtures::slapd::Slapd;
+
+use crate::support::Answer::{No, Yes};
+use crate::support::{Adapter, Framing, binary};
+use crate::{Lookup, cases, site};
+
+#[test]
+fn every_account_signs_in() {
+    cases::every_account(&Slapd::start().unwrap().url());
+}
+
+#[test]
+fn injections_find_nobody() {
+    cases::injections(&Slapd::start().unwrap().url());
+}
+
+#[test]
+fn passwords_are_changed_through_lines() {
+    cases::password_changes(&Slapd::start().unwrap().url(), Framing::Line);
+}
+
+#[test]
+fn passwords_are_changed_through_packets() {
+    cases::password_changes(&Slapd::start().unwrap().url(), Framing::Packet);
+}
+
+#[test]
+fn passwords_are_not_changed_by_default() {
+    cases::password_changes_are_off_by_default(&Slapd::start().unwrap().url());
+}
+
+#[test]
+fn a_sign_in_is_one_bind_and_connections_are_kept() {
+    let slapd = Slapd::start().unwrap();
+    let site = site(&[&slapd.url()], Lookup::Search, "", "");
+    let mut adapter = Adapter::start(&site, Framing::Packet);
+    for _ in 0..10 {
+        assert_eq!(adapter.ask("auth:alice:example.com:secret"), Yes);
+        assert_eq!(adapter.ask("auth:alice:example.com:wrong"), No);
+        // A success forgives the failures before it.
+    }
+    assert_eq!(slapd.binds("uid=alice,ou=people,dc=example,dc=com"), 20);
+    assert_eq!(slapd.binds(ldap_fixtures::slapd::WRITER_DN), 1);
+    assert_eq!(slapd.log().matches(" ACCEPT from IP=").count() - started_with(&slapd), 2);
+}
+
+/// The connections by which the harness saw that the server is there.
+fn started_with(slapd: &Slapd) -> usize {
+    slapd.log().matches("SRCH base=\"\" scope=0").count()
+}
+
+#[test]
+fn requests_that_arrive_together_are_bound_side_by_side_within_the_pool() {
+    let slapd = Slapd::start().unwrap();
+    let site = site(&[&slapd.url()], Lookup::Search, "pool.size = 3", "");
+    let mut adapter = Adapter::start(&site, Framing::Packet);
+    for _ in 0..50 {
+        adapter.send("auth:alice:example.com:secret");
+        adapter.send("auth:nobody:example.com:secret");
+    }
+    for _ in 0..50 {
+        assert_eq!([adapter.answer(), adapter.answer()], [Yes, No]);
+    }
+    assert!(adapter.is_silent_for(Duration::from_millis(50)));
+    assert_eq!(slapd.log().matches(" ACCEPT from IP=").count() - started_with(&slapd), 4);
+}
+
+#[test]
+fn the_last_line_needs_no_newline() {
+    let slapd = Slapd::start().unwrap();
+    let site = site(&[&slapd.url()], Lookup::Search, "", "");
+    let mut adapter = Adapter::start(&site, Framing::Line);
+    adapter.send("auth:alice:example.com:wrong");
+    adapter.send_raw(b"auth:alice:example.com:secret");
+    let (answers, status) = adapter.finish();
+    assert_eq!(answers, [No, Yes]);
+    assert!(status.success());
+}
+
+#[test]
+fn login_shows_the_steps_and_tells_by_its_exit_code() {
+    use std::io::Write;
+    use std::process::Stdio;
+
+    let slapd = Slapd::start().unwrap();
+    let site = site(&[&slapd.url()], Lookup::Search, "", "");
+    for (jid, password, code, words) in [
+        ("alice@example.com", "secret", 0, &["search", "bind as the user", "granted"][..]),
+        ("alice@example.com", "tops3cret", 77, &["result code 49", "denied: wrong-password"]),
+        ("nobody@example.com", "secret", 77, &["0 entries", "denied: unknown-user"]),
+        ("alice@other.example", "secret", 77, &["denied: unknown-domain"]),
+        ("dupe@example.com", "secret", 69, &["cannot tell: ambiguous", "user_filter"]),
+    ] {
+        let mut child = site
+            .command()
+            .args(["login", jid, "--password-stdin"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        child.stdin.take().unwrap().write_all(format!("{password}\n").as_bytes()).unwrap();
+        let output = child.wait_with_output().unwrap();
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert_eq!(output.status.code(), Some(code), "{jid}: {text}");
+        for word in words {
+            assert!(text.contains(word), "{jid}: no {word:?} in {text}");
+        }
+        assert!(!text.contains("tops3cret"), "{text}");
+    }
+    let output = binary().args(["login", "nobody"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(64));
+}
