@@ -79,7 +79,7 @@ impl<D: Directory> Session<D> {
         let mut decoder = Decoder::new(self.terms.dialect.framing());
         let mut chunk = vec![0; READ_SIZE];
         let mut in_flight = VecDeque::<Pending>::new();
-        let mut last_read = Instant::now();
+        let mut timing = Timing::now();
         let mut open = true;
         let mut held = None;
         loop {
@@ -89,7 +89,7 @@ impl<D: Directory> Session<D> {
                     held = Some(request);
                     break;
                 }
-                in_flight.push_back(self.begin(request, last_read));
+                in_flight.push_back(self.begin(request, timing));
             }
             let room = held.is_none() && in_flight.len() < self.terms.window;
             tokio::select! {
@@ -101,7 +101,7 @@ impl<D: Directory> Session<D> {
                     }
                 }
                 read = input.read(&mut chunk), if open && room => {
-                    last_read = Instant::now();
+                    timing = Timing::now();
                     match read {
                         Ok(length @ 1..) => decoder.push(chunk.get(..length).unwrap_or_default()),
                         Ok(0) | Err(_) => {
@@ -121,23 +121,23 @@ impl<D: Directory> Session<D> {
         }
     }
 
-    /// Starts work on a request whose last byte was read at `born`.
-    fn begin(&self, request: Request, born: Instant) -> Pending {
+    /// Starts work on a request.
+    fn begin(&self, request: Request, timing: Timing) -> Pending {
         let verb = request.verb();
         let account = request.account().cloned();
         let work = match request {
             Request::Refused { denial, .. } => Work::Done(denial.into()),
             request => {
                 let authenticator = Arc::clone(&self.authenticator);
-                let by = Deadline::after(born, self.terms.answer_within);
+                let by = Deadline::after(timing.born, self.terms.answer_within);
                 Work::Running(tokio::spawn(async move {
-                    let queued = born.elapsed();
+                    let queued = timing.read.elapsed();
                     let answer = by.bound(authenticator.answer(&request, by)).await;
                     (answer.unwrap_or_else(Outcome::from), queued)
                 }))
             }
         };
-        Pending { verb, account, born, queued: Duration::ZERO, work }
+        Pending { verb, account, timing, queued: Duration::ZERO, work }
     }
 
     /// Writes the reply in one write(2), unless it would come too late, and the audit event.
@@ -148,7 +148,7 @@ impl<D: Directory> Session<D> {
         outcome: Outcome,
     ) -> Result<(), End> {
         let reply = self.terms.dialect.reply(pending.verb, outcome.verdict);
-        let reply_by = pending.born + self.terms.reply_within;
+        let reply_by = pending.timing.born + self.terms.reply_within;
         // Asked before each write, because this process may have been stopped in between.
         if Instant::now() > reply_by {
             return Err(End::Late);
@@ -164,12 +164,30 @@ impl<D: Directory> Session<D> {
     }
 }
 
+/// When a request came.
+#[derive(Clone, Copy, Debug)]
+struct Timing {
+    /// From when on its deadline runs: no later than the moment at which the caller wrote it, as far
+    /// as that can be known.
+    born: Instant,
+    /// When its last byte was read.
+    read: Instant,
+}
+
+impl Timing {
+    /// For a request on a pipe, whose late reply reaches nobody.
+    fn now() -> Self {
+        let now = Instant::now();
+        Self { born: now, read: now }
+    }
+}
+
 /// A request that was read and is not answered yet. Dropping it abandons the work.
 #[derive(Debug)]
 struct Pending {
     verb: Verb,
     account: Option<Arc<Account>>,
-    born: Instant,
+    timing: Timing,
     queued: Duration,
     work: Work,
 }
@@ -220,7 +238,7 @@ impl Pending {
                     reason = outcome.verdict.reason(),
                     server = outcome.server.as_deref(),
                     detail = outcome.detail.as_deref(),
-                    ms = milliseconds(self.born.elapsed()),
+                    ms = milliseconds(self.timing.read.elapsed()),
                     queue_ms = milliseconds(self.queued),
                     "request"
                 )

@@ -128,6 +128,20 @@ fn a_child_that_was_stopped_past_its_time_writes_nothing_and_ends_with_0() {
 }
 
 #[test]
+fn a_request_that_waited_for_a_stopped_child_too_long_is_not_answered() {
+    let site = Site::new(&format!("caller_gives_up_after = \"400ms\"\n{NOBODY}"));
+    let mut child = settled(&site);
+    child.terminal.send(REQUEST);
+    assert_eq!(child.terminal.read_within(PATIENCE), "0\n");
+    signal(&child, Signal::STOP);
+    child.terminal.send(REQUEST);
+    std::thread::sleep(Duration::from_millis(600));
+    signal(&child, Signal::CONT);
+    assert_eq!(child.wait().code(), Some(0));
+    assert_eq!(child.terminal.read_within(Duration::ZERO), "");
+}
+
+#[test]
 fn the_exit_status_is_0_whatever_ends_it() {
     let site = Site::new(NOBODY);
     for end in [Signal::TERM, Signal::HUP] {

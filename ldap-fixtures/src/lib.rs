@@ -6,8 +6,11 @@
 //! A program that is not installed is an error that says how to install it, never a test that is
 //! skipped.
 
+pub mod ejabberd;
 pub mod ldif;
 pub mod process;
+pub mod prosody;
 pub mod proxy;
 pub mod slapd;
 pub mod tls;
+pub mod xmpp;

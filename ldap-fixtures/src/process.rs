@@ -1,7 +1,8 @@
 //! Child processes that end with the test that started them.
 
 use std::fs::{self, File};
-use std::net::TcpListener;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -49,6 +50,21 @@ impl Process {
         fs::read(&self.log)
             .map(|text| String::from_utf8_lossy(&text).into_owned())
             .unwrap_or_default()
+    }
+
+    /// The processes that it has started itself and that still run.
+    pub fn children(&self) -> Vec<Pid> {
+        let parent = format!("PPid:\t{}\n", self.id());
+        fs::read_dir("/proc")
+            .into_iter()
+            .flatten()
+            .filter_map(|entry| Some((entry.as_ref().ok()?.path(), entry.ok()?.file_name())))
+            .filter(|(path, _)| {
+                fs::read_to_string(path.join("status"))
+                    .is_ok_and(|status| status.contains(&parent) && !status.contains("State:\tZ"))
+            })
+            .filter_map(|(_, name)| Pid::from_raw(name.to_str()?.parse().ok()?))
+            .collect()
     }
 
     /// Whether it has not ended yet.
@@ -108,6 +124,17 @@ pub fn wait_until(what: &str, limit: Duration, mut ready: impl FnMut() -> bool) 
         sleep(PAUSE);
     }
     Ok(())
+}
+
+/// Whether an XMPP server for `example.com` opens a stream on this port (RFC 6120, section 4.2).
+pub fn speaks_xmpp(port: u16) -> bool {
+    const OPENING: &[u8] = b"<?xml version='1.0'?><stream:stream to='example.com' version='1.0' \
+        xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'>";
+    let Ok(mut stream) = TcpStream::connect(("127.0.0.1", port)) else { return false };
+    let mut answer = [0; 1024];
+    stream.set_read_timeout(Some(Duration::from_secs(1))).is_ok()
+        && stream.write_all(OPENING).is_ok()
+        && stream.read(&mut answer).is_ok_and(|length| length > 0)
 }
 
 /// Where a program is; the error says how to install it.

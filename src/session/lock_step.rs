@@ -12,14 +12,16 @@
 //! - On a terminal that was never used before, lpty may echo the first request back to Prosody,
 //!   which takes the echo for the reply. So that request is read and not answered, and the process
 //!   ends; Prosody notices at once, and the next child finds the terminal in raw mode.
-//! - After the deadline nothing is written: the process ends, and Prosody starts another.
+//! - After the deadline nothing is written: the process ends, and Prosody starts another. A process
+//!   that was stopped cannot know how long a request has been waiting, so a request counts from the
+//!   last moment at which the terminal was seen to be empty.
 
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
-use super::{End, Pending, Session};
+use super::{End, Pending, Session, Timing};
 use crate::directory::Directory;
 use crate::protocol::line::LineDecoder;
 use crate::request::{Request, Verb};
@@ -28,6 +30,10 @@ use crate::verdict::Denial;
 /// How long the terminal must have been quiet. The pieces of one write follow each other within
 /// microseconds; Prosody stands still for this long, so it is no longer than that needs.
 const QUIET: Duration = Duration::from_millis(10);
+
+/// How often an idle terminal is looked at, which is how much earlier than it was read a request may
+/// be taken to have come.
+const LOOK: Duration = Duration::from_millis(250);
 
 /// A line that is not complete after this long is a leftover: Prosody sends a line in one write.
 const STALL: Duration = Duration::from_secs(1);
@@ -70,13 +76,13 @@ impl<D: Directory> Session<D> {
         input: &mut Lines<impl AsyncRead + Unpin>,
         output: &mut (impl AsyncWrite + Unpin),
     ) -> Result<(), End> {
-        let (request, born) = input.next_line().await?;
+        let (request, timing) = input.next_line().await?;
         let verb = request.verb();
-        let mut pending = match self.outcome_if_quiet(input, request, born).await? {
+        let mut pending = match self.outcome_if_quiet(input, request, timing).await? {
             Some(pending) => pending,
             None => {
                 input.drain().await?;
-                self.begin(Request::Refused { verb, denial: Denial::OutOfStep }, born)
+                self.begin(Request::Refused { verb, denial: Denial::OutOfStep }, timing)
             }
         };
         let outcome = pending.outcome().await;
@@ -88,14 +94,14 @@ impl<D: Directory> Session<D> {
         &self,
         input: &mut Lines<impl AsyncRead + Unpin>,
         request: Request,
-        born: Instant,
+        timing: Timing,
     ) -> Result<Option<Pending>, End> {
-        let quiet = born + QUIET;
+        let quiet = timing.read + QUIET;
         // Only a password change has an effect that could not be taken back.
         if request.verb() == Verb::SetPass && input.more_before(quiet).await? {
             return Ok(None);
         }
-        let mut pending = self.begin(request, born);
+        let mut pending = self.begin(request, timing);
         let finished = async {
             let _ = pending.outcome().await;
             sleep_until(quiet).await;
@@ -114,11 +120,17 @@ struct Lines<R> {
     input: R,
     decoder: LineDecoder,
     chunk: Vec<u8>,
+    empty_at: Instant,
 }
 
 impl<R: AsyncRead + Unpin> Lines<R> {
     fn new(input: R) -> Self {
-        Self { input, decoder: LineDecoder::default(), chunk: vec![0; 4096] }
+        Self {
+            input,
+            decoder: LineDecoder::default(),
+            chunk: vec![0; 4096],
+            empty_at: Instant::now(),
+        }
     }
 
     /// Takes in what is there. A closed terminal is an error: 0 bytes, or EIO.
@@ -132,16 +144,30 @@ impl<R: AsyncRead + Unpin> Lines<R> {
         }
     }
 
-    /// The next line and the moment at which its last byte was read.
-    async fn next_line(&mut self) -> Result<(Request, Instant), End> {
-        self.read().await?;
+    /// The next line.
+    async fn next_line(&mut self) -> Result<(Request, Timing), End> {
+        let born = self.first_bytes().await?;
         let stalled = Instant::now() + STALL;
         loop {
-            let now = Instant::now();
+            let read = Instant::now();
             if let Some(request) = self.decoder.next_request() {
-                return Ok((request, now));
+                return Ok((request, Timing { born, read }));
             }
             timeout_at(stalled, self.read()).await.unwrap_or(Err(End::Late))?;
+        }
+    }
+
+    /// Waits for the beginning of a line; the last moment at which it had not come yet.
+    async fn first_bytes(&mut self) -> Result<Instant, End> {
+        loop {
+            let now = Instant::now();
+            if self.more_now().await? {
+                return Ok(self.empty_at);
+            }
+            self.empty_at = now;
+            if self.more_before(now + LOOK).await? {
+                return Ok(self.empty_at);
+            }
         }
     }
 

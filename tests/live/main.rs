@@ -10,7 +10,9 @@
 )]
 
 mod cases;
+mod ejabberd;
 mod faults;
+mod prosody;
 mod slapd;
 #[path = "../support/mod.rs"]
 mod support;

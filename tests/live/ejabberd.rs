@@ -1,0 +1,105 @@
+//! A real ejabberd signs real clients in through the binary.
+
+use ldap_fixtures::ejabberd::Ejabberd;
+use ldap_fixtures::slapd::Slapd;
+use ldap_fixtures::xmpp::{Client, Outcome};
+
+use crate::{Lookup, site};
+
+struct Stage {
+    slapd: Slapd,
+    ejabberd: Ejabberd,
+    client: Client,
+    _site: crate::support::Site,
+}
+
+fn stage() -> Stage {
+    let slapd = Slapd::start().unwrap();
+    let site = site(
+        &[&slapd.url()],
+        Lookup::Search,
+        "set_password = \"exop\"",
+        "caller = \"ejabberd\"\n---\n[log]\ntarget = \"file:{dir}/log\"\n",
+    );
+    let program =
+        format!("{} --config {}", env!("CARGO_BIN_EXE_xmpp-ldap-auth"), site.config().display());
+    let ejabberd = Ejabberd::start(&program).unwrap();
+    let client = Client::new(ejabberd.port());
+    Stage { slapd, ejabberd, client, _site: site }
+}
+
+fn refused() -> Outcome {
+    Outcome::NotSignedIn("not-authorized".to_owned())
+}
+
+#[test]
+fn clients_sign_in_with_their_own_password_only() {
+    let stage = stage();
+    let users = [
+        ("alice", "secret"),
+        ("alice", "wrong"),
+        ("nobody", "secret"),
+        ("dave", "secret"),
+        ("jürgen", "secret"),
+        ("pwcolons", "a:b::c:"),
+        ("pwspecial", "*()\\,=+<>#;\"/"),
+        ("pwemoji", "🔑😀"),
+        ("st*r", "secret"),
+        ("*", "secret"),
+        ("a)(uid=*", "secret"),
+        ("bob", "secret"),
+    ];
+    let outcomes = stage.client.logins(&users).unwrap();
+    for (user, outcome) in users.iter().zip(outcomes) {
+        let expected = match user {
+            ("alice", "wrong") | ("nobody" | "dave" | "*", _) => refused(),
+            _ => Outcome::Success,
+        };
+        assert_eq!(outcome, expected, "{user:?}: {}", stage.ejabberd.log());
+    }
+}
+
+#[test]
+fn passwords_are_changed_and_refused_changes_change_nothing() {
+    let stage = stage();
+    let client = stage.client;
+    assert_eq!(client.change_password("bob", "secret", "new:pass wörd").unwrap(), Outcome::Success);
+    assert_eq!(client.login("bob", "new:pass wörd").unwrap(), Outcome::Success);
+    assert_eq!(client.login("bob", "secret").unwrap(), refused());
+    // The directory wants eight characters of erin. ejabberd would take a plain "no" for success.
+    let change = client.change_password("erin", "secret", "short").unwrap();
+    assert!(matches!(change, Outcome::Refused(_)), "{change:?}");
+    assert_eq!(client.login("erin", "short").unwrap(), refused());
+    assert_eq!(client.login("erin", "secret").unwrap(), Outcome::Success);
+}
+
+#[test]
+fn after_an_outage_the_users_still_exist() {
+    let mut stage = stage();
+    let client = stage.client;
+    assert_eq!(client.login("alice", "secret").unwrap(), Outcome::Success);
+    stage.slapd.stop();
+    assert_eq!(client.login("alice", "secret").unwrap(), refused());
+    // ejabberd would remember a "no" for an hour.
+    assert!(!stage.ejabberd.user_exists("bob").unwrap());
+    stage.slapd.restart().unwrap();
+    assert!(stage.ejabberd.user_exists("bob").unwrap());
+    assert!(stage.ejabberd.user_exists("alice").unwrap());
+    assert!(!stage.ejabberd.user_exists("nobody").unwrap());
+    assert_eq!(client.login("alice", "secret").unwrap(), Outcome::Success);
+}
+
+#[test]
+fn an_unusable_configuration_does_not_bring_external_authentication_down() {
+    let slapd = Slapd::start().unwrap();
+    let site =
+        site(&[&slapd.url()], Lookup::Search, "no_such_key = 1", "caller = \"ejabberd\"\n---\n");
+    let program =
+        format!("{} --config {}", env!("CARGO_BIN_EXE_xmpp-ldap-auth"), site.config().display());
+    let ejabberd = Ejabberd::start(&program).unwrap();
+    let client = Client::new(ejabberd.port());
+    for _ in 0..3 {
+        assert_eq!(client.login("alice", "secret").unwrap(), refused());
+    }
+    assert!(!ejabberd.log().contains("disconnected"), "{}", ejabberd.log());
+}
