@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use xmpp_ldap_auth::cli::{Cli, Command, caller_from_name};
 use xmpp_ldap_auth::commands::{check, login, run};
+use xmpp_ldap_auth::exit;
 
 fn main() -> ExitCode {
     let program = std::env::args().next().unwrap_or_default();
@@ -13,7 +14,10 @@ fn main() -> ExitCode {
         Err(error) if error.use_stderr() && run::is_started_by_server() => {
             return run::refuse(&error.to_string());
         }
-        Err(error) => error.exit(),
+        Err(error) => {
+            let _ = error.print();
+            return exit::code(if error.use_stderr() { exit::USAGE } else { exit::OK });
+        }
     };
     let caller = cli.caller.or_else(|| caller_from_name(&program));
     match cli.command.unwrap_or(Command::Run) {

@@ -87,7 +87,7 @@ fn read_lookup(table: &Table<'_>) -> Option<Lookup> {
         }
         return name.map(Lookup::Name);
     }
-    if base.is_none_or(str::is_empty) {
+    if !table.has("base") || base.is_some_and(str::is_empty) {
         table.problem(
             "base",
             "write the DN below which the users are, such as \"ou=people,dc=example,dc=com\"",

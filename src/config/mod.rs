@@ -204,7 +204,14 @@ fn read_log(table: Table<'_>) -> Log {
 
 fn read_domains(top: &Table<'_>, directories: &[&str]) -> BTreeMap<String, String> {
     let mut domains = BTreeMap::new();
-    for (domain, table) in top.tables("domain") {
+    let tables = top.tables("domain");
+    if tables.is_empty() {
+        top.problem(
+            "domain",
+            "write at least one [domain.\"example.com\"] with directory = \"NAME\"; any other domain is denied",
+        );
+    }
+    for (domain, table) in tables {
         match table.string("directory") {
             Some(directory) if directories.contains(&directory) => {
                 domains.insert(domain.to_lowercase(), directory.to_owned());
@@ -216,9 +223,6 @@ fn read_domains(top: &Table<'_>, directories: &[&str]) -> BTreeMap<String, Strin
             None => table.problem("directory", "write which [directory.NAME] serves this domain"),
         }
         table.finish();
-    }
-    if domains.is_empty() {
-        top.problem("domain", "write at least one [domain.\"example.com\"] with directory = \"NAME\"; any other domain is denied");
     }
     domains
 }

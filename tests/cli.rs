@@ -1,0 +1,186 @@
+//! The binary's face: arguments, exit codes, and what it does when it cannot do its work.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
+mod support;
+
+use std::process::Command;
+use std::time::Duration;
+
+use support::Answer::{CannotTell, No};
+use support::{Adapter, Framing, Site, binary};
+
+const NOBODY: &str = r#"
+[directory.nobody]
+servers = ["ldap://127.0.0.1:9"]
+user_dn = "uid={localpart},dc=example,dc=com"
+[domain."example.com"]
+directory = "nobody"
+"#;
+
+#[test]
+fn help_and_version_are_printed() {
+    for (argument, word) in
+        [("--help", "Usage: xmpp-ldap-auth"), ("--version", env!("CARGO_PKG_VERSION"))]
+    {
+        let output = binary().arg(argument).output().unwrap();
+        assert!(output.status.success());
+        assert!(String::from_utf8_lossy(&output.stdout).contains(word));
+    }
+    assert_eq!(binary().arg("--nonsense").output().unwrap().status.code(), Some(64));
+}
+
+#[test]
+fn check_prints_the_effective_values_and_the_callers_own_settings() {
+    for (caller, hint) in [
+        ("ejabberd", "auth_use_cache: false"),
+        ("prosody", "external_auth_timeout must be 5"),
+        ("mongooseim", "instances"),
+    ] {
+        let site = Site::new(NOBODY);
+        let output = site.command().args(["--caller", caller, "check"]).output().unwrap();
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(output.status.success(), "{text}");
+        for word in [
+            hint,
+            "ldap://127.0.0.1:9",
+            "uid={localpart},dc=example,dc=com",
+            "example.com is served by nobody",
+        ] {
+            assert!(text.contains(word), "{caller}: {text}");
+        }
+        let output = site.command().args(["--caller", caller, "check", "--json"]).output().unwrap();
+        let value: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(value["ok"], true);
+        assert!(value["hints"][0].as_str().unwrap().contains(':'));
+    }
+}
+
+#[test]
+fn check_fails_with_78_and_says_where_the_file_may_be() {
+    let output = binary().args(["check", "--config", "/no/such/file.toml"]).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert_eq!(output.status.code(), Some(78));
+    assert!(
+        text.contains("/no/such/file.toml") && text.contains("XMPP_LDAP_AUTH_CONFIG"),
+        "{text}"
+    );
+}
+
+#[test]
+fn the_environment_names_the_file_and_the_command_line_wins() {
+    let site = Site::new(NOBODY);
+    let run = |command: &mut Command| {
+        command.args(["--caller", "prosody", "check"]).output().unwrap().status.code()
+    };
+    assert_eq!(run(binary().env("XMPP_LDAP_AUTH_CONFIG", site.config())), Some(0));
+    assert_eq!(run(site.command().env("XMPP_LDAP_AUTH_CONFIG", "/no/such/file")), Some(0));
+}
+
+#[test]
+fn the_programs_own_name_tells_the_caller() {
+    let site = Site::new(&format!("caller = \"ejabberd\"\n{NOBODY}"));
+    let link = site.path().join("xmpp-ldap-auth-mongooseim");
+    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_xmpp-ldap-auth"), &link).unwrap();
+    let output =
+        Command::new(link).arg("--config").arg(site.config()).arg("check").output().unwrap();
+    assert!(String::from_utf8_lossy(&output.stdout).contains("caller     mongooseim"));
+}
+
+#[test]
+fn with_an_unusable_configuration_it_lives_on_and_cannot_tell() {
+    let site = Site::new("[directory]\n[nonsense]\n");
+    let mut adapter = Adapter::start(&site, Framing::Packet);
+    for request in
+        ["auth:alice:example.com:secret", "isuser:alice:example.com", "setpass:alice:example.com:x"]
+    {
+        assert_eq!(adapter.ask(request), CannotTell);
+    }
+    assert_eq!(adapter.ask("removeuser:alice:example.com"), No);
+    let log = adapter.log();
+    assert!(log.contains("nonsense: there is no such key"), "{log}");
+    let (rest, status) = adapter.finish();
+    assert!(rest.is_empty() && status.success());
+}
+
+#[test]
+fn a_packet_that_is_cut_off_is_logged() {
+    let site = Site::new(NOBODY);
+    let mut adapter = Adapter::start(&site, Framing::Packet);
+    assert_eq!(adapter.ask("isuser:alice:nowhere.example"), No);
+    adapter.send_raw(&[0, 20, b'a', b'u', b't', b'h']);
+    adapter.close_input();
+    assert!(adapter.wait().success());
+    assert!(adapter.log().contains("in the middle of a packet"));
+}
+
+#[test]
+fn no_answer_is_late_although_nobody_reads_the_log() {
+    // Standard error is a pipe that fills up.
+    let site = Site::new(NOBODY);
+    let mut child = site
+        .command()
+        .args(["--caller", "prosody"])
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let (mut input, output) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+    let requests = 5000;
+    let writer = std::thread::spawn(move || {
+        use std::io::Write;
+        for _ in 0..requests {
+            input.write_all(b"auth:alice:nowhere.example:secret\n").unwrap();
+        }
+    });
+    let replies = std::io::read_to_string(output).unwrap();
+    writer.join().unwrap();
+    assert_eq!(replies, "0\n".repeat(requests));
+    assert!(child.wait().unwrap().success());
+}
+
+#[test]
+fn the_log_file_is_reopened_on_hang_up() {
+    let site =
+        Site::new(&format!("{NOBODY}[log]\ntarget = \"file:{{dir}}/log\"\nformat = \"json\"\n"));
+    let mut adapter = Adapter::start(&site, Framing::Line);
+    assert_eq!(adapter.ask("isuser:alice:nowhere.example"), No);
+    let (log, rotated) = (site.path().join("log"), site.path().join("log.1"));
+    std::fs::rename(&log, &rotated).unwrap();
+    let pid = rustix::process::Pid::from_raw(i32::try_from(adapter.id()).unwrap()).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::HUP).unwrap();
+    let started = std::time::Instant::now();
+    while !log.exists() {
+        assert!(started.elapsed() < Duration::from_secs(30), "the log is not reopened");
+        assert_eq!(adapter.ask("isuser:alice:nowhere.example"), No);
+    }
+    assert_eq!(adapter.ask("isuser:bob:nowhere.example"), No);
+    adapter.finish();
+    let lines = std::fs::read_to_string(&log).unwrap();
+    let line = lines.lines().find(|line| line.contains("bob")).unwrap();
+    let event: serde_json::Value = serde_json::from_str(line).unwrap();
+    assert_eq!(event["reason"], "unknown-domain");
+    assert_eq!(event["verdict"], "denied");
+}
+
+#[test]
+fn input_from_a_file_and_output_to_one_work() {
+    let site = Site::new(NOBODY);
+    let input = site.write("input", "auth:alice:nowhere.example:x\nisuser:alice:nowhere.example");
+    let output = site.path().join("output");
+    let status = site
+        .command()
+        .args(["--caller", "prosody"])
+        .stdin(std::fs::File::open(input).unwrap())
+        .stdout(std::fs::File::create(&output).unwrap())
+        .status()
+        .unwrap();
+    assert!(status.success());
+    assert_eq!(std::fs::read_to_string(output).unwrap(), "0\n0\n");
+}

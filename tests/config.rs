@@ -1,0 +1,304 @@
+//! What the configuration accepts, and what it says about what it does not.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
+mod support;
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::time::Duration;
+
+use ldap_fixtures::tls::Authority;
+use support::{Site, binary};
+use xmpp_ldap_auth::config::{Config, FirstRequest};
+use xmpp_ldap_auth::protocol::dialect::Dialect;
+
+/// Nothing wrong with it, and nothing in it that a test would not want to change.
+const GOOD: &str = r#"caller = "ejabberd"
+[directory.corp]
+servers = ["ldaps://ldap.example.com"]
+base = "dc=example,dc=com"
+user_filter = "(uid={localpart})"
+bind_dn = "cn=x"
+bind_password_file = "{dir}/password"
+[directory.corp.tls]
+ca_file = "{dir}/ca.pem"
+[domain."example.com"]
+directory = "corp"
+"#;
+
+fn site(config: &str) -> Site {
+    let site = Site::new(config);
+    site.secret("password", "tops3cret\n");
+    Authority::create(site.path()).unwrap();
+    site
+}
+
+fn read(site: &Site) -> Config {
+    Config::load(&site.config(), None, None)
+}
+
+/// The problems of a configuration, one a line.
+fn problems(config: &str) -> String {
+    let site = site(config);
+    let problems = read(&site).directories.unwrap_err().to_string();
+    problems.replace(site.path().to_str().unwrap(), "{dir}")
+}
+
+#[test]
+fn a_good_configuration_has_no_problems() {
+    let site = site(GOOD);
+    let config = read(&site);
+    let directories = config.directories.unwrap();
+    assert_eq!(directories.domains["example.com"], "corp");
+    assert_eq!(config.caller.terms.dialect, Dialect::Ejabberd);
+    assert_eq!(config.caller.terms.answer_within, Duration::from_secs(25));
+    assert_eq!(config.caller.terms.reply_within, Duration::from_millis(27_500));
+    assert_eq!(config.caller.terms.window, 64);
+    assert_eq!(config.caller.first_request, FirstRequest::Discard);
+    assert!(config.remarks.is_empty());
+    assert!(!format!("{:?}", directories.settings["corp"]).contains("tops3cret"));
+}
+
+#[test]
+fn the_caller_comes_from_the_command_line_then_the_file_then_the_terminal() {
+    let site = site(GOOD);
+    let dialect = |given, likely| Config::load(&site.config(), given, likely).caller.terms.dialect;
+    assert_eq!(dialect(Some(Dialect::MongooseIm), None), Dialect::MongooseIm);
+    assert_eq!(dialect(None, Some(Dialect::Prosody)), Dialect::Ejabberd);
+    site.write("config.toml", &GOOD.replace("caller = \"ejabberd\"", ""));
+    assert_eq!(dialect(None, Some(Dialect::Prosody)), Dialect::Prosody);
+}
+
+#[test]
+fn every_problem_is_reported_at_once_with_its_line() {
+    let text = problems(
+        r#"caller = "openfire"
+anser_within = "4s"
+[directory.corp]
+servers = ["http://ldap.example.com", "ldap://ldap.example.com"]
+base = 7
+user_filter = "(uid={user})"
+bind_dn = "cn=x"
+bind_password = "hunter2"
+set_password = "always"
+[directory.corp.pool]
+size = 0
+idle = "soon"
+[domain."example.com"]
+directory = "crop"
+[log]
+level = "loud"
+"#,
+    );
+    let expected = [
+        "line 1: caller: write \"prosody\", \"ejabberd\" or \"mongooseim\"",
+        "line 2: anser_within: there is no such key; did you mean answer_within?",
+        "line 4: directory.corp.servers: write ldaps://host, ldap://host or ldapi://%2Fpath%2Fto%2Fsocket",
+        "line 4: directory.corp.servers: passwords would cross the network in clear text; write ldaps://, or start_tls = true, or, knowing what it means, allow_clear_text = true",
+        "line 5: directory.corp.base: write a string in double quotes",
+        "line 6: directory.corp.user_filter: {user} is no placeholder; write {localpart}, {domain} or {jid}",
+        "line 7: directory.corp.bind_dn: write bind_password_file = \"/path\" beside it, readable for the XMPP server's user alone",
+        "line 8: directory.corp.bind_password: a password does not belong in this file; put it into a file of its own and write bind_password_file",
+        "line 9: directory.corp.set_password: write \"off\", or \"exop\" for the password modify operation of RFC 3062",
+        "line 11: directory.corp.pool.size: write a whole number from 1 to 256",
+        "line 12: directory.corp.pool.idle: write a duration from \"10ms\" to \"24h\", such as \"4s\", \"1500ms\" or \"30m\"",
+        "line 14: domain.example.com.directory: there is no such [directory]; write one of: corp",
+        "line 16: log.level: write \"error\", \"warn\", \"info\", \"debug\" or \"trace\"",
+    ];
+    assert_eq!(text.lines().collect::<Vec<_>>(), expected);
+}
+
+#[test]
+fn each_mistake_is_told_with_what_to_write() {
+    for (from, to, expected) in [
+        (
+            "caller = \"ejabberd\"",
+            "",
+            "line 1: caller: write caller = \"ejabberd\", \"prosody\" or \"mongooseim\"",
+        ),
+        (
+            "caller = \"ejabberd\"",
+            "caller = \"ejabberd\"\nanswer_within = \"30s\"",
+            "line 2: answer_within: ejabberd gives up after 30s",
+        ),
+        (
+            "servers = [\"ldaps://ldap.example.com\"]",
+            "",
+            "line 2: directory.corp.servers: write servers =",
+        ),
+        (
+            "servers = [\"ldaps://ldap.example.com\"]",
+            "servers = \"ldaps://ldap.example.com\"",
+            "line 3: directory.corp.servers: write a list of strings",
+        ),
+        (
+            "base = \"dc=example,dc=com\"",
+            "",
+            "line 2: directory.corp.base: write the DN below which",
+        ),
+        (
+            "user_filter = \"(uid={localpart})\"",
+            "",
+            "line 2: directory.corp.user_filter: write how a user is found",
+        ),
+        ("(uid={localpart})", "uid={localpart}", "it is no filter of RFC 4515"),
+        ("(uid={localpart})", "(uid=x)", "it never mentions {localpart} or {jid}"),
+        ("bind_dn = \"cn=x\"", "", "line 2: directory.corp.bind_dn: a search needs an account"),
+        (
+            "bind_dn = \"cn=x\"",
+            "bind_dn = \"cn=x\"\nanonymous = true",
+            "line 6: directory.corp.bind_dn: write only one of bind_dn, sasl and anonymous",
+        ),
+        (
+            "bind_dn = \"cn=x\"",
+            "sasl = \"gssapi\"",
+            "line 6: directory.corp.sasl: write \"external\"",
+        ),
+        (
+            "bind_dn = \"cn=x\"",
+            "sasl = \"external\"",
+            "line 6: directory.corp.sasl: external needs tls.client_cert_file or an ldapi:// server",
+        ),
+        (
+            "{dir}/password",
+            "{dir}/missing",
+            "cannot read {dir}/missing: No such file or directory (os error 2); the user that the XMPP server runs as must be able to",
+        ),
+        ("{dir}/ca.pem", "{dir}/missing", "line 9: directory.corp.tls.ca_file: cannot read it"),
+        (
+            "{dir}/ca.pem",
+            "{dir}/password",
+            "line 9: directory.corp.tls.ca_file: there is no PEM certificate in it",
+        ),
+        (
+            "base = ",
+            "user_dn = \"uid={localpart},dc=x\"\nbase = ",
+            "line 4: directory.corp.user_dn: write either user_dn",
+        ),
+        (
+            "directory = \"corp\"",
+            "",
+            "line 10: domain.example.com.directory: write which [directory.NAME] serves this domain",
+        ),
+        (
+            "[domain.\"example.com\"]\ndirectory = \"corp\"",
+            "",
+            "domain: write at least one [domain.\"example.com\"]",
+        ),
+        ("caller = ", "caller == ", "line 1: this is not TOML"),
+        ("[domain", "[cache]\nttl = 1\n[domain", "line 10: cache: there is no such key"),
+        (
+            "bind_dn",
+            "require_group = \"cn=chat\"\nbind_dn",
+            "line 6: directory.corp.require_group: there is no such key",
+        ),
+        ("bind_password_file", "bind_password_env", "the environment variable"),
+    ] {
+        let text = problems(&GOOD.replacen(from, to, 1));
+        assert!(text.contains(expected), "{from:?} -> {to:?}: {text}");
+    }
+}
+
+#[test]
+fn a_secret_is_never_echoed() {
+    for line in [
+        "bind_password = \"tops3cret\"",
+        "bind_password = 12345678",
+        "bind_password_file = 12345678",
+        "bind_password_file = [\"tops3cret\"]",
+        "bind_password = tops3cret",
+        "password = \"tops3cret",
+    ] {
+        let config = GOOD.replace("bind_password_file = \"{dir}/password\"", line);
+        let text = problems(&config);
+        assert!(!text.contains("tops3cret") && !text.contains("12345678"), "{line}: {text}");
+        let site = site(&config);
+        for mode in ["--json", "--config"] {
+            let mut command = binary();
+            command.arg("check").arg("--config").arg(site.config());
+            if mode == "--json" {
+                command.arg(mode);
+            }
+            let output = command.output().unwrap();
+            let text = String::from_utf8_lossy(&output.stdout).into_owned();
+            assert_eq!(output.status.code(), Some(78));
+            assert!(!text.contains("tops3cret") && !text.contains("12345678"), "{line}: {text}");
+        }
+    }
+}
+
+#[test]
+fn secrets_that_others_can_read_are_refused() {
+    let site = site(GOOD);
+    let secret = site.path().join("password");
+    for (mode, refused) in
+        [(0o600, false), (0o640, false), (0o644, true), (0o602, true), (0o601, true)]
+    {
+        fs::set_permissions(&secret, fs::Permissions::from_mode(mode)).unwrap();
+        match read(&site).directories {
+            Ok(_) => assert!(!refused, "{mode:o}"),
+            Err(problems) => {
+                assert!(refused, "{mode:o}: {problems}");
+                assert!(problems.to_string().contains("run chmod o= "), "{problems}");
+            }
+        }
+    }
+    fs::write(&secret, "").unwrap();
+    fs::set_permissions(&secret, fs::Permissions::from_mode(0o600)).unwrap();
+    assert!(read(&site).directories.unwrap_err().to_string().contains("the secret is empty"));
+}
+
+#[test]
+fn clear_text_is_for_this_machine_or_on_demand() {
+    for (servers, rest, allowed) in [
+        ("ldap://127.0.0.1", "", true),
+        ("ldap://[::1]:3389", "", true),
+        ("ldap://localhost", "", true),
+        ("ldap://ldap.example.com", "", false),
+        ("ldap://192.0.2.1", "", false),
+        ("ldap://ldap.example.com", "start_tls = true", true),
+        ("ldap://ldap.example.com", "allow_clear_text = true", true),
+        ("ldapi://%2Frun%2Fldapi", "", true),
+    ] {
+        let config = GOOD
+            .replace("ldaps://ldap.example.com", servers)
+            .replace("bind_dn", &format!("{rest}\nbind_dn"));
+        assert_eq!(read(&site(&config)).directories.is_ok(), allowed, "{servers} {rest}");
+    }
+}
+
+#[test]
+fn without_a_service_account_there_is_a_remark() {
+    let config = "caller = \"ejabberd\"\n[directory.corp]\nservers = [\"ldap://localhost\"]\nuser_dn = \"{localpart}@corp.example\"\n[domain.x]\ndirectory = \"corp\"";
+    let config = read(&site(config));
+    assert!(config.directories.is_ok());
+    assert!(config.remarks[0].text.contains("isuser"), "{:?}", config.remarks);
+}
+
+#[test]
+fn every_example_is_right() {
+    let examples = concat!(env!("CARGO_MANIFEST_DIR"), "/examples");
+    let mut count = 0;
+    for entry in fs::read_dir(examples).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_none_or(|extension| extension != "toml") {
+            continue;
+        }
+        let site =
+            site(&fs::read_to_string(&path).unwrap().replace("/etc/xmpp-ldap-auth/", "{dir}/"));
+        site.secret("company.password", "x");
+        fs::rename(site.path().join("ca.pem"), site.path().join("company-ca.pem")).unwrap();
+        let output = binary().arg("check").arg("--config").arg(site.config()).output().unwrap();
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(output.status.success(), "{}: {text}", path.display());
+        assert!(text.contains("is right"), "{text}");
+        count += 1;
+    }
+    assert!(count >= 3);
+}
