@@ -1,0 +1,270 @@
+//! Every step of a sign-in crossed with everything that can happen to it: connections must neither
+//! leak, nor be reused in an unknown state, nor stand in the way of the next request.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use ldap_fixtures::proxy::Unreachable;
+use secrecy::SecretString;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::{Instant, sleep};
+use xmpp_ldap_auth::config::Config;
+use xmpp_ldap_auth::deadline::Deadline;
+use xmpp_ldap_auth::directory::Directory;
+use xmpp_ldap_auth::directory::ldap::LdapDirectory;
+use xmpp_ldap_auth::request::Account;
+use xmpp_ldap_auth::verdict::{Denial, Outage, Verdict};
+
+/// The time for one sign-in.
+const WITHIN: Duration = Duration::from_millis(600);
+
+/// A step of a sign-in. Connecting ends when the service account is bound.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    Connect,
+    Search,
+    Bind,
+}
+
+/// What happens to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fate {
+    Ok,
+    Refused,
+    Slow,
+    Never,
+    Panic,
+    Cancelled,
+}
+
+/// A directory of one user that does at one step what it is told, and answers well at the others.
+struct Server {
+    fate: Mutex<(Step, Fate)>,
+    open: AtomicUsize,
+    /// Searches on connections that were not bound as the service account last.
+    strange_searches: AtomicUsize,
+}
+
+impl Server {
+    async fn start() -> (Arc<Self>, u16) {
+        let server = Arc::new(Self {
+            fate: Mutex::new((Step::Connect, Fate::Ok)),
+            open: AtomicUsize::new(0),
+            strange_searches: AtomicUsize::new(0),
+        });
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let accepting = Arc::clone(&server);
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let server = Arc::clone(&accepting);
+                tokio::spawn(async move {
+                    server.open.fetch_add(1, Ordering::SeqCst);
+                    let _ = server.serve(stream).await;
+                    server.open.fetch_sub(1, Ordering::SeqCst);
+                });
+            }
+        });
+        (server, port)
+    }
+
+    fn set(&self, step: Step, fate: Fate) {
+        *self.fate.lock().unwrap() = (step, fate);
+    }
+
+    async fn serve(&self, mut stream: TcpStream) -> std::io::Result<()> {
+        let mut is_service = false;
+        loop {
+            // Every message of these tests is shorter than 128 bytes and has a one-byte ID.
+            let [_, length] = [stream.read_u8().await?, stream.read_u8().await?];
+            let mut message = vec![0; usize::from(length)];
+            stream.read_exact(&mut message).await?;
+            let (id, operation) = (message[2], message[3]);
+            let by_service = contains(&message, b"cn=service");
+            let step = match operation {
+                0x60 if by_service => Step::Connect,
+                0x60 => Step::Bind,
+                0x63 => Step::Search,
+                _ => return Ok(()),
+            };
+            if operation == 0x60 {
+                is_service = by_service;
+            } else if !is_service {
+                self.strange_searches.fetch_add(1, Ordering::SeqCst);
+            }
+            let (chosen, fate) = *self.fate.lock().unwrap();
+            let fate = if chosen == step { fate } else { Fate::Ok };
+            match fate {
+                Fate::Ok | Fate::Refused => {}
+                Fate::Slow => sleep(WITHIN / 4).await,
+                // Until the other side closes.
+                Fate::Never | Fate::Panic | Fate::Cancelled => {
+                    let _ = stream.read_u8().await;
+                    return Ok(());
+                }
+            }
+            let code = match (fate, step) {
+                (Fate::Refused, Step::Connect | Step::Bind) => 49,
+                (Fate::Refused, Step::Search) => 50,
+                _ => 0,
+            };
+            let mut answer = Vec::new();
+            if step == Step::Search && code == 0 {
+                answer.extend([0x30, 13, 2, 1, id, 0x64, 8, 4, 4, b'c', b'n', b'=', b'a', 0x30, 0]);
+            }
+            let tag = if step == Step::Search { 0x65 } else { 0x61 };
+            answer.extend([0x30, 12, 2, 1, id, tag, 7, 0x0a, 1, code, 4, 0, 4, 0]);
+            stream.write_all(&answer).await?;
+        }
+    }
+}
+
+fn contains(haystack: &[u8], needle: &[u8]) -> bool {
+    haystack.windows(needle.len()).any(|window| window == needle)
+}
+
+fn directory(url: &str) -> Arc<LdapDirectory> {
+    let password = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(password.path(), "x").unwrap();
+    let config = format!(
+        "caller = \"ejabberd\"\n[directory.d]\nservers = [\"{url}\"]\nbase = \"dc=x\"\n\
+         user_filter = \"(uid={{localpart}})\"\nbind_dn = \"cn=service\"\n\
+         bind_password_file = {:?}\nconnect_within = \"200ms\"\npool.size = 2\n\
+         [domain.h]\ndirectory = \"d\"\n",
+        password.path()
+    );
+    let mut directories = Config::read(&config, None, None).directories.unwrap();
+    Arc::new(LdapDirectory::new(directories.settings.remove("d").unwrap()))
+}
+
+async fn sign_in(directory: &LdapDirectory) -> Verdict {
+    let account = Account::new("a", "h").unwrap();
+    let by = Deadline::after(Instant::now(), WITHIN);
+    directory.authenticate(&account, &SecretString::from("secret"), by).await.verdict
+}
+
+/// What the sign-in comes to, where it comes to anything.
+fn expected(step: Step, fate: Fate) -> Verdict {
+    match (step, fate) {
+        (_, Fate::Ok | Fate::Slow) => Verdict::Granted,
+        (_, Fate::Never | Fate::Panic | Fate::Cancelled) => {
+            Verdict::Unavailable(Outage::DeadlinePassed)
+        }
+        (Step::Connect, Fate::Refused) => Verdict::Unavailable(Outage::ServiceBind { code: 49 }),
+        (Step::Search, Fate::Refused) => Verdict::Unavailable(Outage::Refused { code: 50 }),
+        (Step::Bind, Fate::Refused) => Verdict::Denied(Denial::WrongPassword),
+    }
+}
+
+async fn cross(step: Step, fate: Fate, is_warm: bool) {
+    let context = format!("{step:?} {fate:?} warm: {is_warm}");
+    let (server, port) = Server::start().await;
+    let directory = directory(&format!("ldap://127.0.0.1:{port}"));
+    if is_warm {
+        assert_eq!(sign_in(&directory).await, Verdict::Granted, "{context}");
+    }
+    server.set(step, fate);
+    match fate {
+        Fate::Ok | Fate::Refused | Fate::Slow | Fate::Never => {
+            let expected = if is_warm && step == Step::Connect {
+                // There is a connection already.
+                Verdict::Granted
+            } else if is_warm && (step, fate) == (Step::Search, Fate::Never) {
+                // The old connection was given up for dead half-way, and so was the time.
+                Verdict::Unavailable(Outage::DeadlinePassed)
+            } else {
+                expected(step, fate)
+            };
+            let verdict = sign_in(&directory).await;
+            let was_lost = verdict == Verdict::Unavailable(Outage::LostConnection);
+            assert!(
+                verdict == expected || (was_lost && fate == Fate::Never),
+                "{context}: {verdict:?}"
+            );
+        }
+        Fate::Panic | Fate::Cancelled if is_warm && step == Step::Connect => {}
+        Fate::Panic | Fate::Cancelled => {
+            let signing = Arc::clone(&directory);
+            let task = tokio::spawn(async move {
+                tokio::select! {
+                    biased;
+                    () = sleep(WITHIN / 3) => {}
+                    _ = sign_in(&signing) => unreachable!("the server never answers"),
+                }
+                assert_eq!(fate, Fate::Cancelled, "panics while the step is under way");
+            });
+            assert_eq!(task.await.is_err(), fate == Fate::Panic, "{context}");
+        }
+    }
+    // Whatever happened: the next sign-in is as good as ever, and nothing is left over.
+    server.set(step, Fate::Ok);
+    let again = sign_in(&directory).await;
+    // But a refused service account is not tried again at once.
+    let is_barred = (step, fate, is_warm) == (Step::Connect, Fate::Refused, false);
+    let (verdict, users) =
+        if is_barred { (expected(step, fate), 0) } else { (Verdict::Granted, 1) };
+    assert_eq!(again, verdict, "{context}");
+    assert_eq!(directory.open_connections(), users, "{context}");
+    assert_eq!(server.strange_searches.load(Ordering::SeqCst), 0, "{context}");
+    let started = Instant::now();
+    while server.open.load(Ordering::SeqCst) != 2 * users {
+        assert!(started.elapsed() < Duration::from_secs(10), "{context}: connections leak");
+        sleep(Duration::from_millis(5)).await;
+    }
+}
+
+#[tokio::test]
+async fn every_step_survives_every_fate() {
+    let fates = [Fate::Ok, Fate::Refused, Fate::Slow, Fate::Never, Fate::Panic, Fate::Cancelled];
+    let mut crossings = tokio::task::JoinSet::new();
+    for step in [Step::Connect, Step::Search, Step::Bind] {
+        for fate in fates {
+            crossings.spawn(cross(step, fate, false));
+            crossings.spawn(cross(step, fate, true));
+        }
+    }
+    while let Some(crossing) = crossings.join_next().await {
+        crossing.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_refuses_or_swallows_the_connection_is_an_outage() {
+    let black_hole = Unreachable::start().unwrap();
+    for url in ["ldap://127.0.0.1:9", &*black_hole.url()] {
+        let started = Instant::now();
+        let verdict = sign_in(&directory(url)).await;
+        assert_eq!(verdict, Verdict::Unavailable(Outage::NoServer), "{url}");
+        assert!(started.elapsed() < WITHIN, "{url}");
+    }
+}
+
+#[tokio::test]
+async fn the_pool_bounds_the_binds_and_the_wait_counts() {
+    let (server, port) = Server::start().await;
+    let directory = directory(&format!("ldap://127.0.0.1:{port}"));
+    server.set(Step::Bind, Fate::Slow);
+    let mut tasks = tokio::task::JoinSet::new();
+    // Two at once, 150 ms each, 600 ms in all: eight can be served, the others cannot.
+    for _ in 0..12 {
+        let directory = Arc::clone(&directory);
+        tasks.spawn(async move { sign_in(&directory).await });
+    }
+    let verdicts = tasks.join_all().await;
+    let granted = verdicts.iter().filter(|verdict| **verdict == Verdict::Granted).count();
+    let late = verdicts
+        .iter()
+        .filter(|verdict| **verdict == Verdict::Unavailable(Outage::DeadlinePassed))
+        .count();
+    assert!(granted >= 2 && granted + late == 12, "{verdicts:?}");
+    assert!(directory.open_connections() <= 2);
+}
