@@ -6,7 +6,12 @@
 //! A program that is not installed is an error that says how to install it, never a test that is
 //! skipped.
 
+mod built;
+pub mod container;
 pub mod ejabberd;
+pub mod embedded;
+mod family;
+pub mod hostile;
 pub mod ldif;
 pub mod process;
 pub mod prosody;

@@ -6,11 +6,14 @@ use std::net::{TcpListener, TcpStream};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+use rustix::process::{
+    Pid, Signal, WaitId, WaitIdOptions, kill_process, kill_process_group, waitid,
+};
 
 /// How long a server may take to end by itself.
 const GRACE: Duration = Duration::from_secs(5);
@@ -18,11 +21,18 @@ const GRACE: Duration = Duration::from_secs(5);
 /// How often a condition is looked at while it is waited for.
 const PAUSE: Duration = Duration::from_millis(5);
 
+/// Where servers listen: below the ports that the system gives to outgoing connections, one of which
+/// would otherwise sit on the port of a server that is down for a moment.
+const FIRST_PORT: u32 = 16_000;
+const PORTS: u32 = 16_000;
+
 /// A child in a process group of its own. Dropping it ends the whole group.
 #[derive(Debug)]
 pub struct Process {
     child: Child,
     log: PathBuf,
+    /// Whether the group was ended and the child waited for; its ID may be another's by now.
+    ended: bool,
 }
 
 impl Process {
@@ -37,7 +47,7 @@ impl Process {
             .process_group(0)
             .spawn()
             .with_context(|| format!("cannot start {}", command.get_program().display()))?;
-        Ok(Self { child, log: log.to_owned() })
+        Ok(Self { child, log: log.to_owned(), ended: false })
     }
 
     /// The process ID, which is also the ID of its group.
@@ -69,7 +79,9 @@ impl Process {
 
     /// Whether it has not ended yet.
     pub fn is_running(&mut self) -> bool {
-        matches!(self.child.try_wait(), Ok(None))
+        // Looks without waiting for it, so that the ID stays ours until the group is ended too.
+        let look = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+        !self.ended && matches!(waitid(WaitId::Pid(self.pid()), look), Ok(None))
     }
 
     /// Asks it to end, and insists after a while; returns when it has ended.
@@ -83,18 +95,25 @@ impl Process {
 
     /// Ends it and whatever it started, at once; returns when it has ended.
     pub fn kill(&mut self) {
-        let _ = kill_process_group(self.pid(), Signal::KILL);
+        self.signal_group(Signal::KILL);
         let _ = self.child.wait();
+        self.ended = true;
     }
 
     /// Stops it without ending it: a server that hangs.
     pub fn pause(&self) {
-        let _ = kill_process_group(self.pid(), Signal::STOP);
+        self.signal_group(Signal::STOP);
     }
 
     /// Lets it go on.
     pub fn resume(&self) {
-        let _ = kill_process_group(self.pid(), Signal::CONT);
+        self.signal_group(Signal::CONT);
+    }
+
+    fn signal_group(&self, signal: Signal) {
+        if !self.ended {
+            let _ = kill_process_group(self.pid(), signal);
+        }
     }
 
     fn pid(&self) -> Pid {
@@ -108,10 +127,21 @@ impl Drop for Process {
     }
 }
 
-/// A TCP port of 127.0.0.1 on which nothing listens now. Somebody else may take it first, so a
-/// server that cannot have it must be started again on another.
+/// A TCP port of 127.0.0.1 on which nothing listens now, never the same twice in one process.
+/// Another process may take it first, so a server that cannot have it must be started again on
+/// another.
 pub fn free_port() -> Result<u16> {
-    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    // Processes of one run get IDs close together; this keeps what they choose apart.
+    let start = std::process::id().wrapping_mul(257);
+    for _ in 0..PORTS {
+        let number = start.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed));
+        let port = u16::try_from(FIRST_PORT + number % PORTS)?;
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return Ok(port);
+        }
+    }
+    bail!("no port is free")
 }
 
 /// Waits until `ready`; the error names what was waited for.
@@ -145,4 +175,85 @@ pub fn require(program: &str) -> Result<PathBuf> {
         .map(|directory| directory.join(program))
         .find(|candidate| candidate.is_file())
         .with_context(|| format!("{program} is not installed; tests/run installs it"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shell(script: &str) -> (Process, tempfile::TempDir) {
+        let directory = tempfile::tempdir().unwrap();
+        let mut command = Command::new("sh");
+        command.args(["-c", script]);
+        (Process::spawn(command, &directory.path().join("log")).unwrap(), directory)
+    }
+
+    fn has_ended(process: &mut Process) -> bool {
+        wait_until("its end", GRACE, || !process.is_running()).is_ok()
+    }
+
+    #[test]
+    fn a_child_prints_to_its_log_and_its_end_is_seen() {
+        let (mut process, _directory) = shell("echo out; echo err >&2");
+        assert!(has_ended(&mut process));
+        assert_eq!(process.log(), "out\nerr\n");
+    }
+
+    #[test]
+    fn the_whole_group_ends_even_after_its_leader() {
+        let (mut process, _directory) = shell("sleep 60 & echo $!");
+        assert!(has_ended(&mut process));
+        let orphan = format!("/proc/{}", process.log().trim());
+        assert!(Path::new(&orphan).exists());
+        process.kill();
+        // Nobody may have collected it yet.
+        let gone = || {
+            !fs::read_to_string(format!("{orphan}/stat")).is_ok_and(|stat| !stat.contains(") Z "))
+        };
+        wait_until("the orphan's end", GRACE, gone).unwrap();
+    }
+
+    #[test]
+    fn an_ended_child_gets_no_signals() {
+        let (mut process, _directory) = shell("sleep 60");
+        assert!(process.is_running());
+        process.kill();
+        assert!(!process.is_running());
+        // The kernel would deliver these to whoever has the ID now.
+        process.pause();
+        process.resume();
+        process.terminate();
+    }
+
+    #[test]
+    fn a_child_is_stopped_and_resumed() {
+        let (mut process, _directory) = shell("while :; do echo x; sleep 0.01; done");
+        wait_until("output", GRACE, || !process.log().is_empty()).unwrap();
+        process.pause();
+        let state = |process: &Process| {
+            let stat = fs::read_to_string(format!("/proc/{}/stat", process.id())).unwrap();
+            stat.rsplit_once(") ").unwrap().1.starts_with('T')
+        };
+        wait_until("the stop", GRACE, || state(&process)).unwrap();
+        process.resume();
+        wait_until("the resumption", GRACE, || !state(&process)).unwrap();
+        process.terminate();
+        assert!(!process.is_running());
+    }
+
+    #[test]
+    fn ports_are_below_those_of_connections_and_differ() {
+        let ports: Vec<_> = (0..100).map(|_| free_port().unwrap()).collect();
+        assert!(ports.iter().all(|port| (16_000..32_000).contains(port)));
+        assert!((1..ports.len()).all(|index| !ports[..index].contains(&ports[index])));
+    }
+
+    #[test]
+    fn a_missing_program_and_a_vain_wait_say_what_was_wanted() {
+        assert!(require("sh").unwrap().is_absolute());
+        let error = require("no-such-program").unwrap_err().to_string();
+        assert!(error.contains("no-such-program") && error.contains("tests/run"), "{error}");
+        let error = wait_until("godot", Duration::ZERO, || false).unwrap_err().to_string();
+        assert!(error.contains("godot"), "{error}");
+    }
 }

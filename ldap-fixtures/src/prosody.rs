@@ -1,20 +1,22 @@
-//! Debian's Prosody, with a child on lpty's terminal.
+//! Debian's Prosody, with an authentication program on lpty's terminal.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, anyhow, bail};
 use rustix::process::{Signal, kill_process};
 use tempfile::TempDir;
 
+use crate::built::built;
+use crate::family;
 use crate::process::{Process, free_port, require, speaks_xmpp, wait_until};
 use crate::tls::Authority;
 
 const START: Duration = Duration::from_secs(30);
 
-/// A Prosody for the domain `example.com`. Dropping it ends it and its child.
+/// A Prosody for the domain `example.com`. Dropping it ends it and its program.
 #[derive(Debug)]
 pub struct Prosody {
     process: Process,
@@ -23,23 +25,30 @@ pub struct Prosody {
 }
 
 impl Prosody {
-    /// Starts Prosody with an authentication child: the path of an executable, which gets no
+    /// Starts Prosody with an authentication program: the path of an executable, which gets no
     /// arguments, and how many seconds Prosody waits for its replies.
     pub fn start(command: &Path, timeout: u32) -> Result<Self> {
         let directory = tempfile::Builder::new().prefix("prosody-").tempdir()?;
         fs::create_dir(directory.path().join("data"))?;
         Authority::create(directory.path())?.good()?;
-        let port = free_port()?;
         let text = |path: &Path| path.to_str().map(str::to_owned).context("the path is not UTF-8");
-        let configuration = include_str!("../prosody/prosody.cfg.lua.in")
+        let template = include_str!("../prosody/prosody.cfg.lua.in")
             .replace("@dir@", &text(directory.path())?)
             .replace("@plugins@", concat!(env!("CARGO_MANIFEST_DIR"), "/prosody"))
             .replace("@command@", &text(command)?)
-            .replace("@timeout@", &timeout.to_string())
-            .replace("@port@", &port.to_string());
-        fs::write(directory.path().join("prosody.cfg.lua"), configuration)?;
-        let process = run(directory.path(), port)?;
-        Ok(Self { process, directory, port })
+            .replace("@timeout@", &timeout.to_string());
+        let mut last_error = anyhow!("Prosody does not start");
+        // Between choosing a port and using it somebody else may take it.
+        for _ in 0..5 {
+            let port = free_port()?;
+            let configuration = template.replace("@port@", &port.to_string());
+            fs::write(directory.path().join("prosody.cfg.lua"), configuration)?;
+            match run(directory.path(), port) {
+                Ok(process) => return Ok(Self { process, directory, port }),
+                Err(error) => last_error = error,
+            }
+        }
+        Err(last_error)
     }
 
     /// The port for clients.
@@ -49,18 +58,40 @@ impl Prosody {
 
     /// Prosody's log.
     pub fn log(&self) -> String {
-        fs::read_to_string(self.directory.path().join("prosody.log")).unwrap_or_default()
+        log(self.directory.path())
     }
 
-    /// Sends a signal to the authentication child; whether there was one.
+    /// The process IDs of the authentication program: one, or none before the first request.
+    pub fn programs(&self) -> Vec<u32> {
+        family::members(self.directory.path())
+            .into_iter()
+            .filter(|member| member.parent == self.process.id())
+            .map(|member| member.id)
+            .collect()
+    }
+
+    /// Sends a signal to the authentication program; whether there was one.
     pub fn signal_child(&self, signal: Signal) -> bool {
         let children = self.process.children();
         children.iter().filter(|child| kill_process(**child, signal).is_ok()).count() > 0
     }
 
+    /// Ends Prosody as an administrator would; returns how many programs had to be ended by force
+    /// because they outlived it.
+    pub fn stop(&mut self) -> usize {
+        self.process.terminate();
+        family::end(self.directory.path())
+    }
+
+    /// Ends Prosody at once, without a word to its program; returns the same.
+    pub fn kill(&mut self) -> usize {
+        self.process.kill();
+        family::end(self.directory.path())
+    }
+
     /// Ends Prosody and starts it anew, on a new terminal.
     pub fn restart(&mut self) -> Result<()> {
-        self.process.terminate();
+        self.stop();
         self.process = run(self.directory.path(), self.port)?;
         Ok(())
     }
@@ -68,33 +99,36 @@ impl Prosody {
 
 impl Drop for Prosody {
     fn drop(&mut self) {
-        // Asked to end, it ends its child; killed, it would leave that to find out.
-        self.process.terminate();
+        self.stop();
     }
 }
 
 fn run(directory: &Path, port: u16) -> Result<Process> {
-    let lpty = lpty()?;
+    let lpty = built("lpty/lpty.so")?;
     let mut command = Command::new(require("prosody")?);
     command
         .arg("--config")
         .arg(directory.join("prosody.cfg.lua"))
         .arg("-F")
-        .env("LUA_CPATH", format!("{}/?.so;;", lpty.display()));
+        .env("LUA_CPATH", format!("{};;", lpty.with_file_name("?.so").display()))
+        .env(family::MARK, directory);
+    let before = log(directory).len();
     let mut process = Process::spawn(command, &directory.join("output.log"))?;
-    let ready =
-        wait_until("Prosody's stream", START, || !process.is_running() || speaks_xmpp(port));
-    if ready.is_err() || !process.is_running() {
-        bail!("Prosody does not start: {}", process.log());
+    // It goes on without the port that it could not have, where another server may answer.
+    let listens = format!("Activated service 'c2s' on [127.0.0.1]:{port}");
+    let news = || log(directory).split_off(before);
+    let ready = wait_until("Prosody's stream", START, || {
+        !process.is_running()
+            || news().contains("Failed to open server port")
+            || (news().contains(&listens) && speaks_xmpp(port))
+    });
+    if ready.is_err() || !process.is_running() || !news().contains(&listens) {
+        bail!("Prosody does not start: {}{}", process.log(), news());
     }
     Ok(process)
 }
 
-/// The directory with the lpty that tests/run has built.
-fn lpty() -> Result<PathBuf> {
-    let target = std::env::var_os("CARGO_TARGET_DIR")
-        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../target"), PathBuf::from);
-    let directory = target.join("fixtures/lpty");
-    ensure!(directory.join("lpty.so").exists(), "lpty is not built; tests/run builds it");
-    Ok(directory.canonicalize()?)
+fn log(directory: &Path) -> String {
+    let bytes = fs::read(directory.join("prosody.log")).unwrap_or_default();
+    String::from_utf8_lossy(&bytes).into_owned()
 }

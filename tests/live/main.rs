@@ -10,6 +10,7 @@
 )]
 
 mod cases;
+mod container;
 mod ejabberd;
 mod faults;
 mod prosody;

@@ -122,9 +122,18 @@ mod tests {
 
     #[test]
     fn what_is_no_name_is_refused() {
-        for text in
-            ["alice", "uid=", "=x", "uid=a,,dc=x", "uid=a,", r"uid=a\", r"uid=\zz", "uid=#04", "uid=a;b", r"uid=\ff"]
-        {
+        for text in [
+            "alice",
+            "uid=",
+            "=x",
+            "uid=a,,dc=x",
+            "uid=a,",
+            r"uid=a\",
+            r"uid=\zz",
+            "uid=#04",
+            "uid=a;b",
+            r"uid=\ff",
+        ] {
             assert_eq!(Name::parse(text), None, "{text}");
         }
     }

@@ -1,0 +1,153 @@
+//! That Prosody, ejabberd and the client are what the tests take them for, with a small program in
+//! the adapter's place.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+
+use ldap_fixtures::ejabberd::{Ejabberd, Options};
+use ldap_fixtures::process::speaks_xmpp;
+use ldap_fixtures::prosody::Prosody;
+use ldap_fixtures::xmpp::{Client, Outcome};
+use rustix::process::Signal;
+use tempfile::TempDir;
+
+/// Knows alice and bob, whose passwords are "secret" until they are changed; refuses "short".
+/// On a terminal that it sees for the first time it answers nothing, because that may still echo.
+const PROGRAM: &str = r#"#!/usr/bin/python3
+import os, sys
+passwords = {b"alice": b"secret", b"bob": b"secret"}
+seen = os.path.join(os.path.dirname(os.path.abspath(sys.argv[0])), "seen")
+
+def answer(request):
+    verb, user, _, password = (request.split(b":", 3) + [b""])[:4]
+    if verb == b"setpass":
+        if user not in passwords or password == b"short":
+            return None
+        passwords[user] = password
+        return True
+    return user in passwords and (verb == b"isuser" or passwords[user] == password)
+
+if os.isatty(0):
+    if not os.path.exists(seen):
+        open(seen, "w").close()
+        os.read(0, 4096)
+        sys.exit()
+    while data := os.read(0, 4096):
+        for line in data.splitlines():
+            os.write(1, b"1\n" if answer(line) else b"0\n")
+else:
+    while header := sys.stdin.buffer.read(2):
+        verdict = answer(sys.stdin.buffer.read(int.from_bytes(header, "big")))
+        os.write(1, b"\0\2\0" + {True: b"\1", False: b"\0", None: b"\2"}[verdict])
+"#;
+
+struct Program {
+    _directory: TempDir,
+    path: PathBuf,
+}
+
+fn program() -> Program {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("program");
+    fs::write(&path, PROGRAM).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    Program { _directory: directory, path }
+}
+
+fn refused() -> Outcome {
+    Outcome::NotSignedIn("not-authorized".to_owned())
+}
+
+fn signs_in_and_changes_passwords(client: Client) {
+    let users = [("alice", "secret"), ("alice", "wrong"), ("nobody", "secret"), ("bob", "secret")];
+    assert_eq!(
+        client.logins(&users).unwrap(),
+        [Outcome::Success, refused(), refused(), Outcome::Success]
+    );
+    assert_eq!(client.message("alice", "secret", "nobody").unwrap(), Outcome::Bounced);
+    assert_eq!(client.message("alice", "secret", "bob").unwrap(), Outcome::Success);
+    let change = client.change_password("bob", "secret", "short").unwrap();
+    assert!(matches!(change, Outcome::Refused(_)), "{change:?}");
+    assert_eq!(client.change_password("bob", "secret", "a:b").unwrap(), Outcome::Success);
+    assert_eq!(client.login("bob", "secret").unwrap(), refused());
+    assert_eq!(client.login("bob", "a:b").unwrap(), Outcome::Success);
+}
+
+#[test]
+fn prosody_asks_its_program() {
+    let program = program();
+    let mut prosody = Prosody::start(&program.path, 5).unwrap();
+    assert!(prosody.programs().is_empty());
+    let client = Client::new(prosody.port());
+    assert_eq!(client.login("alice", "secret").unwrap(), refused());
+    signs_in_and_changes_passwords(client);
+    let [old] = prosody.programs()[..] else { panic!("{:?}", prosody.programs()) };
+    prosody.restart().unwrap();
+    assert_eq!(client.login("alice", "secret").unwrap(), refused());
+    assert_ne!(prosody.programs(), [old]);
+    assert_eq!(prosody.stop(), 0);
+    assert!(prosody.programs().is_empty());
+    assert!(!speaks_xmpp(prosody.port()));
+}
+
+#[test]
+fn prosody_does_not_replace_a_program_that_failed() {
+    let program = program();
+    let prosody = Prosody::start(&program.path, 5).unwrap();
+    let client = Client::new(prosody.port());
+    assert_eq!(client.login("alice", "secret").unwrap(), refused());
+    assert_eq!(client.login("alice", "secret").unwrap(), Outcome::Success);
+    assert!(prosody.signal_child(Signal::KILL));
+    for _ in 0..2 {
+        assert_eq!(client.login("alice", "secret").unwrap(), refused());
+    }
+    assert!(prosody.programs().is_empty());
+}
+
+#[test]
+fn prosody_takes_a_late_reply_for_the_next_one() {
+    let program = program();
+    let prosody = Prosody::start(&program.path, 2).unwrap();
+    let client = Client::new(prosody.port());
+    assert_eq!(client.login("alice", "secret").unwrap(), refused());
+    assert_eq!(client.login("alice", "secret").unwrap(), Outcome::Success);
+    assert!(prosody.signal_child(Signal::STOP));
+    assert_eq!(client.login("alice", "secret").unwrap(), refused());
+    assert!(prosody.signal_child(Signal::CONT));
+    // What the adapter has to prevent; a harness that cannot show it would prove nothing.
+    let mallory = client.login("mallory", "wrong").unwrap();
+    assert_eq!(mallory, Outcome::Success, "{}", prosody.log());
+}
+
+#[test]
+fn ejabberd_asks_its_programs() {
+    let program = program();
+    // One, because the program keeps its passwords to itself.
+    let mut ejabberd = Options { pool_size: 1, use_cache: false }
+        .start(program.path.to_str().unwrap())
+        .unwrap();
+    signs_in_and_changes_passwords(Client::new(ejabberd.port()));
+    assert!(ejabberd.user_exists("bob").unwrap());
+    assert!(!ejabberd.user_exists("nobody").unwrap());
+    assert!(ejabberd.check_password("alice", "secret").unwrap());
+    assert!(!ejabberd.check_password("alice", "wrong").unwrap());
+    assert_eq!(ejabberd.stop(), 0);
+    assert!(!speaks_xmpp(ejabberd.port()));
+}
+
+#[test]
+fn ejabberd_runs_as_many_programs_as_it_was_told() {
+    let program = program();
+    let command = program.path.to_str().unwrap();
+    assert_eq!(Ejabberd::start(command).unwrap().programs().len(), 2);
+    let three = Options { pool_size: 3, use_cache: true }.start(command).unwrap();
+    assert_eq!(three.programs().len(), 3, "{}", three.log());
+}
