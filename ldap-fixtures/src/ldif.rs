@@ -1,8 +1,6 @@
 //! The seed of every directory of the tests, in LDIF (RFC 2849), and the accounts in it.
 
-use std::fmt::Write as _;
-
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 
 /// The text of `ldif/example.ldif`.
@@ -100,24 +98,37 @@ pub fn parse(text: &str) -> Result<Vec<Entry>> {
         };
         match &mut current {
             Some(entry) => entry.attributes.push((name.to_owned(), value)),
-            None => current = Some(Entry { dn: String::from_utf8(value)?, attributes: Vec::new() }),
+            None => {
+                ensure!(name.eq_ignore_ascii_case("dn"), "no DN before {line:?}");
+                current = Some(Entry { dn: String::from_utf8(value)?, attributes: Vec::new() });
+            }
         }
     }
     entries.extend(current);
     Ok(entries)
 }
 
-/// Writes entries as LDIF; values must be text that needs no encoding.
-pub fn write(entries: &[Entry]) -> Result<String> {
-    let mut text = String::new();
-    for entry in entries {
-        writeln!(text, "dn: {}", entry.dn)?;
-        for (name, value) in &entry.attributes {
-            writeln!(text, "{name}: {}", std::str::from_utf8(value)?)?;
-        }
-        text.push('\n');
+/// Writes entries as LDIF content records, with a blank line after each.
+pub fn write(entries: &[Entry]) -> String {
+    let record = |entry: &Entry| {
+        let attributes = entry.attributes.iter().map(|(name, value)| write_line(name, value));
+        write_line("dn", entry.dn.as_bytes()) + &attributes.collect::<String>() + "\n"
+    };
+    entries.iter().map(record).collect()
+}
+
+fn write_line(name: &str, value: &[u8]) -> String {
+    match std::str::from_utf8(value) {
+        Ok(text) if is_safe(text) => format!("{name}: {text}\n"),
+        _ => format!("{name}:: {}\n", BASE64_STANDARD.encode(value)),
     }
-    Ok(text)
+}
+
+/// Whether a value may stand as it is (RFC 2849, SAFE-STRING and its note 8).
+fn is_safe(value: &str) -> bool {
+    !value.starts_with([' ', ':', '<'])
+        && !value.ends_with(' ')
+        && value.chars().all(|c| c.is_ascii() && !matches!(c, '\0' | '\n' | '\r'))
 }
 
 #[cfg(test)]
@@ -136,6 +147,34 @@ mod tests {
         for special in "*()\\,=+<>#;\"/".chars() {
             assert!(accounts.iter().any(|account| account.uid.contains(special)), "{special}");
             assert!(find("pwspecial").password.contains(special), "{special}");
+        }
+    }
+
+    #[test]
+    fn what_was_written_is_read_again() {
+        let values: [&[u8]; 11] = [
+            b"plain",
+            b"",
+            b" before",
+            b"after ",
+            b":colon",
+            b"<url",
+            b"a: b:: c",
+            b"two\nlines\r",
+            b"nul\0",
+            "pässwörd 😀".as_bytes(),
+            b"\xff\xfe",
+        ];
+        let attributes = values.map(|value| ("description".to_owned(), value.to_vec())).to_vec();
+        let odd = Entry { dn: "cn=ü,dc=example".to_owned(), attributes };
+        let entries = [vec![odd], parse(SEED).unwrap()].concat();
+        assert_eq!(parse(&write(&entries)).unwrap(), entries);
+    }
+
+    #[test]
+    fn what_is_no_content_record_is_refused() {
+        for text in ["dn dc=example", "cn: no name", "dn: dc=x\ncn:: no base64", "dn:: //4="] {
+            assert!(parse(text).is_err(), "{text:?}");
         }
     }
 }

@@ -23,8 +23,11 @@ pub enum Fault {
     None,
     /// Holds each piece of a reply back for this long.
     Delay(Duration),
-    /// Carries nothing in either direction, and closes nothing.
+    /// Carries nothing in either direction, not even the end of a connection.
     BlackHole,
+    /// A black hole for the connections that are open now, and for good, as a firewall that has
+    /// forgotten them is; new ones work.
+    DropIdle,
     /// Closes each new connection at once.
     Refuse,
     /// Closes each connection after so many bytes of replies.
@@ -45,17 +48,61 @@ pub struct Proxy {
 
 #[derive(Debug)]
 struct Shared {
-    target: Mutex<SocketAddr>,
+    target: SocketAddr,
     fault: Mutex<Fault>,
-    clients: Mutex<Vec<Weak<TcpStream>>>,
+    connections: Mutex<Vec<Weak<Connection>>>,
     received: Mutex<Vec<u8>>,
     accepted: AtomicUsize,
+    /// Connections up to this number are black holes for good.
+    forgotten: AtomicUsize,
     stopped: AtomicBool,
 }
 
 impl Shared {
-    fn open_clients(&self) -> Vec<Arc<TcpStream>> {
-        locked(&self.clients).drain(..).filter_map(|client| client.upgrade()).collect()
+    fn open_connections(&self) -> Vec<Arc<Connection>> {
+        let mut connections = locked(&self.connections);
+        connections.retain(|connection| connection.strong_count() > 0);
+        connections.iter().filter_map(Weak::upgrade).collect()
+    }
+}
+
+/// A client's connection and the server's. The sockets are closed when the threads of both
+/// directions have let go of it.
+#[derive(Debug)]
+struct Connection {
+    number: usize,
+    client: TcpStream,
+    server: TcpStream,
+    ended: AtomicBool,
+}
+
+impl Connection {
+    /// Tells both sides that this is the end, and wakes both threads.
+    fn cut(&self) {
+        self.ended.store(true, Ordering::SeqCst);
+        let _ = self.client.shutdown(Shutdown::Both);
+        let _ = self.server.shutdown(Shutdown::Both);
+    }
+
+    /// The same without the orderly end that a client would see before the reset.
+    fn reset(&self) {
+        let _ = SockRef::from(&self.client).set_linger(Some(Duration::ZERO));
+        self.ended.store(true, Ordering::SeqCst);
+        let _ = self.client.shutdown(Shutdown::Read);
+        let _ = self.server.shutdown(Shutdown::Both);
+    }
+
+    /// Waits while nothing gets through; false when the connection is to end.
+    fn pass(&self, shared: &Shared) -> bool {
+        while *locked(&shared.fault) == Fault::BlackHole
+            || self.number <= shared.forgotten.load(Ordering::SeqCst)
+        {
+            if self.ended.load(Ordering::SeqCst) {
+                break;
+            }
+            sleep(TURN);
+        }
+        !self.ended.load(Ordering::SeqCst)
     }
 }
 
@@ -69,11 +116,12 @@ impl Proxy {
         let listener = TcpListener::bind("127.0.0.1:0")?;
         let address = listener.local_addr()?;
         let shared = Arc::new(Shared {
-            target: Mutex::new(target),
+            target,
             fault: Mutex::new(Fault::None),
-            clients: Mutex::default(),
+            connections: Mutex::default(),
             received: Mutex::default(),
             accepted: AtomicUsize::new(0),
+            forgotten: AtomicUsize::new(0),
             stopped: AtomicBool::new(false),
         });
         let accepting = Arc::clone(&shared);
@@ -93,6 +141,9 @@ impl Proxy {
 
     /// Changes what the network does from now on.
     pub fn set(&self, fault: Fault) {
+        if fault == Fault::DropIdle {
+            self.shared.forgotten.store(self.accepted(), Ordering::SeqCst);
+        }
         *locked(&self.shared.fault) = fault;
     }
 
@@ -101,17 +152,22 @@ impl Proxy {
         self.shared.accepted.load(Ordering::SeqCst)
     }
 
+    /// How many connections are open now; one that a side has closed may count for a moment more.
+    pub fn connections(&self) -> usize {
+        self.shared.open_connections().len()
+    }
+
     /// Closes every open connection in the orderly way.
     pub fn cut_all(&self) {
-        for client in self.shared.open_clients() {
-            let _ = client.shutdown(Shutdown::Both);
+        for connection in self.shared.open_connections() {
+            connection.cut();
         }
     }
 
     /// Resets every open connection.
     pub fn reset_all(&self) {
-        for client in self.shared.open_clients() {
-            reset(&client);
+        for connection in self.shared.open_connections() {
+            connection.reset();
         }
     }
 
@@ -141,36 +197,30 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
             return;
         }
         let Ok(client) = client else { continue };
-        shared.accepted.fetch_add(1, Ordering::SeqCst);
+        let number = shared.accepted.fetch_add(1, Ordering::SeqCst) + 1;
         if *locked(&shared.fault) == Fault::Refuse {
             continue;
         }
-        let target = *locked(&shared.target);
-        let Ok(server) = TcpStream::connect(target) else { continue };
+        let Ok(server) = TcpStream::connect(shared.target) else { continue };
         for stream in [&client, &server] {
             let _ = stream.set_nodelay(true);
         }
-        let (client, server) = (Arc::new(client), Arc::new(server));
-        locked(&shared.clients).push(Arc::downgrade(&client));
-        let (other_client, other_server) = (Arc::clone(&client), Arc::clone(&server));
-        let (upstream, downstream) = (Arc::clone(shared), Arc::clone(shared));
-        spawn(move || requests(&client, &server, &upstream));
-        spawn(move || replies(&other_server, &other_client, &downstream));
-    }
-}
-
-/// Waits out a black hole; false when the proxy is gone.
-fn pass(shared: &Shared) -> bool {
-    while *locked(&shared.fault) == Fault::BlackHole {
+        let ended = AtomicBool::new(false);
+        let connection = Arc::new(Connection { number, client, server, ended });
+        locked(&shared.connections).push(Arc::downgrade(&connection));
+        // After the connection can be seen by whoever stops us, so that none is missed.
         if shared.stopped.load(Ordering::SeqCst) {
-            return false;
+            return;
         }
-        sleep(TURN);
+        for direction in [requests, replies] {
+            let (connection, shared) = (Arc::clone(&connection), Arc::clone(shared));
+            spawn(move || direction(&connection, &shared));
+        }
     }
-    true
 }
 
-fn requests(mut client: &TcpStream, mut server: &TcpStream, shared: &Shared) {
+fn requests(connection: &Connection, shared: &Shared) {
+    let (mut client, mut server) = (&connection.client, &connection.server);
     let mut buffer = [0; 16 * 1024];
     while let Ok(length @ 1..) = client.read(&mut buffer) {
         let bytes = buffer.get(..length).unwrap_or_default();
@@ -184,18 +234,21 @@ fn requests(mut client: &TcpStream, mut server: &TcpStream, shared: &Shared) {
             let _ = client.write_all(&answer);
             continue;
         }
-        if !pass(shared) || server.write_all(bytes).is_err() {
+        if !connection.pass(shared) || server.write_all(bytes).is_err() {
             break;
         }
     }
-    end(client, server);
+    end(connection);
 }
 
-fn replies(mut server: &TcpStream, mut client: &TcpStream, shared: &Shared) {
+fn replies(connection: &Connection, shared: &Shared) {
+    let (mut client, mut server) = (&connection.client, &connection.server);
     let mut buffer = [0; 16 * 1024];
     let mut sent = 0;
-    while let Ok(length @ 1..) = server.read(&mut buffer) {
-        if !pass(shared) {
+    loop {
+        let length = server.read(&mut buffer).unwrap_or(0);
+        // Of the server's end, too, a client behind a black hole learns nothing.
+        if !connection.pass(shared) || length == 0 {
             break;
         }
         let bytes = buffer.get(..length).unwrap_or_default();
@@ -207,9 +260,11 @@ fn replies(mut server: &TcpStream, mut client: &TcpStream, shared: &Shared) {
                 sleep(delay);
                 (length, false)
             }
-            Fault::None | Fault::BlackHole | Fault::Refuse | Fault::StripStartTls(_) => {
-                (length, false)
-            }
+            Fault::None
+            | Fault::BlackHole
+            | Fault::DropIdle
+            | Fault::Refuse
+            | Fault::StripStartTls(_) => (length, false),
         };
         if client.write_all(bytes.get(..allowed.min(length)).unwrap_or_default()).is_err() {
             break;
@@ -217,25 +272,19 @@ fn replies(mut server: &TcpStream, mut client: &TcpStream, shared: &Shared) {
         sent += allowed.min(length);
         if allowed < length {
             if then_reset {
-                reset(client);
+                connection.reset();
             }
             break;
         }
     }
-    end(client, server);
+    end(connection);
 }
 
-/// Wakes the thread of the other direction. The client's socket is closed when both threads have
-/// let go of it, with FIN or RST as was chosen.
-fn end(client: &TcpStream, server: &TcpStream) {
-    let _ = server.shutdown(Shutdown::Both);
-    let _ = client.shutdown(Shutdown::Read);
-}
-
-/// Makes the end of a connection a reset, and brings it about.
-fn reset(client: &TcpStream) {
-    let _ = SockRef::from(client).set_linger(Some(Duration::ZERO));
-    let _ = client.shutdown(Shutdown::Read);
+/// Ends a connection, unless that was already done in one way or the other.
+fn end(connection: &Connection) {
+    if !connection.ended.load(Ordering::SeqCst) {
+        connection.cut();
+    }
 }
 
 fn contains(haystack: &[u8], needle: &[u8]) -> bool {
@@ -267,6 +316,11 @@ impl Unreachable {
         }
         let address = address.as_socket().ok_or_else(|| anyhow::anyhow!("not an IP address"))?;
         Ok(Self { address, _listener: listener, _queued: queued })
+    }
+
+    /// Its address.
+    pub fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// `ldap://127.0.0.1:PORT`.

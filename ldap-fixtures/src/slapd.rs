@@ -1,13 +1,14 @@
 //! OpenLDAP's slapd as an ordinary process.
 
 use std::fs;
+use std::io::Write;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
-use tempfile::TempDir;
+use tempfile::{NamedTempFile, TempDir};
 
 use crate::ldif::{self, Entry};
 use crate::process::{Process, free_port, require, wait_until};
@@ -29,6 +30,9 @@ pub const PASSWORD: &str = "secret";
 /// A server that takes longer than this to start will not.
 const START: Duration = Duration::from_secs(30);
 
+/// What OpenLDAP's programs end with when there is no server: -1.
+const CANNOT_CONTACT: i32 = 255;
+
 /// How the passwords of numbered users, and new passwords, are stored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Hash {
@@ -37,6 +41,8 @@ pub enum Hash {
     Ssha,
     /// Argon2: some milliseconds for each bind.
     Argon2,
+    /// PBKDF2 with SHA-512: as slow, and known to more servers.
+    Pbkdf2,
 }
 
 impl Hash {
@@ -44,13 +50,15 @@ impl Hash {
         match self {
             Self::Ssha => "{SSHA}",
             Self::Argon2 => "{ARGON2}",
+            Self::Pbkdf2 => "{PBKDF2-SHA512}",
         }
     }
 
-    fn module(self) -> &'static str {
+    fn module(self) -> Option<&'static str> {
         match self {
-            Self::Ssha => "",
-            Self::Argon2 => "moduleload argon2",
+            Self::Ssha => None,
+            Self::Argon2 => Some("argon2"),
+            Self::Pbkdf2 => Some("pw-pbkdf2"),
         }
     }
 }
@@ -60,6 +68,9 @@ impl Hash {
 pub struct Options {
     /// How many users `user00001`… there are besides the seed's, all with [`PASSWORD`].
     pub users: usize,
+    /// More entries, loaded after the seed and the numbered users; their `userPassword`s are stored
+    /// as they are.
+    pub entries: Vec<Entry>,
     /// How passwords are stored.
     pub hash: Hash,
     /// The server's certificate, and the authority that clients' certificates must be from.
@@ -97,25 +108,28 @@ impl Options {
         if self.require_tls {
             tls.push_str("security simple_bind=128\n");
         }
+        let module = self.hash.module().map(|name| format!("moduleload {name}"));
         let configuration = include_str!("../slapd/slapd.conf.in")
             .replace("@dir@", seen_as)
-            .replace("@hash_module@", self.hash.module())
+            .replace("@hash_module@", &module.unwrap_or_default())
             .replace("@hash@", self.hash.scheme())
             .replace("@idle_timeout@", &self.idle_timeout.to_string())
             .replace("@tls@", &tls);
         fs::write(directory.join("slapd.conf"), configuration)?;
         let mut entries = ldif::SEED.to_owned();
         if self.users > 0 {
-            entries.push_str(&ldif::write(&numbered_users(self.users, &self.hashed(PASSWORD)?))?);
+            entries.push_str(&ldif::write(&numbered_users(self.users, &self.hashed(PASSWORD)?)));
         }
+        entries.push_str(&ldif::write(&self.entries));
         fs::write(directory.join("init.ldif"), entries)?;
         Ok(())
     }
 
     fn hashed(&self, password: &str) -> Result<String> {
         let mut command = Command::new(require("slappasswd")?);
-        if self.hash == Hash::Argon2 {
-            command.args(["-o", "module-path=/usr/lib/ldap", "-o", "module-load=argon2"]);
+        if let Some(module) = self.hash.module() {
+            command.args(["-o", "module-path=/usr/lib/ldap", "-o"]);
+            command.arg(format!("module-load={module}"));
         }
         let output = command.args(["-n", "-h", self.hash.scheme(), "-s", password]).output()?;
         ensure!(output.status.success(), "slappasswd: {}", String::from_utf8_lossy(&output.stderr));
@@ -176,24 +190,25 @@ fn numbered_users(count: usize, hashed: &str) -> Vec<Entry> {
 
 fn run(directory: &Path, port: u16, ldaps_port: u16, tls: bool) -> Result<Process> {
     let socket = directory.join("ldapi");
-    let mut listeners = format!("ldap://127.0.0.1:{port}/ {}", ldapi(&socket)?);
+    let local = ldapi(&socket)?;
+    let mut listeners = format!("ldap://127.0.0.1:{port}/ {local}");
     if tls {
         listeners.push_str(&format!(" ldaps://127.0.0.1:{ldaps_port}/"));
     }
     let mut command = Command::new(require("slapd")?);
     command.args(["-d", "stats", "-h", &listeners, "-f"]).arg(directory.join("slapd.conf"));
     let mut process = Process::spawn(command, &directory.join("slapd.log"))?;
-    let url = format!("ldap://127.0.0.1:{port}");
-    // A bind would be refused where TLS is required; reading the root DSE never is.
+    // On a TCP port another server may answer; it answers on its own socket once all are open.
     let answered =
-        wait_until("slapd's first answer", START, || !process.is_running() || answers(&url));
+        wait_until("slapd's first answer", START, || !process.is_running() || answers(&local));
     if answered.is_err() || !process.is_running() {
         bail!("slapd does not start: {}", process.log());
     }
     Ok(process)
 }
 
-/// Whether a real LDAP server answers there.
+/// Whether a real LDAP server answers there. A bind would be refused where TLS is required; reading
+/// the root DSE never is.
 pub fn answers(url: &str) -> bool {
     Command::new("ldapsearch")
         .args(["-x", "-LLL", "-o", "nettimeout=1", "-H", url, "-s", "base", "-b", "", "1.1"])
@@ -283,16 +298,34 @@ impl Slapd {
         self.log().matches(&needle).count()
     }
 
-    /// Whether a bind with this password succeeds, asked of ldapwhoami.
+    /// Whether a bind with this password succeeds, asked of ldapwhoami; an error if slapd does not
+    /// answer.
     pub fn accepts(&self, dn: &str, password: &str) -> Result<bool> {
-        let file = self.directory.path().join("password");
-        fs::write(&file, password)?;
-        let status = Command::new(require("ldapwhoami")?)
+        // Not an argument, which everybody could read; a new file, because threads ask at once.
+        let mut file = NamedTempFile::new_in(self.directory.path())?;
+        file.write_all(password.as_bytes())?;
+        let output = Command::new(require("ldapwhoami")?)
             .args(["-x", "-H", &self.url(), "-D", dn, "-y"])
-            .arg(file)
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .status()?;
-        Ok(status.success())
+            .arg(file.path())
+            .output()?;
+        let reached = output.status.code().is_some_and(|code| code != CANNOT_CONTACT);
+        ensure!(reached, "ldapwhoami: {}", String::from_utf8_lossy(&output.stderr));
+        Ok(output.status.success())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_server_on_the_port_is_not_taken_for_this_one() {
+        let other = Slapd::start().unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        let options = Options::default();
+        options.write(directory.path(), directory.path()).unwrap();
+        fs::create_dir(directory.path().join("db")).unwrap();
+        let error = run(directory.path(), other.port, 0, false).unwrap_err().to_string();
+        assert!(error.contains("Address already in use"), "{error}");
     }
 }

@@ -9,6 +9,7 @@ use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
     KeyPair, KeyUsagePurpose,
 };
+use rustix::system::uname;
 use time::{Duration, OffsetDateTime};
 
 /// The common name of [`Authority::client`]'s certificate, which slapd takes for the service account.
@@ -52,14 +53,13 @@ impl Authority {
         &self.certificate
     }
 
-    /// For a server: `localhost`, `ldap.example.com`, `127.0.0.1` and `::1`.
+    /// For a server: `localhost`, `ldap.example.com`, this machine's name, `127.0.0.1` and `::1`.
     pub fn good(&self) -> Result<Credential> {
-        self.issue(
-            "good",
-            &["localhost", "ldap.example.com", "127.0.0.1", "::1"],
-            days(-1),
-            days(30),
-        )
+        let machine = uname();
+        // OpenLDAP's clients check "localhost" against the machine's own name.
+        let machine = machine.nodename().to_str()?;
+        let names = ["localhost", "ldap.example.com", machine, "127.0.0.1", "::1"];
+        self.issue("good", &names, days(-1), days(30))
     }
 
     /// For a server of another name.

@@ -12,9 +12,11 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::thread::spawn;
 use std::time::{Duration, Instant};
 
+use ldap_fixtures::process::wait_until;
 use ldap_fixtures::proxy::{Fault, Proxy, Unreachable};
 
 const SOON: Duration = Duration::from_millis(200);
+const LONG: Duration = Duration::from_secs(10);
 
 /// A server that sends everything back.
 fn echo() -> SocketAddr {
@@ -35,8 +37,16 @@ fn echo() -> SocketAddr {
 
 fn client(proxy: &Proxy) -> TcpStream {
     let stream = TcpStream::connect(proxy.address()).unwrap();
-    stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    stream.set_read_timeout(Some(LONG)).unwrap();
     stream
+}
+
+#[track_caller]
+fn hears_nothing(stream: &mut TcpStream) {
+    stream.set_read_timeout(Some(SOON)).unwrap();
+    let error = stream.read(&mut [0; 64]).unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut), "{error}");
+    stream.set_read_timeout(Some(LONG)).unwrap();
 }
 
 fn round_trip(stream: &mut TcpStream) -> std::io::Result<usize> {
@@ -67,12 +77,91 @@ fn a_black_hole_swallows_and_gives_back() {
     let proxy = Proxy::start(echo()).unwrap();
     let mut stream = client(&proxy);
     proxy.set(Fault::BlackHole);
-    stream.set_read_timeout(Some(SOON)).unwrap();
-    let error = round_trip(&mut stream).unwrap_err();
-    assert!(matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut), "{error}");
+    stream.write_all(b"hello").unwrap();
+    hears_nothing(&mut stream);
     proxy.set(Fault::None);
-    stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
     assert_eq!(stream.read(&mut [0; 64]).unwrap(), 5);
+}
+
+#[test]
+fn a_black_hole_hides_the_end_of_the_server() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let proxy = Proxy::start(listener.local_addr().unwrap()).unwrap();
+    let mut stream = client(&proxy);
+    let (server, _) = listener.accept().unwrap();
+    proxy.set(Fault::BlackHole);
+    drop(server);
+    hears_nothing(&mut stream);
+    proxy.set(Fault::None);
+    assert_eq!(stream.read(&mut [0; 64]).unwrap(), 0);
+}
+
+#[test]
+fn connections_in_a_black_hole_are_cut_and_reset_all_the_same() {
+    let proxy = Proxy::start(echo()).unwrap();
+    proxy.set(Fault::BlackHole);
+    let mut stream = client(&proxy);
+    stream.write_all(b"hello").unwrap();
+    hears_nothing(&mut stream);
+    proxy.reset_all();
+    assert_eq!(stream.read(&mut [0; 64]).unwrap_err().kind(), ErrorKind::ConnectionReset);
+    let mut stream = client(&proxy);
+    stream.write_all(b"hello").unwrap();
+    hears_nothing(&mut stream);
+    proxy.cut_all();
+    assert_eq!(stream.read(&mut [0; 64]).unwrap(), 0);
+}
+
+#[test]
+fn forgotten_connections_stay_silent_and_new_ones_work() {
+    let proxy = Proxy::start(echo()).unwrap();
+    let mut old = client(&proxy);
+    assert_eq!(round_trip(&mut old).unwrap(), 5);
+    proxy.set(Fault::DropIdle);
+    assert_eq!(round_trip(&mut client(&proxy)).unwrap(), 5);
+    old.write_all(b"hello").unwrap();
+    hears_nothing(&mut old);
+    proxy.set(Fault::None);
+    hears_nothing(&mut old);
+}
+
+#[test]
+fn open_connections_are_counted() {
+    let proxy = Proxy::start(echo()).unwrap();
+    let mut streams = [client(&proxy), client(&proxy), client(&proxy)];
+    for stream in &mut streams {
+        assert_eq!(round_trip(stream).unwrap(), 5);
+    }
+    assert_eq!(proxy.connections(), 3);
+    drop(streams);
+    wait_until("the end of the connections", LONG, || proxy.connections() == 0).unwrap();
+    assert_eq!(proxy.accepted(), 3);
+}
+
+#[test]
+fn a_stripped_start_tls_is_answered_without_the_server() {
+    // StartTLS as message 1.
+    let request = b"\x30\x1d\x02\x01\x01\x77\x18\x80\x161.3.6.1.4.1.1466.20037";
+    let proxy = Proxy::start(echo()).unwrap();
+    let mut stream = client(&proxy);
+    proxy.set(Fault::StripStartTls(2));
+    stream.write_all(request).unwrap();
+    let mut answer = [0; 14];
+    stream.read_exact(&mut answer).unwrap();
+    assert_eq!(answer, *b"\x30\x0c\x02\x01\x01\x78\x07\x0a\x01\x02\x04\x00\x04\x00");
+    assert_eq!(round_trip(&mut stream).unwrap(), 5);
+    assert_eq!(proxy.received(), [&request[..], b"hello"].concat());
+}
+
+#[test]
+fn nothing_is_left_of_a_dropped_proxy() {
+    let proxy = Proxy::start(echo()).unwrap();
+    let mut stream = client(&proxy);
+    assert_eq!(round_trip(&mut stream).unwrap(), 5);
+    let address = proxy.address();
+    drop(proxy);
+    assert_eq!(stream.read(&mut [0; 64]).unwrap(), 0);
+    wait_until("the end of the listener", LONG, || TcpStream::connect(address).is_err()).unwrap();
 }
 
 #[test]
@@ -104,7 +193,6 @@ fn replies_are_cut_at_a_byte() {
 #[test]
 fn an_unreachable_address_does_not_connect() {
     let unreachable = Unreachable::start().unwrap();
-    let address: SocketAddr = unreachable.url().trim_start_matches("ldap://").parse().unwrap();
-    let error = TcpStream::connect_timeout(&address, SOON).unwrap_err();
+    let error = TcpStream::connect_timeout(&unreachable.address(), SOON).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::TimedOut);
 }

@@ -22,7 +22,7 @@ use tempfile::TempDir;
 /// Knows alice and bob, whose passwords are "secret" until they are changed; refuses "short".
 /// On a terminal that it sees for the first time it answers nothing, because that may still echo.
 const PROGRAM: &str = r#"#!/usr/bin/python3
-import os, sys
+import os, sys, time
 passwords = {b"alice": b"secret", b"bob": b"secret"}
 seen = os.path.join(os.path.dirname(os.path.abspath(sys.argv[0])), "seen")
 
@@ -41,6 +41,8 @@ if os.isatty(0):
         os.read(0, 4096)
         sys.exit()
     while data := os.read(0, 4096):
+        # As long as a directory takes; otherwise two replies may be read as one.
+        time.sleep(0.05)
         for line in data.splitlines():
             os.write(1, b"1\n" if answer(line) else b"0\n")
 else:

@@ -13,6 +13,7 @@ mod cases;
 mod container;
 mod ejabberd;
 mod faults;
+mod hostile;
 mod prosody;
 mod slapd;
 #[path = "../support/mod.rs"]

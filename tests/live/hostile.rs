@@ -1,0 +1,83 @@
+//! Servers that answer what no server should: never a yes, never an end, never a hang.
+
+use std::time::{Duration, Instant};
+
+use ldap_fixtures::hostile::{Attack, Hostile, Oddity, Step};
+
+use crate::support::Answer::{CannotTell, No, Yes};
+use crate::support::{Adapter, Framing, Site};
+use crate::{Lookup, site};
+
+/// Signs in to this server: a bind by name, or a search first.
+fn against(server: &Hostile, step: Step) -> Site {
+    let quick = "answer_within = \"1s\"\n---\n";
+    match step {
+        Step::Search => site(&[&server.url()], Lookup::Search, "", quick),
+        Step::Bind => Site::new(&format!(
+            "answer_within = \"1s\"\n[directory.corp]\nservers = [{:?}]\n\
+             user_dn = \"uid={{localpart}},dc=x\"\n[domain.\"example.com\"]\ndirectory = \"corp\"\n",
+            server.url()
+        )),
+    }
+}
+
+/// The resident memory of a process in KiB.
+fn memory(id: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{id}/status")).unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse().unwrap()
+}
+
+#[test]
+fn no_attack_yields_a_yes_or_ends_the_process() {
+    std::thread::scope(|scope| {
+        for (step, attack) in
+            Step::ALL.into_iter().flat_map(|step| Attack::ALL.map(|attack| (step, attack)))
+        {
+            scope.spawn(move || {
+                let server = Hostile::start(step, attack).unwrap();
+                let site = against(&server, step);
+                let mut adapter = Adapter::start(&site, Framing::Packet);
+                let before = memory(adapter.id());
+                for _ in 0..3 {
+                    let started = Instant::now();
+                    let answer = adapter.ask("auth:alice:example.com:wrong");
+                    let is_just = match attack {
+                        // The first of its two answers was a refusal.
+                        Attack::UnaskedSuccess => matches!(answer, No | CannotTell),
+                        _ => answer == CannotTell,
+                    };
+                    assert!(is_just, "{step:?} {attack:?}: {answer:?}\n{}", adapter.log());
+                    assert!(started.elapsed() < Duration::from_secs(20), "{step:?} {attack:?}");
+                }
+                let grown = memory(adapter.id()).saturating_sub(before);
+                assert!(grown < 16 * 1024, "{step:?} {attack:?} took {grown} KiB");
+                let log = adapter.log();
+                assert!(!log.contains("defect"), "{step:?} {attack:?}: {log}");
+                assert!(server.answered() > 0, "{step:?} {attack:?} was never made");
+                let (_, status) = adapter.finish();
+                assert!(status.success(), "{step:?} {attack:?}");
+            });
+        }
+    });
+}
+
+#[test]
+fn odd_answers_to_a_search_mean_what_they_say() {
+    for (oddity, expected) in Oddity::ALL.map(|oddity| {
+        let expected = match oddity {
+            // References are never chased, and never taken for entries.
+            Oddity::Reference => Yes,
+            Oddity::TwoEntries | Oddity::SizeLimit | Oddity::Referral | Oddity::Busy => CannotTell,
+        };
+        (oddity, expected)
+    }) {
+        let server = Hostile::odd(oddity).unwrap();
+        let site = against(&server, Step::Search);
+        let mut adapter = Adapter::start(&site, Framing::Packet);
+        for _ in 0..3 {
+            let answer = adapter.ask("isuser:alice:example.com");
+            assert_eq!(answer, expected, "{oddity:?}: {}", adapter.log());
+        }
+    }
+}
