@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use rustix::process::{getgid, getuid};
 use tempfile::TempDir;
 
@@ -19,6 +19,9 @@ const START: Duration = Duration::from_secs(60);
 
 /// Where the image looks for its configuration.
 const INSIDE: &str = "/srv/slapd";
+
+/// What `build` makes.
+const IMAGE: &str = "xmpp-ldap-auth-slapd";
 
 /// A containerized slapd with the seed. Dropping it removes the container.
 #[derive(Debug)]
@@ -104,30 +107,45 @@ fn run(directory: &Path, port: u16, ldaps_port: Option<u16>) -> Result<Process> 
         // What it leaves in the directory has to be the test's own; podman maps its root to that.
         command.arg(format!("--user={}:{}", getuid().as_raw(), getgid().as_raw()));
     }
-    command.arg("xmpp-ldap-auth-slapd").arg(format!("ldap://127.0.0.1:{port}/"));
+    command.arg(IMAGE).arg(format!("ldap://127.0.0.1:{port}/"));
+    command.arg(socket_url(INSIDE));
     if let Some(port) = ldaps_port {
         command.arg(format!("ldaps://127.0.0.1:{port}/"));
     }
     let mut process = Process::spawn(command, &directory.join("container.log"))?;
-    let url = format!("ldap://127.0.0.1:{port}");
+    // On a TCP port another server may answer; it answers on its own socket once all are open.
+    let local = socket_url(directory.to_str().context("the path is not UTF-8")?);
     let ready =
-        wait_until("slapd's first answer", START, || !process.is_running() || answers(&url));
+        wait_until("slapd's first answer", START, || !process.is_running() || answers(&local));
     if ready.is_err() || !process.is_running() {
         let log = process.log();
         process.terminate();
         remove(directory);
+        ensure!(has_image(), "the image {IMAGE} is missing; tests/run builds it");
         bail!("the container does not start: {log}");
     }
     Ok(process)
 }
 
+/// The URL of slapd's socket in the mounted directory.
+fn socket_url(directory: &str) -> String {
+    format!("ldapi://{}%2Fldapi", directory.replace('/', "%2F"))
+}
+
+fn has_image() -> bool {
+    quietly(&["image", "inspect", IMAGE])
+}
+
 /// A container outlives the process that started it when that is killed.
 fn remove(directory: &Path) {
-    let _ = Command::new(engine())
-        .args(["rm", "--force", &name(directory)])
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status();
+    quietly(&["rm", "--force", &name(directory)]);
+}
+
+/// Whether the engine did this.
+fn quietly(arguments: &[&str]) -> bool {
+    let mut command = Command::new(engine());
+    command.args(arguments).stdout(Stdio::null()).stderr(Stdio::null());
+    command.status().is_ok_and(|status| status.success())
 }
 
 fn engine() -> PathBuf {
@@ -138,4 +156,20 @@ fn engine() -> PathBuf {
 fn name(directory: &Path) -> String {
     let unique = directory.file_name().unwrap_or_default().to_string_lossy();
     format!("xmpp-ldap-auth-{}", unique.to_lowercase())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::slapd::Slapd;
+
+    #[test]
+    fn another_server_on_the_port_is_not_taken_for_this_one() {
+        let other = Slapd::start().unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        Options::default().write(directory.path(), Path::new(INSIDE)).unwrap();
+        let port = other.address().port();
+        let error = run(directory.path(), port, None).unwrap_err().to_string();
+        assert!(error.contains("Address already in use"), "{error}");
+    }
 }

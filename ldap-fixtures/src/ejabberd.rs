@@ -92,10 +92,10 @@ impl Ejabberd {
     pub fn programs(&self) -> Vec<u32> {
         let members = family::members(self.directory.path());
         // Erlang starts everything through a helper, its own monitors included.
-        let is_helper = |id| {
-            members.iter().any(|member| member.id == id && member.name == "erl_child_setup")
-        };
-        let is_own = |name: &str| ["inet_gethost", "memsup", "cpu_sup", "sh"].contains(&name);
+        let is_helper =
+            |id| members.iter().any(|member| member.id == id && member.name == "erl_child_setup");
+        let is_own =
+            |name: &str| ["cpu_sup", "eimp", "inet_gethost", "memsup", "sh"].contains(&name);
         members
             .iter()
             .filter(|member| is_helper(member.parent) && !is_own(&member.name))

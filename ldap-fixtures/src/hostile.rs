@@ -6,7 +6,7 @@
 mod attack;
 mod ber;
 
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -179,7 +179,10 @@ fn serve(mut client: &TcpStream, shared: &Shared) {
                     let _ = client.write_all(&bytes);
                     false
                 }
-                Answer::Stream(bytes) => client.write_all(&bytes).is_ok() && stream(client),
+                Answer::Stream(bytes) => {
+                    let _ = client.write_all(&bytes).and_then(|()| stream(client));
+                    false
+                }
             };
             if !sent {
                 return;
@@ -189,7 +192,7 @@ fn serve(mut client: &TcpStream, shared: &Shared) {
 }
 
 /// Sends bytes for as long as anybody takes them, but not more than a machine can bear.
-fn stream(mut client: &TcpStream) -> bool {
+fn stream(mut client: &TcpStream) -> io::Result<()> {
     let bytes = [0x41; 64 * 1024];
-    (0..LONGEST_STREAM / bytes.len()).all(|_| client.write_all(&bytes).is_ok())
+    (0..LONGEST_STREAM / bytes.len()).try_for_each(|_| client.write_all(&bytes))
 }

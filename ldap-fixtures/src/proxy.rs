@@ -1,7 +1,7 @@
 //! A network that can be broken: a proxy before a TCP server, and an address that never connects.
 
 use std::io::{Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread::{sleep, spawn};
@@ -113,7 +113,12 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Proxy {
     /// A proxy before the server at `target`, without a fault.
     pub fn start(target: SocketAddr) -> Result<Self> {
-        let listener = TcpListener::bind("127.0.0.1:0")?;
+        Self::start_on(Ipv4Addr::LOCALHOST.into(), target)
+    }
+
+    /// The same on another address of this machine, such as `::1`.
+    pub fn start_on(address: IpAddr, target: SocketAddr) -> Result<Self> {
+        let listener = TcpListener::bind((address, 0))?;
         let address = listener.local_addr()?;
         let shared = Arc::new(Shared {
             target,
@@ -129,7 +134,7 @@ impl Proxy {
         Ok(Self { address, shared })
     }
 
-    /// `ldap://127.0.0.1:PORT` of the proxy.
+    /// `ldap://ADDRESS:PORT` of the proxy.
     pub fn url(&self) -> String {
         format!("ldap://{}", self.address)
     }

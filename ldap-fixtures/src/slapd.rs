@@ -30,8 +30,12 @@ pub const PASSWORD: &str = "secret";
 /// A server that takes longer than this to start will not.
 const START: Duration = Duration::from_secs(30);
 
-/// What OpenLDAP's programs end with when there is no server: -1.
-const CANNOT_CONTACT: i32 = 255;
+/// What slapd prints when all its sockets listen.
+const STARTING: &str = "slapd starting";
+
+/// For how many seconds OpenLDAP's programs wait for a response. Their options bound only the
+/// connect, or ask the server to bound itself.
+const PATIENCE: &str = "LDAPTIMEOUT";
 
 /// How the passwords of numbered users, and new passwords, are stored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -190,17 +194,21 @@ fn numbered_users(count: usize, hashed: &str) -> Vec<Entry> {
 
 fn run(directory: &Path, port: u16, ldaps_port: u16, tls: bool) -> Result<Process> {
     let socket = directory.join("ldapi");
-    let local = ldapi(&socket)?;
-    let mut listeners = format!("ldap://127.0.0.1:{port}/ {local}");
+    let mut listeners = format!("ldap://127.0.0.1:{port}/ {}", ldapi(&socket)?);
     if tls {
         listeners.push_str(&format!(" ldaps://127.0.0.1:{ldaps_port}/"));
     }
     let mut command = Command::new(require("slapd")?);
     command.args(["-d", "stats", "-h", &listeners, "-f"]).arg(directory.join("slapd.conf"));
-    let mut process = Process::spawn(command, &directory.join("slapd.log"))?;
-    // On a TCP port another server may answer; it answers on its own socket once all are open.
-    let answered =
-        wait_until("slapd's first answer", START, || !process.is_running() || answers(&local));
+    let log = directory.join("slapd.log");
+    let starts = |log: &str| log.matches(STARTING).count();
+    let earlier = starts(&fs::read_to_string(&log).unwrap_or_default());
+    let mut process = Process::spawn(command, &log)?;
+    let url = format!("ldap://127.0.0.1:{port}");
+    // Another server may answer on the port; that this one has it only its log can tell.
+    let answered = wait_until("slapd's first answer", START, || {
+        !process.is_running() || (starts(&process.log()) > earlier && answers(&url))
+    });
     if answered.is_err() || !process.is_running() {
         bail!("slapd does not start: {}", process.log());
     }
@@ -212,6 +220,7 @@ fn run(directory: &Path, port: u16, ldaps_port: u16, tls: bool) -> Result<Proces
 pub fn answers(url: &str) -> bool {
     Command::new("ldapsearch")
         .args(["-x", "-LLL", "-o", "nettimeout=1", "-H", url, "-s", "base", "-b", "", "1.1"])
+        .env(PATIENCE, "1")
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .status()
@@ -258,6 +267,11 @@ impl Slapd {
     /// Where a proxy finds it.
     pub fn address(&self) -> SocketAddr {
         ([127, 0, 0, 1], self.port).into()
+    }
+
+    /// Where a proxy finds its TLS port.
+    pub fn ldaps_address(&self) -> SocketAddr {
+        ([127, 0, 0, 1], self.ldaps_port).into()
     }
 
     /// Ends it as an administrator would.
@@ -307,10 +321,14 @@ impl Slapd {
         let output = Command::new(require("ldapwhoami")?)
             .args(["-x", "-H", &self.url(), "-D", dn, "-y"])
             .arg(file.path())
+            .env(PATIENCE, "10")
             .output()?;
-        let reached = output.status.code().is_some_and(|code| code != CANNOT_CONTACT);
-        ensure!(reached, "ldapwhoami: {}", String::from_utf8_lossy(&output.stderr));
-        Ok(output.status.success())
+        match output.status.code() {
+            Some(0) => Ok(true),
+            // slapd's result code; 1 and the negative ones are errors of the program itself.
+            Some(2..=127) => Ok(false),
+            _ => bail!("ldapwhoami: {}", String::from_utf8_lossy(&output.stderr)),
+        }
     }
 }
 

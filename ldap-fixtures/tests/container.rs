@@ -7,6 +7,9 @@
     reason = "a test fails by panicking"
 )]
 
+use std::fs;
+use std::io::Write;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::Command;
 
 use ldap_fixtures::container::ContainerSlapd;
@@ -14,12 +17,27 @@ use ldap_fixtures::slapd::{
     Options, PASSWORD, SERVICE_DN, SERVICE_PASSWORD, WRITER_DN, WRITER_PASSWORD, answers,
 };
 use ldap_fixtures::tls::Authority;
+use tempfile::NamedTempFile;
 
 const ALICE: &str = "uid=alice,ou=people,dc=example,dc=com";
 
 fn accepts(url: &str, dn: &str, password: &str) -> bool {
-    let arguments = ["-x", "-H", url, "-D", dn, "-w", password];
-    Command::new("ldapwhoami").args(arguments).output().unwrap().status.success()
+    // Not an argument, which everybody could read.
+    let mut file = NamedTempFile::new().unwrap();
+    file.write_all(password.as_bytes()).unwrap();
+    let mut command = Command::new("ldapwhoami");
+    command.args(["-x", "-H", url, "-D", dn, "-y"]).arg(file.path());
+    command.output().unwrap().status.success()
+}
+
+/// The processes that have this in their command line, such as the address that slapd listens on.
+fn processes(mark: &str) -> Vec<String> {
+    fs::read_dir("/proc")
+        .unwrap()
+        .filter_map(|entry| fs::read(entry.ok()?.path().join("cmdline")).ok())
+        .map(|line| String::from_utf8_lossy(&line).replace('\0', " "))
+        .filter(|line| line.contains(mark))
+        .collect()
 }
 
 #[test]
@@ -29,6 +47,30 @@ fn it_has_the_seed() {
     assert!(accepts(&slapd.url(), ALICE, PASSWORD));
     assert!(!accepts(&slapd.url(), ALICE, "wrong"));
     assert!(slapd.log().contains("BIND dn="), "{}", slapd.log());
+}
+
+#[test]
+fn two_run_at_the_same_time() {
+    let (mut one, two) = (ContainerSlapd::start().unwrap(), ContainerSlapd::start().unwrap());
+    assert_ne!(one.address(), two.address());
+    assert!(accepts(&one.url(), ALICE, PASSWORD));
+    one.stop();
+    assert!(!answers(&one.url()));
+    assert!(accepts(&two.url(), ALICE, PASSWORD));
+}
+
+#[test]
+fn a_test_that_panics_leaves_nothing() {
+    let mut address = String::new();
+    let outcome = catch_unwind(AssertUnwindSafe(|| {
+        let slapd = ContainerSlapd::start().unwrap();
+        address = format!("{}/", slapd.url());
+        assert!(!processes(&address).is_empty());
+        panic!("as a test that fails");
+    }));
+    assert!(outcome.is_err());
+    assert!(address.starts_with("ldap://"), "it did not start");
+    assert_eq!(processes(&address), Vec::<String>::new());
 }
 
 #[test]
@@ -46,6 +88,7 @@ fn it_restarts_with_its_data_and_leaves_nothing() {
     assert!(accepts(&url, ALICE, "other"));
     drop(slapd);
     assert!(!answers(&url));
+    assert_eq!(processes(&format!("{url}/")), Vec::<String>::new());
 }
 
 #[test]

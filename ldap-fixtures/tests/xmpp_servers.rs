@@ -11,9 +11,10 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use ldap_fixtures::ejabberd::{Ejabberd, Options};
-use ldap_fixtures::process::speaks_xmpp;
+use ldap_fixtures::process::{speaks_xmpp, wait_until};
 use ldap_fixtures::prosody::Prosody;
 use ldap_fixtures::xmpp::{Client, Outcome};
 use rustix::process::Signal;
@@ -92,8 +93,12 @@ fn prosody_asks_its_program() {
     assert_eq!(client.login("alice", "secret").unwrap(), refused());
     signs_in_and_changes_passwords(client);
     let [old] = prosody.programs()[..] else { panic!("{:?}", prosody.programs()) };
+    // The new terminal is new to the program too.
+    fs::remove_file(program.path.with_file_name("seen")).unwrap();
     prosody.restart().unwrap();
     assert_eq!(client.login("alice", "secret").unwrap(), refused());
+    assert_eq!(client.login("alice", "wrong").unwrap(), refused());
+    assert_eq!(client.login("alice", "secret").unwrap(), Outcome::Success);
     assert_ne!(prosody.programs(), [old]);
     assert_eq!(prosody.stop(), 0);
     assert!(prosody.programs().is_empty());
@@ -133,9 +138,8 @@ fn prosody_takes_a_late_reply_for_the_next_one() {
 fn ejabberd_asks_its_programs() {
     let program = program();
     // One, because the program keeps its passwords to itself.
-    let mut ejabberd = Options { pool_size: 1, use_cache: false }
-        .start(program.path.to_str().unwrap())
-        .unwrap();
+    let mut ejabberd =
+        Options { pool_size: 1, use_cache: false }.start(program.path.to_str().unwrap()).unwrap();
     signs_in_and_changes_passwords(Client::new(ejabberd.port()));
     assert!(ejabberd.user_exists("bob").unwrap());
     assert!(!ejabberd.user_exists("nobody").unwrap());
@@ -149,7 +153,11 @@ fn ejabberd_asks_its_programs() {
 fn ejabberd_runs_as_many_programs_as_it_was_told() {
     let program = program();
     let command = program.path.to_str().unwrap();
-    assert_eq!(Ejabberd::start(command).unwrap().programs().len(), 2);
-    let three = Options { pool_size: 3, use_cache: true }.start(command).unwrap();
-    assert_eq!(three.programs().len(), 3, "{}", three.log());
+    let three = Options { pool_size: 3, use_cache: true };
+    for (ejabberd, size) in
+        [(Ejabberd::start(command).unwrap(), 2), (three.start(command).unwrap(), 3)]
+    {
+        wait_until("the programs", Duration::from_secs(5), || ejabberd.programs().len() == size)
+            .unwrap();
+    }
 }

@@ -25,7 +25,7 @@ pub fn every_account(url: &str) {
         .into_iter()
         .flat_map(|framing| [(framing, Lookup::Search), (framing, Lookup::Name)])
     {
-        let site = site(&[url], lookup, "", "");
+        let site = site(&[url], lookup, "", "[log]\nlevel = \"trace\"\n");
         let mut adapter = Adapter::start(&site, framing);
         for account in accounts().unwrap() {
             let named_after_uid = account.dn.starts_with("uid=");

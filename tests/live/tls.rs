@@ -1,5 +1,6 @@
 //! TLS, StartTLS and what they protect.
 
+use std::net::Ipv6Addr;
 use std::path::Path;
 
 use ldap_fixtures::proxy::{Fault, Proxy};
@@ -59,6 +60,20 @@ fn ldaps_and_start_tls_work_with_the_right_certificate() {
     works(&trusting(&[&it.slapd.ldaps_url()], ca, "", ""));
     works(&trusting(&[&it.slapd.url()], ca, "start_tls = true", ""));
     works(&trusting(&[&it.slapd.ldaps_url().replace("127.0.0.1", "localhost")], ca, "", ""));
+}
+
+#[test]
+fn addresses_of_ipv6_work_in_every_form() {
+    let it = secured(Authority::good);
+    let ca = it.authority.certificate();
+    let localhost = Ipv6Addr::LOCALHOST.into();
+    let plain = Proxy::start_on(localhost, it.slapd.address()).unwrap();
+    works(&trusting(&[&plain.url()], ca, "start_tls = true", ""));
+    let tls = Proxy::start_on(localhost, it.slapd.ldaps_address()).unwrap();
+    works(&trusting(&[&tls.url().replace("ldap://", "ldaps://")], ca, "", ""));
+    let slapd = Slapd::start().unwrap();
+    let plain = Proxy::start_on(localhost, slapd.address()).unwrap();
+    works(&site(&[&plain.url()], Lookup::Search, "", ""));
 }
 
 #[test]
