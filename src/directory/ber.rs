@@ -7,7 +7,7 @@
 pub(super) struct Malformed(pub(super) &'static str);
 
 /// The largest message taken from a server.
-pub(super) const LARGEST_MESSAGE: usize = 1 << 20;
+pub(super) const LARGEST_MESSAGE: usize = 8 << 20;
 
 /// Constructed elements within each other: an attribute's value in a search result entry stands at
 /// level 5, a control's in a message at level 4.
@@ -20,6 +20,8 @@ pub(super) mod tag {
     pub(in super::super) const SEARCH_REQUEST: u8 = 0x63;
     pub(in super::super) const SEARCH_ENTRY: u8 = 0x64;
     pub(in super::super) const SEARCH_DONE: u8 = 0x65;
+    pub(in super::super) const MODIFY_REQUEST: u8 = 0x66;
+    pub(in super::super) const MODIFY_RESPONSE: u8 = 0x67;
     pub(in super::super) const SEARCH_REFERENCE: u8 = 0x73;
     pub(in super::super) const EXTENDED_REQUEST: u8 = 0x77;
     pub(in super::super) const EXTENDED_RESPONSE: u8 = 0x78;
@@ -66,7 +68,7 @@ pub(super) fn message_length(input: &[u8]) -> Result<Option<usize>, Malformed> {
     match header(input)? {
         None => Ok(None),
         Some((tag::SEQUENCE, _, end)) if end <= LARGEST_MESSAGE => Ok(Some(end)),
-        Some((tag::SEQUENCE, _, _)) => Err(Malformed("longer than 1 MiB")),
+        Some((tag::SEQUENCE, _, _)) => Err(Malformed("longer than 8 MiB")),
         Some(_) => Err(Malformed("it does not begin with a SEQUENCE")),
     }
 }
@@ -136,7 +138,7 @@ pub(super) fn open(message: &[u8]) -> Result<Envelope<'_>, Malformed> {
 pub(super) fn check_response(envelope: &Envelope<'_>) -> Result<(), Malformed> {
     check_depth(envelope.content, DEEPEST)?;
     match envelope.operation {
-        tag::BIND_RESPONSE | tag::SEARCH_DONE | tag::EXTENDED_RESPONSE => {
+        tag::BIND_RESPONSE | tag::SEARCH_DONE | tag::MODIFY_RESPONSE | tag::EXTENDED_RESPONSE => {
             result(envelope).map(|_| ())
         }
         tag::SEARCH_ENTRY => check_entry(envelope.content),

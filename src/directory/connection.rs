@@ -7,10 +7,10 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ldap3::asn1::PL;
+use ldap3::controls::{Control, RawControl};
 use ldap3::exop::PasswordModify;
 use ldap3::{
-    DerefAliases, Ldap, LdapConnAsync, LdapConnSettings, LdapError, LdapResult, ResultEntry, Scope,
+    DerefAliases, Ldap, LdapConnAsync, LdapConnSettings, LdapError, LdapResult, Scope,
     SearchOptions, StdStream,
 };
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -19,6 +19,7 @@ use tokio::task::AbortHandle;
 use tokio::time::{Instant, timeout};
 
 use super::dial::dial;
+use super::entry::Entry;
 use super::guard;
 use super::servers::{Endpoint, Server, Servers};
 use super::tls::Tls;
@@ -67,21 +68,59 @@ pub struct Answer {
     pub code: u32,
     /// The diagnostic message.
     pub text: String,
+    /// The controls that came with it (RFC 4511, section 4.1.11).
+    pub controls: Vec<ResponseControl>,
+}
+
+/// A control of a response.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ResponseControl {
+    /// What it is.
+    pub oid: String,
+    /// What it says.
+    pub value: Option<Vec<u8>>,
 }
 
 impl From<LdapResult> for Answer {
     fn from(result: LdapResult) -> Self {
-        Self { code: result.rc, text: result.text }
+        let controls = result
+            .ctrls
+            .into_iter()
+            .map(|Control(_, raw)| ResponseControl { oid: raw.ctype, value: raw.val })
+            .collect();
+        Self { code: result.rc, text: result.text, controls }
     }
 }
 
 /// What a search found.
 #[derive(Debug)]
 pub struct Found {
-    /// The DNs, as the server wrote them; at most two.
-    pub entries: Vec<String>,
+    /// The entries.
+    pub entries: Vec<Entry>,
     /// How the search ended.
     pub answer: Answer,
+}
+
+/// The password policy control, request and response (draft-behera-ldap-password-policy-11, section
+/// 6).
+pub const PASSWORD_POLICY: &str = "1.3.6.1.4.1.42.2.27.8.5.1";
+
+/// Asks for entries without attributes (RFC 4511, section 4.5.1.8).
+const NO_ATTRIBUTES: &str = "1.1";
+
+/// What to search for.
+#[derive(Clone, Copy, Debug)]
+pub struct Query<'a> {
+    /// The base DN; empty for the root DSE.
+    pub base: &'a str,
+    /// Which entries below it.
+    pub depth: Depth,
+    /// The filter (RFC 4515).
+    pub filter: &'a str,
+    /// The attributes to read.
+    pub attributes: &'a [&'a str],
+    /// How many entries to ask for at most; 0 for all.
+    pub at_most: i32,
 }
 
 /// The entries that a search is about.
@@ -192,9 +231,11 @@ impl Connection {
         self.driver.is_finished() || self.relay.is_finished()
     }
 
-    /// Binds with a name and a non-empty password (RFC 4513, section 5.1.3).
+    /// Binds with a name and a non-empty password (RFC 4513, section 5.1.3), and asks for what the
+    /// directory's password policy has to say.
     pub async fn bind(&self, name: &str, password: &str) -> Result<Answer, Lost> {
-        Ok(self.ldap.clone().simple_bind(name, password).await?.into())
+        let policy = RawControl { ctype: PASSWORD_POLICY.to_owned(), crit: false, val: None };
+        Ok(self.ldap.clone().with_controls(policy).simple_bind(name, password).await?.into())
     }
 
     /// Binds as whom the TLS client certificate or the local socket says (RFC 4513, section 5.2.3).
@@ -202,31 +243,29 @@ impl Connection {
         Ok(self.ldap.clone().sasl_external_bind().await?.into())
     }
 
-    /// Searches for entries, of which only the names are asked for and no more than two are needed
-    /// to know that there is not exactly one.
-    pub async fn find(
-        &self,
-        base: &str,
-        depth: Depth,
-        filter: &str,
-        within: Duration,
-    ) -> Result<Found, Lost> {
-        let scope = match depth {
+    /// Searches for entries (RFC 4511, section 4.5). References to other servers are not followed.
+    pub async fn search(&self, query: &Query<'_>, within: Duration) -> Result<Found, Lost> {
+        let scope = match query.depth {
             Depth::Base => Scope::Base,
             Depth::Subtree => Scope::Subtree,
         };
         let seconds = i32::try_from(within.as_secs()).unwrap_or(i32::MAX).max(1);
-        let options =
-            SearchOptions::new().deref(DerefAliases::Never).sizelimit(2).timelimit(seconds);
+        let options = SearchOptions::new()
+            .deref(DerefAliases::Never)
+            .sizelimit(query.at_most)
+            .timelimit(seconds);
+        let attributes: &[&str] =
+            if query.attributes.is_empty() { &[NO_ATTRIBUTES] } else { query.attributes };
         let mut ldap = self.ldap.clone();
         let mut stream = ldap
             .with_search_options(options)
-            .streaming_search(base, scope, filter, ["1.1"])
+            .streaming_search(query.base, scope, query.filter, attributes)
             .await?;
         let mut entries = Vec::new();
         while let Some(entry) = stream.next().await? {
             if !entry.is_ref() && !entry.is_intermediate() {
-                entries.push(dn_of(entry)?);
+                let entry = Entry::read(entry);
+                entries.push(entry.ok_or_else(|| Lost("an entry of an odd form".to_owned()))?);
             }
         }
         Ok(Found { entries, answer: stream.finish().await.into() })
@@ -238,16 +277,4 @@ impl Connection {
             PasswordModify { user_id: Some(dn), old_pass: None, new_pass: Some(password) };
         Ok(self.ldap.clone().extended(request).await?.1.into())
     }
-}
-
-/// The name of a search result entry (RFC 4511, section 4.5.2).
-fn dn_of(entry: ResultEntry) -> Result<String, Lost> {
-    match entry.0.payload {
-        PL::C(fields) => fields.into_iter().next().and_then(|field| match field.payload {
-            PL::P(name) => String::from_utf8(name).ok(),
-            PL::C(_) => None,
-        }),
-        PL::P(_) => None,
-    }
-    .ok_or_else(|| Lost("an entry without a name".to_owned()))
 }

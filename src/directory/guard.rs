@@ -97,7 +97,7 @@ impl Outstanding {
         let request = ber::open(message)?;
         if matches!(
             request.operation,
-            tag::BIND_REQUEST | tag::SEARCH_REQUEST | tag::EXTENDED_REQUEST
+            tag::BIND_REQUEST | tag::SEARCH_REQUEST | tag::MODIFY_REQUEST | tag::EXTENDED_REQUEST
         ) {
             self.0.insert(request.id, request.operation);
         }
@@ -115,6 +115,7 @@ impl Outstanding {
             (Some(&tag::SEARCH_REQUEST), tag::SEARCH_ENTRY | tag::SEARCH_REFERENCE) => {}
             (Some(&tag::SEARCH_REQUEST), tag::SEARCH_DONE)
             | (Some(&tag::BIND_REQUEST), tag::BIND_RESPONSE)
+            | (Some(&tag::MODIFY_REQUEST), tag::MODIFY_RESPONSE)
             | (Some(&tag::EXTENDED_REQUEST), tag::EXTENDED_RESPONSE) => {
                 self.0.remove(&response.id);
             }

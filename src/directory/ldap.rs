@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use tokio::time::error::Elapsed;
 
 use super::Directory;
-use super::connection::{Connector, Depth, Found, Lost};
+use super::connection::{Connector, Depth, Found, Lost, Query};
 use super::diagnosis;
 use super::pool::{Identity, Limits, ServicePool, Share, UserPool, lost_connection, no_server};
 use super::template::{DnTemplate, FilterTemplate, NameTemplate};
@@ -320,7 +320,11 @@ async fn search(
     let by = if share.reused { by.or_within(left / 2) } else { by };
     let started = Instant::now();
     let found = by
-        .bound(share.connection.find(base, depth, filter, left))
+        .bound(
+            share
+                .connection
+                .search(&Query { base, depth, filter, attributes: &[], at_most: 2 }, left),
+        )
         .await
         .unwrap_or_else(|_| Err(Lost::silent()));
     let result = match &found {
@@ -340,12 +344,12 @@ fn exactly_one(found: Found, depth: Depth, share: &Share) -> Result<(String, Out
         // sizeLimitExceeded is how a server says that there are more than were asked for.
         (0 | 4, 2.., _) => Err(Outcome::from(Outage::Ambiguous)
             .from_server(server)
-            .with_detail(&format!("matches {}", entries.join(" and ")))),
+            .with_detail(&format!("matches {} and {}", entries[0].dn, entries[1].dn))),
         (0, 0, _) => missing(),
         // noSuchObject names the user's entry in a read, but the configured base in a search.
         (32, _, Depth::Base) => missing(),
         (0, _, _) => {
-            Ok((entries.swap_remove(0), Outcome::from(Verdict::Granted).from_server(server)))
+            Ok((entries.swap_remove(0).dn, Outcome::from(Verdict::Granted).from_server(server)))
         }
         (code, _, _) => Err(Outcome::from(diagnosis::of_search(code))
             .from_server(server)

@@ -9,6 +9,7 @@ mod ber;
 pub mod connection;
 pub mod diagnosis;
 pub mod dial;
+pub mod entry;
 pub mod guard;
 pub mod ldap;
 pub mod pool;
