@@ -7,7 +7,8 @@ use secrecy::{ExposeSecret, SecretString};
 
 use crate::deadline::Deadline;
 use crate::directory::Directory;
-use crate::request::{Account, Request};
+use crate::jid::Account;
+use crate::request::Request;
 use crate::verdict::{Denial, Outage, Outcome};
 
 /// Answers requests for the XMPP domains served.

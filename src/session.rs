@@ -19,9 +19,10 @@ use tokio::time::{Instant, timeout_at};
 use crate::authenticator::Authenticator;
 use crate::deadline::Deadline;
 use crate::directory::Directory;
+use crate::jid::Account;
 use crate::protocol::dialect::Dialect;
 use crate::protocol::{self, Decoder};
-use crate::request::{Account, Request, Verb};
+use crate::request::{Request, Verb};
 use crate::verdict::{Outage, Outcome, Verdict};
 
 /// One read takes at most this many bytes: a whole packet with room to spare.

@@ -27,6 +27,7 @@ pub enum Denial {
     /// An empty password: a simple bind with it would be an unauthenticated bind, which many
     /// servers accept (RFC 4513, section 5.1.2).
     EmptyPassword,
+    NotInGroup,
     /// Not a request of this protocol: missing fields, control characters, invalid UTF-8, too long.
     Malformed,
     /// More bytes arrived before the reply on a terminal: an injected line, or a caller out of step.
@@ -52,8 +53,12 @@ pub enum Outage {
     Ambiguous,
     /// The directory's answer is not well-formed LDAP.
     BadReply,
+    /// The password would have crossed the network in clear text.
+    ClearText,
     /// The time to answer ran out.
     DeadlinePassed,
+    /// The user is in more groups, or in deeper ones, than are followed.
+    GroupsTooDeep,
     /// A defect of this program, contained to one request.
     Internal,
     /// The connection ended before the answer came.
@@ -62,6 +67,8 @@ pub enum Outage {
     Misconfigured,
     /// No server could be reached.
     NoServer,
+    /// The server takes no changes.
+    ReadOnly,
     /// The server refers to another server; referrals are never chased.
     Referral,
     /// The server answered with a result code that judges nobody (RFC 4511, section 4.1.9).
@@ -76,6 +83,8 @@ pub enum Outage {
     },
     /// Nothing is configured that could answer this kind of question.
     Unanswerable,
+    /// The server knows no operation for it.
+    Unsupported,
 }
 
 impl Verdict {
@@ -103,6 +112,7 @@ impl Denial {
         match self {
             Self::EmptyPassword => "empty-password",
             Self::Malformed => "malformed",
+            Self::NotInGroup => "not-in-group",
             Self::OutOfStep => "out-of-step",
             Self::PasswordChangeOff => "password-change-off",
             Self::PasswordRefused => "password-refused",
@@ -119,15 +129,19 @@ impl Outage {
         match self {
             Self::Ambiguous => "ambiguous",
             Self::BadReply => "bad-reply",
+            Self::ClearText => "clear-text",
             Self::DeadlinePassed => "deadline-passed",
+            Self::GroupsTooDeep => "groups-too-deep",
             Self::Internal => "internal",
             Self::LostConnection => "lost-connection",
             Self::Misconfigured => "misconfigured",
             Self::NoServer => "no-server",
+            Self::ReadOnly => "read-only",
             Self::Referral => "referral",
             Self::Refused { .. } => "refused",
             Self::ServiceBind { .. } => "service-bind",
             Self::Unanswerable => "unanswerable",
+            Self::Unsupported => "unsupported",
         }
     }
 
@@ -138,14 +152,21 @@ impl Outage {
             Self::BadReply => {
                 "check that the server is an LDAP server and that nothing between rewrites its answers"
             }
+            Self::ClearText => "use ldaps:// or start_tls = true",
             Self::DeadlinePassed => {
                 "the directory is slow or unreachable; see the lines above, or raise answer_within"
+            }
+            Self::GroupsTooDeep => {
+                "the user is in very many groups: set group_method to what the directory keeps itself, or nested_groups = false"
             }
             Self::Internal => "please report this with the log lines around it",
             Self::LostConnection => "the server closed the connection; look at its log",
             Self::Misconfigured => "run `xmpp-ldap-auth check`",
             Self::NoServer => {
                 "check the servers, the network and the certificates; `xmpp-ldap-auth login` shows each step"
+            }
+            Self::ReadOnly => {
+                "this server takes no changes: name one that does in [directory.NAME.write]"
             }
             Self::Referral => "point `servers` and `base` at the server that holds the entries",
             Self::Refused { code: 8 | 13 } => {
@@ -159,6 +180,9 @@ impl Outage {
             Self::ServiceBind { .. } => "check bind_dn and its password",
             Self::Unanswerable => {
                 "isuser and setpass need a service account: set bind_dn and bind_password_file"
+            }
+            Self::Unsupported => {
+                "the server offers no way to set a password: write set_password = \"off\""
             }
         }
     }

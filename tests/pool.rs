@@ -21,7 +21,7 @@ use xmpp_ldap_auth::config::Config;
 use xmpp_ldap_auth::deadline::Deadline;
 use xmpp_ldap_auth::directory::Directory;
 use xmpp_ldap_auth::directory::ldap::LdapDirectory;
-use xmpp_ldap_auth::request::Account;
+use xmpp_ldap_auth::jid::Account;
 use xmpp_ldap_auth::verdict::{Denial, Outage, Verdict};
 
 /// The time for one sign-in.

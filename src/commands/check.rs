@@ -69,11 +69,14 @@ fn print_effective(
     for (name, settings) in &directories.settings {
         writeln!(out, "directory  {name}")?;
         for (key, value) in settings.describe() {
-            writeln!(out, "             {key:<16} {value}")?;
+            writeln!(out, "             {key:<20} {value}")?;
         }
     }
-    for (domain, directory) in &directories.domains {
-        writeln!(out, "domain     {domain} is served by {directory}")?;
+    for (domain, served) in &directories.domains {
+        writeln!(out, "domain     {domain}")?;
+        for (key, value) in served.describe() {
+            writeln!(out, "             {key:<20} {value}")?;
+        }
     }
     Ok(())
 }

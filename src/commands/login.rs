@@ -18,9 +18,10 @@ use crate::cli::LoginArgs;
 use crate::config::{self, Config};
 use crate::deadline::Deadline;
 use crate::exit;
+use crate::jid::Account;
 use crate::observe::STEP;
 use crate::protocol::dialect::Dialect;
-use crate::request::{Account, Request};
+use crate::request::Request;
 use crate::verdict::{Outcome, Verdict};
 
 /// Asks for a password, tries it as `run` would, and shows how that went.
@@ -46,13 +47,9 @@ fn try_login(
     config: Option<PathBuf>,
     caller: Option<Dialect>,
 ) -> anyhow::Result<u8> {
-    let account = args
-        .jid
-        .split_once('@')
-        .and_then(|(localpart, domainpart)| Account::new(localpart, domainpart))
-        .ok_or_else(|| {
-            anyhow::Error::new(Failure(exit::USAGE)).context("write the user as USER@DOMAIN")
-        })?;
+    let account = Account::written(&args.jid).ok_or_else(|| {
+        anyhow::Error::new(Failure(exit::USAGE)).context("write the user as USER@DOMAIN")
+    })?;
     let config = Config::load(&config::path(config), caller, Some(Dialect::Prosody));
     let directories = config
         .directories

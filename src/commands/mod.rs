@@ -12,6 +12,7 @@ use anstyle::{AnsiColor, Style};
 
 use crate::authenticator::Authenticator;
 use crate::config::Directories;
+use crate::directory::domain::Domain;
 use crate::directory::ldap::LdapDirectory;
 
 /// For what is as it should be.
@@ -22,7 +23,7 @@ const ODD: Style = AnsiColor::Yellow.on_default();
 const BAD: Style = AnsiColor::Red.on_default().bold();
 
 /// The directories, and an authenticator that asks them.
-pub fn build(directories: Directories) -> (Vec<Arc<LdapDirectory>>, Authenticator<LdapDirectory>) {
+pub fn build(directories: Directories) -> (Vec<Arc<LdapDirectory>>, Authenticator<Domain>) {
     let built: HashMap<String, Arc<LdapDirectory>> = directories
         .settings
         .into_iter()
@@ -31,7 +32,10 @@ pub fn build(directories: Directories) -> (Vec<Arc<LdapDirectory>>, Authenticato
     let domains = directories
         .domains
         .into_iter()
-        .filter_map(|(domain, name)| Some((domain, Arc::clone(built.get(&name)?))))
+        .filter_map(|(name, served)| {
+            let directory = Arc::clone(built.get(&served.directory)?);
+            Some((name, Arc::new(Domain::new(directory, served.rules))))
+        })
         .collect();
     (built.into_values().collect(), Authenticator::new(domains))
 }

@@ -4,26 +4,106 @@ use std::path::Path;
 use std::time::Duration;
 
 use rustls::pki_types::ServerName;
-use secrecy::SecretString;
 
 use super::file::Table;
+use super::identity;
 use super::problem::Problem;
+use super::rules::{self, Layers, named};
 use super::secret;
 use crate::directory::connection::Connector;
-use crate::directory::ldap::{Lookup, Settings};
-use crate::directory::pool::{Identity, Limits};
+use crate::directory::diagnosis::MustChange;
+use crate::directory::domain::{Lookup, Rules};
+use crate::directory::ldap::{Settings, WriterSettings};
+use crate::directory::password;
+use crate::directory::pool::Limits;
+use crate::directory::preset::Preset;
 use crate::directory::servers::{Endpoint, Server, Servers};
-use crate::directory::template::{FilterTemplate, NameTemplate};
 use crate::directory::tls::{self, Tls};
 
-/// Reads a directory. `None` where so much is wrong that there is nothing to build; the problems
-/// are recorded in any case.
-pub(super) fn read(
-    name: &str,
-    table: Table<'_>,
+/// A `[directory.NAME]` whose rules are read once for each domain.
+#[derive(Debug)]
+pub(super) struct Directory<'a> {
+    pub(super) name: &'a str,
+    table: Table<'a>,
+    preset: Option<Preset>,
+    has_service: bool,
+    settings: Option<Settings>,
+}
+
+impl<'a> Directory<'a> {
+    /// Reads how to reach it.
+    pub(super) fn read(name: &'a str, table: Table<'a>, answer_within: Duration) -> Self {
+        let preset = table.parsed("preset", |name| named(&Preset::ALL, name));
+        let connector = read_connector(&table, &table.table("tls"), answer_within);
+        let servers = connector.as_ref().map_or(&[][..], |connector| connector.servers.fixed());
+        let identity = identity::read(&table, &table.table("tls"), servers);
+        let has_service = identity.is_some() || identity::is_written(&table);
+        let set_password = table.parsed("set_password", |name| named(&password::Method::ALL, name));
+        let set_password = set_password.unwrap_or(password::Method::Off);
+        if set_password != password::Method::Off && !has_service {
+            table.problem(
+                "set_password",
+                "it needs a service account: write bind_dn and bind_password_file",
+            );
+        }
+        let must_change =
+            table.parsed("must_change_password", |name| named(&MustChange::ALL, name));
+        let writer = read_writer(&table, answer_within);
+        let limits = read_limits(table.table("pool"));
+        let settings = connector.map(|connector| Settings {
+            name: name.to_owned(),
+            connector,
+            identity,
+            set_password,
+            writer,
+            must_change: must_change.unwrap_or(MustChange::Deny),
+            limits,
+        });
+        Self { name, table, preset, has_service, settings }
+    }
+
+    /// The rules of a domain that it serves, or its own.
+    pub(super) fn rules(
+        &self,
+        domain: Option<&Table<'_>>,
+        remarks: &mut Vec<Problem>,
+    ) -> Option<Rules> {
+        let layers = Layers { domain, directory: &self.table, preset: self.preset };
+        let rules = rules::read(layers, self.has_service);
+        if self.has_service {
+            return rules;
+        }
+        match rules.as_ref().map(|rules| &rules.lookup) {
+            Some(Lookup::Dn(_) | Lookup::Plain(..)) => {
+                let remark = Problem {
+                    key: format!("directory.{}", self.name),
+                    line: None,
+                    text: "without bind_dn nobody can look a user up: isuser is answered with \"cannot tell\"".to_owned(),
+                };
+                if !remarks.contains(&remark) {
+                    remarks.push(remark);
+                }
+            }
+            Some(Lookup::Search { .. }) | None => self.table.problem(
+                "bind_dn",
+                "a search needs an account: write bind_dn and bind_password_file, or sasl = \"external\", or anonymous = true",
+            ),
+        }
+        rules
+    }
+
+    /// The settings, after everything else was asked for.
+    pub(super) fn finish(self) -> Option<Settings> {
+        self.table.finish();
+        self.settings
+    }
+}
+
+fn read_connector(
+    table: &Table<'_>,
+    tls: &Table<'_>,
     answer_within: Duration,
-    remarks: &mut Vec<Problem>,
-) -> Option<Settings> {
+) -> Option<Connector> {
     let servers = table.list("servers", Server::parse);
     if servers.is_empty() {
         table.problem("servers", "write servers = [\"ldaps://ldap.example.com\"]");
@@ -44,144 +124,26 @@ pub(super) fn read(
             "write less than answer_within, so that there is time left for the answer",
         );
     }
-    let needs_tls = servers.iter().any(is_encrypted);
-    let tls = read_tls(table.table("tls"), needs_tls);
-    let identity = read_identity(&table, &servers);
-    let lookup = read_lookup(&table);
-    let set_password =
-        table.parsed("set_password", |word| match word {
-            "off" => Ok(false),
-            "exop" => Ok(true),
-            _ => Err("write \"off\", or \"exop\" for the password modify operation of RFC 3062"
-                .to_owned()),
-        });
-    let set_password = set_password.unwrap_or(false);
-    let limits = read_limits(table.table("pool"));
-    check_identity(&table, name, identity.as_ref(), lookup.as_ref(), set_password, remarks);
+    let tls = read_tls(tls, servers.iter().any(is_encrypted));
+    Some(Connector { servers: Servers::new(servers), start_tls, tls: tls?, connect_within })
+}
+
+/// Where and as whom passwords are set, if `[directory.NAME.write]` says so.
+fn read_writer(directory: &Table<'_>, answer_within: Duration) -> Option<WriterSettings> {
+    if !directory.has("write") {
+        return None;
+    }
+    let table = directory.table("write");
+    let tls = directory.table("tls");
+    let has_servers = table.has("servers");
+    let connector = has_servers.then(|| read_connector(&table, &tls, answer_within)).flatten();
+    let servers = connector.as_ref().map_or(&[][..], |connector| connector.servers.fixed());
+    let identity = identity::read(&table, &tls, servers);
     table.finish();
-    Some(Settings {
-        name: name.to_owned(),
-        connector: Connector {
-            servers: Servers::new(servers),
-            start_tls,
-            tls: tls?,
-            connect_within,
-        },
-        identity,
-        lookup: lookup?,
-        set_password,
-        limits,
-    })
+    Some(WriterSettings { connector, identity })
 }
 
-fn read_lookup(table: &Table<'_>) -> Option<Lookup> {
-    let base = table.string("base");
-    let filter = table.parsed("user_filter", FilterTemplate::parse);
-    let name = table.parsed("user_dn", NameTemplate::parse);
-    if table.has("user_dn") {
-        if table.has("user_filter") || table.has("base") {
-            table.problem(
-                "user_dn",
-                "write either user_dn, to bind without a search, or base and user_filter",
-            );
-        }
-        return name.map(Lookup::Name);
-    }
-    if !table.has("base") || base.is_some_and(str::is_empty) {
-        table.problem(
-            "base",
-            "write the DN below which the users are, such as \"ou=people,dc=example,dc=com\"",
-        );
-    }
-    if !table.has("user_filter") {
-        table.problem("user_filter", "write how a user is found, such as \"(uid={localpart})\"");
-    }
-    Some(Lookup::Search { base: base?.to_owned(), filter: filter? })
-}
-
-fn read_identity(table: &Table<'_>, servers: &[Server]) -> Option<Identity> {
-    let password = read_password(table);
-    let bind_dn = table.string("bind_dn");
-    let external = table.parsed("sasl", |mechanism| match mechanism {
-        "external" => Ok(()),
-        _ => Err("write \"external\", or bind_dn with bind_password_file".to_owned()),
-    });
-    let anonymous = table.flag("anonymous");
-    match (bind_dn, external, anonymous) {
-        (Some(name), None, false) => {
-            if !table.has("bind_password_file")
-                && !table.has("bind_password_env")
-                && !table.has("bind_credential")
-            {
-                table.problem("bind_dn", "write bind_password_file = \"/path\" beside it, readable for the XMPP server's user alone");
-            }
-            Some(Identity::Simple { name: name.to_owned(), password: password? })
-        }
-        (None, Some(()), false) => {
-            let has_socket =
-                servers.iter().any(|server| matches!(server.endpoint, Endpoint::Unix(_)));
-            let has_certificate = table.table("tls").has("client_cert_file");
-            if !has_socket && !has_certificate {
-                table.problem("sasl", "external needs tls.client_cert_file or an ldapi:// server");
-            }
-            Some(Identity::External)
-        }
-        (None, None, true) => Some(Identity::Anonymous),
-        (None, None, false) => None,
-        _ => {
-            table.problem("bind_dn", "write only one of bind_dn, sasl and anonymous");
-            None
-        }
-    }
-}
-
-fn read_password(table: &Table<'_>) -> Option<SecretString> {
-    if table.has("bind_password") {
-        table.problem("bind_password", "a password does not belong in this file; put it into a file of its own and write bind_password_file");
-    }
-    let sources = [
-        table.parsed("bind_password_file", |path| secret::from_file(Path::new(path))),
-        table.parsed("bind_password_env", secret::from_environment),
-        table.parsed("bind_credential", secret::from_credential),
-    ];
-    let mut given = sources.into_iter().flatten();
-    let password = given.next();
-    if given.next().is_some() {
-        table.problem(
-            "bind_password_file",
-            "write only one of bind_password_file, bind_password_env and bind_credential",
-        );
-    }
-    password
-}
-
-fn check_identity(
-    table: &Table<'_>,
-    name: &str,
-    identity: Option<&Identity>,
-    lookup: Option<&Lookup>,
-    set_password: bool,
-    remarks: &mut Vec<Problem>,
-) {
-    let written = ["bind_dn", "sasl", "anonymous"].iter().any(|key| table.has(key));
-    if identity.is_some() || written {
-        return;
-    }
-    match lookup {
-        Some(Lookup::Name(_)) if set_password => table.problem("set_password", "it needs a service account: write bind_dn and bind_password_file"),
-        Some(Lookup::Name(_)) => remarks.push(Problem {
-            key: format!("directory.{name}"),
-            line: None,
-            text: "without bind_dn nobody can look a user up: isuser is answered with \"cannot tell\"".to_owned(),
-        }),
-        Some(Lookup::Search { .. }) | None => table.problem(
-            "bind_dn",
-            "a search needs an account: write bind_dn and bind_password_file, or sasl = \"external\", or anonymous = true",
-        ),
-    }
-}
-
-fn read_tls(table: Table<'_>, needed: bool) -> Option<Tls> {
+fn read_tls(table: &Table<'_>, needed: bool) -> Option<Tls> {
     let ca_file = table.string("ca_file");
     let server_name = table.parsed("server_name", |name| {
         ServerName::try_from(name.to_owned())
@@ -208,7 +170,6 @@ fn read_tls(table: Table<'_>, needed: bool) -> Option<Tls> {
             .map_err(|text| table.problem("client_cert_file", text))
             .ok()
     });
-    table.finish();
     tls
 }
 

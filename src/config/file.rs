@@ -128,7 +128,12 @@ impl<'a> Table<'a> {
 
     /// `true` or `false`; false where it is missing.
     pub fn flag(&self, key: &'static str) -> bool {
-        self.typed(key, "true or false", DeValue::as_bool).unwrap_or(false)
+        self.flag_or(key, false)
+    }
+
+    /// `true` or `false`; `default` where it is missing.
+    pub fn flag_or(&self, key: &'static str, default: bool) -> bool {
+        self.typed(key, "true or false", DeValue::as_bool).unwrap_or(default)
     }
 
     /// A whole number within a range.
@@ -163,14 +168,28 @@ impl<'a> Table<'a> {
 
     /// A list of strings, each of which `parse` understands.
     pub fn list<T>(&self, key: &'static str, parse: impl Fn(&str) -> Result<T, String>) -> Vec<T> {
-        let items =
-            self.typed(key, "a list of strings, such as [\"ldaps://ldap.example.com\"]", |value| {
-                value
-                    .as_array()?
-                    .iter()
-                    .map(|item| item.get_ref().as_str())
-                    .collect::<Option<Vec<_>>>()
-            });
+        let wanted = "a list of strings, such as [\"ldaps://ldap.example.com\"]";
+        self.parsed_all(key, self.typed(key, wanted, strings), parse)
+    }
+
+    /// A string or a list of strings, each of which `parse` understands.
+    pub fn one_or_more<T>(
+        &self,
+        key: &'static str,
+        parse: impl Fn(&str) -> Result<T, String>,
+    ) -> Vec<T> {
+        let items = self.typed(key, "a string in double quotes, or a list of them", |value| {
+            value.as_str().map(|single| vec![single]).or_else(|| strings(value))
+        });
+        self.parsed_all(key, items, parse)
+    }
+
+    fn parsed_all<T>(
+        &self,
+        key: &'static str,
+        items: Option<Vec<&str>>,
+        parse: impl Fn(&str) -> Result<T, String>,
+    ) -> Vec<T> {
         let parsed = items.into_iter().flatten().map(parse);
         parsed.filter_map(|item| item.map_err(|text| self.problem(key, text)).ok()).collect()
     }
@@ -231,4 +250,8 @@ impl<'a> Table<'a> {
             self.problem(key, text);
         }
     }
+}
+
+fn strings<'a>(value: &'a DeValue<'a>) -> Option<Vec<&'a str>> {
+    value.as_array()?.iter().map(|item| item.get_ref().as_str()).collect()
 }

@@ -5,7 +5,9 @@
 
 mod directory;
 pub mod file;
+mod identity;
 pub mod problem;
+mod rules;
 pub mod secret;
 
 use std::collections::BTreeMap;
@@ -15,10 +17,12 @@ use std::time::Duration;
 use toml::de::DeTable;
 use tracing::level_filters::LevelFilter;
 
+use crate::directory::domain::Rules;
 use crate::directory::ldap;
 use crate::observe::target::{Format, Log};
 use crate::protocol::dialect::Dialect;
 use crate::session::Terms;
+use directory::Directory;
 use file::{Source, Table};
 use problem::{Problem, Problems};
 
@@ -56,8 +60,26 @@ pub enum FirstRequest {
 pub struct Directories {
     /// By the names in the file.
     pub settings: BTreeMap<String, ldap::Settings>,
-    /// For each XMPP domain, in lower case, the name of its directory.
-    pub domains: BTreeMap<String, String>,
+    /// The XMPP domains that are served, in lower case.
+    pub domains: BTreeMap<String, Served>,
+}
+
+/// How an XMPP domain is served.
+#[derive(Clone, Debug)]
+pub struct Served {
+    /// The name of its directory.
+    pub directory: String,
+    /// How its users are found, and who of them may sign in.
+    pub rules: Rules,
+}
+
+impl Served {
+    /// The effective values by their keys.
+    pub fn describe(&self) -> Vec<(&'static str, String)> {
+        let mut lines = vec![("directory", self.directory.clone())];
+        lines.extend(self.rules.describe());
+        lines
+    }
 }
 
 /// A configuration. The caller and the log are known even if the rest is not usable, because the
@@ -115,20 +137,19 @@ impl Config {
             let top = Table::top(&source, &document);
             let caller = read_caller(&top, caller, likely_caller);
             let log = read_log(top.table("log"));
-            let mut settings = BTreeMap::new();
-            let mut names = Vec::new();
-            for (name, table) in top.tables("directory") {
-                names.push(name);
-                if let Some(directory) =
-                    directory::read(name, table, caller.terms.answer_within, &mut remarks)
-                {
-                    settings.insert(name.to_owned(), directory);
-                }
-            }
-            if names.is_empty() {
+            let directories: Vec<Directory<'_>> = top
+                .tables("directory")
+                .into_iter()
+                .map(|(name, table)| Directory::read(name, table, caller.terms.answer_within))
+                .collect();
+            if directories.is_empty() {
                 top.problem("directory", "write at least one [directory.NAME] with its servers");
             }
-            let domains = read_domains(&top, &names);
+            let domains = read_domains(&top, &directories, &mut remarks);
+            let settings: BTreeMap<_, _> = directories
+                .into_iter()
+                .filter_map(|directory| Some((directory.name.to_owned(), directory.finish()?)))
+                .collect();
             top.finish();
             (caller, log, settings, domains)
         };
@@ -202,7 +223,11 @@ fn read_log(table: Table<'_>) -> Log {
     log
 }
 
-fn read_domains(top: &Table<'_>, directories: &[&str]) -> BTreeMap<String, String> {
+fn read_domains(
+    top: &Table<'_>,
+    directories: &[Directory<'_>],
+    remarks: &mut Vec<Problem>,
+) -> BTreeMap<String, Served> {
     let mut domains = BTreeMap::new();
     let tables = top.tables("domain");
     if tables.is_empty() {
@@ -211,16 +236,42 @@ fn read_domains(top: &Table<'_>, directories: &[&str]) -> BTreeMap<String, Strin
             "write at least one [domain.\"example.com\"] with directory = \"NAME\"; any other domain is denied",
         );
     }
+    for directory in directories {
+        if !tables.iter().any(|(_, table)| table.string("directory") == Some(directory.name)) {
+            // Its mistakes are worth knowing before it serves anyone.
+            let _ = directory.rules(None, remarks);
+        }
+    }
     for (domain, table) in tables {
-        match table.string("directory") {
-            Some(directory) if directories.contains(&directory) => {
-                domains.insert(domain.to_lowercase(), directory.to_owned());
-            }
-            Some(_) => table.problem(
+        let domain = domain.to_lowercase();
+        let aliases = table.list("aliases", |alias| Ok(alias.to_lowercase()));
+        let named = table.string("directory");
+        let directory = directories.iter().find(|directory| Some(directory.name) == named);
+        if directory.is_none() {
+            let names: Vec<&str> = directories.iter().map(|directory| directory.name).collect();
+            table.problem(
                 "directory",
-                format!("there is no such [directory]; write one of: {}", directories.join(", ")),
-            ),
-            None => table.problem("directory", "write which [directory.NAME] serves this domain"),
+                match named {
+                    Some(_) => {
+                        format!("there is no such [directory]; write one of: {}", names.join(", "))
+                    }
+                    None => "write which [directory.NAME] serves this domain".to_owned(),
+                },
+            );
+        }
+        let rules = directory.and_then(|directory| directory.rules(Some(&table), remarks));
+        if let (Some(directory), Some(rules)) = (directory, rules) {
+            let served = Served { directory: directory.name.to_owned(), rules };
+            for alias in aliases {
+                let rules = Rules { alias_of: Some(domain.clone()), ..served.rules.clone() };
+                let alias_served = Served { rules, ..served.clone() };
+                if domains.insert(alias.clone(), alias_served).is_some() {
+                    table.problem("aliases", format!("{alias:?} is served twice"));
+                }
+            }
+            if domains.insert(domain, served).is_some() {
+                table.problem("aliases", "this domain is also an alias of another");
+            }
         }
         table.finish();
     }

@@ -168,6 +168,16 @@ pub(super) fn result<'a>(envelope: &Envelope<'a>) -> Result<(u32, &'a str), Malf
     Ok((code, diagnostic))
 }
 
+/// The cookie in the value of a paged results control (RFC 2696, section 2): empty behind the last
+/// page, `None` if the value is malformed.
+pub(super) fn page_cookie(value: &[u8]) -> Option<Vec<u8>> {
+    let mut outer = Reader(value);
+    let mut fields = Reader(outer.expect(tag::SEQUENCE).ok()?);
+    fields.expect(tag::INTEGER).ok()?;
+    let cookie = fields.expect(tag::OCTET_STRING).ok()?;
+    (fields.is_at_end() && outer.is_at_end()).then(|| cookie.to_vec())
+}
+
 fn check_entry(content: &[u8]) -> Result<(), Malformed> {
     let mut fields = Reader(content);
     fields.text()?;

@@ -3,24 +3,28 @@
 //! This is the only user of ldap3's handle. Its conveniences that panic on odd answers or leak are
 //! not used: searches are streamed, and entries are read by hand.
 
+use std::collections::HashSet;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ldap3::controls::{Control, RawControl};
+use ldap3::controls::{Control, PagedResults, RawControl};
 use ldap3::exop::PasswordModify;
 use ldap3::{
-    DerefAliases, Ldap, LdapConnAsync, LdapConnSettings, LdapError, LdapResult, Scope,
+    DerefAliases, Ldap, LdapConnAsync, LdapConnSettings, LdapError, LdapResult, Mod, Scope,
     SearchOptions, StdStream,
 };
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::UnixStream;
+use tokio::sync::OnceCell;
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, timeout};
 
+use super::ber;
 use super::dial::dial;
 use super::entry::Entry;
 use super::guard;
+use super::root_dse::RootDse;
 use super::servers::{Endpoint, Server, Servers};
 use super::tls::Tls;
 use crate::observe::step;
@@ -105,6 +109,11 @@ pub struct Found {
 /// 6).
 pub const PASSWORD_POLICY: &str = "1.3.6.1.4.1.42.2.27.8.5.1";
 
+/// The paged results control (RFC 2696), and how many entries a page may have. Servers allow 500 or
+/// more.
+const PAGED_RESULTS: &str = "1.2.840.113556.1.4.319";
+const PAGE: i32 = 500;
+
 /// Asks for entries without attributes (RFC 4511, section 4.5.1.8).
 const NO_ATTRIBUTES: &str = "1.1";
 
@@ -142,6 +151,9 @@ pub struct Connection {
     pub server: Arc<str>,
     /// When it was opened.
     pub opened: Instant,
+    /// Whether nobody on the way can read it.
+    pub is_private: bool,
+    root_dse: OnceCell<Arc<RootDse>>,
 }
 
 impl Drop for Connection {
@@ -152,6 +164,16 @@ impl Drop for Connection {
 }
 
 impl Connector {
+    /// The effective values by their keys.
+    pub fn describe(&self) -> Vec<(&'static str, String)> {
+        let mut lines = vec![("servers", self.servers.to_string())];
+        if self.start_tls {
+            lines.push(("start_tls", "true".to_owned()));
+        }
+        lines.push(("connect_within", format!("{:?}", self.connect_within)));
+        lines
+    }
+
     /// Opens a connection to the first server that can be reached.
     pub async fn connect(&self) -> Result<Connection, Unreachable> {
         let mut faults = Vec::new();
@@ -183,7 +205,7 @@ impl Connector {
     async fn connect_to(&self, server: &Server) -> io::Result<Connection> {
         match &server.endpoint {
             Endpoint::Unix(path) => {
-                Connection::over(UnixStream::connect(path).await?, server).await
+                Connection::over(UnixStream::connect(path).await?, server, true).await
             }
             Endpoint::Tcp { host, port, ldaps } => {
                 let mut stream = dial(host, *port).await?;
@@ -192,9 +214,9 @@ impl Connector {
                 }
                 if self.start_tls || *ldaps {
                     let stream = self.tls.handshake(host, stream).await?;
-                    Connection::over(stream, server).await
+                    Connection::over(stream, server, true).await
                 } else {
-                    Connection::over(stream, server).await
+                    Connection::over(stream, server, false).await
                 }
             }
         }
@@ -202,7 +224,7 @@ impl Connector {
 }
 
 impl Connection {
-    async fn over<S>(stream: S, server: &Server) -> io::Result<Self>
+    async fn over<S>(stream: S, server: &Server, is_private: bool) -> io::Result<Self>
     where
         S: AsyncRead + AsyncWrite + Send + 'static,
     {
@@ -223,6 +245,8 @@ impl Connection {
             relay: relay.abort_handle(),
             server: Arc::clone(&server.name),
             opened: Instant::now(),
+            is_private,
+            root_dse: OnceCell::new(),
         })
     }
 
@@ -245,6 +269,33 @@ impl Connection {
 
     /// Searches for entries (RFC 4511, section 4.5). References to other servers are not followed.
     pub async fn search(&self, query: &Query<'_>, within: Duration) -> Result<Found, Lost> {
+        self.search_with(query, within, Vec::new()).await
+    }
+
+    /// Searches for all entries, in pages where the server has them (RFC 2696), because servers
+    /// limit how many they return at once.
+    pub async fn search_all(&self, query: &Query<'_>, within: Duration) -> Result<Found, Lost> {
+        let mut entries = Vec::new();
+        let mut cookie = Vec::new();
+        loop {
+            let page = PagedResults { size: PAGE, cookie }.into();
+            let mut found = self.search_with(query, within, vec![page]).await?;
+            entries.append(&mut found.entries);
+            let control = found.answer.controls.iter().find(|control| control.oid == PAGED_RESULTS);
+            let next = control.and_then(|control| ber::page_cookie(control.value.as_deref()?));
+            match next {
+                Some(next) if !next.is_empty() && found.answer.code == 0 => cookie = next,
+                _ => return Ok(Found { entries, answer: found.answer }),
+            }
+        }
+    }
+
+    async fn search_with(
+        &self,
+        query: &Query<'_>,
+        within: Duration,
+        controls: Vec<RawControl>,
+    ) -> Result<Found, Lost> {
         let scope = match query.depth {
             Depth::Base => Scope::Base,
             Depth::Subtree => Scope::Subtree,
@@ -257,6 +308,9 @@ impl Connection {
         let attributes: &[&str] =
             if query.attributes.is_empty() { &[NO_ATTRIBUTES] } else { query.attributes };
         let mut ldap = self.ldap.clone();
+        if !controls.is_empty() {
+            ldap.with_controls(controls);
+        }
         let mut stream = ldap
             .with_search_options(options)
             .streaming_search(query.base, scope, query.filter, attributes)
@@ -269,6 +323,40 @@ impl Connection {
             }
         }
         Ok(Found { entries, answer: stream.finish().await.into() })
+    }
+
+    /// What the server says about itself, which is read once.
+    pub async fn root_dse(&self, within: Duration) -> Result<Arc<RootDse>, Lost> {
+        let read = || async {
+            let query = Query {
+                base: "",
+                depth: Depth::Base,
+                filter: "(objectClass=*)",
+                attributes: &RootDse::ATTRIBUTES,
+                at_most: 1,
+            };
+            let found = self.search(&query, within).await?;
+            // A server that shows none to us has nothing to tell.
+            let entry = found.entries.into_iter().next().unwrap_or_default();
+            Ok::<_, Lost>(Arc::new(RootDse::new(entry)))
+        };
+        Ok(Arc::clone(self.root_dse.get_or_try_init(read).await?))
+    }
+
+    /// Replaces the values of an attribute by one (RFC 4511, section 4.6).
+    pub async fn replace(
+        &self,
+        dn: &str,
+        attribute: &str,
+        value: Vec<u8>,
+        controls: Vec<RawControl>,
+    ) -> Result<Answer, Lost> {
+        let change = Mod::Replace(attribute.as_bytes().to_vec(), HashSet::from([value]));
+        let mut ldap = self.ldap.clone();
+        if !controls.is_empty() {
+            ldap.with_controls(controls);
+        }
+        Ok(ldap.modify(dn, vec![change]).await?.into())
     }
 
     /// Sets the password of an entry (RFC 3062).

@@ -3,10 +3,37 @@
 //! The default is always "cannot tell": of a code that is not listed nobody knows that the user was
 //! judged.
 
-use crate::verdict::{Denial, Outage, Verdict};
+use super::connection::Answer;
+use crate::verdict::{Denial, Outage, Outcome, Verdict};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MustChange {
+    Deny,
+    Allow,
+}
+impl MustChange {
+    pub const ALL: [(&'static str, Self); 2] = [("deny", Self::Deny), ("allow", Self::Allow)];
+}
+impl std::fmt::Display for MustChange {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("deny")
+    }
+}
+pub struct Judgement {
+    pub verdict: Verdict,
+    pub remark: Option<String>,
+}
+impl Judgement {
+    pub fn outcome(self) -> Outcome {
+        Outcome::from(self.verdict)
+    }
+}
+pub fn of_bind(answer: &Answer, _: MustChange) -> Judgement {
+    Judgement { verdict: of_bind_code(answer.code), remark: None }
+}
 
 /// The verdict of a bind as the user.
-pub fn of_bind(code: u32) -> Verdict {
+pub fn of_bind_code(code: u32) -> Verdict {
     match code {
         0 => Verdict::Granted,
         // invalidCredentials: for a wrong password and, so as not to tell them apart, for no entry.

@@ -5,14 +5,23 @@
 //! that [`servers`] chooses, protected as [`tls`] says, watched by [`guard`]; [`diagnosis`] says
 //! what a result code means.
 
+pub mod account;
 mod ber;
 pub mod connection;
 pub mod diagnosis;
 pub mod dial;
+pub mod dn;
+pub mod domain;
 pub mod entry;
+pub mod explain;
+pub mod groups;
 pub mod guard;
 pub mod ldap;
+pub mod password;
 pub mod pool;
+pub mod preset;
+pub mod root_dse;
+pub mod search;
 pub mod servers;
 pub mod template;
 pub mod tls;
@@ -22,7 +31,7 @@ use std::future::Future;
 use secrecy::SecretString;
 
 use crate::deadline::Deadline;
-use crate::request::Account;
+use crate::jid::Account;
 use crate::verdict::Outcome;
 
 /// Answers questions about accounts.

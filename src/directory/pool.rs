@@ -5,6 +5,7 @@
 //! connection to itself for as long as it lasts.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use deadpool::managed::{self, Metrics, Object, PoolError, RecycleError, RecycleResult};
@@ -13,12 +14,16 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use super::connection::{Answer, Connection, Connector, Lost, Unreachable};
+use crate::deadline::Deadline;
 use crate::observe::step;
 use crate::verdict::{Outage, Outcome};
 
 /// After its bind was refused, the service account waits this long before it tries again: each try
 /// with a wrong password brings it nearer to being locked.
 const SERVICE_BIND_PAUSE: Duration = Duration::from_secs(30);
+
+/// invalidCredentials (RFC 4511, appendix A.2).
+const INVALID_CREDENTIALS: u32 = 49;
 
 /// The limits of the pool.
 #[derive(Clone, Copy, Debug)]
@@ -165,11 +170,20 @@ pub enum Identity {
     External,
     /// The service account.
     Simple {
-        /// A DN, or another name that the server takes in a bind.
-        name: String,
-        /// Its password.
-        password: SecretString,
+        /// What is tried first.
+        first: Credential,
+        /// What is tried if the first is refused, while it is being replaced.
+        second: Option<Credential>,
     },
+}
+
+/// A name and a password.
+#[derive(Clone, Debug)]
+pub struct Credential {
+    /// A DN, or another name that the server takes in a bind.
+    pub name: String,
+    /// Its password.
+    pub password: SecretString,
 }
 
 /// The connection that searches share.
@@ -179,6 +193,7 @@ pub struct ServicePool {
     identity: Identity,
     limits: Limits,
     slot: Mutex<Slot>,
+    second_is_right: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -198,10 +213,24 @@ pub struct Share {
     pub reused: bool,
 }
 
+impl Share {
+    /// How long to wait for an answer. A connection that was open before may have died without a
+    /// sign, so it gets half of the time that is left and no more.
+    pub fn patience(&self, by: Deadline) -> Deadline {
+        if self.reused { by.or_within(by.remaining() / 2) } else { by }
+    }
+}
+
 impl ServicePool {
     /// A pool that opens nothing before the first use.
     pub fn new(connector: Arc<Connector>, identity: Identity, limits: Limits) -> Self {
-        Self { connector, identity, limits, slot: Mutex::default() }
+        Self {
+            connector,
+            identity,
+            limits,
+            slot: Mutex::default(),
+            second_is_right: AtomicBool::new(false),
+        }
     }
 
     /// The shared connection. Where there is none, one caller opens it and the others wait.
@@ -260,8 +289,8 @@ impl ServicePool {
         let answer = match &self.identity {
             Identity::Anonymous => return Ok(connection),
             Identity::External => connection.bind_external().await,
-            Identity::Simple { name, password } => {
-                connection.bind(name, password.expose_secret()).await
+            Identity::Simple { first, second } => {
+                self.bind_as_either(&connection, first, second.as_ref()).await
             }
         };
         let answer = answer.map_err(|lost| lost_connection(&connection, &lost))?;
@@ -272,6 +301,35 @@ impl ServicePool {
                 .from_server(&connection.server)
                 .with_detail(&answer.text)),
         }
+    }
+
+    /// Binds with the credential that was right last time, or else with the other one.
+    async fn bind_as_either(
+        &self,
+        connection: &Connection,
+        first: &Credential,
+        second: Option<&Credential>,
+    ) -> Result<Answer, Lost> {
+        let bind = async |credential: &Credential| {
+            connection.bind(&credential.name, credential.password.expose_secret()).await
+        };
+        let Some(second) = second else { return bind(first).await };
+        let second_is_right = self.second_is_right.load(Ordering::Relaxed);
+        let (likely, other) = if second_is_right { (second, first) } else { (first, second) };
+        let answer = bind(likely).await?;
+        if answer.code != INVALID_CREDENTIALS {
+            return Ok(answer);
+        }
+        let answer = bind(other).await?;
+        if answer.code == 0 {
+            self.second_is_right.store(!second_is_right, Ordering::Relaxed);
+            tracing::warn!(
+                server = %connection.server,
+                name = other.name,
+                "the service account's other credential is the right one now"
+            );
+        }
+        Ok(answer)
     }
 
     fn is_good(&self, connection: &Connection, last_used: Instant, now: Instant) -> bool {

@@ -103,6 +103,11 @@ impl Servers {
         Self { list, shunned_until }
     }
 
+    /// The servers of the configuration.
+    pub fn fixed(&self) -> &[Server] {
+        &self.list
+    }
+
     /// All servers, numbered, in the order in which to try them at `now`: as configured, but those
     /// that lately failed come last.
     pub fn in_order(&self, now: Instant) -> Vec<(usize, &Server)> {

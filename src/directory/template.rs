@@ -6,7 +6,11 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use crate::request::Account;
+use crate::jid::Account;
+
+/// Attributes whose values look like `user@domain`.
+const ADDRESSES: [&str; 4] =
+    ["userPrincipalName", "mail", "mailAlternateAddress", "proxyAddresses"];
 
 /// What may fill a hole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,6 +18,30 @@ enum Hole {
     Localpart,
     Domain,
     Jid,
+    Address,
+}
+
+impl Hole {
+    const ALL: [Self; 4] = [Self::Localpart, Self::Domain, Self::Jid, Self::Address];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Localpart => "localpart",
+            Self::Domain => "domain",
+            Self::Jid => "jid",
+            Self::Address => "address",
+        }
+    }
+
+    fn value(self, account: &Account) -> Cow<'_, str> {
+        match self {
+            Self::Localpart => account.localpart().into(),
+            Self::Domain => account.domainpart().into(),
+            // An address in the localpart came as an escape: user\\40corp.example.
+            Self::Address if account.localpart().contains('@') => account.localpart().into(),
+            Self::Jid | Self::Address => account.to_string().into(),
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,25 +62,22 @@ impl Template {
             let (name, behind) = after
                 .split_once('}')
                 .ok_or_else(|| format!("close the brace in {after:?}, or leave it out"))?;
-            let hole = match name {
-                "localpart" => Hole::Localpart,
-                "domain" => Hole::Domain,
-                "jid" => Hole::Jid,
-                unknown => {
-                    return Err(format!(
-                        "{{{unknown}}} is no placeholder; write {{localpart}}, {{domain}} or {{jid}}"
-                    ));
-                }
-            };
+            let hole = Hole::ALL.into_iter().find(|hole| hole.name() == name).ok_or_else(|| {
+                format!(
+                    "{{{name}}} is no placeholder; write {{localpart}}, {{domain}}, {{jid}} or {{address}}"
+                )
+            })?;
             parts.extend([Part::Text(text.to_owned()), Part::Hole(hole)]);
             rest = behind;
         }
         parts.push(Part::Text(rest.to_owned()));
         let template = Self(parts);
-        if template.0.iter().any(|part| matches!(part, Part::Hole(Hole::Localpart | Hole::Jid))) {
+        let names_the_user =
+            |part: &Part| matches!(part, Part::Hole(hole) if *hole != Hole::Domain);
+        if template.0.iter().any(names_the_user) {
             Ok(template)
         } else {
-            Err("it never mentions {localpart} or {jid}, so it would be the same for everyone"
+            Err("it never mentions {localpart}, {jid} or {address}, so it would be the same for everyone"
                 .to_owned())
         }
     }
@@ -62,9 +87,7 @@ impl Template {
         for part in &self.0 {
             match part {
                 Part::Text(text) => filled.push_str(text),
-                Part::Hole(Hole::Localpart) => filled.push_str(&escape(account.localpart())),
-                Part::Hole(Hole::Domain) => filled.push_str(&escape(account.domainpart())),
-                Part::Hole(Hole::Jid) => filled.push_str(&escape(&account.to_string())),
+                Part::Hole(hole) => filled.push_str(&escape(&hole.value(account))),
             }
         }
         filled
@@ -75,9 +98,7 @@ impl fmt::Display for Template {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|part| match part {
             Part::Text(text) => f.write_str(text),
-            Part::Hole(Hole::Localpart) => f.write_str("{localpart}"),
-            Part::Hole(Hole::Domain) => f.write_str("{domain}"),
-            Part::Hole(Hole::Jid) => f.write_str("{jid}"),
+            Part::Hole(hole) => write!(f, "{{{}}}", hole.name()),
         })
     }
 }
@@ -97,6 +118,29 @@ impl FilterTemplate {
             );
         }
         Ok(filter)
+    }
+
+    /// The filter for entries of an object class of which one of the attributes names the user:
+    /// addresses by `{address}`, anything else by `{localpart}`. The error says what to write.
+    pub fn of_attributes<A: AsRef<str>>(
+        object_class: &str,
+        attributes: &[A],
+    ) -> Result<Self, String> {
+        let mut wanted = String::new();
+        for attribute in attributes.iter().map(AsRef::as_ref) {
+            if !attribute.starts_with(|c: char| c.is_ascii_alphabetic())
+                || !attribute.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+            {
+                return Err(format!("{attribute:?} is no name of an attribute"));
+            }
+            let is_address = ADDRESSES.iter().any(|known| known.eq_ignore_ascii_case(attribute));
+            let hole = if is_address { Hole::Address } else { Hole::Localpart };
+            wanted.push_str(&format!("({attribute}={{{}}})", hole.name()));
+        }
+        if attributes.len() != 1 {
+            wanted = format!("(|{wanted})");
+        }
+        Self::parse(&format!("(&(objectClass={object_class}){wanted})"))
     }
 
     /// The filter for an account.
@@ -140,13 +184,15 @@ impl NameTemplate {
     }
 }
 
-impl fmt::Display for NameTemplate {
+impl fmt::Display for DnTemplate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Dn(DnTemplate(template)) | Self::Plain(PlainTemplate(template)) => {
-                template.fmt(f)
-            }
-        }
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Display for PlainTemplate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
     }
 }
 
@@ -183,7 +229,7 @@ pub struct PlainTemplate(Template);
 
 impl PlainTemplate {
     fn parse(source: &str) -> Result<Self, String> {
-        if source.contains(['@', '\\']) || source == "{jid}" {
+        if source.contains(['@', '\\']) || matches!(source, "{jid}" | "{address}") {
             Template::parse(source).map(Self)
         } else {
             Err("it is neither a DN nor {localpart}@domain nor DOMAIN\\{localpart}".to_owned())
@@ -192,8 +238,16 @@ impl PlainTemplate {
 
     /// The name for an account, or `None` where the localpart holds a character that separates the
     /// parts of such names: there is no escaping for it, so it could name somebody elsewhere.
-    fn fill(&self, account: &Account) -> Option<String> {
-        (!account.localpart().contains(['@', '\\', '/']))
+    pub fn fill(&self, account: &Account) -> Option<String> {
+        let separators = match self.0.0.as_slice() {
+            [Part::Text(before), Part::Hole(Hole::Address), Part::Text(after)]
+                if before.is_empty() && after.is_empty() =>
+            {
+                &['\\', '/'][..]
+            }
+            _ => &['@', '\\', '/'],
+        };
+        (!account.localpart().contains(separators))
             .then(|| self.0.fill(account, |value| Cow::Borrowed(value)))
     }
 }
@@ -221,6 +275,21 @@ mod tests {
     }
 
     #[test]
+    fn a_filter_is_made_of_login_attributes() {
+        let one = FilterTemplate::of_attributes("person", &["uid"]).unwrap();
+        assert_eq!(one.to_string(), "(&(objectClass=person)(uid={localpart}))");
+        let two = FilterTemplate::of_attributes("user", &["sAMAccountName", "mail"]).unwrap();
+        assert_eq!(
+            two.fill(&account("x")),
+            "(&(objectClass=user)(|(sAMAccountName=x)(mail=x@example.com)))"
+        );
+        assert_eq!(
+            two.fill(&account("x@y")),
+            "(&(objectClass=user)(|(sAMAccountName=x@y)(mail=x@y)))"
+        );
+    }
+
+    #[test]
     fn a_dn_is_filled_with_escaped_values() {
         let dn = NameTemplate::parse("uid={localpart},ou=people,dc=example,dc=com").unwrap();
         let filled = dn.fill(&account("a,b+c=\"d\\e<f>;#")).unwrap();
@@ -239,12 +308,22 @@ mod tests {
                 source.replace("{localpart}", "alice")
             );
             assert_eq!(name.fill(&account("x@other.example")), None);
-            assert_eq!(name.fill(&account("OTHER\\x")), None);
+            assert_eq!(name.fill(&account("other\\x")), None);
         }
     }
 
     #[test]
+    fn an_address_stands_for_itself() {
+        let name = NameTemplate::parse("{address}").unwrap();
+        assert_eq!(name.fill(&account("alice")).unwrap(), "alice@example.com");
+        assert_eq!(name.fill(&account("a@corp.example")).unwrap(), "a@corp.example");
+        assert_eq!(name.fill(&account("corp\\a")), None);
+    }
+
+    #[test]
     fn mistakes_are_found_when_the_configuration_is_read() {
+        assert!(FilterTemplate::of_attributes("person", &["uid)(x"]).is_err());
+        assert!(FilterTemplate::of_attributes::<&str>("person", &[]).is_err());
         for source in [
             "(uid={user})",
             "(uid={localpart)",

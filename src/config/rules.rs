@@ -1,0 +1,180 @@
+//! How users of an XMPP domain are found and who of them may sign in: keys of `[directory.NAME]`,
+//! each of which `[domain."NAME"]` may override.
+
+use super::file::Table;
+use crate::directory::account::Schema;
+use crate::directory::domain::{Lookup, Rules, Search};
+use crate::directory::groups::{self, Group, GroupRule};
+use crate::directory::preset::Preset;
+use crate::directory::template::{FilterTemplate, NameTemplate};
+
+/// The keys that say how a user is found by a search.
+const SEARCH_KEYS: [&str; 4] = ["base", "user_filter", "login_attributes", "object_class"];
+
+/// A domain's table above its directory's.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Layers<'a> {
+    /// The domain's; `None` to read the directory's keys alone.
+    pub(super) domain: Option<&'a Table<'a>>,
+    /// The directory's.
+    pub(super) directory: &'a Table<'a>,
+    /// What stands in for keys that neither has.
+    pub(super) preset: Option<Preset>,
+}
+
+impl<'a> Layers<'a> {
+    /// The table that has the key, or else the directory's.
+    fn with(&self, key: &'static str) -> &'a Table<'a> {
+        // Asked of both, so that both know the key.
+        let is_in_directory = self.directory.has(key);
+        match self.domain {
+            Some(domain) if domain.has(key) || !is_in_directory => domain,
+            _ => self.directory,
+        }
+    }
+
+    /// The table that has the key; for a problem about it, the one that is read.
+    fn has(&self, key: &'static str) -> bool {
+        self.with(key).has(key)
+    }
+}
+
+/// Reads the rules. `None` where a user could not be found by what is left of them.
+pub(super) fn read(layers: Layers<'_>, has_service: bool) -> Option<Rules> {
+    let lookup = read_lookup(layers);
+    let sign_in = read_groups(layers, "require_group");
+    let exist = if layers.has("isuser_require_group") {
+        GroupRule { groups: read_group_names(layers, "isuser_require_group"), ..sign_in.clone() }
+    } else {
+        sign_in.clone()
+    };
+    if !has_service && (sign_in.is_needed() || exist.is_needed()) {
+        layers.with("require_group").problem(
+            "require_group",
+            "groups are looked up by a service account: write bind_dn and bind_password_file",
+        );
+    }
+    let account_state = layers.with("account_state");
+    let account_state = if account_state.has("account_state") {
+        account_state.list("account_state", |name| named(&Schema::ALL, name))
+    } else {
+        layers.preset.map(Preset::account_state).unwrap_or_default().to_vec()
+    };
+    Some(Rules {
+        alias_of: None,
+        unescape: layers.with("unescape_localpart").flag_or("unescape_localpart", true),
+        lookup: lookup?,
+        account_state,
+        hide_inactive: layers.with("hide_inactive").flag("hide_inactive"),
+        sign_in,
+        exist,
+    })
+}
+
+fn read_lookup(layers: Layers<'_>) -> Option<Lookup> {
+    for key in SEARCH_KEYS {
+        layers.has(key);
+    }
+    let table = layers.with("user_dn");
+    let name = table.parsed("user_dn", NameTemplate::parse);
+    if !table.has("user_dn") || is_overridden(layers) {
+        return read_search(layers).map(Lookup::Search);
+    }
+    let searches = SEARCH_KEYS.into_iter().any(|key| table.has(key));
+    match name? {
+        NameTemplate::Dn(dn) => {
+            if searches {
+                table.problem(
+                    "user_dn",
+                    "write either user_dn, to bind without a search, or base and user_filter",
+                );
+            }
+            Some(Lookup::Dn(dn))
+        }
+        NameTemplate::Plain(name) if searches => {
+            Some(Lookup::Plain(name, Some(read_search(layers)?)))
+        }
+        NameTemplate::Plain(name) => Some(Lookup::Plain(name, None)),
+    }
+}
+
+/// Whether the domain says how to search while only its directory has `user_dn`.
+fn is_overridden(layers: Layers<'_>) -> bool {
+    layers.domain.is_some_and(|domain| {
+        !domain.has("user_dn") && SEARCH_KEYS.into_iter().any(|key| domain.has(key))
+    })
+}
+
+fn read_search(layers: Layers<'_>) -> Option<Search> {
+    let bases = layers.with("base").one_or_more("base", |base| Ok(base.to_owned()));
+    let filter = read_filter(layers);
+    if bases.is_empty() {
+        layers.with("base").problem(
+            "base",
+            "write the DN below which the users are, such as \"ou=people,dc=example,dc=com\"",
+        );
+    }
+    Some(Search { bases, filter: filter? })
+}
+
+fn read_filter(layers: Layers<'_>) -> Option<FilterTemplate> {
+    let table = layers.with("user_filter");
+    let is_nearer = |key| {
+        layers.domain.is_some_and(|domain| domain.has(key))
+            && layers.domain.is_some_and(|domain| !domain.has("user_filter"))
+    };
+    if table.has("user_filter") && !is_nearer("login_attributes") && !is_nearer("object_class") {
+        return table.parsed("user_filter", FilterTemplate::parse);
+    }
+    let table = layers.with("login_attributes");
+    let mut attributes = table.one_or_more("login_attributes", |name| Ok(name.to_owned()));
+    match layers.preset {
+        Some(preset) if attributes.is_empty() => {
+            attributes.push(preset.login_attribute().to_owned());
+        }
+        None if attributes.is_empty() => {
+            table.problem(
+                "user_filter",
+                "write how a user is found, such as \"(uid={localpart})\", or a preset",
+            );
+            return None;
+        }
+        _ => {}
+    }
+    let object_class = layers.with("object_class").string("object_class");
+    let object_class =
+        object_class.unwrap_or(layers.preset.unwrap_or(Preset::Generic).object_class());
+    FilterTemplate::of_attributes(object_class, &attributes)
+        .map_err(|text| table.problem("login_attributes", text))
+        .ok()
+}
+
+fn read_groups(layers: Layers<'_>, key: &'static str) -> GroupRule {
+    let all = layers.with("require_group_match").parsed("require_group_match", |word| match word {
+        "any" => Ok(false),
+        "all" => Ok(true),
+        _ => Err("write \"any\" or \"all\"".to_owned()),
+    });
+    let method = layers.with("group_method");
+    let method = method.parsed("group_method", |name| named(&groups::Method::ALL, name));
+    GroupRule {
+        groups: read_group_names(layers, key),
+        all: all.unwrap_or(false),
+        method: method.unwrap_or(groups::Method::Auto),
+        nested: layers.with("nested_groups").flag_or("nested_groups", true),
+        base: layers.with("group_base").string("group_base").map(str::to_owned),
+    }
+}
+
+fn read_group_names(layers: Layers<'_>, key: &'static str) -> Vec<Group> {
+    layers.with(key).one_or_more(key, Group::parse)
+}
+
+/// What has this name; the error names them all.
+pub(super) fn named<T: Copy>(all: &[(&'static str, T)], name: &str) -> Result<T, String> {
+    let found = all.iter().find(|(known, _)| *known == name);
+    found.map(|(_, value)| *value).ok_or_else(|| {
+        let names: Vec<String> = all.iter().map(|(name, _)| format!("{name:?}")).collect();
+        format!("write one of {}", names.join(", "))
+    })
+}

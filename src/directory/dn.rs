@@ -1,0 +1,150 @@
+//! Comparing distinguished names (RFC 4514) as directories do: without regard to case, to spaces
+//! around separators and to the way in which a character is escaped.
+
+/// A distinguished name in a form that is the same for all its spellings.
+///
+/// Values are compared as case-ignoring strings, which is the rule of every attribute that names
+/// people, groups and domains.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Dn(Vec<Vec<(String, Vec<u8>)>>);
+
+impl Dn {
+    /// Reads a DN; `None` if it is none. The empty DN has no parts.
+    pub fn parse(source: &str) -> Option<Self> {
+        if source.trim().is_empty() {
+            return Some(Self(Vec::new()));
+        }
+        let mut names = Vec::new();
+        let mut parts = Vec::new();
+        let mut rest = source;
+        loop {
+            let (name, after) = rest.split_once('=')?;
+            let name = name.trim().to_ascii_lowercase();
+            if name.is_empty() || name.contains([',', '+', '\\', '"']) {
+                return None;
+            }
+            let (value, separator, behind) = value(after)?;
+            parts.push((name, value));
+            if separator != Some('+') {
+                parts.sort_unstable();
+                names.push(std::mem::take(&mut parts));
+            }
+            match separator {
+                None => return Some(Self(names)),
+                Some(_) => rest = behind,
+            }
+        }
+    }
+
+    /// Whether this is `base` or lies below it.
+    pub fn is_within(&self, base: &Self) -> bool {
+        self.0.ends_with(&base.0)
+    }
+
+    /// How many relative names it has.
+    pub fn depth(&self) -> usize {
+        self.0.len()
+    }
+}
+
+/// The value at the start of `source` in its comparable form, the separator behind it, and what
+/// follows.
+fn value(source: &str) -> Option<(Vec<u8>, Option<char>, &str)> {
+    let source = source.trim_start();
+    let mut plain = Vec::new();
+    // Spaces at the end do not count unless they are escaped.
+    let mut significant = 0;
+    let mut characters = source.char_indices();
+    let mut end = (None, "");
+    while let Some((at, character)) = characters.next() {
+        match character {
+            ',' | ';' | '+' => {
+                end = (Some(character), source.get(at + 1..)?);
+                break;
+            }
+            '\\' => {
+                let mut ahead = characters.clone();
+                let digit = |next: Option<(usize, char)>| next.and_then(|(_, c)| c.to_digit(16));
+                match (digit(ahead.next()), digit(ahead.next())) {
+                    (Some(high), Some(low)) => {
+                        plain.push(u8::try_from(high << 4 | low).ok()?);
+                        characters = ahead;
+                    }
+                    _ => push(&mut plain, characters.next()?.1),
+                }
+                significant = plain.len();
+            }
+            '"' => return None,
+            character => {
+                push(&mut plain, character);
+                if character != ' ' {
+                    significant = plain.len();
+                }
+            }
+        }
+    }
+    plain.truncate(significant);
+    let folded = match String::from_utf8(plain) {
+        Ok(text) => text.to_lowercase().into_bytes(),
+        Err(binary) => binary.into_bytes(),
+    };
+    Some((folded, end.0, end.1))
+}
+
+fn push(bytes: &mut Vec<u8>, character: char) {
+    bytes.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn dn(source: &str) -> Dn {
+        Dn::parse(source).unwrap_or_else(|| panic!("{source} is a DN"))
+    }
+
+    #[test]
+    fn spellings_of_one_name_are_equal() {
+        for (one, other) in [
+            ("cn=Chat,ou=Groups,dc=x", "CN=chat, OU=groups , DC=X"),
+            ("cn=a\\,b,dc=x", "cn=a\\2cb,dc=x"),
+            ("cn=a\\+b\\=c,dc=x", "cn=a\\2Bb=c,dc=x"),
+            ("uid=a+cn=b,dc=x", "cn=b+uid=a,dc=x"),
+            ("cn=JÜRG,dc=x", "cn=j\\c3\\bcrg,dc=x"),
+            ("cn=\\ x\\ ,dc=x", "cn=\\20x\\20,dc=x"),
+            ("", " "),
+        ] {
+            assert_eq!(dn(one), dn(other), "{one} {other}");
+        }
+    }
+
+    #[test]
+    fn different_names_are_different() {
+        for (one, other) in [
+            ("cn=a,dc=x", "cn=b,dc=x"),
+            ("cn=a,cn=b", "cn=b,cn=a"),
+            ("cn=a+cn=b", "cn=a,cn=b"),
+            ("cn=a\\,cn=b", "cn=a,cn=b"),
+            ("cn=a\\ ,dc=x", "cn=a,dc=x"),
+        ] {
+            assert_ne!(dn(one), dn(other), "{one} {other}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_name_is_not_read() {
+        for source in ["alice", "cn", "=x", "cn=a,", "cn=a,b", "a,cn=b", "cn=\\", "cn=\"a\""] {
+            assert_eq!(Dn::parse(source), None, "{source}");
+        }
+    }
+
+    #[test]
+    fn a_name_lies_within_its_bases() {
+        let name = dn("cn=a,ou=b,dc=c");
+        assert!(
+            name.is_within(&dn("OU=B,dc=c")) && name.is_within(&name) && name.is_within(&dn(""))
+        );
+        assert!(!name.is_within(&dn("ou=x,dc=c")) && !dn("dc=c").is_within(&name));
+        assert_eq!(name.depth(), 3);
+    }
+}

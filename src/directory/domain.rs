@@ -1,0 +1,325 @@
+//! The users of one XMPP domain: which entry is whose, and who may sign in.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use futures_util::future::try_join_all;
+use secrecy::SecretString;
+use tokio::time::error::Elapsed;
+
+use super::Directory;
+use super::account::{self, Fault, Schema};
+use super::connection::{Depth, Query};
+use super::dn::Dn;
+use super::entry::Entry;
+use super::groups::GroupRule;
+use super::ldap::LdapDirectory;
+use super::template::{DnTemplate, FilterTemplate, PlainTemplate};
+use crate::deadline::Deadline;
+use crate::jid::Account;
+use crate::verdict::{Denial, Outage, Outcome, Verdict};
+
+/// sizeLimitExceeded is how a server says that there are more entries than were asked for.
+const SIZE_LIMIT_EXCEEDED: u32 = 4;
+const NO_SUCH_OBJECT: u32 = 32;
+
+/// A search for a user's entry.
+#[derive(Clone, Debug)]
+pub struct Search {
+    /// The base DNs, all of which are searched; a user's entry must be the only one below them.
+    pub bases: Vec<String>,
+    /// The filter.
+    pub filter: FilterTemplate,
+}
+
+/// How a user is named in the directory.
+#[derive(Clone, Debug)]
+pub enum Lookup {
+    /// By the entry that a search finds.
+    Search(Search),
+    /// By a DN made from the account.
+    Dn(DnTemplate),
+    /// By another name to bind with. Whatever needs an entry needs the search.
+    Plain(PlainTemplate, Option<Search>),
+}
+
+/// What the configuration says about the users of one XMPP domain.
+#[derive(Clone, Debug)]
+pub struct Rules {
+    /// The domain that stands in for this one in templates, if this is an alias.
+    pub alias_of: Option<String>,
+    /// Whether the escapes of XEP-0106 are decoded.
+    pub unescape: bool,
+    /// How a user is named in the directory.
+    pub lookup: Lookup,
+    /// In which attributes the state of an account stands.
+    pub account_state: Vec<Schema>,
+    /// Whether an account that cannot sign in is hidden from `isuser`.
+    pub hide_inactive: bool,
+    /// Who may sign in, and have a password set.
+    pub sign_in: GroupRule,
+    /// Who exists.
+    pub exist: GroupRule,
+}
+
+impl Rules {
+    /// The effective values by their keys.
+    pub fn describe(&self) -> Vec<(&'static str, String)> {
+        let mut lines = Vec::new();
+        if let Some(domain) = &self.alias_of {
+            lines.push(("alias_of", domain.clone()));
+        }
+        let mut describe_search = |search: &Search| {
+            lines.extend([
+                ("base", search.bases.join("; ")),
+                ("user_filter", search.filter.to_string()),
+            ]);
+        };
+        match &self.lookup {
+            Lookup::Search(search) => describe_search(search),
+            Lookup::Dn(template) => lines.push(("user_dn", template.to_string())),
+            Lookup::Plain(template, search) => {
+                search.iter().for_each(describe_search);
+                lines.push(("user_dn", template.to_string()));
+            }
+        }
+        let states: Vec<String> = self.account_state.iter().map(Schema::to_string).collect();
+        lines.extend([
+            ("unescape_localpart", self.unescape.to_string()),
+            ("account_state", if states.is_empty() { "none".into() } else { states.join(", ") }),
+            ("hide_inactive", self.hide_inactive.to_string()),
+        ]);
+        lines.extend(self.sign_in.describe("require_group"));
+        if !self.exist.is_same_as(&self.sign_in) {
+            lines.extend(self.exist.describe("isuser_require_group"));
+        }
+        lines
+    }
+}
+
+/// An XMPP domain and the directory that serves it.
+#[derive(Debug)]
+pub struct Domain {
+    pub(super) directory: Arc<LdapDirectory>,
+    pub(super) rules: Rules,
+}
+
+/// The one entry of a user.
+#[derive(Debug)]
+pub(super) struct Located {
+    pub(super) entry: Entry,
+    pub(super) server: Arc<str>,
+}
+
+impl Domain {
+    /// A domain that is served from a directory.
+    pub fn new(directory: Arc<LdapDirectory>, rules: Rules) -> Self {
+        Self { directory, rules }
+    }
+
+    /// The account as the directory is asked about it.
+    pub(super) fn named(&self, account: &Account) -> Result<Account, Outcome> {
+        let account = match &self.rules.alias_of {
+            Some(domain) => account.at(domain),
+            None => account.clone(),
+        };
+        if !self.rules.unescape {
+            return Ok(account);
+        }
+        account.unescaped().ok_or_else(|| Denial::UnknownUser.into())
+    }
+
+    /// The one entry of an account.
+    pub(super) async fn locate(
+        &self,
+        account: &Account,
+        attributes: &[&str],
+        by: Deadline,
+    ) -> Result<Located, Outcome> {
+        match &self.rules.lookup {
+            Lookup::Search(search) | Lookup::Plain(_, Some(search)) => {
+                self.find(search, account, attributes, by).await
+            }
+            Lookup::Dn(template) => self.read(&template.fill(account), attributes, by).await,
+            Lookup::Plain(_, None) => Err(Outage::Unanswerable.into()),
+        }
+    }
+
+    async fn find(
+        &self,
+        search: &Search,
+        account: &Account,
+        attributes: &[&str],
+        by: Deadline,
+    ) -> Result<Located, Outcome> {
+        let searcher = self.directory.searcher()?;
+        let filter = search.filter.fill(account);
+        let searches = search.bases.iter().map(async |base| {
+            // Two are enough to know that there is not exactly one.
+            let query =
+                Query { base, depth: Depth::Subtree, filter: &filter, attributes, at_most: 2 };
+            searcher.search(&query, &[SIZE_LIMIT_EXCEEDED], by).await
+        });
+        let mut entries: Vec<Located> = Vec::new();
+        let mut server = None;
+        for reply in try_join_all(searches).await? {
+            for entry in reply.entries {
+                // Bases may lie within each other.
+                let dn = Dn::parse(&entry.dn);
+                if !entries.iter().any(|known| dn.is_some() && Dn::parse(&known.entry.dn) == dn) {
+                    entries.push(Located { entry, server: Arc::clone(&reply.server) });
+                }
+            }
+            server.get_or_insert(reply.server);
+        }
+        let ambiguous = entries.len() > 1;
+        match (entries.pop(), server) {
+            (Some(last), _) if ambiguous => {
+                let others = entries.iter().map(|located| &*located.entry.dn).collect::<Vec<_>>();
+                Err(Outcome::from(Outage::Ambiguous).from_server(&last.server).with_detail(
+                    &format!("matches {} and {}", others.join(" and "), last.entry.dn),
+                ))
+            }
+            (Some(only), _) => Ok(only),
+            (None, Some(server)) => Err(Outcome::from(Denial::UnknownUser).from_server(&server)),
+            (None, None) => Err(Outage::Misconfigured.into()),
+        }
+    }
+
+    async fn read(&self, dn: &str, attributes: &[&str], by: Deadline) -> Result<Located, Outcome> {
+        let query = Query {
+            base: dn,
+            depth: Depth::Base,
+            filter: "(objectClass=*)",
+            attributes,
+            at_most: 1,
+        };
+        let reply = self.directory.searcher()?.search(&query, &[NO_SUCH_OBJECT], by).await?;
+        let missing = || Outcome::from(Denial::UnknownUser).from_server(&reply.server);
+        let entry = reply.entries.into_iter().next().ok_or_else(missing)?;
+        Ok(Located { entry, server: reply.server })
+    }
+
+    /// What keeps an account from signing in, as far as its attributes tell.
+    pub(super) fn faults(&self, entry: &Entry) -> Vec<Fault> {
+        account::faults(entry, &self.rules.account_state, SystemTime::now())
+    }
+
+    /// The attributes from which [`faults`](Self::faults) and a group rule judge.
+    pub(super) fn attributes(&self, rule: &GroupRule) -> Vec<&'static str> {
+        let mut attributes = account::attributes(&self.rules.account_state);
+        attributes.extend(rule.attributes());
+        attributes
+    }
+
+    /// Lets in whoever a group rule admits.
+    async fn admit(
+        &self,
+        located: &Located,
+        rule: &GroupRule,
+        by: Deadline,
+    ) -> Result<(), Outcome> {
+        if !rule.is_needed() || rule.admits(&located.entry, self.directory.searcher()?, by).await? {
+            return Ok(());
+        }
+        Err(Outcome::from(Denial::NotInGroup).from_server(&located.server))
+    }
+
+    async fn try_authenticate(
+        &self,
+        account: &Account,
+        password: &SecretString,
+        by: Deadline,
+    ) -> Result<Outcome, Outcome> {
+        let account = self.named(account)?;
+        let name = match &self.rules.lookup {
+            Lookup::Search(_) => None,
+            Lookup::Dn(template) => Some(template.fill(&account)),
+            Lookup::Plain(template, _) => Some(template.fill(&account).ok_or(Denial::UnknownUser)?),
+        };
+        let name = match name {
+            Some(name) if !self.rules.sign_in.is_needed() => name,
+            name => {
+                let attributes = self.attributes(&self.rules.sign_in);
+                let located = self.locate(&account, &attributes, by).await?;
+                // The directory itself sees to the others when the user binds.
+                let faults = self.faults(&located.entry);
+                if let Some(fault) = faults.iter().find(|fault| !fault.is_enforced_by_bind()) {
+                    return Err(refused_by(fault).from_server(&located.server));
+                }
+                self.admit(&located, &self.rules.sign_in, by).await?;
+                name.unwrap_or(located.entry.dn)
+            }
+        };
+        Ok(self.directory.prove(&name, password).await)
+    }
+
+    async fn try_exists(&self, account: &Account, by: Deadline) -> Result<Outcome, Outcome> {
+        let account = self.named(account)?;
+        let mut attributes = self.rules.exist.attributes().to_vec();
+        if self.rules.hide_inactive {
+            attributes = self.attributes(&self.rules.exist);
+        }
+        let located = self.locate(&account, &attributes, by).await?;
+        if self.rules.hide_inactive
+            && let Some(fault) = self.faults(&located.entry).first()
+        {
+            return Err(refused_by(fault).from_server(&located.server));
+        }
+        self.admit(&located, &self.rules.exist, by).await?;
+        Ok(Outcome::from(Verdict::Granted).from_server(&located.server))
+    }
+
+    async fn try_set_password(
+        &self,
+        account: &Account,
+        password: &SecretString,
+        by: Deadline,
+    ) -> Result<Outcome, Outcome> {
+        if !self.directory.sets_passwords() {
+            return Err(Denial::PasswordChangeOff.into());
+        }
+        let account = self.named(account)?;
+        let located = self.locate(&account, self.rules.sign_in.attributes(), by).await?;
+        self.admit(&located, &self.rules.sign_in, by).await?;
+        self.directory.write_password(&located.entry.dn, password, by).await
+    }
+
+    /// The outcome of work that was bound by the deadline; tells the operator of an outage.
+    fn conclude(&self, result: Result<Result<Outcome, Outcome>, Elapsed>) -> Outcome {
+        let outcome = match result {
+            Ok(Ok(outcome) | Err(outcome)) => outcome,
+            Err(elapsed) => elapsed.into(),
+        };
+        self.directory.hear(&outcome);
+        outcome
+    }
+}
+
+fn refused_by(fault: &Fault) -> Outcome {
+    Outcome::from(fault.denial()).with_detail(&fault.to_string())
+}
+
+impl Directory for Domain {
+    async fn authenticate(
+        &self,
+        account: &Account,
+        password: &SecretString,
+        by: Deadline,
+    ) -> Outcome {
+        self.conclude(by.bound(self.try_authenticate(account, password, by)).await)
+    }
+
+    async fn exists(&self, account: &Account, by: Deadline) -> Outcome {
+        self.conclude(by.bound(self.try_exists(account, by)).await)
+    }
+
+    async fn set_password(
+        &self,
+        account: &Account,
+        password: &SecretString,
+        by: Deadline,
+    ) -> Outcome {
+        self.conclude(by.bound(self.try_set_password(account, password, by)).await)
+    }
+}

@@ -1,0 +1,181 @@
+//! Whose account: a bare JID in two parts (RFC 7622), as an XMPP server has prepared it.
+
+use std::fmt;
+
+use stringprep::tables;
+use unicode_normalization::UnicodeNormalization;
+
+/// The longest localpart or domainpart in bytes (RFC 7622, sections 3.2 and 3.3).
+const LONGEST_PART: usize = 1023;
+
+/// The characters that a localpart may hold only escaped, with their codes (XEP-0106, section 4).
+const ESCAPED: [(char, &str); 10] = [
+    (' ', "20"),
+    ('"', "22"),
+    ('&', "26"),
+    ('\'', "27"),
+    ('/', "2f"),
+    (':', "3a"),
+    ('<', "3c"),
+    ('>', "3e"),
+    ('@', "40"),
+    ('\\', "5c"),
+];
+
+/// An account of an XMPP server.
+///
+/// Both parts are non-empty and of legal length. The localpart is what nodeprep (RFC 6122, appendix
+/// A) makes of a name, except that the ASCII characters it forbids may be there, because some
+/// servers can be told to let them through.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Account {
+    localpart: String,
+    domainpart: String,
+}
+
+impl Account {
+    /// The account of `localpart` at `domainpart`, or `None` where no XMPP server would have sent
+    /// these: a part is empty, longer than 1023 bytes, or not prepared. The domainpart is
+    /// lower-cased, as the XMPP servers do before they ask.
+    pub fn new(localpart: &str, domainpart: &str) -> Option<Self> {
+        let fits = |part: &str| !part.is_empty() && part.len() <= LONGEST_PART;
+        let legal = fits(localpart)
+            && fits(domainpart)
+            && is_prepared(localpart)
+            && !domainpart.chars().any(char::is_control);
+        legal.then(|| Self {
+            localpart: localpart.to_owned(),
+            domainpart: domainpart.to_lowercase(),
+        })
+    }
+
+    /// The account of a JID as a person writes it, prepared as an XMPP server would.
+    pub fn written(jid: &str) -> Option<Self> {
+        let (localpart, domainpart) = jid.rsplit_once('@')?;
+        Self::new(&prepared(localpart), domainpart)
+    }
+
+    /// The part before the `@`.
+    pub fn localpart(&self) -> &str {
+        &self.localpart
+    }
+
+    /// The part after the `@`, in lower case.
+    pub fn domainpart(&self) -> &str {
+        &self.domainpart
+    }
+
+    /// The same user at another domain, for one that is served under several names.
+    pub fn at(&self, domainpart: &str) -> Self {
+        Self { localpart: self.localpart.clone(), domainpart: domainpart.to_owned() }
+    }
+
+    /// The account with the escapes of XEP-0106 in its localpart decoded, once; `None` if the name
+    /// then began or ended with a space, which the XEP forbids (section 4.3).
+    pub fn unescaped(&self) -> Option<Self> {
+        let mut decoded = String::with_capacity(self.localpart.len());
+        let mut rest = self.localpart.as_str();
+        while let Some((text, after)) = rest.split_once('\\') {
+            let escape = ESCAPED.iter().find(|(_, code)| after.starts_with(code));
+            decoded.push_str(text);
+            decoded.push(escape.map_or('\\', |(character, _)| *character));
+            rest = escape.and_then(|(_, code)| after.strip_prefix(code)).unwrap_or(after);
+        }
+        decoded.push_str(rest);
+        let legal = !decoded.starts_with(' ') && !decoded.ends_with(' ');
+        legal.then(|| Self { localpart: decoded, domainpart: self.domainpart.clone() })
+    }
+}
+
+impl fmt::Display for Account {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}@{}", self.localpart, self.domainpart)
+    }
+}
+
+fn prepared(name: &str) -> String {
+    let kept = name.chars().filter(|c| !tables::commonly_mapped_to_nothing(*c));
+    kept.flat_map(tables::case_fold_for_nfkc).nfkc().collect()
+}
+
+fn is_prepared(name: &str) -> bool {
+    !name.chars().any(is_prohibited)
+        && (name.is_ascii() || prepared(name) == name)
+        && !name.bytes().any(|byte| byte.is_ascii_uppercase())
+}
+
+/// What is prohibited everywhere (RFC 6122, appendix A.5), but for ASCII spaces. Characters that are
+/// newer than Unicode 3.2 are let through, as in a query (RFC 3454, section 7).
+fn is_prohibited(c: char) -> bool {
+    c.is_control()
+        || tables::non_ascii_space_character(c)
+        || tables::private_use(c)
+        || tables::non_character_code_point(c)
+        || tables::inappropriate_for_plain_text(c)
+        || tables::inappropriate_for_canonical_representation(c)
+        || tables::change_display_properties_or_deprecated(c)
+        || tables::tagging_character(c)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn unescaped(localpart: &str) -> Option<String> {
+        Account::new(localpart, "h").unwrap().unescaped().map(|account| account.localpart)
+    }
+
+    #[test]
+    fn escapes_are_decoded_once() {
+        for (written, meant) in [
+            ("d\\27artagnan", "d'artagnan"),
+            ("user\\40corp.example", "user@corp.example"),
+            ("space\\20cadet", "space cadet"),
+            ("call\\20me\\20\\22ishmael\\22", "call me \"ishmael\""),
+            ("\\2f.fanboy", "/.fanboy"),
+            ("\\3a\\3afoo\\3a\\3a", "::foo::"),
+            ("\\3cfoo\\3e", "<foo>"),
+            ("at\\26t", "at&t"),
+            ("c\\5c5commas", "c\\5commas"),
+            ("c\\5c40x", "c\\40x"),
+            ("\\5c5c", "\\5c"),
+            ("back\\slash", "back\\slash"),
+            ("\\", "\\"),
+            ("\\2", "\\2"),
+            ("\\28x", "\\28x"),
+        ] {
+            assert_eq!(unescaped(written).as_deref(), Some(meant), "{written}");
+        }
+        assert_eq!(unescaped("\\20x"), None);
+        assert_eq!(unescaped("x\\20"), None);
+    }
+
+    #[test]
+    fn a_name_that_no_server_prepared_is_refused() {
+        for name in [
+            "",
+            "Alice",
+            "ａlice",
+            "al\u{ad}ice",
+            "al\u{200b}ice",
+            "strauß",
+            "JÜRG",
+            "a\u{202e}b",
+            "ﬁne",
+            "a\u{a0}b",
+            "u\u{308}",
+        ] {
+            assert_eq!(Account::new(name, "h"), None, "{name:?}");
+        }
+        for name in ["alice", "jürgen", "łukasz", "日本", "😀smile", "o'brien", "a b", "ü"] {
+            assert!(Account::new(name, "h").is_some(), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn what_a_person_writes_is_prepared() {
+        let account = Account::written("JÜRG@Example.COM").unwrap();
+        assert_eq!(account.to_string(), "jürg@example.com");
+        assert_eq!(Account::written("nobody"), None);
+    }
+}
