@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
 
 use crate::protocol::dialect::Dialect;
 
@@ -32,6 +33,15 @@ pub enum Command {
     Check(CheckArgs),
     /// Sign one user in, and show every step
     Login(LoginArgs),
+    /// Show why a user can or cannot sign in, without a password
+    Explain(ExplainArgs),
+    /// Print a shell's completion script
+    Completions {
+        /// bash, zsh, fish, elvish or powershell
+        shell: Shell,
+    },
+    /// Print the manual page, in roff
+    Man,
 }
 
 /// The arguments of `check`.
@@ -50,6 +60,16 @@ pub struct LoginArgs {
     /// Read the password from the first line of standard input instead of asking for it
     #[arg(long)]
     pub password_stdin: bool,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// The arguments of `explain`.
+#[derive(Args, Debug)]
+pub struct ExplainArgs {
+    /// Who would sign in, such as alice@example.com
+    pub jid: String,
     /// Print one JSON object
     #[arg(long)]
     pub json: bool,

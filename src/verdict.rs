@@ -97,6 +97,15 @@ impl Verdict {
         }
     }
 
+    /// What an operator does next, in one line; nothing for a yes.
+    pub fn advice(self) -> &'static str {
+        match self {
+            Self::Granted => "",
+            Self::Denied(denial) => denial.advice(),
+            Self::Unavailable(outage) => outage.advice(),
+        }
+    }
+
     /// The reason in one word, for the log; `ok` for a yes.
     pub fn reason(self) -> &'static str {
         match self {
@@ -124,6 +133,11 @@ impl Denial {
     }
 }
 
+impl Denial {
+    pub fn advice(self) -> &'static str {
+        ""
+    }
+}
 impl Outage {
     fn name(self) -> &'static str {
         match self {

@@ -50,13 +50,16 @@ fn check_prints_the_effective_values_and_the_callers_own_settings() {
             hint,
             "ldap://127.0.0.1:9",
             "uid={localpart},dc=example,dc=com",
-            "example.com is served by nobody",
+            "domain     example.com",
+            "nobody",
         ] {
             assert!(text.contains(word), "{caller}: {text}");
         }
         let output = site.command().args(["--caller", caller, "check", "--json"]).output().unwrap();
         let value: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
         assert_eq!(value["ok"], true);
+        assert_eq!(value["directories"]["nobody"]["servers"], "ldap://127.0.0.1:9");
+        assert_eq!(value["domains"]["example.com"]["directory"], "nobody");
         assert!(value["hints"][0].as_str().unwrap().contains(':'));
     }
 }

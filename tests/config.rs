@@ -55,7 +55,7 @@ fn a_good_configuration_has_no_problems() {
     let site = site(GOOD);
     let config = read(&site);
     let directories = config.directories.unwrap();
-    assert_eq!(directories.domains["example.com"], "corp");
+    assert_eq!(directories.domains["example.com"].directory, "corp");
     assert_eq!(config.caller.terms.dialect, Dialect::Ejabberd);
     assert_eq!(config.caller.terms.answer_within, Duration::from_secs(25));
     assert_eq!(config.caller.terms.reply_within, Duration::from_millis(27_500));
@@ -101,11 +101,11 @@ level = "loud"
         "line 2: anser_within: there is no such key; did you mean answer_within?",
         "line 4: directory.corp.servers: write ldaps://host, ldap://host or ldapi://%2Fpath%2Fto%2Fsocket",
         "line 4: directory.corp.servers: passwords would cross the network in clear text; write ldaps://, or start_tls = true, or, knowing what it means, allow_clear_text = true",
-        "line 5: directory.corp.base: write a string in double quotes",
-        "line 6: directory.corp.user_filter: {user} is no placeholder; write {localpart}, {domain} or {jid}",
+        "line 5: directory.corp.base: write a string in double quotes, or a list of them",
+        "line 6: directory.corp.user_filter: {user} is no placeholder; write {localpart}, {domain}, {jid} or {address}",
         "line 7: directory.corp.bind_dn: write bind_password_file = \"/path\" beside it, readable for the XMPP server's user alone",
         "line 8: directory.corp.bind_password: a password does not belong in this file; put it into a file of its own and write bind_password_file",
-        "line 9: directory.corp.set_password: write \"off\", or \"exop\" for the password modify operation of RFC 3062",
+        "line 9: directory.corp.set_password: write one of \"off\", \"auto\", \"exop\", \"unicode-pwd\"",
         "line 11: directory.corp.pool.size: write a whole number from 1 to 256",
         "line 12: directory.corp.pool.idle: write a duration from \"10ms\" to \"24h\", such as \"4s\", \"1500ms\" or \"30m\"",
         "line 14: domain.example.com.directory: there is no such [directory]; write one of: corp",
@@ -148,7 +148,7 @@ fn each_mistake_is_told_with_what_to_write() {
             "line 2: directory.corp.user_filter: write how a user is found",
         ),
         ("(uid={localpart})", "uid={localpart}", "it is no filter of RFC 4515"),
-        ("(uid={localpart})", "(uid=x)", "it never mentions {localpart} or {jid}"),
+        ("(uid={localpart})", "(uid=x)", "it never mentions {localpart}, {jid} or {address}"),
         ("bind_dn = \"cn=x\"", "", "line 2: directory.corp.bind_dn: a search needs an account"),
         (
             "bind_dn = \"cn=x\"",
@@ -195,8 +195,78 @@ fn each_mistake_is_told_with_what_to_write() {
         ("[domain", "[cache]\nttl = 1\n[domain", "line 10: cache: there is no such key"),
         (
             "bind_dn",
-            "require_group = \"cn=chat\"\nbind_dn",
-            "line 6: directory.corp.require_group: there is no such key",
+            "require_groups = \"cn=chat\"\nbind_dn",
+            "line 6: directory.corp.require_groups: there is no such key; did you mean require_group?",
+        ),
+        (
+            "bind_dn",
+            "require_group = \"chat\"\nbind_dn",
+            "line 6: directory.corp.require_group: it is no DN",
+        ),
+        (
+            "bind_dn",
+            "require_group = \"cn=chat\"\ngroup_method = \"nested\"\nbind_dn",
+            "line 7: directory.corp.group_method: write one of \"auto\", \"memberof\"",
+        ),
+        (
+            "bind_dn",
+            "require_group_match = \"some\"\nbind_dn",
+            "line 6: directory.corp.require_group_match: write \"any\" or \"all\"",
+        ),
+        (
+            "base = \"dc=example,dc=com\"\nuser_filter = \"(uid={localpart})\"\nbind_dn = \"cn=x\"\nbind_password_file = \"{dir}/password\"",
+            "user_dn = \"{localpart}@x\"\nrequire_group = \"cn=chat\"",
+            "line 5: directory.corp.require_group: groups are looked up by a service account",
+        ),
+        (
+            "bind_dn",
+            "preset = \"ad\"\nbind_dn",
+            "line 6: directory.corp.preset: write one of \"active-directory\", \"samba\"",
+        ),
+        (
+            "bind_dn",
+            "account_state = [\"ad\"]\nbind_dn",
+            "line 6: directory.corp.account_state: write one of",
+        ),
+        (
+            "bind_dn",
+            "must_change_password = true\nbind_dn",
+            "line 6: directory.corp.must_change_password: write a string",
+        ),
+        (
+            "bind_dn",
+            "must_change_password = \"yes\"\nbind_dn",
+            "line 6: directory.corp.must_change_password: write one of \"deny\", \"allow\"",
+        ),
+        (
+            "user_filter = \"(uid={localpart})\"",
+            "login_attributes = [\"uid)\"]",
+            "line 5: directory.corp.login_attributes: \"uid)\" is no name of an attribute",
+        ),
+        (
+            "directory = \"corp\"",
+            "directory = \"corp\"\naliases = [\"Example.com\"]",
+            "line 12: domain.example.com.aliases: this domain is also an alias",
+        ),
+        (
+            "directory = \"corp\"",
+            "directory = \"corp\"\nbase = 1",
+            "line 12: domain.example.com.base: write a string in double quotes, or a list",
+        ),
+        (
+            "[directory.corp.tls]",
+            "[directory.corp.rotation]\nbind_dn = \"cn=y\"\n[directory.corp.tls]",
+            "line 8: directory.corp.rotation.bind_password_file: write the file with the other",
+        ),
+        (
+            "[directory.corp.tls]",
+            "[directory.corp.write]\nservers = [\"ldap://dc9.example.com\"]\n[directory.corp.tls]",
+            "line 9: directory.corp.write.servers: passwords would cross the network in clear text",
+        ),
+        (
+            "[directory.corp.tls]",
+            "[directory.corp.write]\nbase = \"x\"\n[directory.corp.tls]",
+            "line 9: directory.corp.write.base: there is no such key",
         ),
         ("bind_password_file", "bind_password_env", "the environment variable"),
     ] {
@@ -301,4 +371,75 @@ fn every_example_is_right() {
         count += 1;
     }
     assert!(count >= 3);
+}
+
+/// The effective values of a domain, one a line.
+fn effective(config: &str, domain: &str) -> String {
+    let site = site(config);
+    let directories = read(&site).directories.unwrap_or_else(|problems| panic!("{problems}"));
+    let lines = directories.domains[domain].describe();
+    lines.into_iter().map(|(key, value)| format!("{key} = {value}\n")).collect()
+}
+
+#[test]
+fn each_preset_knows_how_users_are_found() {
+    let plain = GOOD.replace("user_filter = \"(uid={localpart})\"\n", "");
+    for (preset, filter) in [
+        ("active-directory", "(&(objectClass=user)(sAMAccountName={localpart}))"),
+        ("samba", "(&(objectClass=user)(sAMAccountName={localpart}))"),
+        ("openldap", "(&(objectClass=person)(uid={localpart}))"),
+        ("389ds", "(&(objectClass=person)(uid={localpart}))"),
+        ("freeipa", "(&(objectClass=posixAccount)(uid={localpart}))"),
+        ("lldap", "(&(objectClass=person)(uid={localpart}))"),
+        ("generic", "(&(objectClass=person)(uid={localpart}))"),
+    ] {
+        let config = plain.replace("bind_dn", &format!("preset = \"{preset}\"\nbind_dn"));
+        let values = effective(&config, "example.com");
+        assert!(values.contains(&format!("user_filter = {filter}\n")), "{preset}: {values}");
+        for (key, filter) in [
+            ("login_attributes = [\"uid\", \"mail\"]", ")(|(uid={localpart})(mail={address})))\n"),
+            ("object_class = \"account\"", "(&(objectClass=account)("),
+            ("user_filter = \"(cn={localpart})\"", "user_filter = (cn={localpart})\n"),
+        ] {
+            let config = config.replace("bind_dn", &format!("{key}\nbind_dn"));
+            let values = effective(&config, "example.com");
+            assert!(values.contains(filter), "{preset} {key}: {values}");
+        }
+    }
+}
+
+#[test]
+fn a_domain_overrides_what_its_directory_says() {
+    let group = "require_group = [\"cn=a\", \"cn=b\"]\nrequire_group_match = \"all\"\nbind_dn";
+    let config = format!(
+        "{}aliases = [\"Chat.example.com\"]\n\
+         [domain.\"branch.example\"]\ndirectory = \"corp\"\n\
+         base = [\"ou=a,dc=branch\", \"ou=b,dc=branch\"]\nuser_filter = \"(cn={{localpart}})\"\n\
+         require_group = \"cn=c\"\nisuser_require_group = []\nunescape_localpart = false\n\
+         [domain.\"direct.example\"]\ndirectory = \"corp\"\nuser_dn = \"cn={{localpart}},dc=d\"\n",
+        GOOD.replace("bind_dn", group)
+    );
+    let main = effective(&config, "example.com");
+    for line in
+        ["base = dc=example,dc=com", "require_group = cn=a; cn=b", "require_group_match = all"]
+    {
+        assert!(main.contains(line), "{main}");
+    }
+    assert!(!main.contains("isuser_require_group"), "{main}");
+    let alias = effective(&config, "chat.example.com");
+    assert!(alias.contains("alias_of = example.com\nbase = dc=example,dc=com"), "{alias}");
+    let branch = effective(&config, "branch.example");
+    for line in [
+        "base = ou=a,dc=branch; ou=b,dc=branch",
+        "user_filter = (cn={localpart})",
+        "require_group = cn=c",
+        "require_group_match = all",
+        "isuser_require_group = none",
+        "unescape_localpart = false",
+    ] {
+        assert!(branch.contains(line), "{branch}");
+    }
+    let direct = effective(&config, "direct.example");
+    assert!(direct.contains("user_dn = cn={localpart},dc=d\n"), "{direct}");
+    assert!(!direct.contains("user_filter"), "{direct}");
 }

@@ -38,7 +38,7 @@ fn each_thing_is_known_only_where_it_belongs() {
         ("ldap3::", &["directory/"][..]),
         ("deadpool::", &["directory/pool.rs"]),
         ("rustls", &["directory/tls.rs", "config/directory.rs"]),
-        (".expose_secret()", &["authenticator.rs", "directory/ldap.rs", "directory/pool.rs"]),
+        (".expose_secret()", &["authenticator.rs", "directory/password.rs", "directory/pool.rs"]),
         ("std::env::", &["main.rs", "config/"]),
         ("crate::config", &["commands/"]),
         ("crate::commands", &[]),

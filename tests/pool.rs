@@ -20,6 +20,7 @@ use tokio::time::{Instant, sleep};
 use xmpp_ldap_auth::config::Config;
 use xmpp_ldap_auth::deadline::Deadline;
 use xmpp_ldap_auth::directory::Directory;
+use xmpp_ldap_auth::directory::domain::Domain;
 use xmpp_ldap_auth::directory::ldap::LdapDirectory;
 use xmpp_ldap_auth::jid::Account;
 use xmpp_ldap_auth::verdict::{Denial, Outage, Verdict};
@@ -132,7 +133,7 @@ fn contains(haystack: &[u8], needle: &[u8]) -> bool {
     haystack.windows(needle.len()).any(|window| window == needle)
 }
 
-fn directory(url: &str) -> Arc<LdapDirectory> {
+fn directory(url: &str) -> Arc<Domain> {
     let password = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(password.path(), "x").unwrap();
     let config = format!(
@@ -143,10 +144,11 @@ fn directory(url: &str) -> Arc<LdapDirectory> {
         password.path()
     );
     let mut directories = Config::read(&config, None, None).directories.unwrap();
-    Arc::new(LdapDirectory::new(directories.settings.remove("d").unwrap()))
+    let directory = LdapDirectory::new(directories.settings.remove("d").unwrap());
+    Arc::new(Domain::new(directory.into(), directories.domains["h"].rules.clone()))
 }
 
-async fn sign_in(directory: &LdapDirectory) -> Verdict {
+async fn sign_in(directory: &Domain) -> Verdict {
     let account = Account::new("a", "h").unwrap();
     let by = Deadline::after(Instant::now(), WITHIN);
     directory.authenticate(&account, &SecretString::from("secret"), by).await.verdict
@@ -213,7 +215,7 @@ async fn cross(step: Step, fate: Fate, is_warm: bool) {
     let (verdict, users) =
         if is_barred { (expected(step, fate), 0) } else { (Verdict::Granted, 1) };
     assert_eq!(again, verdict, "{context}");
-    assert_eq!(directory.open_connections(), users, "{context}");
+    assert_eq!(directory.directory().open_connections(), users, "{context}");
     assert_eq!(server.strange_searches.load(Ordering::SeqCst), 0, "{context}");
     let started = Instant::now();
     while server.open.load(Ordering::SeqCst) != 2 * users {
@@ -266,5 +268,5 @@ async fn the_pool_bounds_the_binds_and_the_wait_counts() {
         .filter(|verdict| **verdict == Verdict::Unavailable(Outage::DeadlinePassed))
         .count();
     assert!(granted >= 2 && granted + late == 12, "{verdicts:?}");
-    assert!(directory.open_connections() <= 2);
+    assert!(directory.directory().open_connections() <= 2);
 }

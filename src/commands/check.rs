@@ -1,5 +1,6 @@
 //! `check`: what is wrong with the configuration, and what to mind on the caller's side.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -19,12 +20,21 @@ pub fn check(args: &CheckArgs, config: Option<PathBuf>, caller: Option<Dialect>)
     let path = config::path(config);
     let config = Config::load(&path, caller, None);
     if args.json {
+        let effective = config.directories.as_ref().ok();
         let problems = config.directories.as_ref().err().map_or(&[][..], |problems| &problems.0);
         print_json(&json!({
             "file": path,
             "ok": config.directories.is_ok(),
             "problems": problems,
             "remarks": config.remarks,
+            "directories": effective.map(|directories| {
+                let all = directories.settings.iter();
+                all.map(|(name, settings)| (name, table(settings.describe()))).collect::<BTreeMap<_, _>>()
+            }),
+            "domains": effective.map(|directories| {
+                let all = directories.domains.iter();
+                all.map(|(name, served)| (name, table(served.describe()))).collect::<BTreeMap<_, _>>()
+            }),
             "hints": hints(&config.caller),
         }));
     } else {
@@ -32,6 +42,10 @@ pub fn check(args: &CheckArgs, config: Option<PathBuf>, caller: Option<Dialect>)
         let _ = print_for_people(&path, &config);
     }
     exit::code(if config.directories.is_ok() { exit::OK } else { exit::CONFIG })
+}
+
+fn table(values: Vec<(&'static str, String)>) -> BTreeMap<&'static str, String> {
+    values.into_iter().collect()
 }
 
 fn print_for_people(path: &Path, config: &Config) -> io::Result<()> {

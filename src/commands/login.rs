@@ -2,7 +2,6 @@
 
 use std::io::{self, BufRead, Write};
 use std::path::PathBuf;
-use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use secrecy::SecretString;
@@ -13,7 +12,7 @@ use tracing_subscriber::Layer;
 use tracing_subscriber::layer::{Context, SubscriberExt};
 use tracing_subscriber::registry::Registry;
 
-use super::{BAD, GOOD, ODD, build, print_json, runtime};
+use super::{BAD, Failure, GOOD, ODD, build, print_json, read_jid, runtime};
 use crate::cli::LoginArgs;
 use crate::config::{self, Config};
 use crate::deadline::Deadline;
@@ -27,33 +26,14 @@ use crate::verdict::{Outcome, Verdict};
 /// Asks for a password, tries it as `run` would, and shows how that went.
 ///
 /// The exit code is 0 if the password was accepted, 77 if not, 69 if nobody could tell.
-pub fn login(args: &LoginArgs, config: Option<PathBuf>, caller: Option<Dialect>) -> ExitCode {
-    match try_login(args, config, caller) {
-        Ok(code) => exit::code(code),
-        Err(error) => {
-            let _ = writeln!(anstream::stderr(), "{BAD}error:{BAD:#} {error:#}");
-            exit::code(error.downcast_ref().map_or(exit::IO, |Failure(code)| *code))
-        }
-    }
-}
-
-/// Which exit code goes with an error.
-#[derive(Debug, thiserror::Error)]
-#[error("cannot sign in")]
-struct Failure(u8);
-
-fn try_login(
+pub fn login(
     args: &LoginArgs,
     config: Option<PathBuf>,
     caller: Option<Dialect>,
 ) -> anyhow::Result<u8> {
-    let account = Account::written(&args.jid).ok_or_else(|| {
-        anyhow::Error::new(Failure(exit::USAGE)).context("write the user as USER@DOMAIN")
-    })?;
+    let account = read_jid(&args.jid)?;
     let config = Config::load(&config::path(config), caller, Some(Dialect::Prosody));
-    let directories = config
-        .directories
-        .map_err(|problems| anyhow::Error::new(Failure(exit::CONFIG)).context(problems))?;
+    let directories = config.directories.map_err(Failure::config)?;
     let password = read_password(args, &account)?;
 
     let steps = Steps::default();
@@ -121,8 +101,8 @@ fn print_for_people(outcome: &Outcome, us: u64, steps: &[Step]) -> io::Result<()
         Some(detail) => writeln!(out, "  {detail}")?,
         None => writeln!(out)?,
     }
-    if let Verdict::Unavailable(outage) = outcome.verdict {
-        writeln!(out, "{:>14}{}", "", outage.advice())?;
+    if outcome.verdict != Verdict::Granted {
+        writeln!(out, "{:>14}{}", "", outcome.verdict.advice())?;
     }
     Ok(())
 }

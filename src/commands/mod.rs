@@ -1,19 +1,25 @@
 //! The commands: each builds what it needs from the configuration and hands over.
 
 pub mod check;
+pub mod explain;
 pub mod login;
+pub mod manual;
 pub mod run;
 
 use std::collections::HashMap;
 use std::io::{self, Write};
+use std::process::ExitCode;
 use std::sync::Arc;
 
 use anstyle::{AnsiColor, Style};
 
 use crate::authenticator::Authenticator;
 use crate::config::Directories;
+use crate::config::problem::Problems;
 use crate::directory::domain::Domain;
 use crate::directory::ldap::LdapDirectory;
+use crate::exit;
+use crate::jid::Account;
 
 /// For what is as it should be.
 const GOOD: Style = AnsiColor::Green.on_default();
@@ -21,6 +27,31 @@ const GOOD: Style = AnsiColor::Green.on_default();
 const ODD: Style = AnsiColor::Yellow.on_default();
 /// For what is wrong.
 const BAD: Style = AnsiColor::Red.on_default().bold();
+
+/// Which exit code goes with an error.
+#[derive(Debug, thiserror::Error)]
+#[error("this did not work")]
+struct Failure(u8);
+
+impl Failure {
+    fn config(problems: Problems) -> anyhow::Error {
+        anyhow::Error::new(Self(exit::CONFIG)).context(problems)
+    }
+}
+
+/// The exit code of a command, after telling people of its error.
+pub fn conclude(done: anyhow::Result<u8>) -> ExitCode {
+    exit::code(done.unwrap_or_else(|error| {
+        let _ = writeln!(anstream::stderr(), "{BAD}error:{BAD:#} {error:#}");
+        error.downcast_ref().map_or(exit::IO, |Failure(code)| *code)
+    }))
+}
+
+fn read_jid(jid: &str) -> anyhow::Result<Account> {
+    Account::written(jid).ok_or_else(|| {
+        anyhow::Error::new(Failure(exit::USAGE)).context("write the user as USER@DOMAIN")
+    })
+}
 
 /// The directories, and an authenticator that asks them.
 pub fn build(directories: Directories) -> (Vec<Arc<LdapDirectory>>, Authenticator<Domain>) {

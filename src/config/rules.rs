@@ -25,15 +25,11 @@ pub(super) struct Layers<'a> {
 impl<'a> Layers<'a> {
     /// The table that has the key, or else the directory's.
     fn with(&self, key: &'static str) -> &'a Table<'a> {
-        // Asked of both, so that both know the key.
-        let is_in_directory = self.directory.has(key);
-        match self.domain {
-            Some(domain) if domain.has(key) || !is_in_directory => domain,
-            _ => self.directory,
-        }
+        // Both are asked, so that both know the key.
+        self.directory.has(key);
+        self.domain.filter(|domain| domain.has(key)).unwrap_or(self.directory)
     }
 
-    /// The table that has the key; for a problem about it, the one that is read.
     fn has(&self, key: &'static str) -> bool {
         self.with(key).has(key)
     }
@@ -108,13 +104,13 @@ fn is_overridden(layers: Layers<'_>) -> bool {
 fn read_search(layers: Layers<'_>) -> Option<Search> {
     let bases = layers.with("base").one_or_more("base", |base| Ok(base.to_owned()));
     let filter = read_filter(layers);
-    if bases.is_empty() {
+    if bases.is_empty() && !layers.has("base") {
         layers.with("base").problem(
             "base",
             "write the DN below which the users are, such as \"ou=people,dc=example,dc=com\"",
         );
     }
-    Some(Search { bases, filter: filter? })
+    (!bases.is_empty()).then_some(Search { bases, filter: filter? })
 }
 
 fn read_filter(layers: Layers<'_>) -> Option<FilterTemplate> {

@@ -117,6 +117,11 @@ impl Domain {
         Self { directory, rules }
     }
 
+    /// The directory that serves it.
+    pub fn directory(&self) -> &LdapDirectory {
+        &self.directory
+    }
+
     /// The account as the directory is asked about it.
     pub(super) fn named(&self, account: &Account) -> Result<Account, Outcome> {
         let account = match &self.rules.alias_of {
@@ -163,6 +168,10 @@ impl Domain {
         let mut entries: Vec<Located> = Vec::new();
         let mut server = None;
         for reply in try_join_all(searches).await? {
+            if reply.code == SIZE_LIMIT_EXCEEDED && reply.entries.len() < 2 {
+                let outage = Outage::Refused { code: reply.code };
+                return Err(Outcome::from(outage).from_server(&reply.server));
+            }
             for entry in reply.entries {
                 // Bases may lie within each other.
                 let dn = Dn::parse(&entry.dn);
