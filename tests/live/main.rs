@@ -13,7 +13,9 @@ mod cases;
 mod container;
 mod ejabberd;
 mod faults;
+mod groups;
 mod hostile;
+mod lookup;
 mod prosody;
 mod slapd;
 #[path = "../support/mod.rs"]
@@ -30,6 +32,13 @@ pub enum Lookup {
     Search,
     /// By a DN template.
     Name,
+}
+
+/// A site with this configuration, and the password of the fixtures' writer in the file `password`.
+pub fn written_site(config: &str) -> Site {
+    let site = Site::new(config);
+    site.secret("password", WRITER_PASSWORD);
+    site
 }
 
 /// A site that asks these servers; `directory` and `rest` are more lines for `[directory.corp]` and

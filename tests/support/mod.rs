@@ -156,6 +156,16 @@ impl Adapter {
     }
 
     /// Writes bytes as they are.
+    /// Waits for words in the log, which is written behind the reply.
+    #[track_caller]
+    pub fn logs(&self, words: &str) {
+        let start = Instant::now();
+        while !self.log().contains(words) {
+            assert!(start.elapsed() < PATIENCE, "no {words:?} in {}", self.log());
+            std::thread::yield_now();
+        }
+    }
+
     pub fn send_raw(&mut self, bytes: &[u8]) {
         self.stdin.as_mut().unwrap().write_all(bytes).unwrap();
     }

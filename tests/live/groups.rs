@@ -1,0 +1,199 @@
+//! Who is let in by groups, on a server that has no nested groups of its own.
+
+use ldap_fixtures::ldif;
+use ldap_fixtures::slapd::{Options, Slapd, WRITER_DN};
+
+use crate::support::Answer::{CannotTell, No, Yes};
+use crate::support::{Adapter, Answer, Framing, Site};
+use crate::written_site;
+
+/// Groups within groups, in a ring, by DN and by login name. Only `chat` is known to `memberOf`,
+/// because the server was filled offline.
+const GROUPS: &str = "
+dn: cn=inner,ou=groups,dc=example,dc=com
+objectClass: groupOfNames
+cn: inner
+member: uid=bob,ou=people,dc=example,dc=com
+
+dn: cn=outer,ou=groups,dc=example,dc=com
+objectClass: groupOfNames
+cn: outer
+member: cn=inner,ou=groups,dc=example,dc=com
+
+dn: cn=unique,ou=groups,dc=example,dc=com
+objectClass: groupOfUniqueNames
+cn: unique
+uniqueMember: cn=Outer,ou=Groups,dc=example,dc=com
+
+dn: cn=ring a,ou=groups,dc=example,dc=com
+objectClass: groupOfNames
+cn: ring a
+member: cn=ring b\\, too,ou=groups,dc=example,dc=com
+member: uid=carol,ou=people,dc=example,dc=com
+
+dn: cn=ring b\\, too,ou=groups,dc=example,dc=com
+objectClass: groupOfNames
+cn: ring b, too
+member: cn=ring a,ou=groups,dc=example,dc=com
+
+dn: cn=posix,ou=groups,dc=example,dc=com
+objectClass: posixGroup
+cn: posix
+gidNumber: 1000
+memberUid: erin
+memberUid: com,ma
+
+dn: cn=empty,ou=groups,dc=example,dc=com
+objectClass: groupOfNames
+cn: empty
+member: cn=nobody
+
+";
+
+fn slapd() -> Slapd {
+    let entries = ldif::parse(GROUPS).unwrap();
+    Options { entries, ..Options::default() }.start().unwrap()
+}
+
+fn site(slapd: &Slapd, rule: &str) -> Site {
+    written_site(&format!(
+        "[directory.corp]\npreset = \"openldap\"\nservers = [\"{}\"]\n\
+         base = \"ou=people,dc=example,dc=com\"\nbind_dn = \"{WRITER_DN}\"\n\
+         bind_password_file = \"{{dir}}/password\"\nset_password = \"auto\"\n{rule}\n\
+         [domain.\"example.com\"]\ndirectory = \"corp\"\n",
+        slapd.url()
+    ))
+}
+
+fn group(name: &str) -> String {
+    format!("cn={name},ou=groups,dc=example,dc=com")
+}
+
+/// What becomes of users under a rule.
+#[track_caller]
+fn expect(slapd: &Slapd, rule: &str, users: &[(&str, Answer)]) {
+    for framing in Framing::BOTH {
+        let place = site(slapd, rule);
+        let mut adapter = Adapter::start(&place, framing);
+        for (user, expected) in users {
+            let answer = adapter.ask(&format!("auth:{user}:example.com:secret"));
+            assert_eq!(answer, *expected, "{rule}: {user}: {}", adapter.log());
+            let wrong = adapter.ask(&format!("auth:{user}:example.com:wrong"));
+            assert_eq!(wrong, No, "{rule}: {user}");
+            let exists = adapter.ask(&format!("isuser:{user}:example.com"));
+            assert_eq!(exists, *expected, "{rule}: {user}: {}", adapter.log());
+        }
+        if users.iter().any(|(_, expected)| *expected == No) {
+            adapter.logs("not-in-group");
+        }
+    }
+}
+
+#[test]
+fn a_member_is_let_in_by_every_method() {
+    let slapd = slapd();
+    let rule = |name: &str, method: &str| {
+        format!("require_group = '{}'\ngroup_method = \"{method}\"", group(name))
+    };
+    for method in ["auto", "member"] {
+        expect(&slapd, &rule("chat", method), &[("alice", Yes), ("bob", No)]);
+        expect(&slapd, &rule("inner", method), &[("alice", No), ("bob", Yes)]);
+        expect(&slapd, &rule("empty", method), &[("alice", No)]);
+    }
+    expect(&slapd, &rule("chat", "memberof"), &[("alice", Yes), ("bob", No)]);
+    expect(&slapd, &rule("inner", "memberof"), &[("bob", No)]);
+    for method in ["auto", "memberuid"] {
+        expect(&slapd, &rule("posix", method), &[("erin", Yes), ("com,ma", Yes), ("bob", No)]);
+    }
+    expect(&slapd, &rule("inner", "memberuid"), &[("bob", No)]);
+}
+
+#[test]
+fn groups_within_groups_count_unless_they_must_not() {
+    let slapd = slapd();
+    let of = |name: &str| format!("require_group = '{}'", group(name));
+    expect(&slapd, &of("outer"), &[("bob", Yes), ("alice", No)]);
+    expect(&slapd, &of("unique"), &[("bob", Yes), ("alice", No)]);
+    expect(
+        &slapd,
+        &of("Unique, OU=Groups , DC=example,dc=com").replace(",ou=groups,dc=example,dc=com", ""),
+        &[("bob", Yes)],
+    );
+    expect(&slapd, &(of("outer") + "\nnested_groups = false"), &[("bob", No)]);
+    expect(&slapd, &(of("inner") + "\nnested_groups = false"), &[("bob", Yes)]);
+}
+
+#[test]
+fn a_ring_of_groups_ends() {
+    let slapd = slapd();
+    for name in ["ring a", "ring b\\, too"] {
+        let rule = format!("require_group = '{}'", group(name));
+        expect(&slapd, &rule, &[("carol", Yes), ("bob", No)]);
+    }
+}
+
+#[test]
+fn any_or_all_of_several_groups() {
+    let slapd = slapd();
+    let several = |matching: &str, names: &[&str]| {
+        let names: Vec<String> = names.iter().map(|name| group(name)).collect();
+        format!("require_group = {names:?}\nrequire_group_match = \"{matching}\"")
+    };
+    let any = several("any", &["chat", "outer", "gone"]);
+    expect(&slapd, &any, &[("alice", Yes), ("bob", Yes), ("carol", No)]);
+    expect(&slapd, &several("all", &["inner", "outer", "unique"]), &[("bob", Yes), ("alice", No)]);
+    expect(&slapd, &several("all", &["inner", "chat"]), &[("bob", No), ("alice", No)]);
+}
+
+#[test]
+fn a_password_is_not_tried_on_who_is_not_let_in() {
+    let slapd = slapd();
+    let place = site(&slapd, &format!("require_group = '{}'", group("chat")));
+    let mut adapter = Adapter::start(&place, Framing::Packet);
+    assert_eq!(adapter.ask("auth:bob:example.com:secret"), No);
+    assert_eq!(adapter.ask("setpass:bob:example.com:another"), CannotTell);
+    assert_eq!(slapd.binds("uid=bob,ou=people,dc=example,dc=com"), 0);
+    assert!(slapd.accepts("uid=bob,ou=people,dc=example,dc=com", "secret").unwrap());
+    assert_eq!(adapter.ask("setpass:alice:example.com:another"), Yes);
+}
+
+#[test]
+fn isuser_has_a_rule_of_its_own() {
+    let slapd = slapd();
+    let rule = |isuser: &str| {
+        format!("require_group = '{}'\nisuser_require_group = {isuser}", group("chat"))
+    };
+    let place = site(&slapd, &rule("[]"));
+    let mut everybody = Adapter::start(&place, Framing::Packet);
+    assert_eq!(everybody.ask("isuser:bob:example.com"), Yes);
+    assert_eq!(everybody.ask("auth:bob:example.com:secret"), No);
+    let outer = format!("'{}'", group("outer"));
+    let place = site(&slapd, &rule(&outer));
+    let mut others = Adapter::start(&place, Framing::Packet);
+    assert_eq!(others.ask("isuser:bob:example.com"), Yes);
+    assert_eq!(others.ask("isuser:alice:example.com"), No);
+    assert_eq!(others.ask("auth:alice:example.com:secret"), Yes);
+}
+
+#[test]
+fn more_groups_than_are_followed_are_nobodys_verdict() {
+    let mut entries = Vec::new();
+    let mut member = "uid=bob,ou=people,dc=example,dc=com".to_owned();
+    for level in 0..20 {
+        let dn = group(&format!("level{level}"));
+        let text = format!(
+            "\ndn: {dn}\nobjectClass: groupOfNames\ncn: level{level}\nmember: {member}\n\n"
+        );
+        entries.extend(ldif::parse(&text).unwrap());
+        member = dn;
+    }
+    let slapd = Options { entries, ..Options::default() }.start().unwrap();
+    let rule = |level: u32| format!("require_group = '{}'", group(&format!("level{level}")));
+    let place = site(&slapd, &rule(15));
+    let mut adapter_15 = Adapter::start(&place, Framing::Packet);
+    assert_eq!(adapter_15.ask("auth:bob:example.com:secret"), Yes, "{}", adapter_15.log());
+    let place = site(&slapd, &rule(19));
+    let mut adapter_19 = Adapter::start(&place, Framing::Packet);
+    assert_eq!(adapter_19.ask("auth:bob:example.com:secret"), CannotTell);
+    adapter_19.logs("groups-too-deep");
+}
