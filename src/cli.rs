@@ -31,6 +31,8 @@ pub enum Command {
     Run,
     /// Check the configuration and the files that it names, without any network
     Check(CheckArgs),
+    /// Ask every server of every directory what it is and whether the configuration fits it
+    Probe(ProbeArgs),
     /// Sign one user in, and show every step
     Login(LoginArgs),
     /// Show why a user can or cannot sign in, without a password
@@ -47,6 +49,16 @@ pub enum Command {
 /// The arguments of `check`.
 #[derive(Args, Debug)]
 pub struct CheckArgs {
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// The arguments of `probe`.
+#[derive(Args, Debug)]
+pub struct ProbeArgs {
+    /// Only the directories of these names
+    pub directories: Vec<String>,
     /// Print one JSON object
     #[arg(long)]
     pub json: bool,

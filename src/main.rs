@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use xmpp_ldap_auth::cli::{Cli, Command, caller_from_name};
-use xmpp_ldap_auth::commands::{check, conclude, explain, login, manual, run};
+use xmpp_ldap_auth::commands::{check, conclude, explain, login, manual, probe, run};
 use xmpp_ldap_auth::exit;
 
 fn main() -> ExitCode {
@@ -23,6 +23,7 @@ fn main() -> ExitCode {
     match cli.command.unwrap_or(Command::Run) {
         Command::Run => run::run(cli.config, caller),
         Command::Check(args) => check::check(&args, cli.config, caller),
+        Command::Probe(args) => conclude(probe::probe(&args, cli.config, caller)),
         Command::Login(args) => conclude(login::login(&args, cli.config, caller)),
         Command::Explain(args) => conclude(explain::explain(&args, cli.config, caller)),
         Command::Completions { shell } => conclude(manual::completions(shell)),

@@ -4,7 +4,9 @@ pub mod check;
 pub mod explain;
 pub mod login;
 pub mod manual;
+pub mod probe;
 pub mod run;
+mod steps;
 
 use std::collections::HashMap;
 use std::io::{self, Write};

@@ -52,6 +52,7 @@ impl<'a> Directory<'a> {
         let limits = read_limits(table.table("pool"));
         let settings = connector.map(|connector| Settings {
             name: name.to_owned(),
+            preset,
             connector,
             identity,
             set_password,

@@ -178,28 +178,27 @@ impl Connector {
     pub async fn connect(&self) -> Result<Connection, Unreachable> {
         let mut faults = Vec::new();
         for (index, server) in self.servers.in_order(Instant::now()) {
-            let started = Instant::now();
-            let attempt = timeout(self.connect_within, Box::pin(self.connect_to(server)))
-                .await
-                .unwrap_or_else(|_| {
-                    Err(io::Error::new(
-                        io::ErrorKind::TimedOut,
-                        format!("no connection within {:?}", self.connect_within),
-                    ))
-                });
+            let attempt = self.open(server).await;
             self.servers.record(index, attempt.is_ok(), Instant::now());
             match attempt {
-                Ok(connection) => {
-                    step("connect", &server.name, started, "connected");
-                    return Ok(connection);
-                }
-                Err(error) => {
-                    step("connect", &server.name, started, &error.to_string());
-                    faults.push(format!("{server}: {error}"));
-                }
+                Ok(connection) => return Ok(connection),
+                Err(error) => faults.push(format!("{server}: {error}")),
             }
         }
         Err(Unreachable(faults.join("; ")))
+    }
+
+    /// Opens a connection to this server.
+    pub async fn open(&self, server: &Server) -> io::Result<Connection> {
+        let started = Instant::now();
+        let attempt = timeout(self.connect_within, Box::pin(self.connect_to(server))).await;
+        let attempt = attempt.unwrap_or_else(|_| {
+            let text = format!("no connection within {:?}", self.connect_within);
+            Err(io::Error::new(io::ErrorKind::TimedOut, text))
+        });
+        let result = attempt.as_ref().err().map_or("connected".to_owned(), io::Error::to_string);
+        step("connect", &server.name, started, &result);
+        attempt
     }
 
     async fn connect_to(&self, server: &Server) -> io::Result<Connection> {

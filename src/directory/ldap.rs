@@ -10,7 +10,9 @@ use super::connection::Connector;
 use super::diagnosis;
 use super::password;
 use super::pool::{Identity, Limits, ServicePool, UserPool, no_server};
+use super::preset::Preset;
 use super::search::Searcher;
+use super::servers::Server;
 use crate::deadline::Deadline;
 use crate::observe::{Alarm, step};
 use crate::verdict::{Outage, Outcome};
@@ -32,6 +34,8 @@ pub struct WriterSettings {
 pub struct Settings {
     /// Its name in the configuration, for logs.
     pub name: String,
+    /// The product that it is said to be.
+    pub preset: Option<Preset>,
     /// How to reach it.
     pub connector: Connector,
     /// As whom to search; without it, only binds by name are possible.
@@ -49,7 +53,9 @@ pub struct Settings {
 impl Settings {
     /// The effective values by their keys, without secrets.
     pub fn describe(&self) -> Vec<(&'static str, String)> {
-        let mut lines = self.connector.describe();
+        let mut lines = Vec::new();
+        lines.extend(self.preset.map(|preset| ("preset", preset.to_string())));
+        lines.extend(self.connector.describe());
         lines.push(describe_identity(self.identity.as_ref()));
         lines.push(("set_password", self.set_password.to_string()));
         if let Some(writer) = &self.writer {
@@ -87,10 +93,11 @@ fn describe_identity(identity: Option<&Identity>) -> (&'static str, String) {
 /// One configured directory, with its connections.
 #[derive(Debug)]
 pub struct LdapDirectory {
-    service: Option<Searcher>,
-    writer: Option<ServicePool>,
+    pub(super) preset: Option<Preset>,
+    pub(super) service: Option<Searcher>,
+    pub(super) writer: Option<ServicePool>,
     users: UserPool,
-    set_password: password::Method,
+    pub(super) set_password: password::Method,
     must_change: diagnosis::MustChange,
     alarm: Alarm,
 }
@@ -109,6 +116,7 @@ impl LdapDirectory {
             pool: ServicePool::new(Arc::clone(&connector), identity, limits),
         });
         Self {
+            preset: settings.preset,
             service,
             writer,
             users: UserPool::new(connector, limits),
@@ -127,6 +135,16 @@ impl LdapDirectory {
                 service.pool.reap().await;
             }
         }
+    }
+
+    /// How its servers are reached.
+    pub(super) fn connector(&self) -> &Connector {
+        self.users.connector()
+    }
+
+    /// Its servers, one by one.
+    pub fn servers(&self) -> Vec<Server> {
+        self.connector().servers.fixed().to_vec()
     }
 
     /// How many connections for user binds are open.

@@ -20,10 +20,12 @@ pub mod ldap;
 pub mod password;
 pub mod pool;
 pub mod preset;
+pub mod probe;
 pub mod root_dse;
 pub mod search;
 pub mod servers;
 pub mod template;
+mod time;
 pub mod tls;
 
 use std::future::Future;

@@ -84,6 +84,11 @@ impl UserPool {
         Self(pool)
     }
 
+    /// How its servers are reached.
+    pub fn connector(&self) -> &Connector {
+        &self.0.manager().connector
+    }
+
     /// A connection for one bind, when one is free; the caller bounds the wait.
     pub async fn lease(&self) -> Result<Lease, Unreachable> {
         match self.0.get().await {
@@ -282,9 +287,19 @@ impl ServicePool {
         }
     }
 
+    /// How its servers are reached.
+    pub fn connector(&self) -> &Connector {
+        &self.connector
+    }
+
     /// A fresh connection, bound as the service account.
     pub async fn open(&self) -> Result<Connection, Outcome> {
         let connection = self.connector.connect().await.map_err(|error| no_server(&error))?;
+        self.bind(connection).await
+    }
+
+    /// Binds a fresh connection as the service account.
+    pub async fn bind(&self, connection: Connection) -> Result<Connection, Outcome> {
         let started = Instant::now();
         let answer = match &self.identity {
             Identity::Anonymous => return Ok(connection),

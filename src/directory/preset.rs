@@ -1,5 +1,7 @@
 //! What is known about each directory product, so that the configuration need not say it.
 
+use std::fmt;
+
 use super::account::Schema;
 
 /// A directory product, as the configuration names it.
@@ -33,6 +35,11 @@ impl Preset {
         ("generic", Self::Generic),
     ];
 
+    /// Whether it is a domain controller of Active Directory, by whomever.
+    pub fn is_active_directory(self) -> bool {
+        matches!(self, Self::ActiveDirectory | Self::Samba)
+    }
+
     /// The object class of entries that sign in.
     ///
     /// Computers and managed service accounts of Active Directory are of class `user` too, but not
@@ -65,9 +72,11 @@ impl Preset {
             Self::Lldap => &[],
         }
     }
+}
 
-    /// Whether a domain controller of this product knows a client's site.
-    pub fn has_sites(self) -> bool {
-        matches!(self, Self::ActiveDirectory | Self::Samba)
+impl fmt::Display for Preset {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = Self::ALL.into_iter().find(|(_, preset)| preset == self);
+        f.write_str(name.map_or("generic", |(name, _)| name))
     }
 }

@@ -143,6 +143,11 @@ impl FilterTemplate {
         Self::parse(&format!("(&(objectClass={object_class}){wanted})"))
     }
 
+    /// The filter for whoever has a name at all.
+    pub fn fill_any(&self) -> String {
+        self.0.fill(&sample(), |_| Cow::Borrowed("*"))
+    }
+
     /// The filter for an account.
     pub fn fill(&self, account: &Account) -> String {
         self.0.fill(account, |value| ldap3::ldap_escape(value))

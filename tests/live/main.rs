@@ -21,6 +21,7 @@ mod slapd;
 #[path = "../support/mod.rs"]
 mod support;
 mod tls;
+mod tools;
 
 use ldap_fixtures::slapd::{WRITER_DN, WRITER_PASSWORD};
 use support::Site;

@@ -1,0 +1,94 @@
+//! The steps that the directory tells of while a command does its work.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde_json::json;
+use tracing::field::{Field, Visit};
+use tracing_subscriber::Layer;
+use tracing_subscriber::layer::{Context, SubscriberExt};
+use tracing_subscriber::registry::Registry;
+
+use crate::observe::STEP;
+
+/// To the tenth; a finer number would only look exact.
+#[expect(
+    clippy::as_conversions,
+    clippy::cast_precision_loss,
+    reason = "no wait is 2^52 microseconds long"
+)]
+pub(super) fn milliseconds(us: u64) -> f64 {
+    (us as f64 / 100.0).round() / 10.0
+}
+
+/// One step of an authentication, as the directory told of it.
+#[derive(Debug, Default)]
+pub(super) struct Step {
+    step: String,
+    server: String,
+    result: String,
+    us: u64,
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ms = milliseconds(self.us);
+        write!(f, "{ms:>9.1} ms  {:<17} {}  {}", self.step, self.server, self.result)
+    }
+}
+
+impl Step {
+    pub(super) fn to_json(&self) -> serde_json::Value {
+        json!({ "step": self.step, "server": self.server, "result": self.result, "ms": milliseconds(self.us) })
+    }
+}
+
+impl Visit for Step {
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        if field.name() == "us" {
+            self.us = value;
+        }
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        match field.name() {
+            "step" => self.step = value.to_owned(),
+            "result" => self.result = value.to_owned(),
+            _ => {}
+        }
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
+        if field.name() == "server" {
+            self.server = format!("{value:?}");
+        }
+    }
+}
+
+/// Collects the steps that the directory tells of.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Steps(Arc<Mutex<Vec<Step>>>);
+
+impl Steps {
+    /// Collects from now on, instead of a log.
+    pub(super) fn collect() -> Self {
+        let steps = Self::default();
+        let _ = tracing::subscriber::set_global_default(Registry::default().with(steps.clone()));
+        steps
+    }
+
+    /// The steps since the last call.
+    pub(super) fn take(&self) -> Vec<Step> {
+        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl<S: tracing::Subscriber> Layer<S> for Steps {
+    fn on_event(&self, event: &tracing::Event<'_>, _: Context<'_, S>) {
+        if event.metadata().target() == STEP {
+            let mut step = Step::default();
+            event.record(&mut step);
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).push(step);
+        }
+    }
+}
