@@ -47,7 +47,10 @@ pub fn of_bind_code(code: u32) -> Verdict {
 }
 
 /// The verdict of setting a password as the service account (RFC 3062).
-pub fn of_password_change(code: u32) -> Verdict {
+pub fn of_password_change(a: &Answer) -> Judgement {
+    Judgement { verdict: of_password_change_code(a.code), remark: None }
+}
+pub fn of_password_change_code(code: u32) -> Verdict {
     match code {
         0 => Verdict::Granted,
         // constraintViolation: the password policy; unwillingToPerform: the server's own rules.

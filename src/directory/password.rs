@@ -84,9 +84,7 @@ pub(super) async fn set(
     };
     let done = format!("by {method}: result code {}", answer.code);
     step("set password", &connection.server, started, &done);
-    Ok(Outcome::from(diagnosis::of_password_change(answer.code))
-        .from_server(&connection.server)
-        .with_detail(&answer.text))
+    Ok(diagnosis::of_password_change(&answer).outcome().from_server(&connection.server))
 }
 
 async fn offered_by(connection: &Connection, by: Deadline) -> Result<Method, Outcome> {

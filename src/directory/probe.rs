@@ -163,7 +163,9 @@ impl LdapDirectory {
                 KNOWN.iter().filter(|(oid, _)| root_dse.texts(attribute).any(|v| v == *oid));
             let names: Vec<&str> = known.map(|(_, name)| *name).collect();
             let count = root_dse.texts(attribute).count();
-            report.note(Mood::Good, what, format!("{count}, among them {}", names.join(", ")));
+            let among = if names.is_empty() { "none that matter here" } else { "among them" };
+            let text = format!("{count}, {among} {}", names.join(", "));
+            report.note(Mood::Good, what, text.trim_end());
         }
         judge_clock(root_dse, report);
     }
