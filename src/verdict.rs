@@ -24,14 +24,29 @@ pub enum Verdict {
 /// Why a request was answered with "no".
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Denial {
+    /// The account is disabled.
+    AccountDisabled,
+    /// The account has expired.
+    AccountExpired,
+    /// The account is locked, as after too many wrong passwords.
+    AccountLocked,
     /// An empty password: a simple bind with it would be an unauthenticated bind, which many
     /// servers accept (RFC 4513, section 5.1.2).
     EmptyPassword,
-    NotInGroup,
     /// Not a request of this protocol: missing fields, control characters, invalid UTF-8, too long.
     Malformed,
+    /// Signing in is not allowed at this time of day or day of the week.
+    LogonHours,
+    /// Signing in is not allowed in this way or from this machine.
+    LogonRestricted,
+    /// The password is right, but must be changed first.
+    MustChangePassword,
+    /// The user is in none of the groups that may sign in.
+    NotInGroup,
     /// More bytes arrived before the reply on a terminal: an injected line, or a caller out of step.
     OutOfStep,
+    /// The password has expired.
+    PasswordExpired,
     /// The directory refused the new password.
     PasswordRefused,
     /// `set_password` is off for this directory.
@@ -57,6 +72,8 @@ pub enum Outage {
     ClearText,
     /// The time to answer ran out.
     DeadlinePassed,
+    /// The directory says that it cannot judge now, and why.
+    Directory,
     /// The user is in more groups, or in deeper ones, than are followed.
     GroupsTooDeep,
     /// A defect of this program, contained to one request.
@@ -119,11 +136,18 @@ impl Verdict {
 impl Denial {
     fn name(self) -> &'static str {
         match self {
+            Self::AccountDisabled => "account-disabled",
+            Self::AccountExpired => "account-expired",
+            Self::AccountLocked => "account-locked",
             Self::EmptyPassword => "empty-password",
+            Self::LogonHours => "logon-hours",
+            Self::LogonRestricted => "logon-restricted",
             Self::Malformed => "malformed",
+            Self::MustChangePassword => "must-change-password",
             Self::NotInGroup => "not-in-group",
             Self::OutOfStep => "out-of-step",
             Self::PasswordChangeOff => "password-change-off",
+            Self::PasswordExpired => "password-expired",
             Self::PasswordRefused => "password-refused",
             Self::UnknownDomain => "unknown-domain",
             Self::UnknownUser => "unknown-user",
@@ -131,13 +155,41 @@ impl Denial {
             Self::WrongPassword => "wrong-password",
         }
     }
-}
 
-impl Denial {
+    /// What an operator does next, in one line.
     pub fn advice(self) -> &'static str {
-        ""
+        match self {
+            Self::AccountDisabled => "enable the account in the directory, if that is meant",
+            Self::AccountExpired => "set a later expiry date of the account in the directory",
+            Self::AccountLocked => {
+                "unlock the account in the directory; look for a client that still has an old password"
+            }
+            Self::EmptyPassword => "the client sent no password",
+            Self::LogonHours => "the account's logon hours in the directory forbid it now",
+            Self::LogonRestricted => {
+                "allow the account to log on over the network, to this server, in the directory"
+            }
+            Self::Malformed => "this is no request of the protocol; look at who asks",
+            Self::MustChangePassword => {
+                "let the user change the password elsewhere, or set must_change_password = \"allow\""
+            }
+            Self::NotInGroup => {
+                "put the user into the group, or see require_group; `explain` shows each group"
+            }
+            Self::OutOfStep => "look for a client that sends line breaks in passwords",
+            Self::PasswordChangeOff => "set set_password = \"auto\", if users may change passwords",
+            Self::PasswordExpired => "let the user change the password elsewhere, or set a new one",
+            Self::PasswordRefused => "the directory's password policy refuses it; see its words",
+            Self::UnknownDomain => "write [domain.\"…\"] for it, if it is to be served",
+            Self::UnknownUser => {
+                "check base, user_filter and what the service account may see; `explain` shows them"
+            }
+            Self::Unsupported => "this program never does that",
+            Self::WrongPassword => "the password is wrong, or the directory says no more than that",
+        }
     }
 }
+
 impl Outage {
     fn name(self) -> &'static str {
         match self {
@@ -145,6 +197,7 @@ impl Outage {
             Self::BadReply => "bad-reply",
             Self::ClearText => "clear-text",
             Self::DeadlinePassed => "deadline-passed",
+            Self::Directory => "directory-failure",
             Self::GroupsTooDeep => "groups-too-deep",
             Self::Internal => "internal",
             Self::LostConnection => "lost-connection",
@@ -170,6 +223,7 @@ impl Outage {
             Self::DeadlinePassed => {
                 "the directory is slow or unreachable; see the lines above, or raise answer_within"
             }
+            Self::Directory => "see the directory's own words, and its log",
             Self::GroupsTooDeep => {
                 "the user is in very many groups: set group_method to what the directory keeps itself, or nested_groups = false"
             }
@@ -183,12 +237,13 @@ impl Outage {
                 "this server takes no changes: name one that does in [directory.NAME.write]"
             }
             Self::Referral => "point `servers` and `base` at the server that holds the entries",
-            Self::Refused { code: 8 | 13 } => {
+            Self::Refused { code: 8 | 13 } | Self::ServiceBind { code: 8 | 13 } => {
                 "the server wants encryption: use ldaps:// or start_tls = true"
             }
             Self::Refused { code: 32 } => {
                 "base does not exist, or the service account may not see it"
             }
+            Self::Refused { code: 34 } => "user_dn makes no name that this server takes in a bind",
             Self::Refused { code: 50 } => "the service account lacks the right to do this",
             Self::Refused { .. } => "look up the result code in the server's log",
             Self::ServiceBind { .. } => "check bind_dn and its password",

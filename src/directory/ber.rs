@@ -30,17 +30,10 @@ pub(super) mod tag {
     pub(super) const INTEGER: u8 = 0x02;
     pub(super) const OCTET_STRING: u8 = 0x04;
     pub(super) const ENUMERATED: u8 = 0x0a;
-    pub(super) const SEQUENCE: u8 = 0x30;
+    pub(in super::super) const SEQUENCE: u8 = 0x30;
     pub(super) const SET: u8 = 0x31;
     pub(super) const CONTROLS: u8 = 0xa0;
     pub(super) const REFERRAL: u8 = 0xa3;
-}
-
-/// One element: its tag and its content.
-#[derive(Clone, Copy, Debug)]
-struct Element<'a> {
-    tag: u8,
-    content: &'a [u8],
 }
 
 /// The header at the start of `input`: the tag, and where content begins and ends. `None` if
@@ -75,10 +68,15 @@ pub(super) fn message_length(input: &[u8]) -> Result<Option<usize>, Malformed> {
 
 /// Reads elements one after the other, each of which must lie wholly within its parent.
 #[derive(Clone, Copy, Debug)]
-struct Reader<'a>(&'a [u8]);
+pub(super) struct Reader<'a>(&'a [u8]);
 
 impl<'a> Reader<'a> {
-    fn next(&mut self) -> Result<Option<Element<'a>>, Malformed> {
+    pub(super) fn new(content: &'a [u8]) -> Self {
+        Self(content)
+    }
+
+    /// The tag and the content of the next element, if there is one.
+    pub(super) fn next(&mut self) -> Result<Option<(u8, &'a [u8])>, Malformed> {
         if self.0.is_empty() {
             return Ok(None);
         }
@@ -86,12 +84,13 @@ impl<'a> Reader<'a> {
         let content =
             self.0.get(start..end).ok_or(Malformed("an element is longer than its parent"))?;
         self.0 = self.0.get(end..).unwrap_or_default();
-        Ok(Some(Element { tag, content }))
+        Ok(Some((tag, content)))
     }
 
-    fn expect(&mut self, tag: u8) -> Result<&'a [u8], Malformed> {
+    /// The content of the next element, which must have this tag.
+    pub(super) fn expect(&mut self, tag: u8) -> Result<&'a [u8], Malformed> {
         match self.next()? {
-            Some(element) if element.tag == tag => Ok(element.content),
+            Some((found, content)) if found == tag => Ok(content),
             Some(_) => Err(Malformed("an element of another type than the protocol says")),
             None => Err(Malformed("an element is missing")),
         }
@@ -124,14 +123,14 @@ pub(super) fn open(message: &[u8]) -> Result<Envelope<'_>, Malformed> {
         return Err(Malformed("a message ID that is no positive 32-bit integer"));
     }
     let id = digits.iter().fold(0, |id, digit| id << 8 | u32::from(*digit));
-    let operation = fields.next()?.ok_or(Malformed("there is no operation"))?;
+    let (operation, content) = fields.next()?.ok_or(Malformed("there is no operation"))?;
     if !fields.is_at_end() {
         check_controls(fields.expect(tag::CONTROLS)?)?;
     }
     if !fields.is_at_end() || !outer.is_at_end() {
         return Err(Malformed("bytes behind the last element"));
     }
-    Ok(Envelope { id, operation: operation.tag, content: operation.content })
+    Ok(Envelope { id, operation, content })
 }
 
 /// Checks a response down to its last element, for the operations that we can ask for.
@@ -160,9 +159,9 @@ pub(super) fn result<'a>(envelope: &Envelope<'a>) -> Result<(u32, &'a str), Malf
     };
     fields.text()?;
     let diagnostic = fields.text()?;
-    while let Some(element) = fields.next()? {
-        if element.tag == tag::REFERRAL {
-            check_texts(element.content)?;
+    while let Some((field, content)) = fields.next()? {
+        if field == tag::REFERRAL {
+            check_texts(content)?;
         }
     }
     Ok((code, diagnostic))
@@ -207,13 +206,13 @@ fn check_controls(content: &[u8]) -> Result<(), Malformed> {
         let mut control = Reader(controls.expect(tag::SEQUENCE)?);
         control.text()?;
         let mut next = control.next()?;
-        if let Some(Element { tag: tag::BOOLEAN, content }) = next {
+        if let Some((tag::BOOLEAN, content)) = next {
             if content.len() != 1 {
                 return Err(Malformed("a BOOLEAN of an odd length"));
             }
             next = control.next()?;
         }
-        if next.is_some_and(|element| element.tag != tag::OCTET_STRING) || !control.is_at_end() {
+        if next.is_some_and(|(field, _)| field != tag::OCTET_STRING) || !control.is_at_end() {
             return Err(Malformed("a control with unknown parts"));
         }
     }
@@ -223,9 +222,9 @@ fn check_controls(content: &[u8]) -> Result<(), Malformed> {
 fn check_depth(content: &[u8], left: usize) -> Result<(), Malformed> {
     let left = left.checked_sub(1).ok_or(Malformed("elements nested too deeply"))?;
     let mut elements = Reader(content);
-    while let Some(element) = elements.next()? {
-        if element.tag & 0x20 != 0 {
-            check_depth(element.content, left)?;
+    while let Some((field, content)) = elements.next()? {
+        if field & 0x20 != 0 {
+            check_depth(content, left)?;
         }
     }
     Ok(())

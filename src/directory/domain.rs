@@ -8,7 +8,7 @@ use secrecy::SecretString;
 use tokio::time::error::Elapsed;
 
 use super::Directory;
-use super::account::{self, Fault, Schema};
+use super::account::{Fault, Schema};
 use super::connection::{Depth, Query};
 use super::dn::Dn;
 use super::entry::Entry;
@@ -211,14 +211,15 @@ impl Domain {
 
     /// What keeps an account from signing in, as far as its attributes tell.
     pub(super) fn faults(&self, entry: &Entry) -> Vec<Fault> {
-        account::faults(entry, &self.rules.account_state, SystemTime::now())
+        let now = SystemTime::now();
+        let faults = self.rules.account_state.iter().map(|schema| schema.faults(entry, now));
+        faults.flatten().collect()
     }
 
     /// The attributes from which [`faults`](Self::faults) and a group rule judge.
     pub(super) fn attributes(&self, rule: &GroupRule) -> Vec<&'static str> {
-        let mut attributes = account::attributes(&self.rules.account_state);
-        attributes.extend(rule.attributes());
-        attributes
+        let states = self.rules.account_state.iter().flat_map(|schema| schema.attributes());
+        states.chain(rule.attributes()).copied().collect()
     }
 
     /// Lets in whoever a group rule admits.
@@ -249,12 +250,18 @@ impl Domain {
         let name = match name {
             Some(name) if !self.rules.sign_in.is_needed() => name,
             name => {
-                let attributes = self.attributes(&self.rules.sign_in);
+                // The directory itself sees to the other states when the user binds.
+                let ours = || {
+                    let schemas = self.rules.account_state.iter();
+                    schemas.filter(|schema| !schema.is_enforced_by_bind())
+                };
+                let mut attributes = self.rules.sign_in.attributes().to_vec();
+                attributes.extend(ours().flat_map(|schema| schema.attributes()));
                 let located = self.locate(&account, &attributes, by).await?;
-                // The directory itself sees to the others when the user binds.
-                let faults = self.faults(&located.entry);
-                if let Some(fault) = faults.iter().find(|fault| !fault.is_enforced_by_bind()) {
-                    return Err(refused_by(fault).from_server(&located.server));
+                let now = SystemTime::now();
+                let fault = ours().find_map(|schema| schema.faults(&located.entry, now).pop());
+                if let Some(fault) = fault {
+                    return Err(refused_by(&fault).from_server(&located.server));
                 }
                 self.admit(&located, &self.rules.sign_in, by).await?;
                 name.unwrap_or(located.entry.dn)
@@ -271,7 +278,7 @@ impl Domain {
         }
         let located = self.locate(&account, &attributes, by).await?;
         if self.rules.hide_inactive
-            && let Some(fault) = self.faults(&located.entry).first()
+            && let Some(fault) = self.faults(&located.entry).iter().find(|f| f.makes_inactive())
         {
             return Err(refused_by(fault).from_server(&located.server));
         }
@@ -306,7 +313,7 @@ impl Domain {
 }
 
 fn refused_by(fault: &Fault) -> Outcome {
-    Outcome::from(fault.denial()).with_detail(&fault.to_string())
+    Outcome::from(fault.denial).with_detail(&fault.text)
 }
 
 impl Directory for Domain {

@@ -97,9 +97,14 @@ impl Domain {
             told.note("state", "nothing in the entry keeps the account from signing in");
         }
         for fault in faults {
-            let hidden = if self.rules.hide_inactive { "; hidden from isuser" } else { "" };
-            let text = format!("{fault}{hidden}");
-            told.refuse("state", text, Outcome::from(fault.denial()).from_server(&located.server));
+            let hides = self.rules.hide_inactive && fault.makes_inactive();
+            let text = format!("{fault}{}", if hides { "; hidden from isuser" } else { "" });
+            if fault.is_certain {
+                let refusal = Outcome::from(fault.denial).from_server(&located.server);
+                told.refuse("state", text, refusal);
+            } else {
+                told.note("state", text);
+            }
         }
         self.explain_groups("group", &self.rules.sign_in, located, told, by).await;
         if self.rules.exist.is_needed() && !self.rules.exist.is_same_as(&self.rules.sign_in) {

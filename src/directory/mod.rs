@@ -8,6 +8,7 @@
 pub mod account;
 mod ber;
 pub mod connection;
+pub mod control;
 pub mod diagnosis;
 pub mod dial;
 pub mod dn;
