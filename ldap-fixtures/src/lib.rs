@@ -16,6 +16,7 @@ pub mod ldif;
 pub mod process;
 pub mod prosody;
 pub mod proxy;
+pub mod samba;
 pub mod slapd;
 pub mod tls;
 pub mod xmpp;
