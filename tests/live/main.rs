@@ -18,6 +18,7 @@ mod hostile;
 mod lookup;
 mod prosody;
 mod slapd;
+mod states;
 #[path = "../support/mod.rs"]
 mod support;
 mod tls;
