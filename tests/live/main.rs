@@ -17,6 +17,7 @@ mod groups;
 mod hostile;
 mod lookup;
 mod prosody;
+mod samba;
 mod slapd;
 mod states;
 #[path = "../support/mod.rs"]
