@@ -1,5 +1,6 @@
 //! One table: what each directory product says of accounts in each state, through both framings.
 
+use ldap_fixtures::ds389::{self, Ds389};
 use ldap_fixtures::ldif;
 use ldap_fixtures::samba::{self, Samba};
 use ldap_fixtures::slapd::{Options, WRITER_DN, WRITER_PASSWORD};
@@ -93,6 +94,16 @@ const SAMBA: [Case; 10] = [
     case("hours", samba::PASSWORD, (No, "logon-hours"), WRONG, Yes),
     case("locked", samba::PASSWORD, (No, "account-locked"), "account-locked", No),
     case("nobody", samba::PASSWORD, (No, "unknown-user"), "unknown-user", No),
+];
+
+const DS389: [Case; 7] = [
+    case("alice", ds389::PASSWORD, (Yes, "ok"), WRONG, Yes),
+    case("inactive", ds389::PASSWORD, (No, "account-disabled"), "account-disabled", No),
+    case("expired", ds389::PASSWORD, (No, "password-expired"), WRONG, Yes),
+    case("mustchange", ds389::PASSWORD, (No, "must-change-password"), WRONG, Yes),
+    case("warned", ds389::PASSWORD, (Yes, "ok"), WRONG, Yes),
+    case("locked", ds389::PASSWORD, (No, "account-locked"), "account-locked", No),
+    case("nobody", ds389::PASSWORD, (No, "unknown-user"), "unknown-user", No),
 ];
 
 /// A directory to which more lines can be added.
@@ -205,6 +216,26 @@ fn samba_domain_controller() {
         ),
         tables: format!("[directory.corp.tls]\nca_file = {:?}", samba.ca()),
         password: samba::SERVICE_PASSWORD,
+    };
+    for framing in Framing::BOTH {
+        product.check(framing);
+    }
+    product.explain();
+}
+
+#[test]
+fn ds389_server() {
+    let server = Ds389::start().unwrap();
+    let product = Product {
+        cases: &DS389,
+        directory: format!(
+            "preset = \"389ds\"\nservers = [\"{}\"]\nbase = \"ou=people,{}\"\nbind_dn = \"{}\"",
+            server.ldaps_url(),
+            ds389::BASE,
+            ds389::READER_DN
+        ),
+        tables: format!("[directory.corp.tls]\nca_file = {:?}", server.ca()),
+        password: ds389::READER_PASSWORD,
     };
     for framing in Framing::BOTH {
         product.check(framing);
