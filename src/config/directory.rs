@@ -166,12 +166,11 @@ fn read_tls(table: &Table<'_>, needed: bool) -> Option<Tls> {
         None if needed => tls::system_roots(),
         None => Ok(rustls::RootCertStore::empty()),
     };
-    let tls = roots.map_err(|text| table.problem("ca_file", text)).ok().and_then(|roots| {
+    roots.map_err(|text| table.problem("ca_file", text)).ok().and_then(|roots| {
         Tls::new(roots, client, server_name)
             .map_err(|text| table.problem("client_cert_file", text))
             .ok()
-    });
-    tls
+    })
 }
 
 fn read_limits(table: Table<'_>) -> Limits {
