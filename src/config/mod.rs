@@ -5,6 +5,7 @@
 
 mod directory;
 pub mod file;
+pub mod gssapi;
 mod identity;
 pub mod problem;
 mod rules;
@@ -150,6 +151,7 @@ impl Config {
                 .into_iter()
                 .filter_map(|directory| Some((directory.name.to_owned(), directory.finish()?)))
                 .collect();
+            gssapi::check_keytabs(&top, &settings);
             top.finish();
             (caller, log, settings, domains)
         };
