@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::file::Table;
-use super::secret;
+use super::{keytab, secret};
 use crate::directory::gssapi::Account;
 use crate::directory::ldap::Settings;
 use crate::directory::pool::Identity;
@@ -40,7 +40,7 @@ pub(super) fn read(table: &Table<'_>, servers: &[Server]) -> Option<Identity> {
         _ => Err("write it with its realm, such as \"svc-xmpp@CORP.EXAMPLE\"".to_owned()),
     });
     let keytab = table.parsed("keytab", |path| {
-        secret::check_permissions(Path::new(path)).map(|()| PathBuf::from(path))
+        check_keytab(Path::new(path), principal.as_deref()).map(|()| PathBuf::from(path))
     });
     let host = table.string("sasl_host");
     if host.is_none() && !servers.iter().all(has_full_name) {
@@ -61,6 +61,19 @@ pub(super) fn read(table: &Table<'_>, servers: &[Server]) -> Option<Identity> {
         .map(Identity::Gssapi)
         .map_err(|text| table.problem("sasl", text))
         .ok()
+}
+
+fn check_keytab(path: &Path, principal: Option<&str>) -> Result<(), String> {
+    secret::check_permissions(path)?;
+    let bytes = std::fs::read(path).map_err(|error| secret::unreadable(path, &error))?;
+    let principals = keytab::principals(&bytes)
+        .ok_or("this file is no keytab; `samba-tool domain exportkeytab` or ktpass.exe make one")?;
+    match principal {
+        Some(principal) if !principals.iter().any(|known| known == principal) => {
+            Err(format!("there is no key of principal in it, but of {}", principals.join(", ")))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn has_full_name(server: &Server) -> bool {

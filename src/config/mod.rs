@@ -7,6 +7,7 @@ mod directory;
 pub mod file;
 pub mod gssapi;
 mod identity;
+mod keytab;
 pub mod problem;
 mod rules;
 pub mod secret;

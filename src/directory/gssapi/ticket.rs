@@ -142,7 +142,13 @@ fn begin(
 }
 
 fn failed(error: Error) -> io::Error {
-    io::Error::other(format!("Kerberos: {error}"))
+    io::Error::other(format!("Kerberos: {}", words(&error.to_string())))
+}
+
+/// What the library has to say itself, which stands in brackets behind what GSSAPI says for all.
+fn words(text: &str) -> &str {
+    let own = text.split_once(" (").and_then(|(_, own)| own.trim_end().strip_suffix(')'));
+    own.filter(|own| !own.is_empty()).unwrap_or(text)
 }
 
 /// The error with what to do about it. What would count against the account if it were tried
@@ -174,7 +180,7 @@ fn explained(error: &Error, Parties { client, server }: &Parties) -> io::Error {
         ),
         _ => (false, "see the keytab with `klist -k`, and try it with `kinit -k -t`".to_owned()),
     };
-    let text = format!("Kerberos: {error}; {advice}");
+    let text = format!("Kerberos: {}; {advice}", words(&error.to_string()));
     if is_refusal {
         io::Error::other(Refused { code: LOCAL_ERROR, text })
     } else {
@@ -185,6 +191,17 @@ fn explained(error: &Error, Parties { client, server }: &Parties) -> io::Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_library_speaks_for_itself() {
+        for (text, own) in [
+            ("Unspecified GSS failure.  Minor (Clock skew (too) great)", "Clock skew (too) great"),
+            ("No context has been established ()", "No context has been established ()"),
+            ("A token was invalid", "A token was invalid"),
+        ] {
+            assert_eq!(words(text), own);
+        }
+    }
 
     #[test]
     fn only_encrypted_tokens_count_as_hidden() {
