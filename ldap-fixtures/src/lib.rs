@@ -8,6 +8,7 @@
 
 mod built;
 pub mod container;
+pub mod ds389;
 pub mod ejabberd;
 pub mod embedded;
 mod family;
@@ -16,6 +17,7 @@ pub mod ldif;
 pub mod process;
 pub mod prosody;
 pub mod proxy;
+pub mod samba;
 pub mod slapd;
 pub mod tls;
 pub mod xmpp;

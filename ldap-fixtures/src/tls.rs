@@ -62,6 +62,11 @@ impl Authority {
         self.issue("good", &names, days(-1), days(30))
     }
 
+    /// For a server of these names and addresses.
+    pub fn server(&self, names: &[&str]) -> Result<Credential> {
+        self.issue("server", names, days(-1), days(30))
+    }
+
     /// For a server of another name.
     pub fn wrong_name(&self) -> Result<Credential> {
         self.issue("other", &["other.example.net"], days(-1), days(30))

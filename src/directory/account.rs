@@ -311,12 +311,15 @@ mod tests {
         faults.into_iter().map(|fault| (fault.denial, fault.is_certain)).collect()
     }
 
+    /// A schema, attributes, and what they tell: each refusal and whether it is certain.
+    type Case<'a> = (Schema, &'a [(&'a str, &'a [u8])], &'a [(Denial, bool)]);
+
     #[test]
     fn each_attribute_tells_its_state() {
         use Denial::*;
         use Schema::*;
         let (sure, maybe) = (true, false);
-        let cases: &[(Schema, &[(&str, &[u8])], &[(Denial, bool)])] = &[
+        let cases: &[Case<'_>] = &[
             (ActiveDirectory, &[], &[]),
             (ActiveDirectory, &[("userAccountControl", b"512")], &[]),
             (ActiveDirectory, &[("useraccountcontrol", b"514")], &[(AccountDisabled, sure)]),

@@ -82,7 +82,6 @@ const CONSTRAINT_VIOLATION: u32 = 19;
 const NO_SUCH_OBJECT: u32 = 32;
 const INAPPROPRIATE_AUTHENTICATION: u32 = 48;
 const INVALID_CREDENTIALS: u32 = 49;
-const INSUFFICIENT_ACCESS: u32 = 50;
 const BUSY: u32 = 51;
 const UNAVAILABLE: u32 = 52;
 const UNWILLING_TO_PERFORM: u32 = 53;
@@ -113,15 +112,6 @@ const BIND: &[Row] = {
         (INVALID_CREDENTIALS, Data(0x6fd), unclear(Outage::Directory), "the trust between domains is broken"),
         (INVALID_CREDENTIALS, Data(0x8009_0346), unclear(Outage::Directory), "the domain controller wants TLS channel bindings"),
 
-        (INVALID_CREDENTIALS, Policy(PolicyError::PasswordExpired), no(PasswordExpired), "the password has expired"),
-        (INVALID_CREDENTIALS, Policy(PolicyError::AccountLocked), no(AccountLocked), "the account is locked"),
-        (INVALID_CREDENTIALS, Policy(PolicyError::ChangeAfterReset), no(MustChangePassword), "the password must be changed"),
-        (UNWILLING_TO_PERFORM, Policy(PolicyError::AccountLocked), no(AccountLocked), "the account is locked"),
-        (CONSTRAINT_VIOLATION, Policy(PolicyError::AccountLocked), no(AccountLocked), "the account is locked"),
-        (SUCCESS, Policy(PolicyError::ChangeAfterReset), no(MustChangePassword), "the password must be changed"),
-        (INVALID_CREDENTIALS, NetscapeExpired, no(PasswordExpired), "the password has expired"),
-        (SUCCESS, NetscapeExpired, no(MustChangePassword), "the password must be changed"),
-
         // 389 Directory Server, FreeIPA and their relatives.
         (INVALID_CREDENTIALS, Words("password expired"), no(PasswordExpired), "the password has expired"),
         (INVALID_CREDENTIALS, Words("password is expired"), no(PasswordExpired), "the password has expired"),
@@ -130,6 +120,15 @@ const BIND: &[Row] = {
         (UNWILLING_TO_PERFORM, Words("account inactivated"), no(AccountDisabled), "the account is inactivated"),
         (UNWILLING_TO_PERFORM, Words("too many failed logins"), no(AccountLocked), "too many wrong passwords"),
         (UNWILLING_TO_PERFORM, Words("principal) is expired"), no(AccountExpired), "the account has expired"),
+
+        (INVALID_CREDENTIALS, Policy(PolicyError::PasswordExpired), no(PasswordExpired), "the password has expired"),
+        (INVALID_CREDENTIALS, Policy(PolicyError::AccountLocked), no(AccountLocked), "the account is locked"),
+        (INVALID_CREDENTIALS, Policy(PolicyError::ChangeAfterReset), no(MustChangePassword), "the password must be changed"),
+        (UNWILLING_TO_PERFORM, Policy(PolicyError::AccountLocked), no(AccountLocked), "the account is locked"),
+        (CONSTRAINT_VIOLATION, Policy(PolicyError::AccountLocked), no(AccountLocked), "the account is locked"),
+        (SUCCESS, Policy(PolicyError::ChangeAfterReset), no(MustChangePassword), "the password must be changed"),
+        (INVALID_CREDENTIALS, NetscapeExpired, no(PasswordExpired), "the password has expired"),
+        (SUCCESS, NetscapeExpired, no(MustChangePassword), "the password must be changed"),
 
         // eDirectory.
         (UNWILLING_TO_PERFORM, Words("(-197)"), no(AccountLocked), "too many wrong passwords"),
@@ -352,7 +351,7 @@ mod tests {
             let judged = of_bind(&answer(code, ""), MustChange::Deny);
             assert!(matches!(judged.verdict, Verdict::Unavailable(_)), "{code}");
         }
-        for code in [1, 2, 3, 8, 10, 13, 49, INSUFFICIENT_ACCESS, 51, 52, 80, u32::MAX] {
+        for code in [1, 2, 3, 8, 10, 13, 49, 50, 51, 52, 80, u32::MAX] {
             let judged = of_password_change(&answer(code, ""));
             assert!(matches!(judged.verdict, Verdict::Unavailable(_)), "{code}");
         }

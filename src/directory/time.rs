@@ -10,7 +10,7 @@ const WINDOWS_EPOCH_S: u64 = 11_644_473_600;
 const TICKS_PER_SECOND: u64 = 10_000_000;
 
 /// Reads a GeneralizedTime (RFC 4517, section 3.3.13); `None` if it is none, or before 1970.
-pub fn generalized_time(source: &str) -> Option<SystemTime> {
+pub(super) fn generalized_time(source: &str) -> Option<SystemTime> {
     let digits_end = source.find(|c: char| !c.is_ascii_digit())?;
     let (digits, rest) = source.split_at(digits_end);
     let (minute, second) = match digits.len() {
@@ -45,18 +45,18 @@ pub fn generalized_time(source: &str) -> Option<SystemTime> {
 }
 
 /// The time that Windows counts in units of 100 ns from 1601; `None` if it is before 1970.
-pub fn windows_time(ticks: u64) -> Option<SystemTime> {
+pub(super) fn windows_time(ticks: u64) -> Option<SystemTime> {
     let seconds = (ticks / TICKS_PER_SECOND).checked_sub(WINDOWS_EPOCH_S)?;
     SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(seconds))
 }
 
 /// The start of a day that is counted from 1970.
-pub fn unix_day(days: u64) -> Option<SystemTime> {
+pub(super) fn unix_day(days: u64) -> Option<SystemTime> {
     SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(days.checked_mul(86_400)?))
 }
 
 /// A time for people, in UTC.
-pub struct Shown(pub SystemTime);
+pub(super) struct Shown(pub(super) SystemTime);
 
 impl fmt::Display for Shown {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

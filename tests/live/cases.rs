@@ -31,8 +31,8 @@ pub fn every_account(url: &str) {
             let named_after_uid = account.dn.starts_with("uid=");
             let (right, exists) = match (account.state, lookup) {
                 (_, Lookup::Name) if !named_after_uid => (No, No),
-                (State::Open | State::MustChange, _) => (Yes, Yes),
-                (State::Shut, _) => (No, Yes),
+                (State::Open, _) => (Yes, Yes),
+                (State::Shut | State::MustChange, _) => (No, Yes),
                 (State::Ambiguous, Lookup::Search) => (outage(framing), outage(framing)),
                 (State::Ambiguous, Lookup::Name) => (Yes, Yes),
             };

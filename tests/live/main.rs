@@ -11,13 +11,16 @@
 
 mod cases;
 mod container;
+mod ds389;
 mod ejabberd;
 mod faults;
 mod groups;
 mod hostile;
 mod lookup;
 mod prosody;
+mod samba;
 mod slapd;
+mod states;
 #[path = "../support/mod.rs"]
 mod support;
 mod tls;

@@ -1,0 +1,243 @@
+//! Samba as a domain controller: what is Active Directory's own.
+
+use ldap_fixtures::samba::{BASE, PASSWORD, READER, SERVICE, SERVICE_PASSWORD, Samba};
+
+use crate::support::Answer::{CannotTell, No, Yes};
+use crate::support::{Adapter, Answer, Framing, Site};
+
+/// `directory` is the rest of `[directory.corp]`, `below` the tables behind it.
+fn site(samba: &Samba, server: &str, directory: &str, below: &str) -> Site {
+    let site = Site::new(&format!(
+        "[directory.corp]\npreset = \"samba\"\nservers = [\"{server}\"]\n{directory}\n\
+         [directory.corp.tls]\nca_file = {:?}\nserver_name = \"dc1.example.com\"\n{below}\n\
+         [domain.\"example.com\"]\ndirectory = \"corp\"\n",
+        samba.ca()
+    ));
+    site.secret("password", SERVICE_PASSWORD);
+    site
+}
+
+fn service(name: &str) -> String {
+    format!("base = \"{BASE}\"\nbind_dn = '{name}'\nbind_password_file = \"{{dir}}/password\"\n")
+}
+
+fn group(name: &str) -> String {
+    format!("require_group = \"CN={name},CN=Users,{BASE}\"\n")
+}
+
+#[track_caller]
+fn expect(adapter: &mut Adapter, request: &str, expected: Answer) {
+    let answer = adapter.ask(request);
+    assert_eq!(answer, expected, "{request}: {}", adapter.log());
+}
+
+fn sign_in(user: &str, password: &str) -> String {
+    format!("auth:{user}:example.com:{password}")
+}
+
+#[test]
+fn a_user_binds_by_each_form_of_the_name() {
+    let samba = Samba::shared().unwrap();
+    for framing in Framing::BOTH {
+        for name in ["{localpart}@example.com", "EXAMPLE\\{localpart}", "{jid}", "{address}"] {
+            let place = site(&samba, &samba.ldaps_url(), &format!("user_dn = '{name}'"), "");
+            let mut adapter = Adapter::start(&place, framing);
+            expect(&mut adapter, &sign_in("alice", PASSWORD), Yes);
+            expect(&mut adapter, &sign_in("alice", "Passw0rd.Wrong"), No);
+            expect(&mut adapter, &sign_in("carol", PASSWORD), Yes);
+            expect(&mut adapter, &sign_in("example\\alice", PASSWORD), No);
+        }
+    }
+}
+
+#[test]
+fn a_name_without_a_search_can_have_groups_and_isuser_beside_it() {
+    let samba = Samba::shared().unwrap();
+    let directory = format!(
+        "user_dn = '{{localpart}}@example.com'\n{}{}isuser_require_group = []",
+        service(READER),
+        group("outer")
+    );
+    let place = site(&samba, &samba.ldaps_url(), &directory, "");
+    let mut adapter = Adapter::start(&place, Framing::Packet);
+    expect(&mut adapter, &sign_in("alice", PASSWORD), Yes);
+    expect(&mut adapter, &sign_in("bob", PASSWORD), No);
+    expect(&mut adapter, "isuser:bob:example.com", Yes);
+    expect(&mut adapter, "isuser:nobody:example.com", No);
+}
+
+#[test]
+fn the_service_account_signs_in_by_each_form_of_its_name() {
+    let samba = Samba::shared().unwrap();
+    for name in [READER, "EXAMPLE\\svc-reader", "CN=svc-reader,CN=Users,DC=example,DC=com"] {
+        let place = site(&samba, &samba.ldaps_url(), &service(name), "");
+        let mut adapter = Adapter::start(&place, Framing::Packet);
+        expect(&mut adapter, &sign_in("alice", PASSWORD), Yes);
+    }
+}
+
+#[test]
+fn login_attributes_of_a_user_that_has_several_names() {
+    let samba = Samba::shared().unwrap();
+    let several =
+        service(READER) + "login_attributes = ['sAMAccountName', 'userPrincipalName', 'mail']";
+    let place = site(&samba, &samba.ldaps_url(), &several, "");
+    let mut adapter = Adapter::start(&place, Framing::Packet);
+    for name in
+        ["esmith", "eve.smith", "eve.smith\\40example.com", "e.smith\\40mail.example.com", "alice"]
+    {
+        expect(&mut adapter, &sign_in(name, PASSWORD), Yes);
+    }
+    expect(&mut adapter, &sign_in("e.smith", PASSWORD), No);
+    let place = site(&samba, &samba.ldaps_url(), &service(READER), "");
+    let mut adapter = Adapter::start(&place, Framing::Packet);
+    expect(&mut adapter, &sign_in("eve.smith", PASSWORD), No);
+    // A computer is no user that signs in, and has no such name either.
+    expect(&mut adapter, "isuser:dc1:example.com", No);
+}
+
+#[test]
+fn groups_are_judged_by_what_only_domain_controllers_have() {
+    let samba = Samba::shared().unwrap();
+    for method in ["auto", "chain", "token-groups", "member"] {
+        for (name, alice, bob, carol) in [
+            ("inner", Yes, No, No),
+            ("outer", Yes, No, No),
+            ("ring-b", No, No, Yes),
+            ("gone", No, No, No),
+        ] {
+            let rule = format!("{}{}group_method = \"{method}\"", service(READER), group(name));
+            let place = site(&samba, &samba.ldaps_url(), &rule, "");
+            let mut adapter = Adapter::start(&place, Framing::Packet);
+            for (user, expected) in [("alice", alice), ("bob", bob), ("carol", carol)] {
+                let answer = adapter.ask(&sign_in(user, PASSWORD));
+                assert_eq!(answer, expected, "{method} {name} {user}: {}", adapter.log());
+            }
+        }
+    }
+    // Everybody is in the primary group, and nobody is listed in it.
+    for method in ["auto", "token-groups"] {
+        for name in ["Domain Users", "everybody"] {
+            let rule = format!("{}{}group_method = \"{method}\"", service(READER), group(name));
+            let place = site(&samba, &samba.ldaps_url(), &rule, "");
+            let mut adapter = Adapter::start(&place, Framing::Packet);
+            expect(&mut adapter, &sign_in("bob", PASSWORD), Yes);
+        }
+    }
+    let direct = format!("{}{}nested_groups = false", service(READER), group("outer"));
+    let place = site(&samba, &samba.ldaps_url(), &direct, "");
+    let mut adapter = Adapter::start(&place, Framing::Packet);
+    expect(&mut adapter, &sign_in("alice", PASSWORD), No);
+}
+
+#[test]
+fn the_global_catalog_finds_users_of_the_forest() {
+    let samba = Samba::shared().unwrap();
+    for base in ["", BASE] {
+        let directory = service(READER).replace(BASE, base);
+        let place = site(&samba, &samba.catalog_url(), &directory, "");
+        let mut adapter = Adapter::start(&place, Framing::Packet);
+        expect(&mut adapter, &sign_in("alice", PASSWORD), Yes);
+        expect(&mut adapter, &sign_in("alice", "Passw0rd.Wrong"), No);
+        expect(&mut adapter, "isuser:nobody:example.com", No);
+    }
+}
+
+#[test]
+fn passwords_are_set_by_unicode_pwd() {
+    let samba = Samba::shared().unwrap();
+    for (framing, user, method) in
+        [(Framing::Line, "changer1", "auto"), (Framing::Packet, "changer2", "unicode-pwd")]
+    {
+        let directory = format!("{}set_password = \"{method}\"", service(SERVICE));
+        let place = site(&samba, &samba.ldaps_url(), &directory, "");
+        let mut adapter = Adapter::start(&place, framing);
+        let refused = if framing == Framing::Line { No } else { CannotTell };
+        for new in ["Pässwörd.1", "Quo\"ted: Passw0rd", "Emoji.😀.Passw0rd", "日本語.Passw0rd"]
+        {
+            expect(&mut adapter, &format!("setpass:{user}:example.com:{new}"), Yes);
+            expect(&mut adapter, &sign_in(user, new), Yes);
+            // For an hour, the password before it is accepted too: that is the server's own rule.
+        }
+        expect(&mut adapter, &sign_in(user, PASSWORD), No);
+        expect(&mut adapter, &format!("setpass:{user}:example.com:short"), refused);
+        adapter.logs("the password is too short");
+        expect(&mut adapter, &format!("setpass:{user}:example.com:alllowercase"), refused);
+        expect(&mut adapter, "setpass:nobody:example.com:Pässwörd.1", refused);
+        expect(&mut adapter, &sign_in(user, "日本語.Passw0rd"), Yes);
+    }
+}
+
+#[test]
+fn a_password_change_that_cannot_be_says_why() {
+    let samba = Samba::shared().unwrap();
+    let request = "setpass:changer3:example.com:Pässwörd.1";
+    for (service_name, method, words) in
+        [(READER, "auto", "result code 50"), (SERVICE, "exop", "cannot tell: unsupported")]
+    {
+        let directory = format!("{}set_password = \"{method}\"", service(service_name));
+        let place = site(&samba, &samba.ldaps_url(), &directory, "[log]\nlevel = \"debug\"");
+        let mut adapter = Adapter::start(&place, Framing::Packet);
+        expect(&mut adapter, request, CannotTell);
+        adapter.logs(words);
+        expect(&mut adapter, &sign_in("changer3", PASSWORD), Yes);
+    }
+    // Searches as one account, on the global catalog; changes as another, on the domain's port.
+    let directory = format!("{}set_password = \"auto\"", service(READER));
+    let write = format!(
+        "[directory.corp.write]\nservers = [\"{}\"]\nbind_dn = \"{SERVICE}\"\n\
+         bind_password_file = \"{{dir}}/password\"",
+        samba.ldaps_url()
+    );
+    let place = site(&samba, &samba.catalog_url(), &directory, &write);
+    let mut adapter = Adapter::start(&place, Framing::Packet);
+    expect(&mut adapter, request, Yes);
+    expect(&mut adapter, &sign_in("changer3", "Pässwörd.1"), Yes);
+}
+
+#[test]
+fn clear_text_is_refused_with_what_to_configure() {
+    let samba = Samba::shared().unwrap();
+    let directory = service(READER) + "set_password = \"auto\"";
+    let place = site(&samba, &samba.url(), &directory, "");
+    let mut adapter = Adapter::start(&place, Framing::Packet);
+    expect(&mut adapter, &sign_in("alice", PASSWORD), CannotTell);
+    adapter.logs("result code 8");
+    adapter.logs("use ldaps:// or start_tls = true");
+    let place = site(&samba, &samba.url(), &(directory + "\nstart_tls = true"), "");
+    let mut adapter = Adapter::start(&place, Framing::Packet);
+    expect(&mut adapter, &sign_in("alice", PASSWORD), Yes);
+    expect(&mut adapter, "isuser:carol:example.com", Yes);
+}
+
+#[test]
+fn probe_knows_a_domain_controller() {
+    let samba = Samba::shared().unwrap();
+    let directory = format!("{}{}set_password = \"auto\"", service(SERVICE), group("outer"));
+    let place = site(&samba, &samba.ldaps_url(), &directory, "");
+    let output = place.command().arg("probe").output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{text}");
+    for words in [
+        "Samba Team",
+        "dc1.example.com",
+        "set_password    unicode-pwd",
+        "0 s apart",
+        "GSSAPI",
+        "CN=Configuration,DC=example,DC=com",
+    ] {
+        assert!(text.contains(words), "no {words:?} in {text}");
+    }
+    let wrong = directory.replace("\"auto\"", "\"exop\"");
+    let place = site(&samba, &samba.ldaps_url(), &wrong, "");
+    place.write(
+        "config.toml",
+        &std::fs::read_to_string(place.config()).unwrap().replace("\"samba\"", "\"openldap\""),
+    );
+    let output = place.command().arg("probe").output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(69), "{text}");
+    for words in ["does not offer the password modify operation", "it is a domain controller"] {
+        assert!(text.contains(words), "no {words:?} in {text}");
+    }
+}
