@@ -36,6 +36,8 @@ fn code() -> Vec<(String, String)> {
 fn each_thing_is_known_only_where_it_belongs() {
     for (word, allowed) in [
         ("ldap3::", &["directory/"][..]),
+        ("libgssapi::", &["directory/gssapi/ticket.rs"]),
+        ("ring::", &["directory/gssapi/binding.rs", "directory/tls.rs"]),
         ("deadpool::", &["directory/pool.rs"]),
         ("rustls", &["directory/tls.rs", "config/directory.rs"]),
         (".expose_secret()", &["authenticator.rs", "directory/password.rs", "directory/pool.rs"]),

@@ -6,9 +6,8 @@ use std::path::PathBuf;
 use serde_json::json;
 use tokio::time::Instant;
 
-use super::{BAD, Failure, GOOD, ODD, print_json, read_jid, runtime};
+use super::{BAD, Failure, GOOD, ODD, load, print_json, read_jid, runtime};
 use crate::cli::ExplainArgs;
-use crate::config::{self, Config};
 use crate::deadline::Deadline;
 use crate::directory::domain::Domain;
 use crate::directory::explain::{Explanation, Finding};
@@ -27,7 +26,7 @@ pub fn explain(
     caller: Option<Dialect>,
 ) -> anyhow::Result<u8> {
     let account = read_jid(&args.jid)?;
-    let config = Config::load(&config::path(config), caller, Some(Dialect::Prosody));
+    let config = load(config, caller, Some(Dialect::Prosody));
     let directories = config.directories.map_err(Failure::config)?;
     let mut findings = vec![note("domain", account.domainpart().to_owned())];
     let mut refusal = None;

@@ -9,9 +9,8 @@ use serde_json::json;
 use tokio::time::Instant;
 
 use super::steps::{Step, Steps, milliseconds};
-use super::{BAD, Failure, GOOD, ODD, build, print_json, read_jid, runtime};
+use super::{BAD, Failure, GOOD, ODD, build, load, print_json, read_jid, runtime};
 use crate::cli::LoginArgs;
-use crate::config::{self, Config};
 use crate::deadline::Deadline;
 use crate::exit;
 use crate::jid::Account;
@@ -28,7 +27,7 @@ pub fn login(
     caller: Option<Dialect>,
 ) -> anyhow::Result<u8> {
     let account = read_jid(&args.jid)?;
-    let config = Config::load(&config::path(config), caller, Some(Dialect::Prosody));
+    let config = load(config, caller, Some(Dialect::Prosody));
     let directories = config.directories.map_err(Failure::config)?;
     let password = read_password(args, &account)?;
 

@@ -10,18 +10,20 @@ mod steps;
 
 use std::collections::HashMap;
 use std::io::{self, Write};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use anstyle::{AnsiColor, Style};
 
 use crate::authenticator::Authenticator;
-use crate::config::Directories;
-use crate::config::problem::Problems;
+use crate::config::problem::{Problem, Problems};
+use crate::config::{self, Config, Directories, gssapi};
 use crate::directory::domain::Domain;
 use crate::directory::ldap::LdapDirectory;
 use crate::exit;
 use crate::jid::Account;
+use crate::protocol::dialect::Dialect;
 
 /// For what is as it should be.
 const GOOD: Style = AnsiColor::Green.on_default();
@@ -47,6 +49,18 @@ pub fn conclude(done: anyhow::Result<u8>) -> ExitCode {
         let _ = writeln!(anstream::stderr(), "{BAD}error:{BAD:#} {error:#}");
         error.downcast_ref().map_or(exit::IO, |Failure(code)| *code)
     }))
+}
+
+/// The configuration, in the environment that its directories need.
+fn load(given: Option<PathBuf>, caller: Option<Dialect>, likely: Option<Dialect>) -> Config {
+    let mut config = Config::load(&config::path(given), caller, likely);
+    if let Ok(directories) = &config.directories
+        && let Err(error) = gssapi::enter_environment(&directories.settings)
+    {
+        let text = format!("Kerberos will not find its keytab: cannot start anew: {error}");
+        config.remarks.push(Problem { key: "sasl".to_owned(), line: None, text });
+    }
+    config
 }
 
 fn read_jid(jid: &str) -> anyhow::Result<Account> {

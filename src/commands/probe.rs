@@ -7,9 +7,9 @@ use serde_json::json;
 use tokio::time::Instant;
 
 use super::steps::{Step, Steps};
-use super::{BAD, Failure, GOOD, ODD, print_json, runtime};
+use super::{BAD, Failure, GOOD, ODD, load, print_json, runtime};
 use crate::cli::ProbeArgs;
-use crate::config::{self, Config, Directories};
+use crate::config::Directories;
 use crate::deadline::Deadline;
 use crate::directory::domain::Rules;
 use crate::directory::ldap::LdapDirectory;
@@ -32,7 +32,7 @@ pub fn probe(
     config: Option<PathBuf>,
     caller: Option<Dialect>,
 ) -> anyhow::Result<u8> {
-    let config = Config::load(&config::path(config), caller, Some(Dialect::Prosody));
+    let config = load(config, caller, Some(Dialect::Prosody));
     let directories = config.directories.map_err(Failure::config)?;
     if let Some(unknown) =
         args.directories.iter().find(|name| !directories.settings.contains_key(*name))

@@ -16,9 +16,9 @@ use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior,
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{Instant, sleep_until};
 
-use super::{build, runtime};
+use super::{build, load, runtime};
 use crate::authenticator::Authenticator;
-use crate::config::{self, Caller, Config, FirstRequest};
+use crate::config::{Caller, Config, FirstRequest};
 use crate::exit;
 use crate::observe::target::{self, Reopener};
 use crate::protocol::dialect::{Dialect, Framing};
@@ -53,7 +53,7 @@ pub fn run(config: Option<PathBuf>, caller: Option<Dialect>) -> ExitCode {
         return exit::code(exit::USAGE);
     }
     let likely = is_pty(terminal).then_some(Dialect::Prosody);
-    let config = Config::load(&config::path(config), caller, likely);
+    let config = load(config, caller, likely);
     let exit_code = catch_unwind(AssertUnwindSafe(|| serve(config, terminal)));
     if is_pty(terminal) {
         exit::code(exit::OK)

@@ -5,12 +5,20 @@ use std::path::Path;
 use secrecy::SecretString;
 
 use super::file::Table;
+use super::gssapi;
 use super::secret;
 use crate::directory::pool::{Credential, Identity};
 use crate::directory::servers::{Endpoint, Server};
 
 /// The keys that say as whom.
 const KEYS: [&str; 3] = ["bind_dn", "sasl", "anonymous"];
+
+/// The mechanisms that `sasl` can name.
+#[derive(Clone, Copy, Debug)]
+enum Mechanism {
+    External,
+    Gssapi,
+}
 
 /// Whether anything is said about it, be it right or wrong.
 pub(super) fn is_written(table: &Table<'_>) -> bool {
@@ -22,15 +30,17 @@ pub(super) fn is_written(table: &Table<'_>) -> bool {
 pub(super) fn read(table: &Table<'_>, tls: &Table<'_>, servers: &[Server]) -> Option<Identity> {
     let password = read_password(table);
     let bind_dn = table.string("bind_dn");
-    let external = table.parsed("sasl", |mechanism| match mechanism {
-        "external" => Ok(()),
-        _ => Err("write \"external\", or bind_dn with bind_password_file".to_owned()),
+    let mechanism = table.parsed("sasl", |mechanism| match mechanism {
+        "external" => Ok(Mechanism::External),
+        "gssapi" => Ok(Mechanism::Gssapi),
+        _ => Err("write \"external\" or \"gssapi\", or bind_dn with bind_password_file".to_owned()),
     });
     let anonymous = table.flag("anonymous");
     let rotation = table.has("rotation").then(|| table.table("rotation"));
-    let identity = match (bind_dn, external, anonymous) {
+    let identity = match (bind_dn, mechanism, anonymous) {
         (Some(name), None, false) => read_simple(table, name, password, rotation.as_ref()),
-        (None, Some(()), false) => {
+        (None, Some(Mechanism::Gssapi), false) => gssapi::read(table, servers),
+        (None, Some(Mechanism::External), false) => {
             let has_socket =
                 servers.iter().any(|server| matches!(server.endpoint, Endpoint::Unix(_)));
             if !has_socket && !tls.has("client_cert_file") {

@@ -5,7 +5,9 @@
 
 mod directory;
 pub mod file;
+pub mod gssapi;
 mod identity;
+mod keytab;
 pub mod problem;
 mod rules;
 pub mod secret;
@@ -150,6 +152,7 @@ impl Config {
                 .into_iter()
                 .filter_map(|directory| Some((directory.name.to_owned(), directory.finish()?)))
                 .collect();
+            gssapi::check_keytabs(&top, &settings);
             top.finish();
             (caller, log, settings, domains)
         };

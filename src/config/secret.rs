@@ -49,7 +49,8 @@ fn from_text(secret: &str) -> Result<SecretString, String> {
     if secret.is_empty() { Err("the secret is empty".to_owned()) } else { Ok(secret.into()) }
 }
 
-fn unreadable(path: &Path, error: &std::io::Error) -> String {
+/// Why a file that has to be read cannot be.
+pub(super) fn unreadable(path: &Path, error: &std::io::Error) -> String {
     format!(
         "cannot read {}: {error}; the user that the XMPP server runs as must be able to",
         path.display()

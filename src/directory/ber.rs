@@ -27,8 +27,8 @@ pub(super) mod tag {
     pub(in super::super) const EXTENDED_RESPONSE: u8 = 0x78;
 
     pub(super) const BOOLEAN: u8 = 0x01;
-    pub(super) const INTEGER: u8 = 0x02;
-    pub(super) const OCTET_STRING: u8 = 0x04;
+    pub(in super::super) const INTEGER: u8 = 0x02;
+    pub(in super::super) const OCTET_STRING: u8 = 0x04;
     pub(super) const ENUMERATED: u8 = 0x0a;
     pub(in super::super) const SEQUENCE: u8 = 0x30;
     pub(super) const SET: u8 = 0x31;
@@ -111,7 +111,7 @@ impl<'a> Reader<'a> {
 pub(super) struct Envelope<'a> {
     pub(super) id: u32,
     pub(super) operation: u8,
-    content: &'a [u8],
+    pub(super) content: &'a [u8],
 }
 
 /// Opens one whole message; says nothing yet about what is in the operation.

@@ -162,33 +162,36 @@ async fn pump(
 
 /// Asks for TLS on a connection that has carried nothing yet.
 ///
-/// Anything but success is an error, so that there is no way on in clear text, and so is anything
-/// that comes behind the answer: it would have been put there by somebody on the path.
+/// Anything but success is an error, so that there is no way on in clear text.
 pub async fn start_tls(stream: &mut (impl AsyncRead + AsyncWrite + Unpin)) -> Result<(), Broken> {
-    stream.write_all(START_TLS).await?;
+    let answer = ask(stream, START_TLS).await?;
+    match ber::result(&ber::open(&answer)?)? {
+        (0, _) => Ok(()),
+        (code, words) => {
+            Err(Broken::Disconnected(format!("StartTLS refused: result code {code}, {words:?}")))
+        }
+    }
+}
+
+/// Makes a request that has one answer, on a connection that carries nothing else meanwhile.
+///
+/// Anything that comes behind the answer is an error: somebody on the path would have put it there.
+pub(super) async fn ask(
+    stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
+    request: &[u8],
+) -> Result<Vec<u8>, Broken> {
+    stream.write_all(request).await?;
+    stream.flush().await?;
     let mut outstanding = Outstanding::default();
-    outstanding.asked(START_TLS)?;
+    outstanding.asked(request)?;
     let mut messages = Messages::default();
-    let mut refusal = None;
-    let whole = loop {
-        let whole = messages
-            .receive(stream, |message| {
-                outstanding.answered(message)?;
-                let (code, words) = ber::result(&ber::open(message)?)?;
-                refusal =
-                    (code != 0).then(|| format!("StartTLS refused: result code {code}, {words:?}"));
-                Ok(())
-            })
-            .await?;
+    loop {
+        let whole = messages.receive(stream, |message| outstanding.answered(message)).await?;
+        if whole > 0 && whole < messages.buffer.len() {
+            return Err(Broken::Malformed("bytes behind the answer"));
+        }
         if whole > 0 {
-            break whole;
+            return Ok(messages.buffer);
         }
-    };
-    match refusal {
-        Some(refusal) => Err(Broken::Disconnected(refusal)),
-        None if messages.buffer.len() > whole => {
-            Err(Broken::Malformed("bytes behind the StartTLS response"))
-        }
-        None => Ok(()),
     }
 }

@@ -85,6 +85,7 @@ fn describe_identity(identity: Option<&Identity>) -> (&'static str, String) {
             ("bind_dn", first.name.clone() + &rotation.unwrap_or_default())
         }
         Some(Identity::External) => ("sasl", "external".to_owned()),
+        Some(Identity::Gssapi(account)) => ("sasl", format!("gssapi as {}", account.principal())),
         Some(Identity::Anonymous) => ("anonymous", "true".to_owned()),
         None => ("bind_dn", "none".to_owned()),
     }

@@ -16,6 +16,8 @@ pub mod domain;
 pub mod entry;
 pub mod explain;
 pub mod groups;
+#[cfg_attr(not(feature = "gssapi"), path = "gssapi/absent.rs")]
+pub mod gssapi;
 pub mod guard;
 pub mod ldap;
 pub mod password;

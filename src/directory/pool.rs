@@ -14,6 +14,7 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use super::connection::{Answer, Connection, Connector, Lost, Unreachable};
+use super::gssapi::Account;
 use crate::deadline::Deadline;
 use crate::observe::step;
 use crate::verdict::{Outage, Outcome};
@@ -101,7 +102,7 @@ impl UserPool {
                 })
             }
             Err(PoolError::Backend(unreachable)) => Err(unreachable),
-            Err(other) => Err(Unreachable(other.to_string())),
+            Err(other) => Err(Unreachable { text: other.to_string(), refused: None }),
         }
     }
 
@@ -173,6 +174,8 @@ pub enum Identity {
     Anonymous,
     /// Whom the TLS client certificate or the local socket says.
     External,
+    /// A service account that signs in by Kerberos, while connecting.
+    Gssapi(Account),
     /// The service account.
     Simple {
         /// What is tried first.
@@ -180,6 +183,16 @@ pub enum Identity {
         /// What is tried if the first is refused, while it is being replaced.
         second: Option<Credential>,
     },
+}
+
+impl Identity {
+    /// The account that signs in while connecting.
+    pub fn account(&self) -> Option<&Account> {
+        match self {
+            Self::Gssapi(account) => Some(account),
+            Self::Anonymous | Self::External | Self::Simple { .. } => None,
+        }
+    }
 }
 
 /// A name and a password.
@@ -292,17 +305,23 @@ impl ServicePool {
         &self.connector
     }
 
+    /// As whom it signs in.
+    pub fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
     /// A fresh connection, bound as the service account.
     pub async fn open(&self) -> Result<Connection, Outcome> {
-        let connection = self.connector.connect().await.map_err(|error| no_server(&error))?;
-        self.bind(connection).await
+        let account = self.identity.account();
+        let connection = self.connector.connect_as(account).await;
+        self.bind(connection.map_err(|error| no_server(&error))?).await
     }
 
     /// Binds a fresh connection as the service account.
     pub async fn bind(&self, connection: Connection) -> Result<Connection, Outcome> {
         let started = Instant::now();
         let answer = match &self.identity {
-            Identity::Anonymous => return Ok(connection),
+            Identity::Anonymous | Identity::Gssapi(_) => return Ok(connection),
             Identity::External => connection.bind_external().await,
             Identity::Simple { first, second } => {
                 self.bind_as_either(&connection, first, second.as_ref()).await
@@ -354,9 +373,10 @@ impl ServicePool {
     }
 }
 
-/// The outcome where no server could be reached.
+/// The outcome where no server could be reached, or one refused the account.
 pub fn no_server(error: &Unreachable) -> Outcome {
-    Outcome::from(Outage::NoServer).with_detail(&error.0)
+    let outage = error.refused.map_or(Outage::NoServer, |code| Outage::ServiceBind { code });
+    Outcome::from(outage).with_detail(&error.text)
 }
 
 /// The outcome where the connection ended before the answer.

@@ -85,7 +85,8 @@ impl LdapDirectory {
     /// Asks one server. `domains` are the rules of the domains that this directory serves.
     pub async fn probe(&self, server: &Server, domains: &[(&str, &Rules)], by: Deadline) -> Report {
         let mut report = Report { server: Arc::clone(&server.name), findings: Vec::new() };
-        let connection = match self.connector().open(server).await {
+        let account = self.service.as_ref().and_then(|service| service.pool.identity().account());
+        let connection = match self.connector().open_as(server, account).await {
             Ok(connection) => connection,
             Err(error) => {
                 report.note(Mood::Bad, "connect", error.to_string());

@@ -93,6 +93,12 @@ impl Tls {
     }
 }
 
+/// The server's certificate, in DER.
+pub fn certificate_of<S>(stream: &TlsStream<S>) -> Option<Vec<u8>> {
+    let certificates = stream.get_ref().1.peer_certificates()?;
+    Some(certificates.first()?.to_vec())
+}
+
 /// The error with its cause in an administrator's words.
 fn explained(error: io::Error) -> io::Error {
     let Some(rustls::Error::InvalidCertificate(cause)) =

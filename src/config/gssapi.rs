@@ -1,0 +1,128 @@
+//! `sasl = "gssapi"`: signing in by Kerberos with a keytab.
+//!
+//! The Kerberos library takes the keytab from the environment, and a process cannot safely change
+//! its own. So a configuration that needs one makes the program start itself anew, with the
+//! environment that belongs to it, before it has done anything else.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::io;
+use std::net::IpAddr;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::file::Table;
+use super::{keytab, secret};
+use crate::directory::gssapi::Account;
+use crate::directory::ldap::Settings;
+use crate::directory::pool::Identity;
+use crate::directory::servers::{Endpoint, Server};
+
+/// Where the library looks for the keys of whoever signs in.
+const KEYTAB_VARIABLE: &str = "KRB5_CLIENT_KTNAME";
+
+/// Where it keeps tickets: in this process, so that nobody else's are used or overwritten.
+const CACHE_VARIABLE: &str = "KRB5CCNAME";
+const CACHE: &str = "MEMORY:xmpp-ldap-auth";
+
+/// Reads the account of a directory that says `sasl = "gssapi"`.
+pub(super) fn read(table: &Table<'_>, servers: &[Server]) -> Option<Identity> {
+    for (key, example) in
+        [("principal", "svc-xmpp@CORP.EXAMPLE"), ("keytab", "/etc/xmpp-ldap-auth/xmpp.keytab")]
+    {
+        if !table.has(key) {
+            table.problem("sasl", format!("gssapi needs {key} = {example:?}"));
+        }
+    }
+    let principal = table.parsed("principal", |principal| match principal.split_once('@') {
+        Some((name, realm)) if !name.is_empty() && !realm.is_empty() => Ok(principal.to_owned()),
+        _ => Err("write it with its realm, such as \"svc-xmpp@CORP.EXAMPLE\"".to_owned()),
+    });
+    let keytab = table.parsed("keytab", |path| {
+        check_keytab(Path::new(path), principal.as_deref()).map(|()| PathBuf::from(path))
+    });
+    let host = table.string("sasl_host");
+    if host.is_none() && !servers.iter().all(has_full_name) {
+        table.problem(
+            "servers",
+            "Kerberos knows a server by its full host name: write that, or write it as sasl_host",
+        );
+    }
+    let must_seal = table.flag("sasl_seal");
+    let is_ldaps = |server: &Server| matches!(server.endpoint, Endpoint::Tcp { ldaps: true, .. });
+    if must_seal && servers.iter().any(is_ldaps) {
+        table.problem(
+            "sasl_seal",
+            "ldaps:// is always TLS; write ldap:// and start_tls = true, which then is for the users' passwords",
+        );
+    }
+    Account::new(principal?, keytab?, host.map(str::to_owned), must_seal)
+        .map(Identity::Gssapi)
+        .map_err(|text| table.problem("sasl", text))
+        .ok()
+}
+
+fn check_keytab(path: &Path, principal: Option<&str>) -> Result<(), String> {
+    secret::check_permissions(path)?;
+    let bytes = std::fs::read(path).map_err(|error| secret::unreadable(path, &error))?;
+    let principals = keytab::principals(&bytes)
+        .ok_or("this file is no keytab; `samba-tool domain exportkeytab` or ktpass.exe make one")?;
+    match principal {
+        Some(principal) if !principals.iter().any(|known| known == principal) => {
+            Err(format!("there is no key of principal in it, but of {}", principals.join(", ")))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn has_full_name(server: &Server) -> bool {
+    match &server.endpoint {
+        Endpoint::Tcp { host, .. } => host.parse::<IpAddr>().is_err() && host.contains('.'),
+        Endpoint::Unix(_) => false,
+    }
+}
+
+/// The keytabs that the directories need, each once.
+fn keytabs(settings: &BTreeMap<String, Settings>) -> Vec<&Path> {
+    let identities = settings.values().flat_map(|settings| {
+        let writer = settings.writer.as_ref().and_then(|writer| writer.identity.as_ref());
+        [settings.identity.as_ref(), writer]
+    });
+    let accounts = identities.flatten().filter_map(Identity::account);
+    let mut keytabs: Vec<&Path> = accounts.map(Account::keytab).collect();
+    keytabs.sort_unstable();
+    keytabs.dedup();
+    keytabs
+}
+
+/// Refuses directories that need different keytabs: a process has one.
+pub(super) fn check_keytabs(top: &Table<'_>, settings: &BTreeMap<String, Settings>) {
+    if keytabs(settings).len() > 1 {
+        top.problem(
+            "directory",
+            "there can be only one keytab; bring all keys into one file with ktutil, and name that everywhere",
+        );
+    }
+}
+
+/// Starts the program anew where the Kerberos library needs another environment; returns where it
+/// does not, or where that is not possible.
+///
+/// Process, arguments, standard input and output stay the same, and nothing was read from them.
+pub fn enter_environment(settings: &BTreeMap<String, Settings>) -> io::Result<()> {
+    let Some(keytab) = keytabs(settings).first().copied() else { return Ok(()) };
+    let mut name = OsString::from("FILE:");
+    name.push(keytab);
+    let wanted = [(KEYTAB_VARIABLE, name), (CACHE_VARIABLE, OsString::from(CACHE))];
+    if wanted.iter().all(|(variable, value)| std::env::var_os(variable).as_ref() == Some(value)) {
+        return Ok(());
+    }
+    let mut arguments = std::env::args_os();
+    let mut command = Command::new(std::env::current_exe()?);
+    if let Some(program) = arguments.next() {
+        // The caller can be written in it.
+        command.arg0(program);
+    }
+    Err(command.args(arguments).envs(wanted).exec())
+}
