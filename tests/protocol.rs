@@ -9,6 +9,7 @@
 
 use proptest::prelude::*;
 use secrecy::ExposeSecret;
+use xmpp_ldap_auth::jid::Account;
 use xmpp_ldap_auth::protocol::dialect::Framing;
 use xmpp_ldap_auth::protocol::line::{LONGEST_LINE, LineDecoder};
 use xmpp_ldap_auth::protocol::{Decoder, End};
@@ -105,7 +106,7 @@ proptest! {
     #[test]
     fn what_was_framed_comes_out_again(
         framing in framings(),
-        user in "[^:\\p{C}]{1,40}",
+        user in prop_oneof!["[a-z0-9._à-öø-þ一-龥]{1,40}", "[^:\\p{C}]{1,40}"],
         host in "[a-z][a-z.]{0,20}",
         password in "[^\\p{C}]{0,200}",
         verb in prop_oneof![Just("auth"), Just("setpass")],
@@ -117,7 +118,10 @@ proptest! {
         let expected_verb = if verb == "auth" { Verb::Auth } else { Verb::SetPass };
         prop_assert!(!cut);
         if framing == Framing::Packet || text.len() <= LONGEST_LINE {
-            let expected = format!("{expected_verb:?} {:?} {password:?}", Some(format!("{user}@{host}")));
+            let expected = match Account::new(&user, &host) {
+                Some(account) => format!("{expected_verb:?} {:?} {password:?}", Some(account.to_string())),
+                None => format!("{expected_verb:?} None \"Malformed\""),
+            };
             prop_assert_eq!(requests, vec![expected]);
         } else {
             prop_assert_eq!(requests.len(), 1);

@@ -15,6 +15,8 @@ mod ds389;
 mod ejabberd;
 mod faults;
 mod groups;
+#[cfg(feature = "gssapi")]
+mod gssapi;
 mod hostile;
 mod lookup;
 mod prosody;

@@ -28,14 +28,21 @@ pub fn binary() -> Command {
 /// A configuration in a throw-away directory.
 pub struct Site {
     directory: TempDir,
+    variables: Vec<(&'static str, String)>,
 }
 
 impl Site {
     /// A site with this configuration; `{dir}` in it stands for its directory.
     pub fn new(config: &str) -> Self {
-        let site = Self { directory: tempfile::tempdir().unwrap() };
+        let site = Self { directory: tempfile::tempdir().unwrap(), variables: Vec::new() };
         site.write("config.toml", config);
         site
+    }
+
+    /// The same with a variable in the binary's environment.
+    pub fn with_variable(mut self, name: &'static str, value: &str) -> Self {
+        self.variables.push((name, value.to_owned()));
+        self
     }
 
     pub fn path(&self) -> &Path {
@@ -64,6 +71,7 @@ impl Site {
     pub fn command(&self) -> Command {
         let mut command = binary();
         command.arg("--config").arg(self.config());
+        command.envs(self.variables.iter().map(|(name, value)| (name, value)));
         command
     }
 }
@@ -155,7 +163,6 @@ impl Adapter {
         fs::read_to_string(&self.log).unwrap()
     }
 
-    /// Writes bytes as they are.
     /// Waits for words in the log, which is written behind the reply.
     #[track_caller]
     pub fn logs(&self, words: &str) {
@@ -166,6 +173,7 @@ impl Adapter {
         }
     }
 
+    /// Writes bytes as they are.
     pub fn send_raw(&mut self, bytes: &[u8]) {
         self.stdin.as_mut().unwrap().write_all(bytes).unwrap();
     }
