@@ -31,6 +31,7 @@ pub mod config;
 pub mod deadline;
 pub mod directory;
 pub mod exit;
+pub mod files;
 pub mod jid;
 pub mod observe;
 pub mod protocol;

@@ -177,6 +177,36 @@ fn each_mistake_is_told_with_what_to_write() {
             "line 9: directory.corp.tls.ca_file: there is no PEM certificate in it",
         ),
         (
+            "ca_file",
+            "ca_files",
+            "line 9: directory.corp.tls.ca_files: there is no such key; did you mean ca_file?",
+        ),
+        (
+            "ca_file",
+            "min_version = \"1.1\"\nca_file",
+            "line 9: directory.corp.tls.min_version: write one of \"1.2\", \"1.3\"",
+        ),
+        (
+            "ca_file",
+            "pins = [\"aa:bb\"]\nca_file",
+            "line 9: directory.corp.tls.pins: write \"sha256/\" and the hash",
+        ),
+        (
+            "ca_file",
+            "pins_only = true\nca_file",
+            "line 9: directory.corp.tls.pins_only: write the pins of the servers beside it",
+        ),
+        (
+            "ca_file",
+            "pins_only = true\npins = [\"sha256/47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\"]\nca_file",
+            "line 11: directory.corp.tls.ca_file: with pins_only, nobody looks at it",
+        ),
+        (
+            "ca_file",
+            "client_cert_file = \"{dir}/ca.pem\"\nca_file",
+            "line 9: directory.corp.tls.client_cert_file: write both",
+        ),
+        (
             "base = ",
             "user_dn = \"uid={localpart},dc=x\"\nbase = ",
             "line 4: directory.corp.user_dn: write either user_dn",

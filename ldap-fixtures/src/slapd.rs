@@ -85,6 +85,10 @@ pub struct Options {
     pub verify_client: bool,
     /// Closes connections that were idle for so many seconds; never for 0.
     pub idle_timeout: u32,
+    /// More lines of slapd.conf, before the database.
+    pub global: String,
+    /// More lines of slapd.conf, about the database.
+    pub database: String,
 }
 
 impl Options {
@@ -112,13 +116,15 @@ impl Options {
         if self.require_tls {
             tls.push_str("security simple_bind=128\n");
         }
+        tls.push_str(&self.global);
         let module = self.hash.module().map(|name| format!("moduleload {name}"));
         let configuration = include_str!("../slapd/slapd.conf.in")
             .replace("@dir@", seen_as)
             .replace("@hash_module@", &module.unwrap_or_default())
             .replace("@hash@", self.hash.scheme())
             .replace("@idle_timeout@", &self.idle_timeout.to_string())
-            .replace("@tls@", &tls);
+            .replace("@tls@", &tls)
+            .replace("@database@", &self.database);
         fs::write(directory.join("slapd.conf"), configuration)?;
         let mut entries = ldif::SEED.to_owned();
         if self.users > 0 {

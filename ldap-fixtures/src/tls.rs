@@ -77,6 +77,16 @@ impl Authority {
         self.issue("expired", &["localhost", "127.0.0.1"], days(-30), days(-1))
     }
 
+    /// For a server, valid from tomorrow.
+    pub fn early(&self) -> Result<Credential> {
+        self.issue("early", &["localhost", "127.0.0.1"], days(1), days(30))
+    }
+
+    /// For a server whose name only the subject says, as certificates did before 2017.
+    pub fn nameless(&self) -> Result<Credential> {
+        self.issue("127.0.0.1", &[], days(-1), days(30))
+    }
+
     /// For the adapter, see [`CLIENT_NAME`].
     pub fn client(&self) -> Result<Credential> {
         self.issue(CLIENT_NAME, &["client.example.com"], days(-1), days(30))

@@ -1,15 +1,13 @@
 //! One `[directory.NAME]` of the file.
 
-use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
-
-use rustls::pki_types::ServerName;
 
 use super::file::Table;
 use super::identity;
 use super::problem::Problem;
 use super::rules::{self, Layers, named};
-use super::secret;
+use super::tls;
 use crate::directory::connection::Connector;
 use crate::directory::diagnosis::MustChange;
 use crate::directory::domain::{Lookup, Rules};
@@ -18,7 +16,7 @@ use crate::directory::password;
 use crate::directory::pool::Limits;
 use crate::directory::preset::Preset;
 use crate::directory::servers::{Endpoint, Server, Servers};
-use crate::directory::tls::{self, Tls};
+use crate::directory::tls::Tls;
 
 /// A `[directory.NAME]` whose rules are read once for each domain.
 #[derive(Debug)]
@@ -34,9 +32,24 @@ impl<'a> Directory<'a> {
     /// Reads how to reach it.
     pub(super) fn read(name: &'a str, table: Table<'a>, answer_within: Duration) -> Self {
         let preset = table.parsed("preset", |name| named(&Preset::ALL, name));
-        let connector = read_connector(&table, &table.table("tls"), answer_within);
-        let servers = connector.as_ref().map_or(&[][..], |connector| connector.servers.fixed());
-        let identity = identity::read(&table, &table.table("tls"), servers);
+        let tls_table = table.table("tls");
+        let reach = Reach::read(&table, answer_within);
+        let writer = table.has("write").then(|| table.table("write"));
+        let writer_reach = writer.as_ref().filter(|writer| writer.has("servers"));
+        let writer_reach = writer_reach.map(|writer| Reach::read(writer, answer_within));
+        let is_needed =
+            [Some(&reach), writer_reach.as_ref()].into_iter().flatten().any(Reach::needs_tls);
+        let tls = tls::read(&tls_table, is_needed);
+        let identity = identity::read(&table, &tls_table, &reach.servers);
+        let writer = writer.map(|writer| {
+            let servers = writer_reach.as_ref().unwrap_or(&reach);
+            let identity = identity::read(&writer, &tls_table, &servers.servers);
+            writer.finish();
+            let connector =
+                writer_reach.and_then(|reach| Some(reach.connector(Arc::clone(tls.as_ref()?))));
+            WriterSettings { connector, identity }
+        });
+        tls_table.finish();
         let has_service = identity.is_some() || identity::is_written(&table);
         let set_password = table.parsed("set_password", |name| named(&password::Method::ALL, name));
         let set_password = set_password.unwrap_or(password::Method::Off);
@@ -48,12 +61,11 @@ impl<'a> Directory<'a> {
         }
         let must_change =
             table.parsed("must_change_password", |name| named(&MustChange::ALL, name));
-        let writer = read_writer(&table, answer_within);
         let limits = read_limits(table.table("pool"));
-        let settings = connector.map(|connector| Settings {
+        let settings = tls.map(|tls| Settings {
             name: name.to_owned(),
             preset,
-            connector,
+            connector: reach.connector(tls),
             identity,
             set_password,
             writer,
@@ -100,77 +112,50 @@ impl<'a> Directory<'a> {
     }
 }
 
-fn read_connector(
-    table: &Table<'_>,
-    tls: &Table<'_>,
-    answer_within: Duration,
-) -> Option<Connector> {
-    let servers = table.list("servers", Server::parse);
-    if servers.is_empty() {
-        table.problem("servers", "write servers = [\"ldaps://ldap.example.com\"]");
-    }
-    let start_tls = table.flag("start_tls");
-    let is_encrypted =
-        |server: &Server| start_tls || matches!(server.endpoint, Endpoint::Tcp { ldaps: true, .. });
-    let allow_clear_text = table.flag("allow_clear_text");
-    if !allow_clear_text && servers.iter().any(|server| server.is_remote() && !is_encrypted(server))
-    {
-        table.problem("servers", "passwords would cross the network in clear text; write ldaps://, or start_tls = true, or, knowing what it means, allow_clear_text = true");
-    }
-    let connect_within =
-        table.duration("connect_within").unwrap_or((answer_within / 4).min(Duration::from_secs(2)));
-    if connect_within >= answer_within {
-        table.problem(
-            "connect_within",
-            "write less than answer_within, so that there is time left for the answer",
-        );
-    }
-    let tls = read_tls(tls, servers.iter().any(is_encrypted));
-    Some(Connector { servers: Servers::new(servers), start_tls, tls: tls?, connect_within })
+/// How servers are reached, but for TLS.
+#[derive(Debug)]
+struct Reach {
+    servers: Vec<Server>,
+    start_tls: bool,
+    connect_within: Duration,
 }
 
-/// Where and as whom passwords are set, if `[directory.NAME.write]` says so.
-fn read_writer(directory: &Table<'_>, answer_within: Duration) -> Option<WriterSettings> {
-    if !directory.has("write") {
-        return None;
-    }
-    let table = directory.table("write");
-    let tls = directory.table("tls");
-    let has_servers = table.has("servers");
-    let connector = has_servers.then(|| read_connector(&table, &tls, answer_within)).flatten();
-    let servers = connector.as_ref().map_or(&[][..], |connector| connector.servers.fixed());
-    let identity = identity::read(&table, &tls, servers);
-    table.finish();
-    Some(WriterSettings { connector, identity })
-}
-
-fn read_tls(table: &Table<'_>, needed: bool) -> Option<Tls> {
-    let ca_file = table.string("ca_file");
-    let server_name = table.parsed("server_name", |name| {
-        ServerName::try_from(name.to_owned())
-            .map_err(|_| "write a host name or an IP address".to_owned())
-    });
-    let client = match (table.string("client_cert_file"), table.string("client_key_file")) {
-        (Some(certificate), Some(key)) => secret::check_permissions(Path::new(key))
-            .and_then(|()| tls::client_identity(Path::new(certificate), Path::new(key)))
-            .map_err(|text| table.problem("client_key_file", text))
-            .ok(),
-        (None, None) => None,
-        _ => {
-            table.problem("client_cert_file", "write both client_cert_file and client_key_file");
-            None
+impl Reach {
+    fn read(table: &Table<'_>, answer_within: Duration) -> Self {
+        let servers = table.list("servers", Server::parse);
+        if servers.is_empty() {
+            table.problem("servers", "write servers = [\"ldaps://ldap.example.com\"]");
         }
-    };
-    let roots = match ca_file {
-        Some(path) => tls::roots_from(Path::new(path)),
-        None if needed => tls::system_roots(),
-        None => Ok(rustls::RootCertStore::empty()),
-    };
-    roots.map_err(|text| table.problem("ca_file", text)).ok().and_then(|roots| {
-        Tls::new(roots, client, server_name)
-            .map_err(|text| table.problem("client_cert_file", text))
-            .ok()
-    })
+        let start_tls = table.flag("start_tls");
+        let allow_clear_text = table.flag("allow_clear_text");
+        let is_readable = |server: &Server| server.is_remote() && !start_tls && !is_ldaps(server);
+        if !allow_clear_text && servers.iter().any(is_readable) {
+            table.problem("servers", "passwords would cross the network in clear text; write ldaps://, or start_tls = true, or, knowing what it means, allow_clear_text = true");
+        }
+        let connect_within = table
+            .duration("connect_within")
+            .unwrap_or((answer_within / 4).min(Duration::from_secs(2)));
+        if connect_within >= answer_within {
+            table.problem(
+                "connect_within",
+                "write less than answer_within, so that there is time left for the answer",
+            );
+        }
+        Self { servers, start_tls, connect_within }
+    }
+
+    fn needs_tls(&self) -> bool {
+        self.start_tls || self.servers.iter().any(is_ldaps)
+    }
+
+    fn connector(self, tls: Arc<Tls>) -> Connector {
+        let Self { servers, start_tls, connect_within } = self;
+        Connector { servers: Servers::new(servers), start_tls, tls, connect_within }
+    }
+}
+
+fn is_ldaps(server: &Server) -> bool {
+    matches!(server.endpoint, Endpoint::Tcp { ldaps: true, .. })
 }
 
 fn read_limits(table: Table<'_>) -> Limits {

@@ -13,11 +13,12 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::file::Table;
-use super::{keytab, secret};
+use super::keytab;
 use crate::directory::gssapi::Account;
 use crate::directory::ldap::Settings;
 use crate::directory::pool::Identity;
 use crate::directory::servers::{Endpoint, Server};
+use crate::files;
 
 /// Where the library looks for the keys of whoever signs in.
 const KEYTAB_VARIABLE: &str = "KRB5_CLIENT_KTNAME";
@@ -64,8 +65,8 @@ pub(super) fn read(table: &Table<'_>, servers: &[Server]) -> Option<Identity> {
 }
 
 fn check_keytab(path: &Path, principal: Option<&str>) -> Result<(), String> {
-    secret::check_permissions(path)?;
-    let bytes = std::fs::read(path).map_err(|error| secret::unreadable(path, &error))?;
+    files::check_private(path)?;
+    let bytes = std::fs::read(path).map_err(|error| files::unreadable(path, &error))?;
     let principals = keytab::principals(&bytes)
         .ok_or("this file is no keytab; `samba-tool domain exportkeytab` or ktpass.exe make one")?;
     match principal {

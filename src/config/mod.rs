@@ -11,6 +11,7 @@ mod keytab;
 pub mod problem;
 mod rules;
 pub mod secret;
+mod tls;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -1,16 +1,17 @@
 //! Secrets by reference: a file, a systemd credential, an environment variable.
 
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use secrecy::SecretString;
+
+use crate::files;
 
 /// The secret in a file, without one newline at its end.
 ///
 /// A file that others than its owner and group can read is refused: its secret is none.
 pub fn from_file(path: &Path) -> Result<SecretString, String> {
-    check_permissions(path)?;
-    let text = std::fs::read_to_string(path).map_err(|error| unreadable(path, &error))?;
+    files::check_private(path)?;
+    let text = std::fs::read_to_string(path).map_err(|error| files::unreadable(path, &error))?;
     let secret = text.strip_suffix('\n').unwrap_or(&text);
     from_text(secret.strip_suffix('\r').unwrap_or(secret))
 }
@@ -33,26 +34,6 @@ pub fn from_environment(variable: &str) -> Result<SecretString, String> {
     from_text(&secret)
 }
 
-/// Refuses a file that anyone can read.
-pub fn check_permissions(path: &Path) -> Result<(), String> {
-    let metadata = std::fs::metadata(path).map_err(|error| unreadable(path, &error))?;
-    if !metadata.is_file() {
-        return Err(format!("{} is not a file", path.display()));
-    }
-    if metadata.permissions().mode() & 0o007 != 0 {
-        return Err(format!("others can read or write {0}; run chmod o= {0}", path.display()));
-    }
-    Ok(())
-}
-
 fn from_text(secret: &str) -> Result<SecretString, String> {
     if secret.is_empty() { Err("the secret is empty".to_owned()) } else { Ok(secret.into()) }
-}
-
-/// Why a file that has to be read cannot be.
-pub(super) fn unreadable(path: &Path, error: &std::io::Error) -> String {
-    format!(
-        "cannot read {}: {error}; the user that the XMPP server runs as must be able to",
-        path.display()
-    )
 }

@@ -34,6 +34,9 @@ pub(super) mod tag {
     pub(super) const SET: u8 = 0x31;
     pub(super) const CONTROLS: u8 = 0xa0;
     pub(super) const REFERRAL: u8 = 0xa3;
+
+    /// Not LDAP: the content type of a TLS alert (RFC 8446, section 5.1).
+    pub(super) const TLS_ALERT: u8 = 0x15;
 }
 
 /// The header at the start of `input`: the tag, and where content begins and ends. `None` if
@@ -62,6 +65,9 @@ pub(super) fn message_length(input: &[u8]) -> Result<Option<usize>, Malformed> {
         None => Ok(None),
         Some((tag::SEQUENCE, _, end)) if end <= LARGEST_MESSAGE => Ok(Some(end)),
         Some((tag::SEQUENCE, _, _)) => Err(Malformed("longer than 8 MiB")),
+        Some((tag::TLS_ALERT, _, _)) => {
+            Err(Malformed("it is TLS, not LDAP: write ldaps:// for this port"))
+        }
         Some(_) => Err(Malformed("it does not begin with a SEQUENCE")),
     }
 }

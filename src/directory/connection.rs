@@ -5,7 +5,7 @@
 
 use std::collections::HashSet;
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use ldap3::controls::{Control, PagedResults, RawControl};
@@ -24,7 +24,7 @@ use super::ber;
 use super::dial::dial;
 use super::entry::Entry;
 use super::gssapi::Account;
-use super::guard;
+use super::guard::{self, Broken};
 use super::root_dse::RootDse;
 use super::servers::{Endpoint, Server, Servers};
 use super::tls::{self, Tls};
@@ -38,7 +38,7 @@ pub struct Connector {
     /// Whether `ldap://` connections are upgraded before anything else is sent.
     pub start_tls: bool,
     /// How to speak TLS.
-    pub tls: Tls,
+    pub tls: Arc<Tls>,
     /// The time for one server, from the name look-up to the end of the handshake.
     pub connect_within: Duration,
 }
@@ -72,12 +72,6 @@ impl Lost {
     /// No answer came for so long that the connection must be taken for dead.
     pub fn silent() -> Self {
         Self("no answer came".to_owned())
-    }
-}
-
-impl From<LdapError> for Lost {
-    fn from(error: LdapError) -> Self {
-        Self(error.to_string())
     }
 }
 
@@ -169,6 +163,8 @@ pub struct Connection {
     pub opened: Instant,
     /// Whether nobody on the way can read it.
     pub is_private: bool,
+    /// Why the relay ended.
+    end: Arc<OnceLock<String>>,
     root_dse: OnceCell<Arc<RootDse>>,
 }
 
@@ -187,6 +183,7 @@ impl Connector {
             lines.push(("start_tls", "true".to_owned()));
         }
         lines.push(("connect_within", format!("{:?}", self.connect_within)));
+        lines.extend(self.tls.describe());
         lines
     }
 
@@ -287,11 +284,18 @@ impl Connection {
     where
         S: AsyncRead + AsyncWrite + Send + 'static,
     {
-        let (ours, theirs) = UnixStream::pair()?;
+        let (mut ours, theirs) = UnixStream::pair()?;
         let name = Arc::clone(&server.name);
+        let end = Arc::new(OnceLock::new());
+        let tell = Arc::clone(&end);
         let relay = tokio::spawn(async move {
-            let end = guard::relay(stream, ours).await;
+            let end = match guard::relay(stream, &mut ours).await {
+                Broken::Io(error) => Broken::Io(tls::explained(error)),
+                end => end,
+            };
             tracing::debug!(server = %name, %end, "connection ended");
+            // Before ldap3 sees its end of the socket pair closed.
+            let _ = tell.set(end.to_string());
         });
         let settings = LdapConnSettings::new().set_std_stream(StdStream::Unix(theirs.into_std()?));
         // The scheme only tells ldap3 that it is handed a Unix socket.
@@ -305,8 +309,18 @@ impl Connection {
             server: Arc::clone(&server.name),
             opened: Instant::now(),
             is_private,
+            end,
             root_dse: OnceCell::new(),
         })
+    }
+
+    /// What ended it, rather than how ldap3 noticed.
+    fn lost(&self, error: &LdapError) -> Lost {
+        Lost(self.end.get().cloned().unwrap_or_else(|| error.to_string()))
+    }
+
+    fn answer(&self, result: Result<LdapResult, LdapError>) -> Result<Answer, Lost> {
+        result.map(Answer::from).map_err(|error| self.lost(&error))
     }
 
     /// Whether it is known to have ended.
@@ -318,12 +332,13 @@ impl Connection {
     /// directory's password policy has to say.
     pub async fn bind(&self, name: &str, password: &str) -> Result<Answer, Lost> {
         let policy = RawControl { ctype: PASSWORD_POLICY.to_owned(), crit: false, val: None };
-        Ok(self.ldap.clone().with_controls(policy).simple_bind(name, password).await?.into())
+        let bound = self.ldap.clone().with_controls(policy).simple_bind(name, password).await;
+        self.answer(bound)
     }
 
     /// Binds as whom the TLS client certificate or the local socket says (RFC 4513, section 5.2.3).
     pub async fn bind_external(&self) -> Result<Answer, Lost> {
-        Ok(self.ldap.clone().sasl_external_bind().await?.into())
+        self.answer(self.ldap.clone().sasl_external_bind().await)
     }
 
     /// Searches for entries (RFC 4511, section 4.5). References to other servers are not followed.
@@ -373,9 +388,10 @@ impl Connection {
         let mut stream = ldap
             .with_search_options(options)
             .streaming_search(query.base, scope, query.filter, attributes)
-            .await?;
+            .await
+            .map_err(|error| self.lost(&error))?;
         let mut entries = Vec::new();
-        while let Some(entry) = stream.next().await? {
+        while let Some(entry) = stream.next().await.map_err(|error| self.lost(&error))? {
             if !entry.is_ref() && !entry.is_intermediate() {
                 let entry = Entry::read(entry);
                 entries.push(entry.ok_or_else(|| Lost("an entry of an odd form".to_owned()))?);
@@ -415,13 +431,13 @@ impl Connection {
         if !controls.is_empty() {
             ldap.with_controls(controls);
         }
-        Ok(ldap.modify(dn, vec![change]).await?.into())
+        self.answer(ldap.modify(dn, vec![change]).await)
     }
 
     /// Sets the password of an entry (RFC 3062).
     pub async fn modify_password(&self, dn: &str, password: &str) -> Result<Answer, Lost> {
         let request =
             PasswordModify { user_id: Some(dn), old_pass: None, new_pass: Some(password) };
-        Ok(self.ldap.clone().extended(request).await?.1.into())
+        self.answer(self.ldap.clone().extended(request).await.map(|done| done.1))
     }
 }

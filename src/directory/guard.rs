@@ -27,6 +27,11 @@ pub enum Broken {
     /// One side closed the connection.
     #[error("the connection was closed")]
     Closed,
+    /// The server closed the connection without a word.
+    #[error(
+        "the server closed the connection before its first answer; does it want a client certificate, or refuse this host?"
+    )]
+    ClosedAtOnce,
     /// The server said goodbye (RFC 4511, section 4.4.1).
     #[error("the server ended the connection: {0}")]
     Disconnected(String),
@@ -59,8 +64,14 @@ impl Messages {
         mut check: impl FnMut(&[u8]) -> Result<(), Broken>,
     ) -> Result<usize, Broken> {
         self.buffer.reserve(READ_SIZE);
-        if from.read_buf(&mut self.buffer).await? == 0 {
-            return Err(Broken::Closed);
+        match from.read_buf(&mut self.buffer).await {
+            Ok(0) => return Err(Broken::Closed),
+            // Without TLS's own goodbye; nothing is lost, because messages know their length.
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                return Err(Broken::Closed);
+            }
+            Ok(_) => {}
+            Err(error) => return Err(error.into()),
         }
         let mut whole = 0;
         loop {
@@ -88,9 +99,13 @@ impl Messages {
     }
 }
 
-/// The requests that wait for an answer: message ID and operation.
+/// The requests that wait for an answer.
 #[derive(Debug, Default)]
-struct Outstanding(HashMap<u32, u8>);
+struct Outstanding {
+    /// Their operations, by message ID.
+    operations: HashMap<u32, u8>,
+    has_answered: bool,
+}
 
 impl Outstanding {
     fn asked(&mut self, message: &[u8]) -> Result<(), Broken> {
@@ -99,7 +114,7 @@ impl Outstanding {
             request.operation,
             tag::BIND_REQUEST | tag::SEARCH_REQUEST | tag::MODIFY_REQUEST | tag::EXTENDED_REQUEST
         ) {
-            self.0.insert(request.id, request.operation);
+            self.operations.insert(request.id, request.operation);
         }
         Ok(())
     }
@@ -107,17 +122,18 @@ impl Outstanding {
     fn answered(&mut self, message: &[u8]) -> Result<(), Broken> {
         let response = ber::open(message)?;
         ber::check_response(&response)?;
+        self.has_answered = true;
         if response.id == 0 {
             let (code, words) = ber::result(&response)?;
             return Err(Broken::Disconnected(format!("result code {code}, {words:?}")));
         }
-        match (self.0.get(&response.id), response.operation) {
+        match (self.operations.get(&response.id), response.operation) {
             (Some(&tag::SEARCH_REQUEST), tag::SEARCH_ENTRY | tag::SEARCH_REFERENCE) => {}
             (Some(&tag::SEARCH_REQUEST), tag::SEARCH_DONE)
             | (Some(&tag::BIND_REQUEST), tag::BIND_RESPONSE)
             | (Some(&tag::MODIFY_REQUEST), tag::MODIFY_RESPONSE)
             | (Some(&tag::EXTENDED_REQUEST), tag::EXTENDED_RESPONSE) => {
-                self.0.remove(&response.id);
+                self.operations.remove(&response.id);
             }
             (Some(_), _) => {
                 return Err(Broken::Malformed("a response of another type than the request"));
@@ -129,7 +145,7 @@ impl Outstanding {
 }
 
 /// Relays between ldap3 and a server until either side closes or the server misbehaves.
-pub async fn relay(server: impl AsyncRead + AsyncWrite, mut client: UnixStream) -> Broken {
+pub async fn relay(server: impl AsyncRead + AsyncWrite, client: &mut UnixStream) -> Broken {
     let (mut from_server, mut to_server) = tokio::io::split(server);
     let (mut from_client, mut to_client) = client.split();
     let outstanding = Mutex::new(Outstanding::default());
@@ -138,7 +154,10 @@ pub async fn relay(server: impl AsyncRead + AsyncWrite, mut client: UnixStream) 
     let responses = pump(&mut from_server, &mut to_client, |message| waiting().answered(message));
     tokio::select! {
         broken = requests => broken,
-        broken = responses => broken,
+        broken = responses => match broken {
+            Broken::Closed if !waiting().has_answered => Broken::ClosedAtOnce,
+            broken => broken,
+        },
     }
 }
 
@@ -164,7 +183,12 @@ async fn pump(
 ///
 /// Anything but success is an error, so that there is no way on in clear text.
 pub async fn start_tls(stream: &mut (impl AsyncRead + AsyncWrite + Unpin)) -> Result<(), Broken> {
-    let answer = ask(stream, START_TLS).await?;
+    let answer = ask(stream, START_TLS).await.map_err(|broken| match broken {
+        Broken::Closed => Broken::Disconnected(
+            "it did not answer StartTLS; is this its port for ldaps://?".to_owned(),
+        ),
+        broken => broken,
+    })?;
     match ber::result(&ber::open(&answer)?)? {
         (0, _) => Ok(()),
         (code, words) => {

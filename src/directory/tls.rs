@@ -1,83 +1,162 @@
 //! TLS to the directory: whom to trust, whom to expect, and who we are.
 
-use std::io;
-use std::path::Path;
-use std::sync::Arc;
+mod explain;
+mod files;
+mod trust;
 
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
-use rustls::{CertificateError, ClientConfig, RootCertStore};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rustls::pki_types::ServerName;
+use rustls::version::{TLS12, TLS13};
+use rustls::{ClientConfig, SupportedProtocolVersion};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-/// How to speak TLS with the servers of one directory.
+pub use self::explain::explained;
+pub use self::trust::Pin;
+use self::trust::Verifier;
+use crate::files::Stamp;
+
+/// What the configuration says about TLS with the servers of one directory.
 #[derive(Clone, Debug)]
+pub struct Settings {
+    /// Which servers are trusted.
+    pub trust: Trust,
+    /// The keys of which a server must have one, if there are any.
+    pub pins: Vec<Pin>,
+    /// The name that certificates must be for, if it is not the host of the URL.
+    pub server_name: Option<ServerName<'static>>,
+    /// The PEM files of the certificate with which we sign in, and of its key.
+    pub client: Option<(PathBuf, PathBuf)>,
+    /// The oldest version that is spoken.
+    pub min_version: Version,
+}
+
+/// Who vouches for servers.
+#[derive(Clone, Debug)]
+pub enum Trust {
+    /// The authorities in this PEM file.
+    File(PathBuf),
+    /// The authorities that this machine trusts.
+    System,
+    /// The pins alone: neither names nor dates count.
+    Pins,
+    /// Nobody: no server is to be spoken TLS with.
+    Nobody,
+}
+
+/// A version of TLS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Version {
+    /// RFC 5246.
+    Tls12,
+    /// RFC 8446.
+    Tls13,
+}
+
+impl Version {
+    /// Each with its name.
+    pub const ALL: [(&'static str, Self); 2] = [("1.2", Self::Tls12), ("1.3", Self::Tls13)];
+
+    fn and_later(self) -> &'static [&'static SupportedProtocolVersion] {
+        static BOTH: [&SupportedProtocolVersion; 2] = [&TLS13, &TLS12];
+        match self {
+            Self::Tls12 => &BOTH,
+            Self::Tls13 => BOTH.get(..1).unwrap_or_default(),
+        }
+    }
+}
+
+/// The settings cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("{key}: {text}")]
+pub struct Fault {
+    /// The key at fault.
+    pub key: &'static str,
+    /// What is wrong.
+    pub text: String,
+}
+
+/// TLS with the servers of one directory. Its files are read again when they change.
+#[derive(Debug)]
 pub struct Tls {
+    settings: Settings,
+    current: Mutex<Current>,
+}
+
+#[derive(Debug)]
+struct Current {
+    files: Stamp,
     config: Arc<ClientConfig>,
-    server_name: Option<ServerName<'static>>,
 }
 
-/// The certificates of a CA file, or why they cannot be used.
-pub fn roots_from(ca_file: &Path) -> Result<RootCertStore, String> {
-    let mut roots = RootCertStore::empty();
-    let certificates = CertificateDer::pem_file_iter(ca_file)
-        .map_err(|error| format!("cannot read it: {error}"))?;
-    for certificate in certificates {
-        let certificate = certificate.map_err(|error| format!("not a PEM certificate: {error}"))?;
-        roots.add(certificate).map_err(|error| format!("not a usable certificate: {error}"))?;
+impl Settings {
+    fn files(&self) -> Vec<&Path> {
+        let authorities = match &self.trust {
+            Trust::File(path) => Some(path.as_path()),
+            Trust::System | Trust::Pins | Trust::Nobody => None,
+        };
+        let client = self.client.iter().flat_map(|(certificate, key)| [&**certificate, key]);
+        authorities.into_iter().chain(client).collect()
     }
-    if roots.is_empty() { Err("there is no PEM certificate in it".to_owned()) } else { Ok(roots) }
-}
 
-/// The certificates that this system trusts, or why there are none.
-///
-/// A certificate that cannot be read costs only itself.
-pub fn system_roots() -> Result<RootCertStore, String> {
-    let mut roots = RootCertStore::empty();
-    let found = rustls_native_certs::load_native_certs();
-    roots.add_parsable_certificates(found.certs);
-    if roots.is_empty() {
-        Err("this system trusts no certificates (Debian: install ca-certificates); set ca_file"
-            .to_owned())
-    } else {
-        Ok(roots)
+    fn build(&self) -> Result<ClientConfig, Fault> {
+        let fault = |key: &'static str| move |text| Fault { key, text };
+        let roots = match &self.trust {
+            Trust::File(path) => Some(files::roots(path)),
+            Trust::System => Some(files::system_roots()),
+            Trust::Pins | Trust::Nobody => None,
+        };
+        let roots = roots.transpose().map_err(fault("ca_file"))?;
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let verifier = Verifier::new(roots, self.pins.clone(), Arc::clone(&provider))
+            .map_err(fault("ca_file"))?;
+        let builder = ClientConfig::builder_with_provider(provider)
+            .with_protocol_versions(self.min_version.and_later())
+            .map_err(|error| fault("min_version")(error.to_string()))?
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(verifier));
+        let Some((certificate, key)) = &self.client else {
+            return Ok(builder.with_no_client_auth());
+        };
+        let (chain, key) = files::identity(certificate, key).map_err(fault("client_key_file"))?;
+        builder
+            .with_client_auth_cert(chain, key)
+            .map_err(|error| fault("client_cert_file")(error.to_string()))
     }
-}
-
-/// The certificate chain and key with which we sign in.
-pub fn client_identity(
-    certificate: &Path,
-    key: &Path,
-) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), String> {
-    let chain = CertificateDer::pem_file_iter(certificate)
-        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-        .map_err(|error| format!("client_cert_file: {error}"))?;
-    let key =
-        PrivateKeyDer::from_pem_file(key).map_err(|error| format!("client_key_file: {error}"))?;
-    Ok((chain, key))
 }
 
 impl Tls {
-    /// TLS 1.2 or later that trusts `roots` and expects `server_name`, or else the host of the
-    /// server's URL. The error says why `client` does not fit.
-    pub fn new(
-        roots: RootCertStore,
-        client: Option<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>)>,
-        server_name: Option<ServerName<'static>>,
-    ) -> Result<Self, String> {
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let builder = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .map_err(|error| error.to_string())?
-            .with_root_certificates(roots);
-        let config = match client {
-            Some((chain, key)) => {
-                builder.with_client_auth_cert(chain, key).map_err(|error| error.to_string())?
-            }
-            None => builder.with_no_client_auth(),
+    /// Reads the files of these settings.
+    pub fn new(settings: Settings) -> Result<Self, Fault> {
+        // A change while they are read is seen at the next look.
+        let files = Stamp::of(settings.files());
+        let config = Arc::new(settings.build()?);
+        Ok(Self { settings, current: Mutex::new(Current { files, config }) })
+    }
+
+    /// The effective values by their keys.
+    pub fn describe(&self) -> Vec<(&'static str, String)> {
+        let settings = &self.settings;
+        let trust = match &settings.trust {
+            Trust::File(path) => ("tls.ca_file", path.display().to_string()),
+            Trust::System => ("tls.ca_file", "the system's".to_owned()),
+            Trust::Pins => ("tls.pins_only", "true".to_owned()),
+            Trust::Nobody => return Vec::new(),
         };
-        Ok(Self { config: Arc::new(config), server_name })
+        let pins: Vec<String> = settings.pins.iter().map(ToString::to_string).collect();
+        let name = settings.server_name.as_ref().map(|name| name.to_str().into_owned());
+        let client = settings.client.as_ref().map(|(path, _)| path.display().to_string());
+        let version = Version::ALL.iter().find(|(_, version)| *version == settings.min_version);
+        let mut lines = vec![trust];
+        lines.extend((!pins.is_empty()).then(|| ("tls.pins", pins.join(", "))));
+        lines.extend(name.map(|name| ("tls.server_name", name)));
+        lines.extend(client.map(|path| ("tls.client_cert_file", path)));
+        lines.extend(version.map(|(name, _)| ("tls.min_version", (*name).to_owned())));
+        lines
     }
 
     /// Does the handshake with the server whose URL has this host.
@@ -85,11 +164,30 @@ impl Tls {
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
-        let name = match &self.server_name {
+        let name = match &self.settings.server_name {
             Some(name) => name.clone(),
             None => ServerName::try_from(host.to_owned()).map_err(io::Error::other)?,
         };
-        TlsConnector::from(Arc::clone(&self.config)).connect(name, stream).await.map_err(explained)
+        TlsConnector::from(self.config()).connect(name, stream).await.map_err(explained)
+    }
+
+    /// What the files say now, or, where they cannot be used, what they said last.
+    fn config(&self) -> Arc<ClientConfig> {
+        let files = Stamp::of(self.settings.files());
+        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        if current.files != files {
+            match self.settings.build() {
+                Ok(config) => {
+                    current.config = Arc::new(config);
+                    tracing::info!("certificate files have changed and were read again");
+                }
+                Err(fault) => {
+                    tracing::warn!(%fault, "certificate files have changed, but not for the better; what was read before stays in use");
+                }
+            }
+            current.files = files;
+        }
+        Arc::clone(&current.config)
     }
 }
 
@@ -97,35 +195,4 @@ impl Tls {
 pub fn certificate_of<S>(stream: &TlsStream<S>) -> Option<Vec<u8>> {
     let certificates = stream.get_ref().1.peer_certificates()?;
     Some(certificates.first()?.to_vec())
-}
-
-/// The error with its cause in an administrator's words.
-fn explained(error: io::Error) -> io::Error {
-    let Some(rustls::Error::InvalidCertificate(cause)) =
-        error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>())
-    else {
-        return if error.kind() == io::ErrorKind::UnexpectedEof {
-            io::Error::new(
-                error.kind(),
-                "the server closed the connection during the TLS handshake; is it a TLS port?",
-            )
-        } else {
-            error
-        };
-    };
-    let text = match cause {
-        CertificateError::UnknownIssuer => {
-            "the certificate is from an unknown CA; set ca_file".to_owned()
-        }
-        CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
-            format!("the certificate has expired: {cause}")
-        }
-        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
-            format!(
-                "the certificate is for another name: {cause}; use that name in the URL, or set server_name"
-            )
-        }
-        other => format!("the certificate is not acceptable: {other}"),
-    };
-    io::Error::new(error.kind(), text)
 }
