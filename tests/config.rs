@@ -177,6 +177,36 @@ fn each_mistake_is_told_with_what_to_write() {
             "line 9: directory.corp.tls.ca_file: there is no PEM certificate in it",
         ),
         (
+            "servers = [\"ldaps://ldap.example.com\"]",
+            "discover = \"corp..example\"",
+            "line 3: directory.corp.discover: write the DNS name of the domain",
+        ),
+        (
+            "servers = [\"ldaps://ldap.example.com\"]",
+            "site = \"auto\"\nservers = [\"ldaps://ldap.example.com\"]",
+            "line 3: directory.corp.site: it belongs to discover",
+        ),
+        (
+            "servers = [\"ldaps://ldap.example.com\"]",
+            "discover = \"corp.example\"\nsite = \"a.b\"",
+            "line 4: directory.corp.site: write the name of a site, or \"auto\"",
+        ),
+        (
+            "servers = [\"ldaps://ldap.example.com\"]",
+            "discover = \"corp.example\"\nnameservers = [\"dns.corp.example\"]",
+            "line 4: directory.corp.nameservers: write addresses of name servers",
+        ),
+        (
+            "\"dc=example,dc=com\"",
+            "\"\"",
+            "line 4: directory.corp.base: only a global catalog (port 3268 or 3269) is searched from \"\"",
+        ),
+        (
+            "servers = [\"ldaps://ldap.example.com\"]",
+            "servers = [\"ldaps://ldap.example.com:3269\"]\nset_password = \"auto\"",
+            "line 4: directory.corp.set_password: a global catalog is read-only",
+        ),
+        (
             "ca_file",
             "ca_files",
             "line 9: directory.corp.tls.ca_files: there is no such key; did you mean ca_file?",
@@ -498,6 +528,21 @@ fn kerberos_problems(servers: &str, keys: &str) -> String {
 
 const KEYTAB: &str = "keytab = \"{dir}/keytab\"\n";
 const PRINCIPAL: &str = "principal = \"svc-xmpp@CORP.EXAMPLE\"\n";
+
+#[test]
+fn a_global_catalog_is_searched_without_a_base_and_written_elsewhere() {
+    for servers in [
+        "servers = [\"ldaps://dc1.corp.example:3269\"]",
+        "discover = \"corp.example\"\ndiscover_global_catalog = true",
+    ] {
+        let config = GOOD
+            .replace("servers = [\"ldaps://ldap.example.com\"]", servers)
+            .replace("\"dc=example,dc=com\"", "\"\"\nset_password = \"auto\"")
+            + "[directory.corp.write]\ndiscover = \"corp.example\"\n";
+        let problems = read(&site(&config)).directories.err();
+        assert!(problems.is_none(), "{}", problems.unwrap());
+    }
+}
 
 #[test]
 fn kerberos_needs_a_principal_with_its_keytab_and_servers_by_name() {

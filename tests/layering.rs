@@ -38,6 +38,7 @@ fn each_thing_is_known_only_where_it_belongs() {
         ("ldap3::", &["directory/"][..]),
         ("libgssapi::", &["directory/gssapi/ticket.rs"]),
         ("use ring::", &["directory/gssapi/binding.rs", "directory/tls/trust.rs"]),
+        ("hickory_resolver::", &["directory/dns.rs"]),
         ("deadpool::", &["directory/pool.rs"]),
         ("rustls", &["directory/tls", "config/tls.rs"]),
         (".expose_secret()", &["authenticator.rs", "directory/password.rs", "directory/pool.rs"]),

@@ -8,6 +8,7 @@
 
 mod built;
 pub mod container;
+pub mod dns;
 pub mod ds389;
 pub mod ejabberd;
 pub mod embedded;

@@ -57,7 +57,10 @@ pub fn probe(
                 .collect();
             let directory = LdapDirectory::new(settings);
             let mut reports = Vec::new();
-            for server in directory.servers() {
+            let (servers, fault) = directory.servers().await;
+            let fault = fault.map(Report::no_server);
+            reports.extend(fault.map(|report| (report, steps.take())));
+            for server in servers {
                 let by = Deadline::after(Instant::now(), within);
                 reports.push((directory.probe(&server, &rules, by).await, steps.take()));
             }

@@ -7,16 +7,14 @@ use super::file::Table;
 use super::identity;
 use super::problem::Problem;
 use super::rules::{self, Layers, named};
+use super::servers::Reach;
 use super::tls;
-use crate::directory::connection::Connector;
 use crate::directory::diagnosis::MustChange;
 use crate::directory::domain::{Lookup, Rules};
 use crate::directory::ldap::{Settings, WriterSettings};
 use crate::directory::password;
 use crate::directory::pool::Limits;
 use crate::directory::preset::Preset;
-use crate::directory::servers::{Endpoint, Server, Servers};
-use crate::directory::tls::Tls;
 
 /// A `[directory.NAME]` whose rules are read once for each domain.
 #[derive(Debug)]
@@ -25,6 +23,7 @@ pub(super) struct Directory<'a> {
     table: Table<'a>,
     preset: Option<Preset>,
     has_service: bool,
+    is_catalog: bool,
     settings: Option<Settings>,
 }
 
@@ -35,15 +34,26 @@ impl<'a> Directory<'a> {
         let tls_table = table.table("tls");
         let reach = Reach::read(&table, answer_within);
         let writer = table.has("write").then(|| table.table("write"));
-        let writer_reach = writer.as_ref().filter(|writer| writer.has("servers"));
+        let writer_reach =
+            writer.as_ref().filter(|writer| writer.has("servers") || writer.has("discover"));
         let writer_reach = writer_reach.map(|writer| Reach::read(writer, answer_within));
         let is_needed =
             [Some(&reach), writer_reach.as_ref()].into_iter().flatten().any(Reach::needs_tls);
         let tls = tls::read(&tls_table, is_needed);
-        let identity = identity::read(&table, &tls_table, &reach.servers);
+        let identity = identity::read(&table, &tls_table, &reach.named);
+        let set_password = table.parsed("set_password", |name| named(&password::Method::ALL, name));
+        let set_password = set_password.unwrap_or(password::Method::Off);
+        let is_catalog = reach.is_global_catalog();
+        let writes_to_catalog = writer_reach.as_ref().map_or(is_catalog, Reach::is_global_catalog);
+        if set_password != password::Method::Off && writes_to_catalog {
+            table.problem(
+                "set_password",
+                format!("a global catalog is read-only; write servers of the domain into [directory.{name}.write]"),
+            );
+        }
         let writer = writer.map(|writer| {
             let servers = writer_reach.as_ref().unwrap_or(&reach);
-            let identity = identity::read(&writer, &tls_table, &servers.servers);
+            let identity = identity::read(&writer, &tls_table, &servers.named);
             writer.finish();
             let connector =
                 writer_reach.and_then(|reach| Some(reach.connector(Arc::clone(tls.as_ref()?))));
@@ -51,8 +61,6 @@ impl<'a> Directory<'a> {
         });
         tls_table.finish();
         let has_service = identity.is_some() || identity::is_written(&table);
-        let set_password = table.parsed("set_password", |name| named(&password::Method::ALL, name));
-        let set_password = set_password.unwrap_or(password::Method::Off);
         if set_password != password::Method::Off && !has_service {
             table.problem(
                 "set_password",
@@ -72,7 +80,7 @@ impl<'a> Directory<'a> {
             must_change: must_change.unwrap_or(MustChange::Deny),
             limits,
         });
-        Self { name, table, preset, has_service, settings }
+        Self { name, table, preset, has_service, is_catalog, settings }
     }
 
     /// The rules of a domain that it serves, or its own.
@@ -81,7 +89,12 @@ impl<'a> Directory<'a> {
         domain: Option<&Table<'_>>,
         remarks: &mut Vec<Problem>,
     ) -> Option<Rules> {
-        let layers = Layers { domain, directory: &self.table, preset: self.preset };
+        let layers = Layers {
+            domain,
+            directory: &self.table,
+            preset: self.preset,
+            is_catalog: self.is_catalog,
+        };
         let rules = rules::read(layers, self.has_service);
         if self.has_service {
             return rules;
@@ -110,52 +123,6 @@ impl<'a> Directory<'a> {
         self.table.finish();
         self.settings
     }
-}
-
-/// How servers are reached, but for TLS.
-#[derive(Debug)]
-struct Reach {
-    servers: Vec<Server>,
-    start_tls: bool,
-    connect_within: Duration,
-}
-
-impl Reach {
-    fn read(table: &Table<'_>, answer_within: Duration) -> Self {
-        let servers = table.list("servers", Server::parse);
-        if servers.is_empty() {
-            table.problem("servers", "write servers = [\"ldaps://ldap.example.com\"]");
-        }
-        let start_tls = table.flag("start_tls");
-        let allow_clear_text = table.flag("allow_clear_text");
-        let is_readable = |server: &Server| server.is_remote() && !start_tls && !is_ldaps(server);
-        if !allow_clear_text && servers.iter().any(is_readable) {
-            table.problem("servers", "passwords would cross the network in clear text; write ldaps://, or start_tls = true, or, knowing what it means, allow_clear_text = true");
-        }
-        let connect_within = table
-            .duration("connect_within")
-            .unwrap_or((answer_within / 4).min(Duration::from_secs(2)));
-        if connect_within >= answer_within {
-            table.problem(
-                "connect_within",
-                "write less than answer_within, so that there is time left for the answer",
-            );
-        }
-        Self { servers, start_tls, connect_within }
-    }
-
-    fn needs_tls(&self) -> bool {
-        self.start_tls || self.servers.iter().any(is_ldaps)
-    }
-
-    fn connector(self, tls: Arc<Tls>) -> Connector {
-        let Self { servers, start_tls, connect_within } = self;
-        Connector { servers: Servers::new(servers), start_tls, tls, connect_within }
-    }
-}
-
-fn is_ldaps(server: &Server) -> bool {
-    matches!(server.endpoint, Endpoint::Tcp { ldaps: true, .. })
 }
 
 fn read_limits(table: Table<'_>) -> Limits {

@@ -11,6 +11,7 @@ mod keytab;
 pub mod problem;
 mod rules;
 pub mod secret;
+mod servers;
 mod tls;
 
 use std::collections::BTreeMap;

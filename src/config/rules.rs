@@ -20,6 +20,8 @@ pub(super) struct Layers<'a> {
     pub(super) directory: &'a Table<'a>,
     /// What stands in for keys that neither has.
     pub(super) preset: Option<Preset>,
+    /// Whether the whole forest can be searched, from the base "".
+    pub(super) is_catalog: bool,
 }
 
 impl<'a> Layers<'a> {
@@ -104,6 +106,12 @@ fn is_overridden(layers: Layers<'_>) -> bool {
 fn read_search(layers: Layers<'_>) -> Option<Search> {
     let bases = layers.with("base").one_or_more("base", |base| Ok(base.to_owned()));
     let filter = read_filter(layers);
+    if bases.iter().any(String::is_empty) && !layers.is_catalog {
+        layers.with("base").problem(
+            "base",
+            "only a global catalog (port 3268 or 3269) is searched from \"\"; write the DN below which the users are",
+        );
+    }
     if bases.is_empty() && !layers.has("base") {
         layers.with("base").problem(
             "base",

@@ -26,12 +26,12 @@ pub(super) mod tag {
     pub(in super::super) const EXTENDED_REQUEST: u8 = 0x77;
     pub(in super::super) const EXTENDED_RESPONSE: u8 = 0x78;
 
-    pub(super) const BOOLEAN: u8 = 0x01;
+    pub(in super::super) const BOOLEAN: u8 = 0x01;
     pub(in super::super) const INTEGER: u8 = 0x02;
     pub(in super::super) const OCTET_STRING: u8 = 0x04;
-    pub(super) const ENUMERATED: u8 = 0x0a;
+    pub(in super::super) const ENUMERATED: u8 = 0x0a;
     pub(in super::super) const SEQUENCE: u8 = 0x30;
-    pub(super) const SET: u8 = 0x31;
+    pub(in super::super) const SET: u8 = 0x31;
     pub(super) const CONTROLS: u8 = 0xa0;
     pub(super) const REFERRAL: u8 = 0xa3;
 
@@ -70,6 +70,16 @@ pub(super) fn message_length(input: &[u8]) -> Result<Option<usize>, Malformed> {
         }
         Some(_) => Err(Malformed("it does not begin with a SEQUENCE")),
     }
+}
+
+/// An element with this content.
+pub(super) fn element(tag: u8, content: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(content.len()).unwrap_or(u32::MAX).to_be_bytes();
+    let header = match (length, content.len()) {
+        ([.., short], 0..=0x7f) => vec![tag, short],
+        ([a, b, c, d], _) => vec![tag, 0x84, a, b, c, d],
+    };
+    [&header, content].concat()
 }
 
 /// Reads elements one after the other, each of which must lie wholly within its parent.

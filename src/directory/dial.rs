@@ -1,4 +1,4 @@
-//! Opening a TCP connection to a host: every address of its name, and a socket that notices death.
+//! Opening a TCP connection to a host: every address of it, and a socket that notices death.
 
 use std::io;
 use std::net::SocketAddr;
@@ -21,9 +21,9 @@ const KEEPALIVE_PROBES: u32 = 3;
 /// Bytes that stay unacknowledged for this long end the connection.
 const UNACKNOWLEDGED: Duration = Duration::from_secs(20);
 
-/// Connects to the first address of `host` that answers.
-pub async fn dial(host: &str, port: u16) -> io::Result<TcpStream> {
-    let mut addresses = tokio::net::lookup_host((host, port)).await?;
+/// Connects to the first of these addresses that answers.
+pub async fn dial(addresses: Vec<SocketAddr>) -> io::Result<TcpStream> {
+    let mut addresses = addresses.into_iter();
     let mut attempts = JoinSet::new();
     let mut last_error = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
     let mut exhausted = false;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 use tokio::time::Instant;
 
-use super::connection::Connector;
+use super::connector::Connector;
 use super::diagnosis;
 use super::password;
 use super::pool::{Identity, Limits, ServicePool, UserPool, no_server};
@@ -127,10 +127,13 @@ impl LdapDirectory {
         }
     }
 
-    /// Closes connections whose time is over, for as long as it is polled.
+    /// Closes connections whose time is over, and keeps what DNS says up to date, for as long as it
+    /// is polled.
     pub async fn maintain(&self) {
         loop {
             tokio::time::sleep(REAP_EVERY).await;
+            let connector = self.connector();
+            connector.servers.refresh(connector.connect_within).await;
             self.users.reap();
             if let Some(service) = &self.service {
                 service.pool.reap().await;
@@ -143,9 +146,10 @@ impl LdapDirectory {
         self.users.connector()
     }
 
-    /// Its servers, one by one.
-    pub fn servers(&self) -> Vec<Server> {
-        self.connector().servers.fixed().to_vec()
+    /// Its servers, and what is wrong with finding them.
+    pub async fn servers(&self) -> (Vec<Server>, Option<String>) {
+        let connector = self.connector();
+        connector.servers.in_order(connector.connect_within).await
     }
 
     /// How many connections for user binds are open.

@@ -8,10 +8,13 @@
 pub mod account;
 mod ber;
 pub mod connection;
+pub mod connector;
 pub mod control;
 pub mod diagnosis;
 pub mod dial;
+pub mod discovery;
 pub mod dn;
+pub mod dns;
 pub mod domain;
 pub mod entry;
 pub mod explain;

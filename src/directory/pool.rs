@@ -13,7 +13,8 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-use super::connection::{Answer, Connection, Connector, Lost, Unreachable};
+use super::connection::{Answer, Connection, Lost};
+use super::connector::{Connector, Unreachable};
 use super::gssapi::Account;
 use crate::deadline::Deadline;
 use crate::observe::step;

@@ -64,6 +64,13 @@ pub struct Report {
 }
 
 impl Report {
+    /// A report that no server could be asked.
+    pub fn no_server(fault: String) -> Self {
+        let mut report = Self { server: "discover".into(), findings: Vec::new() };
+        report.note(Mood::Bad, "servers", fault);
+        report
+    }
+
     fn note(&mut self, mood: Mood, what: &'static str, text: impl Into<String>) {
         self.findings.push(Finding { what, text: text.into(), mood });
     }
@@ -120,8 +127,7 @@ impl LdapDirectory {
     /// Asks where passwords are set, if that is elsewhere.
     pub async fn probe_writer(&self) -> Option<Report> {
         let writer = self.writer.as_ref()?;
-        let server = writer.connector().servers.to_string();
-        let mut report = Report { server: server.into(), findings: Vec::new() };
+        let mut report = Report { server: "write".into(), findings: Vec::new() };
         match writer.open().await {
             Ok(connection) => {
                 report.note(Mood::Good, "write", format!("signed in on {}", connection.server))

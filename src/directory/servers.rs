@@ -1,5 +1,6 @@
 //! Which servers there are, and in which order they are tried.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -9,6 +10,8 @@ use std::time::Duration;
 use percent_encoding::percent_decode_str;
 use tokio::time::Instant;
 use url::Url;
+
+use super::discovery::{Discovery, Site};
 
 /// A server that did not connect comes last for this long, so that not every request waits for it.
 const SHUNNED: Duration = Duration::from_secs(10);
@@ -92,46 +95,70 @@ impl fmt::Display for Server {
 /// The servers of one directory, with what is known about each.
 #[derive(Debug)]
 pub struct Servers {
-    list: Vec<Server>,
-    shunned_until: Mutex<Vec<Option<Instant>>>,
+    discovery: Option<Discovery>,
+    fixed: Vec<Server>,
+    /// Until when servers come last, by their names.
+    shunned: Mutex<HashMap<Arc<str>, Instant>>,
 }
 
 impl Servers {
-    /// The servers in the order of the configuration.
-    pub fn new(list: Vec<Server>) -> Self {
-        let shunned_until = Mutex::new(vec![None; list.len()]);
-        Self { list, shunned_until }
+    /// The servers that are found, and behind them those of the configuration in its order.
+    pub fn new(discovery: Option<Discovery>, fixed: Vec<Server>) -> Self {
+        Self { discovery, fixed, shunned: Mutex::default() }
     }
 
-    /// The servers of the configuration.
-    pub fn fixed(&self) -> &[Server] {
-        &self.list
+    /// The effective values by their keys.
+    pub fn describe(&self) -> Vec<(&'static str, String)> {
+        let mut lines = Vec::new();
+        if let Some(wanted) = self.discovery.as_ref().map(Discovery::wanted) {
+            lines.push(("discover", wanted.domain.clone()));
+            match &wanted.site {
+                Site::Any => {}
+                Site::Named(site) => lines.push(("site", site.clone())),
+                Site::Learned => lines.push(("site", "auto".to_owned())),
+            }
+            if wanted.global_catalog {
+                lines.push(("discover_global_catalog", "true".to_owned()));
+            }
+        }
+        if !self.fixed.is_empty() {
+            let names: Vec<&str> = self.fixed.iter().map(|server| &*server.name).collect();
+            lines.push(("servers", names.join(", ")));
+        }
+        lines
     }
 
-    /// All servers, numbered, in the order in which to try them at `now`: as configured, but those
-    /// that lately failed come last.
-    pub fn in_order(&self, now: Instant) -> Vec<(usize, &Server)> {
-        let shunned = self.shunned_until.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut order: Vec<_> = self.list.iter().enumerate().collect();
-        order.sort_by_key(|(index, _)| {
-            shunned.get(*index).copied().flatten().is_some_and(|until| until > now)
-        });
-        order
+    /// All servers in the order in which to try them, those that lately failed last; and what is
+    /// wrong with finding them. Where they were never looked for, that is done `within` the time.
+    pub async fn in_order(&self, within: Duration) -> (Vec<Server>, Option<String>) {
+        let (mut servers, fault) = match &self.discovery {
+            Some(discovery) => discovery.servers(within).await,
+            None => (Vec::new(), None),
+        };
+        servers.extend(self.fixed.iter().cloned());
+        let now = Instant::now();
+        let shunned = self.shunned.lock().unwrap_or_else(PoisonError::into_inner);
+        servers.sort_by_key(|server| shunned.get(&server.name).is_some_and(|until| *until > now));
+        (servers, fault)
     }
 
-    /// Remembers whether the server of that number connected at `now`.
-    pub fn record(&self, index: usize, connected: bool, now: Instant) {
-        let mut shunned = self.shunned_until.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(until) = shunned.get_mut(index) {
-            *until = (!connected).then(|| now + SHUNNED);
+    /// Looks for servers anew where what is known is no longer good.
+    pub async fn refresh(&self, within: Duration) {
+        if let Some(discovery) = &self.discovery {
+            discovery.refresh(within).await;
         }
     }
-}
 
-impl fmt::Display for Servers {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names: Vec<&str> = self.list.iter().map(|server| &*server.name).collect();
-        f.write_str(&names.join(", "))
+    /// Remembers whether a server connected.
+    pub fn record(&self, server: &Server, connected: bool) {
+        let now = Instant::now();
+        let mut shunned = self.shunned.lock().unwrap_or_else(PoisonError::into_inner);
+        shunned.retain(|_, until| *until > now);
+        if connected {
+            shunned.remove(&server.name);
+        } else {
+            shunned.insert(Arc::clone(&server.name), now + SHUNNED);
+        }
     }
 }
 
@@ -191,19 +218,24 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_server_that_failed_comes_last_for_a_while() {
-        let servers = Servers::new(
-            ["ldap://a", "ldap://b", "ldap://c"].map(|url| Server::parse(url).unwrap()).to_vec(),
-        );
-        let order =
-            |now| servers.in_order(now).into_iter().map(|(index, _)| index).collect::<Vec<_>>();
-        let now = Instant::now();
-        assert_eq!(order(now), [0, 1, 2]);
-        servers.record(0, false, now);
-        assert_eq!(order(now), [1, 2, 0]);
-        servers.record(1, false, now);
-        assert_eq!(order(now), [2, 0, 1]);
-        assert_eq!(order(now + SHUNNED), [0, 1, 2]);
-        servers.record(1, true, now);
-        assert_eq!(order(now), [1, 2, 0]);
+        let [a, b, c] = ["ldap://a", "ldap://b", "ldap://c"].map(|url| Server::parse(url).unwrap());
+        let servers = Servers::new(None, vec![a.clone(), b.clone(), c]);
+        let order = || async {
+            let (servers, _) = servers.in_order(Duration::ZERO).await;
+            servers
+                .iter()
+                .map(|server| server.name.trim_start_matches("ldap://"))
+                .collect::<String>()
+        };
+        assert_eq!(order().await, "abc");
+        servers.record(&a, false);
+        assert_eq!(order().await, "bca");
+        servers.record(&b, false);
+        assert_eq!(order().await, "cab");
+        tokio::time::advance(SHUNNED).await;
+        assert_eq!(order().await, "abc");
+        servers.record(&b, false);
+        servers.record(&b, true);
+        assert_eq!(order().await, "abc");
     }
 }

@@ -159,6 +159,11 @@ impl Tls {
         lines
     }
 
+    /// Whether anybody with a certificate of a public authority is trusted.
+    pub fn trusts_everybody(&self) -> bool {
+        matches!(self.settings.trust, Trust::System) && self.settings.pins.is_empty()
+    }
+
     /// Does the handshake with the server whose URL has this host.
     pub async fn handshake<S>(&self, host: &str, stream: S) -> io::Result<TlsStream<S>>
     where

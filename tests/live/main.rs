@@ -11,6 +11,7 @@
 
 mod cases;
 mod container;
+mod discovery;
 mod ds389;
 mod ejabberd;
 mod faults;

@@ -3,8 +3,8 @@
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::super::ber::{self, Malformed, Reader, tag};
-use super::super::connection::Refused;
+use super::super::ber::{self, Malformed, Reader, element, tag};
+use super::super::connector::Refused;
 use super::super::guard::{self, Broken};
 
 /// saslBindInProgress (RFC 4511, appendix A.2).
@@ -98,15 +98,6 @@ fn request(id: u8, token: &[u8]) -> Vec<u8> {
     ];
     let message = [element(tag::INTEGER, &[id]), element(tag::BIND_REQUEST, &bind.concat())];
     element(tag::SEQUENCE, &message.concat())
-}
-
-fn element(tag: u8, content: &[u8]) -> Vec<u8> {
-    let length = u32::try_from(content.len()).unwrap_or(u32::MAX).to_be_bytes();
-    let header = match (length, content.len()) {
-        ([.., short], 0..=0x7f) => vec![tag, short],
-        ([a, b, c, d], _) => vec![tag, 0x84, a, b, c, d],
-    };
-    [&header, content].concat()
 }
 
 /// How the messages after the sign-in are protected (RFC 4752, section 3.3).

@@ -16,7 +16,7 @@ use tokio::sync::Mutex;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
-use super::super::connection::Refused;
+use super::super::connector::Refused;
 use super::layer::Way;
 
 /// LDAP_LOCAL_ERROR of the C interface to LDAP: what clients say where a sign-in ends before the

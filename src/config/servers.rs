@@ -1,0 +1,123 @@
+//! Where the servers of a directory are: named, found in DNS, or both.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::file::Table;
+use crate::directory::connector::Connector;
+use crate::directory::discovery::{Discovery, Site, Wanted};
+use crate::directory::dns::Dns;
+use crate::directory::servers::{Endpoint, Server, Servers};
+use crate::directory::tls::Tls;
+
+/// How servers are reached, but for TLS.
+#[derive(Debug)]
+pub(super) struct Reach {
+    /// Those that are named.
+    pub(super) named: Vec<Server>,
+    wanted: Option<Wanted>,
+    name_servers: Vec<SocketAddr>,
+    start_tls: bool,
+    connect_within: Duration,
+}
+
+impl Reach {
+    pub(super) fn read(table: &Table<'_>, answer_within: Duration) -> Self {
+        let named = table.list("servers", Server::parse);
+        let start_tls = table.flag("start_tls");
+        let allow_clear_text = table.flag("allow_clear_text");
+        let is_readable = |server: &Server| server.is_remote() && !start_tls && !is_ldaps(server);
+        if !allow_clear_text && named.iter().any(is_readable) {
+            table.problem("servers", "passwords would cross the network in clear text; write ldaps://, or start_tls = true, or, knowing what it means, allow_clear_text = true");
+        }
+        let wanted = read_wanted(table, start_tls);
+        if named.is_empty() && !table.has("discover") {
+            table.problem(
+                "servers",
+                "write servers = [\"ldaps://ldap.example.com\"], or discover = \"corp.example\" to find them in DNS",
+            );
+        }
+        let name_servers = table.list("nameservers", name_server);
+        let connect_within = table
+            .duration("connect_within")
+            .unwrap_or((answer_within / 4).min(Duration::from_secs(2)));
+        if connect_within >= answer_within {
+            table.problem(
+                "connect_within",
+                "write less than answer_within, so that there is time left for the answer",
+            );
+        }
+        Self { named, wanted, name_servers, start_tls, connect_within }
+    }
+
+    pub(super) fn needs_tls(&self) -> bool {
+        self.start_tls || self.wanted.is_some() || self.named.iter().any(is_ldaps)
+    }
+
+    /// Whether every server holds the whole forest, so that a search of it needs no base.
+    pub(super) fn is_global_catalog(&self) -> bool {
+        let is_catalog = |server: &Server| match server.endpoint {
+            Endpoint::Tcp { port, .. } => matches!(port, 3268 | 3269),
+            Endpoint::Unix(_) => false,
+        };
+        let is_somewhere = self.wanted.is_some() || !self.named.is_empty();
+        is_somewhere
+            && self.wanted.as_ref().is_none_or(|wanted| wanted.global_catalog)
+            && self.named.iter().all(is_catalog)
+    }
+
+    pub(super) fn connector(self, tls: Arc<Tls>) -> Connector {
+        let Self { named, wanted, name_servers, start_tls, connect_within } = self;
+        let dns = Arc::new(Dns::new(name_servers));
+        let discovery = wanted.map(|wanted| {
+            let wanted = Wanted { foreign_names: !tls.trusts_everybody(), ..wanted };
+            Discovery::new(wanted, Arc::clone(&dns))
+        });
+        let servers = Servers::new(discovery, named);
+        Connector { servers, start_tls, dns, tls, connect_within }
+    }
+}
+
+fn read_wanted(table: &Table<'_>, start_tls: bool) -> Option<Wanted> {
+    let domain = table.parsed("discover", |domain| {
+        let labels = || domain.trim_end_matches('.').split('.');
+        if labels().all(|label| !label.is_empty() && label.len() <= 63) && !domain.contains(':') {
+            Ok(labels().collect::<Vec<_>>().join("."))
+        } else {
+            Err("write the DNS name of the domain, such as \"corp.example\"".to_owned())
+        }
+    });
+    let site = table.parsed("site", |site| match site {
+        "auto" => Ok(Site::Learned),
+        site if site.is_empty() || site.contains('.') => {
+            Err("write the name of a site, or \"auto\"".to_owned())
+        }
+        site => Ok(Site::Named(site.to_owned())),
+    });
+    let global_catalog = table.flag("discover_global_catalog");
+    for key in ["site", "discover_global_catalog"] {
+        if table.has(key) && !table.has("discover") {
+            table.problem(key, "it belongs to discover = \"corp.example\", which is missing");
+        }
+    }
+    Some(Wanted {
+        domain: domain?,
+        site: site.unwrap_or(Site::Any),
+        global_catalog,
+        ldaps: !start_tls,
+        foreign_names: false,
+    })
+}
+
+fn name_server(text: &str) -> Result<SocketAddr, String> {
+    let address = text.parse::<IpAddr>().map(|address| (address, 53).into());
+    address.or_else(|_| text.parse()).map_err(|_| {
+        "write addresses of name servers, such as [\"192.0.2.53\"], with a port if it is not 53"
+            .to_owned()
+    })
+}
+
+fn is_ldaps(server: &Server) -> bool {
+    matches!(server.endpoint, Endpoint::Tcp { ldaps: true, .. })
+}
