@@ -14,6 +14,7 @@ mod container;
 mod discovery;
 mod ds389;
 mod ejabberd;
+mod examples;
 mod faults;
 mod groups;
 #[cfg(feature = "gssapi")]

@@ -193,6 +193,13 @@ fn a_password_change_that_cannot_be_says_why() {
     let mut adapter = Adapter::start(&place, Framing::Packet);
     expect(&mut adapter, request, Yes);
     expect(&mut adapter, &sign_in("changer3", "Pässwörd.1"), Yes);
+    // The same account on another server.
+    let directory = format!("{}set_password = \"auto\"", service(SERVICE));
+    let write = format!("[directory.corp.write]\nservers = [\"{}\"]", samba.ldaps_url());
+    let place = site(&samba, &samba.catalog_url(), &directory, &write);
+    let mut adapter = Adapter::start(&place, Framing::Packet);
+    expect(&mut adapter, "setpass:changer3:example.com:Pässwörd.2", Yes);
+    expect(&mut adapter, &sign_in("changer3", "Pässwörd.2"), Yes);
 }
 
 #[test]

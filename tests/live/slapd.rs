@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
-use ldap_fixtures::slapd::Slapd;
+use ldap_fixtures::ldif::Entry;
+use ldap_fixtures::proxy::Proxy;
+use ldap_fixtures::slapd::{Options, Slapd};
 
-use crate::support::Answer::{No, Yes};
+use crate::support::Answer::{CannotTell, No, Yes};
 use crate::support::{Adapter, Framing, binary};
 use crate::{Lookup, cases, site};
 
@@ -114,4 +116,60 @@ fn login_shows_the_steps_and_tells_by_its_exit_code() {
     }
     let output = binary().args(["login", "nobody"]).output().unwrap();
     assert_eq!(output.status.code(), Some(64));
+}
+
+#[test]
+fn a_directory_that_is_read_only_sets_no_password_and_answers_everything_else() {
+    let provider = Slapd::start().unwrap();
+    let watched = Proxy::start(provider.address()).unwrap();
+    // A replica names its provider, to which no password must follow.
+    let replica = "rootdn cn=root,dc=example,dc=com\nsyncrepl rid=1 provider=ldap://127.0.0.1:9 type=refreshOnly retry=\"60 +\" \
+         searchbase=\"dc=example,dc=com\" bindmethod=simple\n";
+    for (database, words) in [
+        ("readonly on\n".to_owned(), "the database is read-only"),
+        (format!("{replica}updateref {}\n", watched.url()), "refers to another one for changes"),
+        (replica.to_owned(), "the server is a replica"),
+    ] {
+        let slapd = Options { database, ..Options::default() }.start().unwrap();
+        let place = site(&[&slapd.url()], Lookup::Search, "set_password = \"auto\"", "");
+        for framing in Framing::BOTH {
+            let mut adapter = Adapter::start(&place, framing);
+            let refused = if framing == Framing::Line { No } else { CannotTell };
+            assert_eq!(adapter.ask("setpass:alice:example.com:new-secret"), refused);
+            adapter.logs("read-only");
+            adapter.logs(words);
+            assert_eq!(adapter.ask("auth:alice:example.com:secret"), Yes, "{}", adapter.log());
+            assert_eq!(adapter.ask("auth:alice:example.com:new-secret"), No);
+            assert_eq!(adapter.ask("isuser:alice:example.com"), Yes);
+        }
+    }
+    assert_eq!(watched.accepted(), 0);
+}
+
+#[test]
+fn references_to_other_servers_are_not_followed() {
+    let other = Slapd::start().unwrap();
+    let watched = Proxy::start(other.address()).unwrap();
+    let attributes = [
+        ("objectClass", "referral"),
+        ("objectClass", "extensibleObject"),
+        ("ou", "abroad"),
+        ("ref", &format!("{}/ou=people,dc=example,dc=com??sub", watched.url())),
+    ]
+    .map(|(name, value)| (name.to_owned(), value.as_bytes().to_vec()));
+    let dn = "ou=abroad,dc=example,dc=com".to_owned();
+    let reference = Entry { dn, attributes: attributes.to_vec() };
+    let slapd = Options { entries: vec![reference], ..Options::default() }.start().unwrap();
+    let place = site(&[&slapd.url()], Lookup::Search, "", "");
+    let mut adapter = Adapter::start(&place, Framing::Packet);
+    assert_eq!(adapter.ask("auth:alice:example.com:secret"), Yes, "{}", adapter.log());
+    assert_eq!(adapter.ask("isuser:nobody:example.com"), No, "{}", adapter.log());
+    // A base that is elsewhere altogether.
+    let abroad = std::fs::read_to_string(place.config()).unwrap();
+    let abroad = abroad.replace("base = \"dc=example", "base = \"ou=abroad,dc=example");
+    place.write("config.toml", &abroad);
+    let mut adapter = Adapter::start(&place, Framing::Packet);
+    assert_eq!(adapter.ask("isuser:alice:example.com"), CannotTell, "{}", adapter.log());
+    adapter.logs("base");
+    assert_eq!(watched.accepted(), 0);
 }
