@@ -10,6 +10,7 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use ldap_fixtures::embedded::Embedded;
 use tokio::time::Instant;
+use xmpp_ldap_auth::authenticator::Authenticator;
 use xmpp_ldap_auth::commands::build;
 use xmpp_ldap_auth::config::Config;
 use xmpp_ldap_auth::deadline::Deadline;
@@ -32,7 +33,7 @@ async fn main() -> Result<()> {
         server.url()
     );
     let config = Config::read(&config, Some(Dialect::Prosody), None);
-    let (_, authenticator) = build(config.directories?);
+    let authenticator = Authenticator::new(build(config.directories?, None)?.served);
 
     let request = Request::parse(b"auth:alice:example.com:secret");
     let by = Deadline::after(Instant::now(), Duration::from_secs(4));

@@ -21,6 +21,7 @@ use anyhow::{Result, bail, ensure};
 use ldap_fixtures::embedded::Embedded;
 use ldap_fixtures::slapd::{BASE, WRITER_DN, WRITER_PASSWORD};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+use xmpp_ldap_auth::authenticator::Authenticator;
 use xmpp_ldap_auth::commands::build;
 use xmpp_ldap_auth::config::Config;
 use xmpp_ldap_auth::protocol::dialect::{Dialect, Framing};
@@ -132,11 +133,12 @@ impl XmppServer {
     /// Does what `xmpp-ldap-auth run` does, with a pipe in the place of standard input and output.
     fn start(dialect: Dialect, config: &Path) -> Result<Self> {
         let config = Config::load(config, Some(dialect), None);
-        let (directories, authenticator) = build(config.directories?);
-        for directory in directories {
+        let built = build(config.directories?, None)?;
+        for directory in built.directories {
             tokio::spawn(async move { directory.maintain().await });
         }
-        let session = Session::new(Arc::new(authenticator), config.caller.terms);
+        let authenticator = Arc::new(Authenticator::new(built.served));
+        let session = Session::new(authenticator, config.caller.terms);
         let (pipe, stdio) = tokio::io::duplex(64 * 1024);
         tokio::spawn(async move {
             let (input, output) = tokio::io::split(stdio);

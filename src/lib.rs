@@ -21,8 +21,9 @@
 //!
 //! [`commands`] build the parts from [`config`]. [`stdio`] brings bytes to the [`session`], which
 //! cuts them by [`protocol`] into [`request`]s and gives each a [`deadline`]. The [`authenticator`]
-//! refuses what needs no directory and asks a [`directory`] the rest. The answer is a [`verdict`],
-//! which the session turns into bytes again, and tells [`observe`].
+//! refuses what needs no directory, asks a [`directory`] the rest, and lets the [`policy`] stand
+//! between both. The answer is a [`verdict`], which the session turns into bytes again, and tells
+//! [`observe`].
 
 pub mod authenticator;
 pub mod cli;
@@ -34,6 +35,7 @@ pub mod exit;
 pub mod files;
 pub mod jid;
 pub mod observe;
+pub mod policy;
 pub mod protocol;
 pub mod request;
 pub mod session;

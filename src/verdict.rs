@@ -51,6 +51,8 @@ pub enum Denial {
     PasswordRefused,
     /// `set_password` is off for this directory.
     PasswordChangeOff,
+    /// There were so many wrong passwords that the directory is not asked for a while.
+    TooManyFailures,
     /// The XMPP domain is not configured.
     UnknownDomain,
     /// No entry for this user.
@@ -149,6 +151,7 @@ impl Denial {
             Self::PasswordChangeOff => "password-change-off",
             Self::PasswordExpired => "password-expired",
             Self::PasswordRefused => "password-refused",
+            Self::TooManyFailures => "too-many-failures",
             Self::UnknownDomain => "unknown-domain",
             Self::UnknownUser => "unknown-user",
             Self::Unsupported => "unsupported",
@@ -180,6 +183,9 @@ impl Denial {
             Self::PasswordChangeOff => "set set_password = \"auto\", if users may change passwords",
             Self::PasswordExpired => "let the user change the password elsewhere, or set a new one",
             Self::PasswordRefused => "the directory's password policy refuses it; see its words",
+            Self::TooManyFailures => {
+                "find out who tries; [throttle] keeps the directory from locking the account"
+            }
             Self::UnknownDomain => "write [domain.\"…\"] for it, if it is to be served",
             Self::UnknownUser => {
                 "check base, user_filter and what the service account may see; `explain` shows them"

@@ -19,9 +19,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{Instant, sleep};
 use xmpp_ldap_auth::config::Config;
 use xmpp_ldap_auth::deadline::Deadline;
-use xmpp_ldap_auth::directory::Directory;
 use xmpp_ldap_auth::directory::domain::Domain;
 use xmpp_ldap_auth::directory::ldap::LdapDirectory;
+use xmpp_ldap_auth::directory::{Directory, Purpose};
 use xmpp_ldap_auth::jid::Account;
 use xmpp_ldap_auth::verdict::{Denial, Outage, Verdict};
 
@@ -145,13 +145,16 @@ fn directory(url: &str) -> Arc<Domain> {
     );
     let mut directories = Config::read(&config, None, None).directories.unwrap();
     let directory = LdapDirectory::new(directories.settings.remove("d").unwrap());
-    Arc::new(Domain::new(directory.into(), directories.domains["h"].rules.clone()))
+    Arc::new(Domain::new(directory.into(), directories.domains["h"].rules.clone(), None))
 }
 
 async fn sign_in(directory: &Domain) -> Verdict {
     let account = Account::new("a", "h").unwrap();
     let by = Deadline::after(Instant::now(), WITHIN);
-    directory.authenticate(&account, &SecretString::from("secret"), by).await.verdict
+    match directory.find(&account, Purpose::SignIn, by).await {
+        Ok(found) => directory.prove(&found, &SecretString::from("secret"), by).await.verdict,
+        Err(outcome) => outcome.verdict,
+    }
 }
 
 /// What the sign-in comes to, where it comes to anything.

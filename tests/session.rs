@@ -16,10 +16,11 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, ReadHalf, WriteHalf};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
-use xmpp_ldap_auth::authenticator::Authenticator;
+use xmpp_ldap_auth::authenticator::{Authenticator, Policies, Served};
 use xmpp_ldap_auth::deadline::Deadline;
-use xmpp_ldap_auth::directory::Directory;
+use xmpp_ldap_auth::directory::{Candidate, Directory, Purpose};
 use xmpp_ldap_auth::jid::Account;
+use xmpp_ldap_auth::policy::digest::Keys;
 use xmpp_ldap_auth::protocol::dialect::Dialect;
 use xmpp_ldap_auth::session::lock_step::Terminal;
 use xmpp_ldap_auth::session::{End, Session, Terms};
@@ -27,18 +28,17 @@ use xmpp_ldap_auth::verdict::{Denial, Outage, Outcome, Verdict};
 
 /// Does what the localpart says: `yes`, `no`, `out`, `never`, `panic`, or `yes-500` and the like
 /// for an answer after so many milliseconds.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Scripted {
-    running: AtomicUsize,
-    most: AtomicUsize,
-    changes: AtomicUsize,
+    running: Arc<AtomicUsize>,
+    most: Arc<AtomicUsize>,
+    changes: Arc<AtomicUsize>,
 }
 
 impl Scripted {
-    async fn play(&self, account: &Account) -> Outcome {
+    async fn play(&self, script: &str) -> Outcome {
         let now = 1 + self.running.fetch_add(1, Ordering::SeqCst);
         self.most.fetch_max(now, Ordering::SeqCst);
-        let script = account.localpart();
         let (word, delay) = script.split_once('-').unwrap_or((script, "0"));
         sleep(Duration::from_millis(delay.parse().unwrap())).await;
         let outcome = match word {
@@ -55,24 +55,24 @@ impl Scripted {
 }
 
 impl Directory for Scripted {
-    async fn authenticate(
-        &self,
-        account: &Account,
-        password: &SecretString,
-        _: Deadline,
-    ) -> Outcome {
+    async fn find(&self, account: &Account, _: Purpose, _: Deadline) -> Result<Candidate, Outcome> {
+        let name = account.localpart().to_owned();
+        Ok(Candidate { entry: name.clone(), name, is_remembered: false })
+    }
+
+    async fn prove(&self, candidate: &Candidate, password: &SecretString, _: Deadline) -> Outcome {
         if password.expose_secret() == "changed" && self.changes.load(Ordering::SeqCst) == 0 {
             return Denial::WrongPassword.into();
         }
-        self.play(account).await
+        self.play(&candidate.name).await
     }
 
     async fn exists(&self, account: &Account, _: Deadline) -> Outcome {
-        self.play(account).await
+        self.play(account.localpart()).await
     }
 
-    async fn set_password(&self, account: &Account, _: &SecretString, _: Deadline) -> Outcome {
-        let outcome = self.play(account).await;
+    async fn set_password(&self, candidate: &Candidate, _: &SecretString, _: Deadline) -> Outcome {
+        let outcome = self.play(&candidate.name).await;
         self.changes.fetch_add(1, Ordering::SeqCst);
         outcome
     }
@@ -80,7 +80,7 @@ impl Directory for Scripted {
 
 /// A caller on the other end of a session.
 struct Caller {
-    directory: Arc<Scripted>,
+    directory: Scripted,
     read: ReadHalf<DuplexStream>,
     write: WriteHalf<DuplexStream>,
     session: JoinHandle<End>,
@@ -96,10 +96,14 @@ fn terms(dialect: Dialect) -> Terms {
     }
 }
 
-fn session(dialect: Dialect) -> (Arc<Scripted>, Session<Scripted>) {
-    let directory = Arc::new(Scripted::default());
-    let domains = HashMap::from([("h".to_owned(), Arc::clone(&directory))]);
-    (directory, Session::new(Arc::new(Authenticator::new(domains)), terms(dialect)))
+fn session(dialect: Dialect) -> (Scripted, Session<Scripted>) {
+    let directory = Scripted::default();
+    let policies = Arc::new(Policies::none(Keys::new().unwrap()));
+    let domains = HashMap::from([("h".to_owned(), directory.clone())]);
+    (
+        directory,
+        Session::new(Arc::new(Authenticator::new(Served { domains, policies })), terms(dialect)),
+    )
 }
 
 impl Caller {
@@ -123,7 +127,7 @@ impl Caller {
         Self::new(directory, ours, session)
     }
 
-    fn new(directory: Arc<Scripted>, stream: DuplexStream, session: JoinHandle<End>) -> Self {
+    fn new(directory: Scripted, stream: DuplexStream, session: JoinHandle<End>) -> Self {
         let (read, write) = tokio::io::split(stream);
         Self { directory, read, write, session, started: Instant::now() }
     }

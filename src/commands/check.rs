@@ -35,6 +35,7 @@ pub fn check(args: &CheckArgs, config: Option<PathBuf>, caller: Option<Dialect>)
                 let all = directories.domains.iter();
                 all.map(|(name, served)| (name, table(served.describe()))).collect::<BTreeMap<_, _>>()
             }),
+            "policy": effective.map(|directories| table(directories.policy.describe())),
             "hints": hints(&config.caller),
         }));
     } else {
@@ -91,6 +92,9 @@ fn print_effective(
         for (key, value) in served.describe() {
             writeln!(out, "             {key:<20} {value}")?;
         }
+    }
+    for (key, value) in directories.policy.describe() {
+        writeln!(out, "{key:<24} {value}")?;
     }
     Ok(())
 }

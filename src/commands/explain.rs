@@ -50,7 +50,7 @@ pub fn explain(
                 .find(|(name, _)| *name == served.directory)
                 .map(|(_, settings)| settings);
             if let Some(settings) = settings {
-                let domain = Domain::new(LdapDirectory::new(settings).into(), served.rules);
+                let domain = Domain::new(LdapDirectory::new(settings).into(), served.rules, None);
                 let by = Deadline::after(Instant::now(), config.caller.terms.answer_within);
                 let runtime = runtime()?;
                 let told = runtime.block_on(async {

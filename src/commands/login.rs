@@ -10,6 +10,7 @@ use tokio::time::Instant;
 
 use super::steps::{Step, Steps, milliseconds};
 use super::{BAD, Failure, GOOD, ODD, build, load, print_json, read_jid, runtime};
+use crate::authenticator::Authenticator;
 use crate::cli::LoginArgs;
 use crate::deadline::Deadline;
 use crate::exit;
@@ -35,11 +36,12 @@ pub fn login(
     let runtime = runtime()?;
     let started = Instant::now();
     let outcome = runtime.block_on(async {
-        let (_, authenticator) = build(directories);
+        let authenticator = Authenticator::new(build(directories, None)?.served);
         let request = Request::Auth { account: Arc::new(account), password };
         let by = Deadline::after(started, config.caller.terms.answer_within);
-        by.bound(authenticator.answer(&request, by)).await.unwrap_or_else(Outcome::from)
-    });
+        let answer = by.bound(authenticator.answer(&request, by)).await;
+        Ok::<_, io::Error>(answer.unwrap_or_else(Outcome::from))
+    })?;
     let us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
     runtime.shutdown_background();
 

@@ -6,6 +6,7 @@ pub mod login;
 pub mod manual;
 pub mod probe;
 pub mod run;
+mod service;
 mod steps;
 
 use std::collections::HashMap;
@@ -16,13 +17,18 @@ use std::sync::Arc;
 
 use anstyle::{AnsiColor, Style};
 
-use crate::authenticator::Authenticator;
+use crate::authenticator::{Policies, Served};
+use crate::config::policy::Policy;
 use crate::config::problem::{Problem, Problems};
 use crate::config::{self, Config, Directories, gssapi};
 use crate::directory::domain::Domain;
 use crate::directory::ldap::LdapDirectory;
 use crate::exit;
 use crate::jid::Account;
+use crate::policy::cache::Cache;
+use crate::policy::digest::Keys;
+use crate::policy::recent::Recent;
+use crate::policy::throttle::Throttle;
 use crate::protocol::dialect::Dialect;
 
 /// For what is as it should be.
@@ -69,8 +75,29 @@ fn read_jid(jid: &str) -> anyhow::Result<Account> {
     })
 }
 
-/// The directories, and an authenticator that asks them.
-pub fn build(directories: Directories) -> (Vec<Arc<LdapDirectory>>, Authenticator<Domain>) {
+/// What a configuration makes.
+#[derive(Debug)]
+pub struct Built {
+    /// The directories, to be kept up by [`LdapDirectory::maintain`].
+    pub directories: Vec<Arc<LdapDirectory>>,
+    /// What the policies were made from.
+    pub policy: Policy,
+    /// What answers requests.
+    pub served: Served<Domain>,
+}
+
+/// Builds the directories, with these policies or new ones. The error says that the system has no
+/// random numbers.
+pub fn build(directories: Directories, policies: Option<Arc<Policies>>) -> io::Result<Built> {
+    let policy = directories.policy;
+    let policies = match policies {
+        Some(policies) => policies,
+        None => Arc::new(Policies {
+            keys: Keys::new()?,
+            throttle: policy.throttle.map(Throttle::new),
+            cache: policy.cache.map(Cache::new),
+        }),
+    };
     let built: HashMap<String, Arc<LdapDirectory>> = directories
         .settings
         .into_iter()
@@ -81,10 +108,12 @@ pub fn build(directories: Directories) -> (Vec<Arc<LdapDirectory>>, Authenticato
         .into_iter()
         .filter_map(|(name, served)| {
             let directory = Arc::clone(built.get(&served.directory)?);
-            Some((name, Arc::new(Domain::new(directory, served.rules))))
+            let names = policy.dn_ttl.map(|ttl| Recent::new(policy.accounts, ttl));
+            Some((name, Domain::new(directory, served.rules, names)))
         })
         .collect();
-    (built.into_values().collect(), Authenticator::new(domains))
+    let directories = built.into_values().collect();
+    Ok(Built { directories, policy, served: Served { domains, policies } })
 }
 
 /// A runtime on this thread: one pipe is too little work for more.

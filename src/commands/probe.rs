@@ -45,7 +45,7 @@ pub fn probe(
     let within = config.caller.terms.answer_within;
     let probed = runtime.block_on(async {
         let mut probed = Vec::new();
-        let Directories { settings, domains } = directories;
+        let Directories { settings, domains, .. } = directories;
         for (name, settings) in settings {
             if !args.directories.is_empty() && !args.directories.contains(&name) {
                 continue;

@@ -16,9 +16,9 @@ use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior,
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{Instant, sleep_until};
 
-use super::{build, load, runtime};
-use crate::authenticator::Authenticator;
-use crate::config::{Caller, Config, FirstRequest};
+use super::service::{Nudge, Service};
+use super::{load, runtime};
+use crate::config::{self, Caller, Config, FirstRequest};
 use crate::exit;
 use crate::observe::target::{self, Reopener};
 use crate::protocol::dialect::{Dialect, Framing};
@@ -53,8 +53,9 @@ pub fn run(config: Option<PathBuf>, caller: Option<Dialect>) -> ExitCode {
         return exit::code(exit::USAGE);
     }
     let likely = is_pty(terminal).then_some(Dialect::Prosody);
-    let config = load(config, caller, likely);
-    let exit_code = catch_unwind(AssertUnwindSafe(|| serve(config, terminal)));
+    let path = config::path(config);
+    let config = load(Some(path.clone()), caller, likely);
+    let exit_code = catch_unwind(AssertUnwindSafe(|| serve(config, path, terminal)));
     if is_pty(terminal) {
         exit::code(exit::OK)
     } else {
@@ -108,7 +109,7 @@ fn close_inherited() {
     }
 }
 
-fn serve(config: Config, terminal: Kind) -> u8 {
+fn serve(config: Config, path: PathBuf, terminal: Kind) -> u8 {
     own_the_process(terminal);
     let (log, opened) = target::start(&config.log, !is_pty(terminal));
     std::panic::set_hook(Box::new(|panic| {
@@ -133,41 +134,24 @@ fn serve(config: Config, terminal: Kind) -> u8 {
             return exit::SOFTWARE;
         }
     };
-    let code = runtime.block_on(attend(config, terminal, log));
+    let code = runtime.block_on(attend(config, path, terminal, log));
     // Not dropped, because that waits for name look-ups that are still going on.
     runtime.shutdown_background();
     code
 }
 
-async fn attend(config: Config, terminal: Kind, log: Reopener) -> u8 {
+async fn attend(config: Config, path: PathBuf, terminal: Kind, log: Reopener) -> u8 {
     let started = Instant::now();
     let caller = config.caller;
-    for remark in &config.remarks {
-        tracing::warn!(%remark, "configuration");
-    }
-    let authenticator = match config.directories {
-        Ok(directories) => {
-            let (directories, authenticator) = build(directories);
-            for directory in directories {
-                tokio::spawn(async move { directory.maintain().await });
-            }
-            authenticator
-        }
-        Err(problems) => {
-            for problem in &problems.0 {
-                tracing::error!(%problem, "configuration");
-            }
-            tracing::error!(
-                "every request is answered with \"cannot tell\" until the configuration is right and the XMPP server has started a new process"
-            );
-            Authenticator::misconfigured()
-        }
-    };
+    // The caller never changes, whoever it was that named it.
+    let service = Service::new(path, Some(caller.terms.dialect), config);
     tracing::info!(version = env!("CARGO_PKG_VERSION"), caller = %caller.terms.dialect, "ready");
-    let session = Session::new(Arc::new(authenticator), caller.terms);
+    let session = Session::new(service.authenticator(), caller.terms);
+    let nudge = Nudge::default();
     let end = tokio::select! {
         end = converse(&session, caller, terminal) => end,
-        end = signals(is_pty(terminal), &log) => end,
+        end = signals(is_pty(terminal), &log, &nudge) => end,
+        () = service.follow(Arc::clone(&nudge)) => Ok(End::InputClosed),
     };
     tracing::info!(?end, "ending");
     match (end, caller.terms.dialect.framing()) {
@@ -214,8 +198,8 @@ async fn converse<D: crate::directory::Directory>(
 }
 
 /// Ends on SIGTERM. SIGINT is the terminal's and not meant for us; SIGHUP means that the terminal
-/// is gone, or else that the log was rotated.
-async fn signals(is_pty: bool, log: &Reopener) -> io::Result<End> {
+/// is gone, or else that the log was rotated and the configuration may have changed.
+async fn signals(is_pty: bool, log: &Reopener, nudge: &Nudge) -> io::Result<End> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut hang_up = signal(SignalKind::hangup())?;
@@ -228,6 +212,7 @@ async fn signals(is_pty: bool, log: &Reopener) -> io::Result<End> {
                     return Ok(End::InputClosed);
                 }
                 log.reopen();
+                nudge.notify_one();
             }
         }
     }

@@ -4,6 +4,7 @@
 //! answers as if the key were not there. So one pass finds every mistake.
 
 use std::cell::RefCell;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use toml::Spanned;
@@ -16,12 +17,13 @@ use super::problem::Problem;
 pub struct Source<'a> {
     text: &'a str,
     problems: RefCell<Vec<(usize, Problem)>>,
+    files: RefCell<Vec<PathBuf>>,
 }
 
 impl<'a> Source<'a> {
     /// The source with this text.
     pub fn new(text: &'a str) -> Self {
-        Self { text, problems: RefCell::default() }
+        Self { text, problems: RefCell::default(), files: RefCell::default() }
     }
 
     /// The parsed document; syntax errors are recorded.
@@ -37,6 +39,11 @@ impl<'a> Source<'a> {
             );
         }
         table.into_inner()
+    }
+
+    /// The files that were read for it; see [`Table::reads`].
+    pub fn files(&self) -> Vec<PathBuf> {
+        self.files.borrow().clone()
     }
 
     /// Every problem so far, in the order of the file.
@@ -88,6 +95,11 @@ impl<'a> Table<'a> {
     /// Whether the key is there, of whatever type.
     pub fn has(&self, key: &'static str) -> bool {
         self.raw(key).is_some()
+    }
+
+    /// Records that what is in this file matters as if it stood here.
+    pub fn reads(&self, path: &Path) {
+        self.source.files.borrow_mut().push(path.to_owned());
     }
 
     /// Records a problem with a key, or with the table where the key is missing.

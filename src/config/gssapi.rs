@@ -107,18 +107,28 @@ pub(super) fn check_keytabs(top: &Table<'_>, settings: &BTreeMap<String, Setting
     }
 }
 
+/// What the environment of a process must say for these directories.
+fn wanted(settings: &BTreeMap<String, Settings>) -> Option<[(&'static str, OsString); 2]> {
+    let mut name = OsString::from("FILE:");
+    name.push(keytabs(settings).first()?);
+    Some([(KEYTAB_VARIABLE, name), (CACHE_VARIABLE, OsString::from(CACHE))])
+}
+
+/// Whether the Kerberos library finds in this process's environment what these directories need.
+pub fn is_environment_for(settings: &BTreeMap<String, Settings>) -> bool {
+    let is_there =
+        |(variable, value): &(&str, OsString)| std::env::var_os(variable).as_ref() == Some(value);
+    wanted(settings).is_none_or(|wanted| wanted.iter().all(is_there))
+}
+
 /// Starts the program anew where the Kerberos library needs another environment; returns where it
 /// does not, or where that is not possible.
 ///
 /// Process, arguments, standard input and output stay the same, and nothing was read from them.
 pub fn enter_environment(settings: &BTreeMap<String, Settings>) -> io::Result<()> {
-    let Some(keytab) = keytabs(settings).first().copied() else { return Ok(()) };
-    let mut name = OsString::from("FILE:");
-    name.push(keytab);
-    let wanted = [(KEYTAB_VARIABLE, name), (CACHE_VARIABLE, OsString::from(CACHE))];
-    if wanted.iter().all(|(variable, value)| std::env::var_os(variable).as_ref() == Some(value)) {
+    let Some(wanted) = wanted(settings).filter(|_| !is_environment_for(settings)) else {
         return Ok(());
-    }
+    };
     let mut arguments = std::env::args_os();
     let mut command = Command::new(std::env::current_exe()?);
     if let Some(program) = arguments.next() {

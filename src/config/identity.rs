@@ -95,7 +95,10 @@ fn read_password(table: &Table<'_>) -> Option<SecretString> {
         table.problem("bind_password", "a password does not belong in this file; put it into a file of its own and write bind_password_file");
     }
     let sources = [
-        table.parsed("bind_password_file", |path| secret::from_file(Path::new(path))),
+        table.parsed("bind_password_file", |path| {
+            table.reads(Path::new(path));
+            secret::from_file(Path::new(path))
+        }),
         table.parsed("bind_password_env", secret::from_environment),
         table.parsed("bind_credential", secret::from_credential),
     ];

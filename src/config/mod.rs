@@ -8,6 +8,7 @@ pub mod file;
 pub mod gssapi;
 mod identity;
 mod keytab;
+pub mod policy;
 pub mod problem;
 mod rules;
 pub mod secret;
@@ -21,6 +22,7 @@ use std::time::Duration;
 use toml::de::DeTable;
 use tracing::level_filters::LevelFilter;
 
+use self::policy::Policy;
 use crate::directory::domain::Rules;
 use crate::directory::ldap;
 use crate::observe::target::{Format, Log};
@@ -62,6 +64,8 @@ pub enum FirstRequest {
 /// The directories and the XMPP domains that they serve.
 #[derive(Debug)]
 pub struct Directories {
+    /// What is remembered.
+    pub policy: Policy,
     /// By the names in the file.
     pub settings: BTreeMap<String, ldap::Settings>,
     /// The XMPP domains that are served, in lower case.
@@ -94,6 +98,8 @@ pub struct Config {
     pub caller: Caller,
     /// Where to log.
     pub log: Log,
+    /// The files with secrets that it names.
+    pub files: Vec<PathBuf>,
     /// What is right but deserves a second look.
     pub remarks: Vec<Problem>,
     /// The directories, or everything that is wrong in the file.
@@ -125,6 +131,7 @@ impl Config {
                 Self {
                     caller,
                     log: Log::default(),
+                    files: Vec::new(),
                     remarks: Vec::new(),
                     directories: Err(Problems(vec![problem])),
                 }
@@ -136,11 +143,12 @@ impl Config {
     pub fn read(text: &str, caller: Option<Dialect>, likely_caller: Option<Dialect>) -> Self {
         let source = Source::new(text);
         let mut remarks = Vec::new();
-        let (caller, log, settings, domains) = {
+        let (caller, log, policy, settings, domains) = {
             let document = source.parse();
             let top = Table::top(&source, &document);
             let caller = read_caller(&top, caller, likely_caller);
             let log = read_log(top.table("log"));
+            let policy = Policy::read(&top);
             let directories: Vec<Directory<'_>> = top
                 .tables("directory")
                 .into_iter()
@@ -156,15 +164,16 @@ impl Config {
                 .collect();
             gssapi::check_keytabs(&top, &settings);
             top.finish();
-            (caller, log, settings, domains)
+            (caller, log, policy, settings, domains)
         };
+        let files = source.files();
         let problems = source.problems();
         let directories = if problems.is_empty() {
-            Ok(Directories { settings, domains })
+            Ok(Directories { policy, settings, domains })
         } else {
             Err(Problems(problems))
         };
-        Self { caller, log, remarks, directories }
+        Self { caller, log, files, remarks, directories }
     }
 }
 

@@ -41,6 +41,20 @@ impl Dn {
         self.0.ends_with(&base.0)
     }
 
+    /// The same text for all its spellings, and for no other name.
+    pub fn key(&self) -> String {
+        let mut key = String::new();
+        for name in &self.0 {
+            for (attribute, value) in name {
+                // The length, because a value can hold anything.
+                let text = String::from_utf8_lossy(value);
+                key.push_str(&format!("+{attribute}={}:{text}", value.len()));
+            }
+            key.push(',');
+        }
+        key
+    }
+
     /// How many relative names it has.
     pub fn depth(&self) -> usize {
         self.0.len()
@@ -115,6 +129,7 @@ mod tests {
             ("", " "),
         ] {
             assert_eq!(dn(one), dn(other), "{one} {other}");
+            assert_eq!(dn(one).key(), dn(other).key());
         }
     }
 
@@ -128,6 +143,7 @@ mod tests {
             ("cn=a\\ ,dc=x", "cn=a,dc=x"),
         ] {
             assert_ne!(dn(one), dn(other), "{one} {other}");
+            assert_ne!(dn(one).key(), dn(other).key());
         }
     }
 

@@ -5,9 +5,9 @@ use std::time::SystemTime;
 
 use futures_util::future::try_join_all;
 use secrecy::SecretString;
+use tokio::time::Instant;
 use tokio::time::error::Elapsed;
 
-use super::Directory;
 use super::account::{Fault, Schema};
 use super::connection::{Depth, Query};
 use super::dn::Dn;
@@ -15,8 +15,10 @@ use super::entry::Entry;
 use super::groups::GroupRule;
 use super::ldap::LdapDirectory;
 use super::template::{DnTemplate, FilterTemplate, PlainTemplate};
+use super::{Candidate, Directory, Purpose};
 use crate::deadline::Deadline;
 use crate::jid::Account;
+use crate::policy::recent::Recent;
 use crate::verdict::{Denial, Outage, Outcome, Verdict};
 
 /// sizeLimitExceeded is how a server says that there are more entries than were asked for.
@@ -102,6 +104,7 @@ impl Rules {
 pub struct Domain {
     pub(super) directory: Arc<LdapDirectory>,
     pub(super) rules: Rules,
+    names: Option<Recent<Account, String>>,
 }
 
 /// The one entry of a user.
@@ -112,9 +115,13 @@ pub(super) struct Located {
 }
 
 impl Domain {
-    /// A domain that is served from a directory.
-    pub fn new(directory: Arc<LdapDirectory>, rules: Rules) -> Self {
-        Self { directory, rules }
+    /// A domain that is served from a directory; `names` remembers the DNs of accounts.
+    pub fn new(
+        directory: Arc<LdapDirectory>,
+        rules: Rules,
+        names: Option<Recent<Account, String>>,
+    ) -> Self {
+        Self { directory, rules, names }
     }
 
     /// The directory that serves it.
@@ -235,39 +242,61 @@ impl Domain {
         Err(Outcome::from(Denial::NotInGroup).from_server(&located.server))
     }
 
-    async fn try_authenticate(
+    async fn try_find_for_sign_in(
         &self,
         account: &Account,
-        password: &SecretString,
+        afresh: bool,
         by: Deadline,
-    ) -> Result<Outcome, Outcome> {
+    ) -> Result<Candidate, Outcome> {
         let account = self.named(account)?;
         let name = match &self.rules.lookup {
             Lookup::Search(_) => None,
             Lookup::Dn(template) => Some(template.fill(&account)),
             Lookup::Plain(template, _) => Some(template.fill(&account).ok_or(Denial::UnknownUser)?),
         };
-        let name = match name {
-            Some(name) if !self.rules.sign_in.is_needed() => name,
-            name => {
-                // The directory itself sees to the other states when the user binds.
-                let ours = || {
-                    let schemas = self.rules.account_state.iter();
-                    schemas.filter(|schema| !schema.is_enforced_by_bind())
-                };
-                let mut attributes = self.rules.sign_in.attributes().to_vec();
-                attributes.extend(ours().flat_map(|schema| schema.attributes()));
-                let located = self.locate(&account, &attributes, by).await?;
-                let now = SystemTime::now();
-                let fault = ours().find_map(|schema| schema.faults(&located.entry, now).pop());
-                if let Some(fault) = fault {
-                    return Err(refused_by(&fault).from_server(&located.server));
-                }
-                self.admit(&located, &self.rules.sign_in, by).await?;
-                name.unwrap_or(located.entry.dn)
+        let attributes = self.attributes_for_sign_in();
+        // Only an entry says something about states and groups.
+        let needs_entry = self.rules.sign_in.is_needed() || !attributes.is_empty();
+        if let Some(name) = name.as_ref().filter(|_| !needs_entry) {
+            return Ok(self.candidate(name.clone(), name));
+        }
+        let names = self.names.as_ref().filter(|_| !needs_entry);
+        if !afresh && let Some(dn) = names.and_then(|names| names.get(&account, Instant::now())) {
+            return Ok(Candidate { is_remembered: true, ..self.candidate(dn.clone(), &dn) });
+        }
+        let located = match self.locate(&account, &attributes, by).await {
+            Ok(located) => located,
+            Err(outcome) => {
+                names.inspect(|names| names.forget(&account));
+                return Err(outcome);
             }
         };
-        Ok(self.directory.prove(&name, password).await)
+        let now = SystemTime::now();
+        let fault = self.unenforced().find_map(|schema| schema.faults(&located.entry, now).pop());
+        if let Some(fault) = fault {
+            return Err(refused_by(&fault).from_server(&located.server));
+        }
+        self.admit(&located, &self.rules.sign_in, by).await?;
+        let dn = located.entry.dn;
+        names.inspect(|names| names.put(account, dn.clone(), Instant::now()));
+        let candidate = self.candidate(name.unwrap_or_else(|| dn.clone()), &dn);
+        Ok(candidate)
+    }
+
+    /// The states of accounts that the directory does not see to when the user binds.
+    fn unenforced(&self) -> impl Iterator<Item = &Schema> {
+        self.rules.account_state.iter().filter(|schema| !schema.is_enforced_by_bind())
+    }
+
+    fn attributes_for_sign_in(&self) -> Vec<&'static str> {
+        let states = self.unenforced().flat_map(|schema| schema.attributes());
+        self.rules.sign_in.attributes().iter().chain(states).copied().collect()
+    }
+
+    fn candidate(&self, name: String, entry: &str) -> Candidate {
+        let entry = Dn::parse(entry).map_or_else(|| entry.to_lowercase(), |dn| dn.key());
+        let entry = format!("{}/{entry}", self.directory.name());
+        Candidate { name, entry, is_remembered: false }
     }
 
     async fn try_exists(&self, account: &Account, by: Deadline) -> Result<Outcome, Outcome> {
@@ -286,19 +315,18 @@ impl Domain {
         Ok(Outcome::from(Verdict::Granted).from_server(&located.server))
     }
 
-    async fn try_set_password(
+    async fn try_find_for_change(
         &self,
         account: &Account,
-        password: &SecretString,
         by: Deadline,
-    ) -> Result<Outcome, Outcome> {
+    ) -> Result<Candidate, Outcome> {
         if !self.directory.sets_passwords() {
             return Err(Denial::PasswordChangeOff.into());
         }
         let account = self.named(account)?;
         let located = self.locate(&account, self.rules.sign_in.attributes(), by).await?;
         self.admit(&located, &self.rules.sign_in, by).await?;
-        self.directory.write_password(&located.entry.dn, password, by).await
+        Ok(self.candidate(located.entry.dn.clone(), &located.entry.dn))
     }
 
     /// The outcome of work that was bound by the deadline; tells the operator of an outage.
@@ -317,13 +345,26 @@ fn refused_by(fault: &Fault) -> Outcome {
 }
 
 impl Directory for Domain {
-    async fn authenticate(
+    async fn find(
         &self,
         account: &Account,
-        password: &SecretString,
+        purpose: Purpose,
         by: Deadline,
-    ) -> Outcome {
-        self.conclude(by.bound(self.try_authenticate(account, password, by)).await)
+    ) -> Result<Candidate, Outcome> {
+        let found = match purpose {
+            Purpose::SignIn => by.bound(self.try_find_for_sign_in(account, false, by)).await,
+            Purpose::SignInAfresh => by.bound(self.try_find_for_sign_in(account, true, by)).await,
+            Purpose::SetPassword => by.bound(self.try_find_for_change(account, by)).await,
+        };
+        found
+            .unwrap_or_else(|elapsed| Err(elapsed.into()))
+            .inspect_err(|outcome| self.directory.hear(outcome))
+    }
+
+    async fn prove(&self, candidate: &Candidate, password: &SecretString, by: Deadline) -> Outcome {
+        self.conclude(
+            by.bound(async { Ok(self.directory.prove(&candidate.name, password).await) }).await,
+        )
     }
 
     async fn exists(&self, account: &Account, by: Deadline) -> Outcome {
@@ -332,10 +373,10 @@ impl Directory for Domain {
 
     async fn set_password(
         &self,
-        account: &Account,
+        candidate: &Candidate,
         password: &SecretString,
         by: Deadline,
     ) -> Outcome {
-        self.conclude(by.bound(self.try_set_password(account, password, by)).await)
+        self.conclude(by.bound(self.directory.write_password(&candidate.name, password, by)).await)
     }
 }

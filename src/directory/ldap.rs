@@ -94,6 +94,7 @@ fn describe_identity(identity: Option<&Identity>) -> (&'static str, String) {
 /// One configured directory, with its connections.
 #[derive(Debug)]
 pub struct LdapDirectory {
+    name: String,
     pub(super) preset: Option<Preset>,
     pub(super) service: Option<Searcher>,
     pub(super) writer: Option<ServicePool>,
@@ -123,7 +124,8 @@ impl LdapDirectory {
             users: UserPool::new(connector, limits),
             set_password: settings.set_password,
             must_change: settings.must_change,
-            alarm: Alarm::new(settings.name),
+            alarm: Alarm::new(settings.name.clone()),
+            name: settings.name,
         }
     }
 
@@ -139,6 +141,24 @@ impl LdapDirectory {
                 service.pool.reap().await;
             }
         }
+    }
+
+    /// Signs the service accounts in, on connections of their own; the error says where that fails.
+    pub async fn try_out(&self, by: Deadline) -> Result<(), String> {
+        let pools = [self.service.as_ref().map(|service| &service.pool), self.writer.as_ref()];
+        for pool in pools.into_iter().flatten() {
+            let opened = by.bound(pool.open()).await.unwrap_or_else(|elapsed| Err(elapsed.into()));
+            opened.map_err(|outcome| {
+                let detail = outcome.detail.as_deref().unwrap_or_default();
+                format!("[directory.{}]: {}: {detail}", self.name, outcome.verdict)
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Its name in the configuration.
+    pub(super) fn name(&self) -> &str {
+        &self.name
     }
 
     /// How its servers are reached.

@@ -1,0 +1,202 @@
+use secrecy::SecretString;
+
+use super::super::digest::Keys;
+use super::*;
+use crate::verdict::Outage;
+
+const SECOND: Duration = Duration::from_secs(1);
+const MINUTE: Duration = Duration::from_secs(60);
+
+fn settings() -> Settings {
+    Settings {
+        account: Budget {
+            failures: 3,
+            within: 60 * MINUTE,
+            first_wait: MINUTE,
+            longest_wait: 30 * MINUTE,
+        },
+        domain: Budget {
+            failures: 10,
+            within: MINUTE,
+            first_wait: SECOND,
+            longest_wait: 10 * SECOND,
+        },
+        remember_wrong: 10 * MINUTE,
+        accounts: NonZeroUsize::new(100).unwrap(),
+    }
+}
+
+struct Bed {
+    throttle: Arc<Throttle>,
+    keys: Keys,
+    start: Instant,
+}
+
+impl Bed {
+    fn new() -> Self {
+        let keys = Keys::new().unwrap();
+        Self { throttle: Throttle::new(settings()), keys, start: Instant::now() }
+    }
+
+    fn attempt(&self, user: &str, password: &str) -> Attempt {
+        let entry = self.keys.id(user);
+        let digest = self.keys.digest(entry, &SecretString::from(password));
+        Attempt { domain: self.keys.id("example.com"), entry, digest }
+    }
+
+    /// What becomes of an attempt: `None` if the directory was asked, which says `verdict`.
+    fn sign_in(
+        &self,
+        user: &str,
+        password: &str,
+        verdict: impl Into<Outcome>,
+        at: Duration,
+    ) -> Option<Verdict> {
+        let now = self.start + at;
+        match self.throttle.enter(self.attempt(user, password), now) {
+            Entrance::Ask(permit) => {
+                permit.conclude(&verdict.into(), now);
+                None
+            }
+            Entrance::Deny(outcome) => Some(outcome.verdict),
+            Entrance::Share(_) => panic!("nobody else is asking"),
+        }
+    }
+}
+
+fn no() -> Outcome {
+    Denial::WrongPassword.into()
+}
+
+const WRONG_AGAIN: Option<Verdict> = Some(Verdict::Denied(Denial::WrongPassword));
+const TOO_MANY: Option<Verdict> = Some(Verdict::Denied(Denial::TooManyFailures));
+
+#[test]
+fn the_same_wrong_password_is_refused_from_memory_for_a_while() {
+    let bed = Bed::new();
+    assert_eq!(bed.sign_in("alice", "old", no(), Duration::ZERO), None);
+    for at in [SECOND, MINUTE, 9 * MINUTE] {
+        assert_eq!(bed.sign_in("alice", "old", no(), at), WRONG_AGAIN);
+    }
+    assert_eq!(bed.sign_in("bob", "old", no(), MINUTE), None);
+    assert_eq!(bed.sign_in("alice", "new", Verdict::Granted, MINUTE), None);
+    // It was right again in between: what was wrong may have changed as well.
+    assert_eq!(bed.sign_in("alice", "old", no(), 2 * MINUTE), None);
+    assert_eq!(bed.sign_in("alice", "old", no(), 12 * MINUTE), None);
+}
+
+#[test]
+fn different_wrong_passwords_are_let_through_ever_more_seldom() {
+    let bed = Bed::new();
+    for (index, at) in (0..4).zip([0, 1, 2, 3]) {
+        assert_eq!(bed.sign_in("alice", &index.to_string(), no(), at * SECOND), None);
+    }
+    assert_eq!(bed.sign_in("alice", "4", no(), 4 * SECOND), TOO_MANY);
+    assert_eq!(bed.sign_in("alice", "5", no(), 62 * SECOND), TOO_MANY);
+    assert_eq!(bed.sign_in("alice", "6", no(), 64 * SECOND), None);
+    // Twice as long.
+    assert_eq!(bed.sign_in("alice", "7", no(), 180 * SECOND), TOO_MANY);
+    assert_eq!(bed.sign_in("alice", "8", no(), 185 * SECOND), None);
+    assert_eq!(bed.sign_in("bob", "1", no(), 185 * SECOND), None);
+    // A whole hour without a failure frees as many as there were.
+    assert_eq!(bed.sign_in("alice", "9", no(), 120 * MINUTE), None);
+    assert_eq!(bed.sign_in("alice", "10", no(), 120 * MINUTE), None);
+}
+
+#[test]
+fn an_attacker_reaches_the_directory_fewer_than_ten_times_in_half_an_hour() {
+    let bed = Bed::new();
+    let asked = (0..1800u32)
+        .filter(|second| {
+            bed.sign_in("alice", &second.to_string(), no(), *second * SECOND).is_none()
+        })
+        .count();
+    assert!((4..10).contains(&asked), "{asked}");
+}
+
+#[test]
+fn who_was_let_in_before_is_let_through_always() {
+    let bed = Bed::new();
+    assert_eq!(bed.sign_in("alice", "right", Verdict::Granted, Duration::ZERO), None);
+    for index in 0..4 {
+        assert_eq!(bed.sign_in("alice", &index.to_string(), no(), SECOND), None);
+    }
+    assert_eq!(bed.sign_in("alice", "other", no(), 2 * SECOND), TOO_MANY);
+    assert_eq!(bed.sign_in("alice", "right", Verdict::Granted, 2 * SECOND), None);
+    // That success has cleared the account.
+    assert_eq!(bed.sign_in("alice", "other", no(), 3 * SECOND), None);
+    // Once it is wrong, it is as any other.
+    assert_eq!(bed.sign_in("alice", "right", no(), 4 * SECOND), None);
+    assert_eq!(bed.sign_in("alice", "right", no(), 5 * SECOND), WRONG_AGAIN);
+}
+
+#[test]
+fn a_domain_has_a_budget_too() {
+    let bed = Bed::new();
+    for index in 0..11 {
+        assert_eq!(bed.sign_in(&format!("user{index}"), "x", no(), Duration::ZERO), None);
+    }
+    assert_eq!(bed.sign_in("another", "x", no(), Duration::ZERO), TOO_MANY);
+    assert_eq!(bed.sign_in("another", "x", Verdict::Granted, SECOND), None);
+}
+
+#[test]
+fn only_answers_about_the_password_count() {
+    let bed = Bed::new();
+    for (index, outcome) in [
+        Outcome::from(Outage::NoServer),
+        Denial::PasswordExpired.into(),
+        Denial::AccountDisabled.into(),
+        Outage::DeadlinePassed.into(),
+        Denial::MustChangePassword.into(),
+    ]
+    .into_iter()
+    .cycle()
+    .take(40)
+    .enumerate()
+    {
+        let at = u32::try_from(index).unwrap() * SECOND;
+        assert_eq!(bed.sign_in("alice", "same", outcome, at), None);
+    }
+}
+
+#[test]
+fn a_change_forgets_everything() {
+    let bed = Bed::new();
+    for index in 0..4 {
+        assert_eq!(bed.sign_in("alice", &index.to_string(), no(), Duration::ZERO), None);
+    }
+    bed.throttle.changed(bed.keys.id("alice"));
+    assert_eq!(bed.sign_in("alice", "0", Verdict::Granted, SECOND), None);
+}
+
+#[tokio::test]
+async fn identical_attempts_at_the_same_time_are_one() {
+    let bed = Bed::new();
+    let attempt = bed.attempt("alice", "secret");
+    let Entrance::Ask(permit) = bed.throttle.enter(attempt, bed.start) else { panic!() };
+    let Entrance::Share(mut outcome) = bed.throttle.enter(attempt, bed.start) else { panic!() };
+    let other = bed.attempt("alice", "other");
+    assert!(matches!(bed.throttle.enter(other, bed.start), Entrance::Ask(_)));
+    permit.conclude(&Verdict::Granted.into(), bed.start);
+    let shared = outcome.wait_for(Option::is_some).await.unwrap().clone();
+    assert_eq!(shared.unwrap().verdict, Verdict::Granted);
+    // Whoever gave up tells nobody anything.
+    let Entrance::Ask(permit) = bed.throttle.enter(attempt, bed.start) else { panic!() };
+    let Entrance::Share(mut outcome) = bed.throttle.enter(attempt, bed.start) else { panic!() };
+    drop(permit);
+    assert!(outcome.wait_for(Option::is_some).await.is_err());
+    assert!(matches!(bed.throttle.enter(attempt, bed.start), Entrance::Ask(_)));
+}
+
+#[test]
+fn memory_is_bounded() {
+    let bed = Bed::new();
+    for index in 0..1000u32 {
+        let at = index * 10 * SECOND;
+        bed.sign_in(&format!("user{index}"), "x", no(), at);
+    }
+    let state = bed.throttle.locked();
+    assert_eq!(state.accounts.len(), 100);
+    assert_eq!(state.under_way.len(), 0);
+}
