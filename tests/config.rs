@@ -252,7 +252,9 @@ fn each_mistake_is_told_with_what_to_write() {
             "domain: write at least one [domain.\"example.com\"]",
         ),
         ("caller = ", "caller == ", "line 1: this is not TOML"),
-        ("[domain", "[cache]\nttl = 1\n[domain", "line 10: cache: there is no such key"),
+        ("[domain", "[cache]\nttl = 1\n[domain", "line 11: cache.ttl: there is no such key"),
+        ("[domain", "[cache]\nmode = \"on\"\n[domain", "line 11: cache.mode: "),
+        ("[domain", "[throttle]\nfailures = 0\n[domain", "line 11: throttle.failures: "),
         (
             "bind_dn",
             "require_groups = \"cn=chat\"\nbind_dn",

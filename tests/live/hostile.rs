@@ -21,10 +21,10 @@ fn against(server: &Hostile, step: Step) -> Site {
     }
 }
 
-/// The resident memory of a process in KiB.
+/// The resident memory of a process in KiB, without the files that it runs from.
 fn memory(id: u32) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{id}/status")).unwrap();
-    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+    let line = status.lines().find(|line| line.starts_with("RssAnon:")).unwrap();
     line.split_whitespace().nth(1).unwrap().parse().unwrap()
 }
 

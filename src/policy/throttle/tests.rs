@@ -1,3 +1,5 @@
+//! What the guard lets through, over time.
+
 use secrecy::SecretString;
 
 use super::super::digest::Keys;
