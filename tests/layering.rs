@@ -69,7 +69,7 @@ fn each_thing_is_known_only_where_it_belongs() {
                 "protocol/",
             ],
         ),
-        ("tokio::spawn", &["session.rs", "directory/connection.rs", "commands/"]),
+        ("tokio::spawn", &["session.rs", "directory/channel.rs", "commands/"]),
         ("process::exit", &[]),
         ("serde::", &["config/problem.rs"]),
         ("toml::", &["config/"]),

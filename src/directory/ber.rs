@@ -1,5 +1,5 @@
-//! Just enough BER (X.690, within the limits of RFC 4511, section 5.1) to tell a well-formed answer
-//! from one that must not reach the decoder.
+//! BER (X.690) within the limits of RFC 4511, section 5.1: elements read one by one, never nested by
+//! recursion, and written.
 
 /// The answer is not what an LDAP server sends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -8,10 +8,6 @@ pub(super) struct Malformed(pub(super) &'static str);
 
 /// The largest message taken from a server.
 pub(super) const LARGEST_MESSAGE: usize = 8 << 20;
-
-/// Constructed elements within each other: an attribute's value in a search result entry stands at
-/// level 5, a control's in a message at level 4.
-const DEEPEST: usize = 8;
 
 /// Tags of RFC 4511, section 4.
 pub(super) mod tag {
@@ -32,8 +28,8 @@ pub(super) mod tag {
     pub(in super::super) const ENUMERATED: u8 = 0x0a;
     pub(in super::super) const SEQUENCE: u8 = 0x30;
     pub(in super::super) const SET: u8 = 0x31;
-    pub(super) const CONTROLS: u8 = 0xa0;
-    pub(super) const REFERRAL: u8 = 0xa3;
+    pub(in super::super) const CONTROLS: u8 = 0xa0;
+    pub(in super::super) const REFERRAL: u8 = 0xa3;
 
     /// Not LDAP: the content type of a TLS alert (RFC 8446, section 5.1).
     pub(super) const TLS_ALERT: u8 = 0x15;
@@ -72,14 +68,55 @@ pub(super) fn message_length(input: &[u8]) -> Result<Option<usize>, Malformed> {
     }
 }
 
-/// An element with this content.
-pub(super) fn element(tag: u8, content: &[u8]) -> Vec<u8> {
-    let length = u32::try_from(content.len()).unwrap_or(u32::MAX).to_be_bytes();
-    let header = match (length, content.len()) {
-        ([.., short], 0..=0x7f) => vec![tag, short],
-        ([a, b, c, d], _) => vec![tag, 0x84, a, b, c, d],
-    };
-    [&header, content].concat()
+/// Writes elements one after the other.
+#[derive(Debug, Default)]
+pub(super) struct Writer(Vec<u8>);
+
+impl Writer {
+    /// An element with this content.
+    pub(super) fn primitive(&mut self, tag: u8, content: &[u8]) {
+        self.constructed(tag, |inner| inner.raw(content));
+    }
+
+    /// An element around those that `fill` writes.
+    pub(super) fn constructed(&mut self, tag: u8, fill: impl FnOnce(&mut Self)) {
+        let start = self.0.len();
+        fill(self);
+        let length = self.0.len() - start;
+        let [a, b, c, d] = u32::try_from(length).unwrap_or(u32::MAX).to_be_bytes();
+        let long = [tag, 0x84, a, b, c, d];
+        let short = [tag, d];
+        let header = if length < 0x80 { &short[..] } else { &long[..] };
+        self.0.splice(start..start, header.iter().copied());
+    }
+
+    /// An INTEGER, or an ENUMERATED, that is not negative.
+    pub(super) fn number(&mut self, tag: u8, number: u32) {
+        let digits = [&[0], &number.to_be_bytes()[..]].concat();
+        // Without leading zeros, but for one that keeps it from being negative.
+        let leading = digits.windows(2).take_while(|pair| matches!(pair, [0, ..=0x7f])).count();
+        self.primitive(tag, digits.get(leading..).unwrap_or_default());
+    }
+
+    /// An OCTET STRING.
+    pub(super) fn octets(&mut self, content: &[u8]) {
+        self.primitive(tag::OCTET_STRING, content);
+    }
+
+    /// A BOOLEAN.
+    pub(super) fn boolean(&mut self, value: bool) {
+        self.primitive(tag::BOOLEAN, &[if value { 0xff } else { 0 }]);
+    }
+
+    /// Elements that were written elsewhere.
+    pub(super) fn raw(&mut self, elements: &[u8]) {
+        self.0.extend_from_slice(elements);
+    }
+
+    /// What was written.
+    pub(super) fn into_bytes(self) -> Vec<u8> {
+        self.0
+    }
 }
 
 /// Reads elements one after the other, each of which must lie wholly within its parent.
@@ -112,221 +149,74 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn text(&mut self) -> Result<&'a str, Malformed> {
+    /// The next element, which must be an OCTET STRING in UTF-8.
+    pub(super) fn text(&mut self) -> Result<&'a str, Malformed> {
         std::str::from_utf8(self.expect(tag::OCTET_STRING)?)
             .map_err(|_| Malformed("text that is not UTF-8"))
     }
 
-    fn is_at_end(&self) -> bool {
+    /// Whether there is no further element.
+    pub(super) fn is_at_end(&self) -> bool {
         self.0.is_empty()
     }
-}
-
-/// The outline of a message: what the envelope says (RFC 4511, section 4.1.1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Envelope<'a> {
-    pub(super) id: u32,
-    pub(super) operation: u8,
-    pub(super) content: &'a [u8],
-}
-
-/// Opens one whole message; says nothing yet about what is in the operation.
-pub(super) fn open(message: &[u8]) -> Result<Envelope<'_>, Malformed> {
-    let mut outer = Reader(message);
-    let mut fields = Reader(outer.expect(tag::SEQUENCE)?);
-    let digits = fields.expect(tag::INTEGER)?;
-    if !matches!(digits, [0..=0x7f] | [0..=0x7f, _] | [0..=0x7f, _, _] | [0..=0x7f, _, _, _]) {
-        return Err(Malformed("a message ID that is no positive 32-bit integer"));
-    }
-    let id = digits.iter().fold(0, |id, digit| id << 8 | u32::from(*digit));
-    let (operation, content) = fields.next()?.ok_or(Malformed("there is no operation"))?;
-    if !fields.is_at_end() {
-        check_controls(fields.expect(tag::CONTROLS)?)?;
-    }
-    if !fields.is_at_end() || !outer.is_at_end() {
-        return Err(Malformed("bytes behind the last element"));
-    }
-    Ok(Envelope { id, operation, content })
-}
-
-/// Checks a response down to its last element, for the operations that we can ask for.
-pub(super) fn check_response(envelope: &Envelope<'_>) -> Result<(), Malformed> {
-    check_depth(envelope.content, DEEPEST)?;
-    match envelope.operation {
-        tag::BIND_RESPONSE | tag::SEARCH_DONE | tag::MODIFY_RESPONSE | tag::EXTENDED_RESPONSE => {
-            result(envelope).map(|_| ())
-        }
-        tag::SEARCH_ENTRY => check_entry(envelope.content),
-        tag::SEARCH_REFERENCE => check_texts(envelope.content),
-        _ => Err(Malformed("an operation that was not asked for")),
-    }
-}
-
-/// The result code and the server's words in a response that ends an operation (RFC 4511, section
-/// 4.1.9).
-pub(super) fn result<'a>(envelope: &Envelope<'a>) -> Result<(u32, &'a str), Malformed> {
-    let mut fields = Reader(envelope.content);
-    // One byte for every assigned code, two for the private range. A longer encoding of 0 would
-    // read as success.
-    let code = match fields.expect(tag::ENUMERATED)? {
-        [code @ 0..=0x7f] => u32::from(*code),
-        [high @ 0..=0x7f, low] => u32::from(*high) << 8 | u32::from(*low),
-        _ => return Err(Malformed("a result code of an odd length")),
-    };
-    fields.text()?;
-    let diagnostic = fields.text()?;
-    while let Some((field, content)) = fields.next()? {
-        if field == tag::REFERRAL {
-            check_texts(content)?;
-        }
-    }
-    Ok((code, diagnostic))
-}
-
-/// The cookie in the value of a paged results control (RFC 2696, section 2): empty behind the last
-/// page, `None` if the value is malformed.
-pub(super) fn page_cookie(value: &[u8]) -> Option<Vec<u8>> {
-    let mut outer = Reader(value);
-    let mut fields = Reader(outer.expect(tag::SEQUENCE).ok()?);
-    fields.expect(tag::INTEGER).ok()?;
-    let cookie = fields.expect(tag::OCTET_STRING).ok()?;
-    (fields.is_at_end() && outer.is_at_end()).then(|| cookie.to_vec())
-}
-
-fn check_entry(content: &[u8]) -> Result<(), Malformed> {
-    let mut fields = Reader(content);
-    fields.text()?;
-    let mut attributes = Reader(fields.expect(tag::SEQUENCE)?);
-    while !attributes.is_at_end() {
-        let mut attribute = Reader(attributes.expect(tag::SEQUENCE)?);
-        attribute.text()?;
-        let mut values = Reader(attribute.expect(tag::SET)?);
-        while !values.is_at_end() {
-            values.expect(tag::OCTET_STRING)?;
-        }
-    }
-    if fields.is_at_end() { Ok(()) } else { Err(Malformed("bytes behind an entry")) }
-}
-
-fn check_texts(content: &[u8]) -> Result<(), Malformed> {
-    let mut texts = Reader(content);
-    while !texts.is_at_end() {
-        texts.text()?;
-    }
-    Ok(())
-}
-
-fn check_controls(content: &[u8]) -> Result<(), Malformed> {
-    let mut controls = Reader(content);
-    while !controls.is_at_end() {
-        let mut control = Reader(controls.expect(tag::SEQUENCE)?);
-        control.text()?;
-        let mut next = control.next()?;
-        if let Some((tag::BOOLEAN, content)) = next {
-            if content.len() != 1 {
-                return Err(Malformed("a BOOLEAN of an odd length"));
-            }
-            next = control.next()?;
-        }
-        if next.is_some_and(|(field, _)| field != tag::OCTET_STRING) || !control.is_at_end() {
-            return Err(Malformed("a control with unknown parts"));
-        }
-    }
-    Ok(())
-}
-
-fn check_depth(content: &[u8], left: usize) -> Result<(), Malformed> {
-    let left = left.checked_sub(1).ok_or(Malformed("elements nested too deeply"))?;
-    let mut elements = Reader(content);
-    while let Some((field, content)) = elements.next()? {
-        if field & 0x20 != 0 {
-            check_depth(content, left)?;
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn check(message: &[u8]) -> Result<(), Malformed> {
-        check_response(&open(message)?)
+    #[test]
+    fn what_is_written_can_be_read() {
+        let long = vec![7; 300];
+        let mut writer = Writer::default();
+        writer.constructed(tag::SEQUENCE, |inner| {
+            inner.octets(&long);
+            inner.boolean(true);
+        });
+        let bytes = writer.into_bytes();
+        assert_eq!(message_length(&bytes), Ok(Some(bytes.len())));
+        let mut outer = Reader::new(&bytes);
+        let mut inner = Reader::new(outer.expect(tag::SEQUENCE).unwrap());
+        assert_eq!(inner.expect(tag::OCTET_STRING), Ok(&long[..]));
+        assert_eq!(inner.expect(tag::BOOLEAN), Ok(&[0xff][..]));
+        assert!(inner.is_at_end() && outer.is_at_end());
     }
 
-    const BIND_OK: &[u8] = b"\x30\x0c\x02\x01\x01\x61\x07\x0a\x01\x00\x04\x00\x04\x00";
-
     #[test]
-    fn a_bind_response_is_well_formed() {
-        assert_eq!(message_length(BIND_OK), Ok(Some(BIND_OK.len())));
-        assert_eq!(check(BIND_OK), Ok(()));
-        let envelope = open(BIND_OK).unwrap();
-        assert_eq!((envelope.id, envelope.operation), (1, tag::BIND_RESPONSE));
-        assert_eq!(result(&envelope), Ok((0, "")));
-    }
-
-    #[test]
-    fn an_entry_with_an_attribute_is_well_formed() {
-        let entry = b"\x30\x1a\x02\x01\x02\x64\x15\x04\x04dc=x\x30\x0d\x30\x0b\x04\x03uid\x31\x04\x04\x02\xff\xfe";
-        assert_eq!(check(entry), Ok(()));
+    fn numbers_are_as_short_as_they_can_be() {
+        for (number, digits) in [
+            (0, &[0][..]),
+            (1, &[1]),
+            (127, &[127]),
+            (128, &[0, 128]),
+            (256, &[1, 0]),
+            (u32::MAX, &[0, 255, 255, 255, 255]),
+        ] {
+            let mut writer = Writer::default();
+            writer.number(tag::INTEGER, number);
+            assert_eq!(writer.into_bytes().get(2..), Some(digits), "{number}");
+        }
     }
 
     #[test]
     fn a_prefix_of_a_message_asks_for_more() {
+        let message = [0x30, 3, 2, 1, 1];
         for end in 0..2 {
-            assert_eq!(message_length(&BIND_OK[..end]), Ok(None), "{end}");
+            assert_eq!(message_length(&message[..end]), Ok(None), "{end}");
         }
-        for end in 2..BIND_OK.len() {
-            assert_eq!(message_length(&BIND_OK[..end]), Ok(Some(BIND_OK.len())), "{end}");
-            assert!(check(&BIND_OK[..end]).is_err(), "{end}");
+        for end in 2..message.len() {
+            assert_eq!(message_length(&message[..end]), Ok(Some(message.len())), "{end}");
         }
     }
 
     #[test]
-    fn hostile_messages_are_refused() {
+    fn lengths_that_no_message_has_are_refused() {
         for (what, message) in [
-            ("a 4 GiB length", &b"\x30\x84\xff\xff\xff\xff\x02"[..]),
-            ("an indefinite length", b"\x30\x80\x02\x01\x01"),
+            ("4 GiB", &b"\x30\x84\xff\xff\xff\xff\x02"[..]),
+            ("indefinite", b"\x30\x80\x02\x01\x01"),
             ("no SEQUENCE", b"HTTP/1.1 400 Bad Request"),
         ] {
             assert!(message_length(message).is_err(), "{what}");
         }
-        for (what, message) in [
-            ("an empty SEQUENCE", &b"\x30\x00"[..]),
-            (
-                "an inner length beyond the outer",
-                b"\x30\x0c\x02\x01\x01\x61\x7f\x0a\x01\x00\x04\x00\x04\x00",
-            ),
-            (
-                "a result code of five bytes",
-                b"\x30\x10\x02\x01\x01\x61\x0b\x0a\x05\x01\x00\x00\x00\x00\x04\x00\x04\x00",
-            ),
-            ("an empty result code", b"\x30\x0b\x02\x01\x01\x61\x06\x0a\x00\x04\x00\x04\x00"),
-            (
-                "a diagnostic that is not UTF-8",
-                b"\x30\x0d\x02\x01\x01\x61\x08\x0a\x01\x00\x04\x00\x04\x01\xff",
-            ),
-            ("no diagnostic", b"\x30\x0a\x02\x01\x01\x61\x05\x0a\x01\x00\x04\x00"),
-            ("an empty message ID", b"\x30\x0b\x02\x00\x61\x07\x0a\x01\x00\x04\x00\x04\x00"),
-            ("a DN that is not UTF-8", b"\x30\x0a\x02\x01\x02\x64\x05\x04\x01\xff\x30\x00"),
-            ("an unknown operation", b"\x30\x05\x02\x01\x01\x66\x00"),
-            ("bytes behind", b"\x30\x0d\x02\x01\x01\x61\x07\x0a\x01\x00\x04\x00\x04\x00\x05"),
-        ] {
-            assert!(check(message).is_err(), "{what}");
-        }
-    }
-
-    #[test]
-    fn deep_nesting_is_refused_without_recursion_to_match() {
-        let mut nested = vec![0x04, 0x00];
-        for _ in 0..8000 {
-            let length = u32::try_from(nested.len()).unwrap().to_be_bytes();
-            nested = [&[0x30, 0x84][..], &length, &nested].concat();
-        }
-        let length = u32::try_from(nested.len() + 3 + 6).unwrap().to_be_bytes();
-        let operation = u32::try_from(nested.len()).unwrap().to_be_bytes();
-        let message =
-            [&[0x30, 0x84][..], &length, &[2, 1, 1, 0x61, 0x84], &operation, &nested].concat();
-        assert_eq!(check(&message), Err(Malformed("elements nested too deeply")));
     }
 }

@@ -7,11 +7,11 @@ use std::time::Duration;
 use tokio::net::UnixStream;
 use tokio::time::{Instant, timeout};
 
+use super::channel;
 use super::connection::Connection;
 use super::dial::dial;
 use super::dns::Dns;
 use super::gssapi::Account;
-use super::guard;
 use super::servers::{Endpoint, Server, Servers};
 use super::tls::{self, Tls};
 use crate::observe::step;
@@ -119,23 +119,23 @@ impl Connector {
     ) -> io::Result<Connection> {
         // So that it is the KDC that is named if it does not answer.
         let ticket_within = self.connect_within / 2;
-        match &server.endpoint {
+        Ok(match &server.endpoint {
             Endpoint::Unix(path) => {
                 let stream = UnixStream::connect(path).await?;
                 match account {
                     Some(account) => {
                         let (stream, _) =
                             account.sign_in_and_seal(stream, "", ticket_within).await?;
-                        Connection::over(stream, server, true).await
+                        Connection::over(stream, server, true)
                     }
-                    None => Connection::over(stream, server, true).await,
+                    None => Connection::over(stream, server, true),
                 }
             }
             Endpoint::Tcp { host, port, ldaps } => {
                 let mut stream = dial(self.dns.addresses(host, *port).await?).await?;
                 let start_tls = self.start_tls && !account.is_some_and(Account::replaces_tls);
                 if start_tls && !ldaps {
-                    guard::start_tls(&mut stream).await.map_err(io::Error::other)?;
+                    channel::start_tls(&mut stream).await.map_err(io::Error::other)?;
                 }
                 if start_tls || *ldaps {
                     let mut stream = self.tls.handshake(host, stream).await?;
@@ -145,16 +145,16 @@ impl Connector {
                             .sign_in(&mut stream, host, certificate.as_deref(), ticket_within)
                             .await?;
                     }
-                    Connection::over(stream, server, true).await
+                    Connection::over(stream, server, true)
                 } else if let Some(account) = account {
                     let (stream, is_private) =
                         account.sign_in_and_seal(stream, host, ticket_within).await?;
-                    Connection::over(stream, server, is_private).await
+                    Connection::over(stream, server, is_private)
                 } else {
-                    Connection::over(stream, server, false).await
+                    Connection::over(stream, server, false)
                 }
             }
-        }
+        })
     }
 }
 

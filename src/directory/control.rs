@@ -147,6 +147,16 @@ fn number(digits: &[u8]) -> Option<u32> {
     }
 }
 
+/// The cookie in the value of a paged results control (RFC 2696, section 2): empty behind the last
+/// page, `None` if the value is malformed.
+pub(super) fn page_cookie(value: &[u8]) -> Option<Vec<u8>> {
+    let mut outer = Reader::new(value);
+    let mut fields = Reader::new(outer.expect(tag::SEQUENCE).ok()?);
+    fields.expect(tag::INTEGER).ok()?;
+    let cookie = fields.expect(tag::OCTET_STRING).ok()?;
+    (fields.is_at_end() && outer.is_at_end()).then(|| cookie.to_vec())
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

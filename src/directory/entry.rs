@@ -1,7 +1,6 @@
 //! A search result entry: a DN and attributes (RFC 4511, section 4.5.2).
 
-use ldap3::ResultEntry;
-use ldap3::asn1::{PL, StructureTag};
+use super::ber::{Malformed, Reader, tag};
 
 /// An entry as the server sent it. Attributes are looked up without regard to case (RFC 4512,
 /// section 2.5).
@@ -18,18 +17,27 @@ impl Entry {
         Self { dn: dn.into(), attributes }
     }
 
-    /// Reads an entry; `None` if it is not built as the protocol says.
-    pub(super) fn read(entry: ResultEntry) -> Option<Self> {
-        let mut fields = children(entry.0)?.into_iter();
-        let dn = text(fields.next()?)?;
+    /// Reads the content of a search result entry.
+    pub(super) fn read(content: &[u8]) -> Result<Self, Malformed> {
+        let mut fields = Reader::new(content);
+        let dn = fields.text()?.to_owned();
+        let mut list = Reader::new(fields.expect(tag::SEQUENCE)?);
         let mut attributes = Vec::new();
-        for attribute in children(fields.next()?)? {
-            let mut parts = children(attribute)?.into_iter();
-            let name = text(parts.next()?)?;
-            let values = children(parts.next()?)?.into_iter().map(bytes).collect::<Option<_>>()?;
+        while !list.is_at_end() {
+            let mut attribute = Reader::new(list.expect(tag::SEQUENCE)?);
+            let name = attribute.text()?.to_owned();
+            let mut set = Reader::new(attribute.expect(tag::SET)?);
+            let mut values = Vec::new();
+            while !set.is_at_end() {
+                values.push(set.expect(tag::OCTET_STRING)?.to_vec());
+            }
             attributes.push((name, values));
         }
-        Some(Self { dn, attributes })
+        if fields.is_at_end() {
+            Ok(Self { dn, attributes })
+        } else {
+            Err(Malformed("bytes behind an entry"))
+        }
     }
 
     /// The values of an attribute; none where it is missing.
@@ -54,24 +62,6 @@ impl Entry {
     pub fn has(&self, name: &str, value: &str) -> bool {
         self.texts(name).any(|text| text.eq_ignore_ascii_case(value))
     }
-}
-
-fn children(element: StructureTag) -> Option<Vec<StructureTag>> {
-    match element.payload {
-        PL::C(children) => Some(children),
-        PL::P(_) => None,
-    }
-}
-
-fn bytes(element: StructureTag) -> Option<Vec<u8>> {
-    match element.payload {
-        PL::P(bytes) => Some(bytes),
-        PL::C(_) => None,
-    }
-}
-
-fn text(element: StructureTag) -> Option<String> {
-    String::from_utf8(bytes(element)?).ok()
 }
 
 #[cfg(test)]

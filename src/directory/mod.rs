@@ -2,11 +2,12 @@
 //!
 //! From the top: [`ldap`] finds an entry and proves a password; [`template`] makes filters and
 //! names from a user's; [`pool`] hands out connections; [`connection`] opens them, to the server
-//! that [`servers`] chooses, protected as [`tls`] says, watched by [`guard`]; [`diagnosis`] says
-//! what a result code means.
+//! that [`servers`] chooses, protected as [`tls`] says; what goes over them is in [`message`] and
+//! [`channel`]; [`diagnosis`] says what a result code means.
 
 pub mod account;
 mod ber;
+mod channel;
 pub mod connection;
 pub mod connector;
 pub mod control;
@@ -21,8 +22,8 @@ pub mod explain;
 pub mod groups;
 #[cfg_attr(not(feature = "gssapi"), path = "gssapi/absent.rs")]
 pub mod gssapi;
-pub mod guard;
 pub mod ldap;
+mod message;
 pub mod password;
 pub mod pool;
 pub mod preset;

@@ -78,7 +78,8 @@ pub(super) async fn set(
                 val: Some(KEEP_TO_POLICY.to_vec()),
             });
             let value = quoted_utf16(password.expose_secret());
-            connection.replace(dn, "unicodePwd", value, hints.collect()).await.map_err(lost)?
+            let hints: Vec<RawControl> = hints.collect();
+            connection.replace(dn, "unicodePwd", &value, &hints).await.map_err(lost)?
         }
         _ => connection.modify_password(dn, password.expose_secret()).await.map_err(lost)?,
     };

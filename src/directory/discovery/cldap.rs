@@ -9,8 +9,10 @@ use futures_util::stream::FuturesUnordered;
 use tokio::net::UdpSocket;
 use tokio::time::timeout;
 
-use super::super::ber::{Malformed, Reader, element, tag};
+use super::super::ber;
+use super::super::connection::{Depth, Query};
 use super::super::dns::Dns;
+use super::super::message::{Envelope, Filter, Operation, Response};
 
 /// Controllers answer at once, or not at all.
 const PATIENCE: Duration = Duration::from_millis(500);
@@ -18,8 +20,10 @@ const PATIENCE: Duration = Duration::from_millis(500);
 const PORT: u16 = 389;
 
 /// Asks for an answer of the form `NETLOGON_SAM_LOGON_RESPONSE_EX` (NETLOGON_NT_VERSION_5 and 5EX,
-/// section 6.3.1.1), little-endian.
-const VERSION: [u8; 4] = [0x06, 0, 0, 0];
+/// section 6.3.1.1), little-endian, as in a filter.
+const VERSION: &str = "\\06\\00\\00\\00";
+/// The attribute of the root DSE that answers.
+const NETLOGON: &str = "Netlogon";
 /// The operation codes of that form (section 6.3.1.3): the domain is here, and no user was asked for.
 const LOGON_RESPONSE_EX: u16 = 23;
 const USER_UNKNOWN_EX: u16 = 25;
@@ -55,50 +59,33 @@ async fn ping(dns: &Dns, domain: &str, host: &str) -> Option<String> {
     };
     let socket = UdpSocket::bind((any, 0)).await.ok()?;
     socket.connect(address).await.ok()?;
-    socket.send(&request(domain)).await.ok()?;
+    socket.send(&request(domain)?).await.ok()?;
     let mut buffer = vec![0; 4096];
     let length = socket.recv(&mut buffer).await.ok()?;
-    client_site(&netlogon(buffer.get(..length)?).ok()??)
+    client_site(&netlogon(buffer.get(..length)?)?)
 }
 
-/// A search of the root DSE for its attribute `Netlogon` (RFC 4511, section 4.5.1).
-fn request(domain: &str) -> Vec<u8> {
-    const AND: u8 = 0xa0;
-    const EQUALITY: u8 = 0xa3;
-    let equality = |attribute: &[u8], value: &[u8]| {
-        let parts = [element(tag::OCTET_STRING, attribute), element(tag::OCTET_STRING, value)];
-        element(EQUALITY, &parts.concat())
+/// A search of the root DSE for its attribute `Netlogon`.
+fn request(domain: &str) -> Option<Vec<u8>> {
+    let query = Query {
+        base: "",
+        depth: Depth::Base,
+        filter: &format!("(&(DnsDomain={})(NtVer={VERSION}))", ldap3::ldap_escape(domain)),
+        attributes: &[NETLOGON],
+        at_most: 0,
     };
-    let filter = [equality(b"DnsDomain", domain.as_bytes()), equality(b"NtVer", &VERSION)];
-    let search = [
-        element(tag::OCTET_STRING, b""),
-        element(tag::ENUMERATED, &[0]),
-        element(tag::ENUMERATED, &[0]),
-        element(tag::INTEGER, &[0]),
-        element(tag::INTEGER, &[0]),
-        element(tag::BOOLEAN, &[0]),
-        element(AND, &filter.concat()),
-        element(tag::SEQUENCE, &element(tag::OCTET_STRING, b"Netlogon")),
-    ];
-    let message = [element(tag::INTEGER, &[1]), element(tag::SEARCH_REQUEST, &search.concat())];
-    element(tag::SEQUENCE, &message.concat())
+    let filter = Filter::parse(query.filter)?;
+    Some(Operation::Search { query: &query, filter: &filter, seconds: 0 }.message(1, &[]))
 }
 
 /// The value of the attribute in an answer.
-fn netlogon(answer: &[u8]) -> Result<Option<Vec<u8>>, Malformed> {
-    let mut message = Reader::new(Reader::new(answer).expect(tag::SEQUENCE)?);
-    message.expect(tag::INTEGER)?;
-    let mut entry = Reader::new(message.expect(tag::SEARCH_ENTRY)?);
-    entry.expect(tag::OCTET_STRING)?;
-    let mut attributes = Reader::new(entry.expect(tag::SEQUENCE)?);
-    while let Some((_, attribute)) = attributes.next()? {
-        let mut attribute = Reader::new(attribute);
-        if attribute.expect(tag::OCTET_STRING)?.eq_ignore_ascii_case(b"netlogon") {
-            let mut values = Reader::new(attribute.expect(tag::SET)?);
-            return Ok(Some(values.expect(tag::OCTET_STRING)?.to_vec()));
-        }
+fn netlogon(answer: &[u8]) -> Option<Vec<u8>> {
+    // The message with the end of the search may stand behind that with the entry.
+    let answer = answer.get(..ber::message_length(answer).ok()??)?;
+    match Envelope::open(answer).ok()?.response().ok()? {
+        Response::Entry(entry) => entry.values(NETLOGON).next().map(<[u8]>::to_vec),
+        Response::Reference | Response::End(_) => None,
     }
-    Ok(None)
 }
 
 fn client_site(response: &[u8]) -> Option<String> {
@@ -201,15 +188,15 @@ mod tests {
         other[0] = 19;
         assert_eq!(client_site(&other), None);
         for odd in [&b""[..], b"\x30", b"\x30\x03\x02\x01\x01", b"HTTP/1.1 200 OK"] {
-            assert!(netlogon(odd).is_err());
+            assert_eq!(netlogon(odd), None);
         }
     }
 
     #[test]
     fn a_request_is_a_search_of_the_root_dse() {
-        let request = request("corp.example");
-        let envelope = super::super::super::ber::open(&request).unwrap();
-        assert_eq!((envelope.id, envelope.operation), (1, tag::SEARCH_REQUEST));
+        let request = request("corp.example").unwrap();
+        let envelope = Envelope::open(&request).unwrap();
+        assert_eq!((envelope.id, envelope.operation), (1, ber::tag::SEARCH_REQUEST));
         let text = String::from_utf8_lossy(&request);
         assert!(text.contains("DnsDomain") && text.contains("corp.example"));
     }

@@ -3,18 +3,16 @@
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::super::ber::{self, Malformed, Reader, element, tag};
+use super::super::ber::{Malformed, Reader};
+use super::super::channel::{self, Broken};
 use super::super::connector::Refused;
-use super::super::guard::{self, Broken};
+use super::super::message::{Envelope, Operation};
 
 /// saslBindInProgress (RFC 4511, appendix A.2).
 const IN_PROGRESS: u32 = 14;
 
-/// Tags of RFC 4511, section 4.2.
-const SASL_CREDENTIALS: u8 = 0xa3;
+/// The tag of the server's token (RFC 4511, section 4.2).
 const SERVER_SASL_CREDENTIALS: u8 = 0x87;
-
-const MECHANISM: &[u8] = b"GSSAPI";
 
 /// What the server has to say to a token.
 #[derive(Debug, PartialEq, Eq)]
@@ -28,7 +26,7 @@ pub(super) enum Reply {
 /// A bind of several steps.
 #[derive(Debug, Default)]
 pub(super) struct Bind {
-    steps: u8,
+    steps: u32,
 }
 
 impl Bind {
@@ -39,7 +37,8 @@ impl Bind {
         token: &[u8],
     ) -> std::io::Result<Reply> {
         self.steps = self.steps.saturating_add(1);
-        let answer = guard::ask(stream, &request(self.steps, token)).await;
+        let bind = Operation::SaslBind { mechanism: "GSSAPI", token };
+        let answer = channel::ask(stream, self.steps, &bind).await;
         let answer = answer.map_err(std::io::Error::other)?;
         read(&answer)
     }
@@ -47,8 +46,8 @@ impl Bind {
 
 fn read(answer: &[u8]) -> std::io::Result<Reply> {
     let malformed = |malformed: Malformed| std::io::Error::other(Broken::from(malformed));
-    let envelope = ber::open(answer).map_err(malformed)?;
-    match ber::result(&envelope).map_err(malformed)? {
+    let envelope = Envelope::open(answer).map_err(malformed)?;
+    match envelope.result().map_err(malformed)? {
         (0, _) => Ok(Reply::Done),
         (IN_PROGRESS, _) => {
             let token = token(envelope.content).map_err(malformed)?;
@@ -84,20 +83,6 @@ fn token(response: &[u8]) -> Result<Option<&[u8]>, Malformed> {
         }
     }
     Ok(None)
-}
-
-/// A bind request as message `id`. A token is always present: an absent one would mean that none is
-/// meant (RFC 4511, section 4.2).
-fn request(id: u8, token: &[u8]) -> Vec<u8> {
-    let credentials =
-        [element(tag::OCTET_STRING, MECHANISM), element(tag::OCTET_STRING, token)].concat();
-    let bind = [
-        element(tag::INTEGER, &[3]),
-        element(tag::OCTET_STRING, b""),
-        element(SASL_CREDENTIALS, &credentials),
-    ];
-    let message = [element(tag::INTEGER, &[id]), element(tag::BIND_REQUEST, &bind.concat())];
-    element(tag::SEQUENCE, &message.concat())
 }
 
 /// How the messages after the sign-in are protected (RFC 4752, section 3.3).
@@ -154,21 +139,6 @@ pub(super) fn choice(protection: Protection, largest: u32) -> [u8; 4] {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_request_is_what_the_guard_takes_for_a_bind() {
-        for token in [vec![], vec![7; 100], vec![7; 5000]] {
-            let request = request(2, &token);
-            let envelope = ber::open(&request).unwrap();
-            assert_eq!((envelope.id, envelope.operation), (2, tag::BIND_REQUEST));
-            let mut fields = Reader::new(envelope.content);
-            assert_eq!(fields.expect(tag::INTEGER), Ok(&[3][..]));
-            assert_eq!(fields.expect(tag::OCTET_STRING), Ok(&[][..]));
-            let mut credentials = Reader::new(fields.expect(SASL_CREDENTIALS).unwrap());
-            assert_eq!(credentials.expect(tag::OCTET_STRING), Ok(MECHANISM));
-            assert_eq!(credentials.expect(tag::OCTET_STRING), Ok(&token[..]));
-        }
-    }
 
     #[test]
     fn answers_are_read() {

@@ -1,0 +1,435 @@
+//! Messages of LDAP (RFC 4511, section 4.1.1): the requests that are made, and the responses to them.
+//!
+//! What ldap3 knows of formats is used here: filters, and the values of operations and controls. Its
+//! connection is not, because it trusts its peer: there, elements nested thousands deep overflow the
+//! stack, a missing field panics, and a result code of odd length reads as success. With StartTLS
+//! anyone on the network path could send such bytes before there is any encryption. So every
+//! response is read here, down to its last element, and whatever is not as the protocol says is an
+//! error.
+
+use ldap3::asn1::{ASNTag, write};
+use ldap3::controls::RawControl;
+use ldap3::exop::Exop;
+
+use super::ber::{Malformed, Reader, Writer, tag};
+use super::connection::{Answer, Depth, Query, ResponseControl};
+use super::entry::Entry;
+
+/// LDAPv3 (RFC 4511, section 4.2).
+const VERSION: u32 = 3;
+
+/// Asks for entries without attributes (RFC 4511, section 4.5.1.8).
+const NO_ATTRIBUTES: &str = "1.1";
+
+/// Tags within operations: of simple and SASL credentials (RFC 4511, section 4.2), and of the name
+/// and the value of an extended request (section 4.12).
+const SIMPLE: u8 = 0x80;
+const SASL: u8 = 0xa3;
+const REQUEST_NAME: u8 = 0x80;
+const REQUEST_VALUE: u8 = 0x81;
+
+/// The operation `replace` of a change, and the scopes and alias rules of a search.
+const REPLACE: u32 = 2;
+const BASE_OBJECT: u32 = 0;
+const WHOLE_SUBTREE: u32 = 2;
+const NEVER_DEREF_ALIASES: u32 = 0;
+
+/// What is asked of a server. It is not `Debug`, because it can hold a password.
+pub(super) enum Operation<'a> {
+    /// A bind with a name and a password (RFC 4511, section 4.2).
+    Bind {
+        /// The name.
+        name: &'a str,
+        /// The password.
+        password: &'a str,
+    },
+    /// A bind by a SASL mechanism. The token is present even where it is empty: an absent one would
+    /// mean that none is meant.
+    SaslBind {
+        /// The name of the mechanism.
+        mechanism: &'a str,
+        /// Its token.
+        token: &'a [u8],
+    },
+    /// A search (section 4.5). References to other servers are not followed.
+    Search {
+        /// What for.
+        query: &'a Query<'a>,
+        /// Its filter.
+        filter: &'a Filter,
+        /// For how many seconds at most.
+        seconds: u32,
+    },
+    /// A modification that leaves an attribute with one value (section 4.6).
+    Replace {
+        /// The entry.
+        dn: &'a str,
+        /// The attribute.
+        attribute: &'a str,
+        /// Its value.
+        value: &'a [u8],
+    },
+    /// An extended operation (section 4.12).
+    Extended(&'a Exop),
+}
+
+impl Operation<'_> {
+    /// The tag of the request.
+    pub(super) fn tag(&self) -> u8 {
+        match self {
+            Self::Bind { .. } | Self::SaslBind { .. } => tag::BIND_REQUEST,
+            Self::Search { .. } => tag::SEARCH_REQUEST,
+            Self::Replace { .. } => tag::MODIFY_REQUEST,
+            Self::Extended(_) => tag::EXTENDED_REQUEST,
+        }
+    }
+
+    /// The message that asks for it.
+    pub(super) fn message(&self, id: u32, controls: &[RawControl]) -> Vec<u8> {
+        let mut message = Writer::default();
+        message.constructed(tag::SEQUENCE, |message| {
+            message.number(tag::INTEGER, id);
+            message.constructed(self.tag(), |operation| self.write(operation));
+            if !controls.is_empty() {
+                message.constructed(tag::CONTROLS, |list| {
+                    controls.iter().for_each(|control| write_control(list, control));
+                });
+            }
+        });
+        message.into_bytes()
+    }
+
+    fn write(&self, out: &mut Writer) {
+        match self {
+            Self::Bind { name, password } => {
+                out.number(tag::INTEGER, VERSION);
+                out.octets(name.as_bytes());
+                out.primitive(SIMPLE, password.as_bytes());
+            }
+            Self::SaslBind { mechanism, token } => {
+                out.number(tag::INTEGER, VERSION);
+                out.octets(b"");
+                out.constructed(SASL, |credentials| {
+                    credentials.octets(mechanism.as_bytes());
+                    credentials.octets(token);
+                });
+            }
+            Self::Search { query, filter, seconds } => {
+                out.octets(query.base.as_bytes());
+                let scope = match query.depth {
+                    Depth::Base => BASE_OBJECT,
+                    Depth::Subtree => WHOLE_SUBTREE,
+                };
+                out.number(tag::ENUMERATED, scope);
+                out.number(tag::ENUMERATED, NEVER_DEREF_ALIASES);
+                out.number(tag::INTEGER, query.at_most);
+                out.number(tag::INTEGER, *seconds);
+                out.boolean(false);
+                out.raw(&filter.0);
+                let attributes: &[&str] =
+                    if query.attributes.is_empty() { &[NO_ATTRIBUTES] } else { query.attributes };
+                out.constructed(tag::SEQUENCE, |list| {
+                    attributes.iter().for_each(|name| list.octets(name.as_bytes()));
+                });
+            }
+            Self::Replace { dn, attribute, value } => {
+                out.octets(dn.as_bytes());
+                out.constructed(tag::SEQUENCE, |changes| {
+                    changes.constructed(tag::SEQUENCE, |change| {
+                        change.number(tag::ENUMERATED, REPLACE);
+                        change.constructed(tag::SEQUENCE, |replaced| {
+                            replaced.octets(attribute.as_bytes());
+                            replaced.constructed(tag::SET, |values| values.octets(value));
+                        });
+                    });
+                });
+            }
+            Self::Extended(Exop { name, val }) => {
+                out.primitive(REQUEST_NAME, name.as_deref().unwrap_or_default().as_bytes());
+                if let Some(value) = val {
+                    out.primitive(REQUEST_VALUE, value);
+                }
+            }
+        }
+    }
+}
+
+fn write_control(list: &mut Writer, control: &RawControl) {
+    list.constructed(tag::SEQUENCE, |out| {
+        out.octets(control.ctype.as_bytes());
+        if control.crit {
+            out.boolean(true);
+        }
+        if let Some(value) = &control.val {
+            out.octets(value);
+        }
+    });
+}
+
+/// A filter (RFC 4511, section 4.5.1.7), encoded.
+#[derive(Debug)]
+pub(super) struct Filter(Vec<u8>);
+
+impl Filter {
+    /// Reads the text of a filter (RFC 4515); `None` if it is none.
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        let mut bytes = Default::default();
+        write::encode_into(&mut bytes, ldap3::parse_filter(text).ok()?.into_structure()).ok()?;
+        Some(Self(bytes.to_vec()))
+    }
+}
+
+/// What a message is, without what is in its operation.
+#[derive(Clone, Debug)]
+pub(super) struct Envelope<'a> {
+    /// The message ID.
+    pub(super) id: u32,
+    /// The tag of the operation.
+    pub(super) operation: u8,
+    /// What is in it.
+    pub(super) content: &'a [u8],
+    /// The controls (section 4.1.11).
+    controls: &'a [u8],
+}
+
+/// A response, which is as the protocol says.
+#[derive(Debug)]
+pub(super) enum Response {
+    /// One entry of those that a search found.
+    Entry(Entry),
+    /// A reference of a search to another server.
+    Reference,
+    /// The end of an operation.
+    End(Answer),
+}
+
+impl<'a> Envelope<'a> {
+    /// Opens one whole message.
+    pub(super) fn open(message: &'a [u8]) -> Result<Self, Malformed> {
+        let mut outer = Reader::new(message);
+        let mut fields = Reader::new(outer.expect(tag::SEQUENCE)?);
+        let digits = fields.expect(tag::INTEGER)?;
+        if !matches!(digits, [0..=0x7f] | [0..=0x7f, _] | [0..=0x7f, _, _] | [0..=0x7f, _, _, _]) {
+            return Err(Malformed("a message ID that is no positive 32-bit integer"));
+        }
+        let id = digits.iter().fold(0, |id, digit| id << 8 | u32::from(*digit));
+        let (operation, content) = fields.next()?.ok_or(Malformed("there is no operation"))?;
+        let controls =
+            if fields.is_at_end() { Default::default() } else { fields.expect(tag::CONTROLS)? };
+        if !fields.is_at_end() || !outer.is_at_end() {
+            return Err(Malformed("bytes behind the last element"));
+        }
+        Ok(Self { id, operation, content, controls })
+    }
+
+    /// Whether this kind of response answers a request with that tag.
+    pub(super) fn answers(&self, request: u8) -> bool {
+        matches!(
+            (request, self.operation),
+            (tag::BIND_REQUEST, tag::BIND_RESPONSE)
+                | (
+                    tag::SEARCH_REQUEST,
+                    tag::SEARCH_ENTRY | tag::SEARCH_REFERENCE | tag::SEARCH_DONE
+                )
+                | (tag::MODIFY_REQUEST, tag::MODIFY_RESPONSE)
+                | (tag::EXTENDED_REQUEST, tag::EXTENDED_RESPONSE)
+        )
+    }
+
+    /// Reads the response.
+    pub(super) fn response(&self) -> Result<Response, Malformed> {
+        let controls = read_controls(self.controls)?;
+        match self.operation {
+            tag::BIND_RESPONSE
+            | tag::SEARCH_DONE
+            | tag::MODIFY_RESPONSE
+            | tag::EXTENDED_RESPONSE => {
+                let (code, text) = self.result()?;
+                Ok(Response::End(Answer { code, text: text.to_owned(), controls }))
+            }
+            tag::SEARCH_ENTRY => Entry::read(self.content).map(Response::Entry),
+            tag::SEARCH_REFERENCE => check_texts(self.content).map(|()| Response::Reference),
+            _ => Err(Malformed("an operation that was not asked for")),
+        }
+    }
+
+    /// The result code and the server's words in a response that ends an operation (RFC 4511,
+    /// section 4.1.9).
+    pub(super) fn result(&self) -> Result<(u32, &'a str), Malformed> {
+        let mut fields = Reader::new(self.content);
+        // One byte for every assigned code, two for the private range. A longer encoding of 0 would
+        // read as success.
+        let code = match fields.expect(tag::ENUMERATED)? {
+            [code @ 0..=0x7f] => u32::from(*code),
+            [high @ 0..=0x7f, low] => u32::from(*high) << 8 | u32::from(*low),
+            _ => return Err(Malformed("a result code of an odd length")),
+        };
+        fields.text()?;
+        let diagnostic = fields.text()?;
+        while let Some((field, content)) = fields.next()? {
+            if field == tag::REFERRAL {
+                check_texts(content)?;
+            }
+        }
+        Ok((code, diagnostic))
+    }
+}
+
+fn check_texts(content: &[u8]) -> Result<(), Malformed> {
+    let mut texts = Reader::new(content);
+    while !texts.is_at_end() {
+        texts.text()?;
+    }
+    Ok(())
+}
+
+fn read_controls(content: &[u8]) -> Result<Vec<ResponseControl>, Malformed> {
+    let mut list = Reader::new(content);
+    let mut controls = Vec::new();
+    while !list.is_at_end() {
+        let mut control = Reader::new(list.expect(tag::SEQUENCE)?);
+        let oid = control.text()?.to_owned();
+        let mut next = control.next()?;
+        if let Some((tag::BOOLEAN, content)) = next {
+            if content.len() != 1 {
+                return Err(Malformed("a BOOLEAN of an odd length"));
+            }
+            next = control.next()?;
+        }
+        let value = match next {
+            None => None,
+            Some((tag::OCTET_STRING, value)) if control.is_at_end() => Some(value.to_vec()),
+            Some(_) => return Err(Malformed("a control with unknown parts")),
+        };
+        controls.push(ResponseControl { oid, value });
+    }
+    Ok(controls)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(message: &[u8]) -> Result<Response, Malformed> {
+        Envelope::open(message)?.response()
+    }
+
+    const BIND_OK: &[u8] = b"\x30\x0c\x02\x01\x01\x61\x07\x0a\x01\x00\x04\x00\x04\x00";
+
+    #[test]
+    fn a_bind_is_written_as_the_protocol_says() {
+        let bind = Operation::Bind { name: "cn=a", password: "pw" };
+        assert_eq!(
+            bind.message(1, &[]),
+            b"\x30\x12\x02\x01\x01\x60\x0d\x02\x01\x03\x04\x04cn=a\x80\x02pw"
+        );
+        let control = RawControl { ctype: "1.2".to_owned(), crit: false, val: None };
+        let message = bind.message(200, &[control]);
+        assert!(message.starts_with(b"\x30\x1c\x02\x02\x00\xc8\x60"), "{message:x?}");
+        assert!(message.ends_with(b"\xa0\x07\x30\x05\x04\x031.2"), "{message:x?}");
+    }
+
+    #[test]
+    fn a_bind_by_a_mechanism_always_has_a_token() {
+        let bind = Operation::SaslBind { mechanism: "EXTERNAL", token: b"" };
+        assert_eq!(
+            bind.message(1, &[]),
+            b"\x30\x18\x02\x01\x01\x60\x13\x02\x01\x03\x04\x00\xa3\x0c\x04\x08EXTERNAL\x04\x00"
+        );
+    }
+
+    #[test]
+    fn a_search_is_written_as_the_protocol_says() {
+        let query =
+            Query { base: "dc=x", depth: Depth::Subtree, filter: "", attributes: &[], at_most: 2 };
+        let filter = Filter::parse("(uid=a)").unwrap();
+        let search = Operation::Search { query: &query, filter: &filter, seconds: 4 };
+        assert_eq!(
+            search.message(2, &[]),
+            b"\x30\x2b\x02\x01\x02\x63\x26\x04\x04dc=x\x0a\x01\x02\x0a\x01\x00\x02\x01\x02\x02\x01\
+              \x04\x01\x01\x00\xa3\x08\x04\x03uid\x04\x01a\x30\x05\x04\x031.1"
+        );
+        assert!(Filter::parse("(uid=a").is_none());
+    }
+
+    #[test]
+    fn a_modification_has_one_change() {
+        let replace = Operation::Replace { dn: "cn=a", attribute: "x", value: b"\xff" };
+        assert_eq!(
+            replace.message(3, &[]),
+            b"\x30\x1c\x02\x01\x03\x66\x17\x04\x04cn=a\x30\x0f\x30\x0d\x0a\x01\x02\x30\x08\x04\x01x\
+              \x31\x03\x04\x01\xff"
+        );
+    }
+
+    #[test]
+    fn a_bind_response_is_read() {
+        let envelope = Envelope::open(BIND_OK).unwrap();
+        assert!(envelope.answers(tag::BIND_REQUEST) && !envelope.answers(tag::SEARCH_REQUEST));
+        assert_eq!((envelope.id, envelope.result()), (1, Ok((0, ""))));
+        assert!(matches!(read(BIND_OK), Ok(Response::End(Answer { code: 0, .. }))));
+    }
+
+    #[test]
+    fn an_entry_with_an_attribute_is_read() {
+        let entry = b"\x30\x1a\x02\x01\x02\x64\x15\x04\x04dc=x\x30\x0d\x30\x0b\x04\x03uid\x31\x04\x04\x02\xff\xfe";
+        let Ok(Response::Entry(entry)) = read(entry) else { panic!() };
+        assert_eq!(entry.dn, "dc=x");
+        assert_eq!(entry.values("uid").collect::<Vec<_>>(), [b"\xff\xfe"]);
+    }
+
+    #[test]
+    fn controls_are_read() {
+        let message = b"\x30\x1a\x02\x01\x01\x61\x07\x0a\x01\x00\x04\x00\x04\x00\xa0\x0c\x30\x0a\x04\x031.2\x01\x01\x00\x04\x00";
+        let Ok(Response::End(answer)) = read(message) else { panic!() };
+        assert_eq!(
+            answer.controls,
+            [ResponseControl { oid: "1.2".to_owned(), value: Some(Vec::new()) }]
+        );
+    }
+
+    #[test]
+    fn hostile_messages_are_refused() {
+        for end in 2..BIND_OK.len() {
+            assert!(read(&BIND_OK[..end]).is_err(), "{end}");
+        }
+        for (what, message) in [
+            ("an empty SEQUENCE", &b"\x30\x00"[..]),
+            (
+                "an inner length beyond the outer",
+                b"\x30\x0c\x02\x01\x01\x61\x7f\x0a\x01\x00\x04\x00\x04\x00",
+            ),
+            (
+                "a result code of five bytes",
+                b"\x30\x10\x02\x01\x01\x61\x0b\x0a\x05\x01\x00\x00\x00\x00\x04\x00\x04\x00",
+            ),
+            ("an empty result code", b"\x30\x0b\x02\x01\x01\x61\x06\x0a\x00\x04\x00\x04\x00"),
+            (
+                "a diagnostic that is not UTF-8",
+                b"\x30\x0d\x02\x01\x01\x61\x08\x0a\x01\x00\x04\x00\x04\x01\xff",
+            ),
+            ("no diagnostic", b"\x30\x0a\x02\x01\x01\x61\x05\x0a\x01\x00\x04\x00"),
+            ("an empty message ID", b"\x30\x0b\x02\x00\x61\x07\x0a\x01\x00\x04\x00\x04\x00"),
+            ("a DN that is not UTF-8", b"\x30\x0a\x02\x01\x02\x64\x05\x04\x01\xff\x30\x00"),
+            ("an unknown operation", b"\x30\x05\x02\x01\x01\x66\x00"),
+            ("bytes behind", b"\x30\x0d\x02\x01\x01\x61\x07\x0a\x01\x00\x04\x00\x04\x00\x05"),
+        ] {
+            assert!(read(message).is_err(), "{what}");
+        }
+    }
+
+    #[test]
+    fn deep_nesting_is_no_danger() {
+        let mut nested = Vec::new();
+        for _ in 0..8000 {
+            let length = u32::try_from(nested.len()).unwrap().to_be_bytes();
+            nested = [&[0x30, 0x84][..], &length, &nested].concat();
+        }
+        let mut writer = Writer::default();
+        writer.constructed(tag::SEQUENCE, |message| {
+            message.number(tag::INTEGER, 1);
+            message.primitive(tag::BIND_RESPONSE, &nested);
+        });
+        assert!(read(&writer.into_bytes()).is_err());
+    }
+}
