@@ -1,22 +1,30 @@
 //! Standard input and output without helper threads.
 //!
 //! The descriptors are not switched to non-blocking mode, because that would change them for every
-//! process that shares them. Instead each read and write is preceded by a poll(2).
+//! process that shares them. Instead each read and write says that it must not wait (preadv2(2) with
+//! `RWF_NOWAIT`), or where the kernel cannot do that is preceded by a poll(2).
 
-use std::io;
+use std::io::{self, IoSlice, IoSliceMut};
 use std::os::fd::{AsFd, OwnedFd};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::{Errno, ReadWriteFlags, preadv2, pwritev2, retry_on_intr};
 use tokio::io::unix::{AsyncFd, AsyncFdRegisterError};
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
+
+/// Stands for the stream's own position, which pipes, sockets and terminals do not have.
+const NO_OFFSET: u64 = u64::MAX;
 
 /// One of the standard streams.
 #[derive(Debug)]
 pub enum Stdio {
-    /// The reactor tells when it is ready.
-    Polled(AsyncFd<OwnedFd>),
+    /// A pipe or a socket: the reactor tells when it is ready.
+    Signalled(AsyncFd<OwnedFd>),
+    /// A terminal: the kernel is asked each time, because the reactor's knowledge is a turn old, and
+    /// the last look before a reply must see what is there.
+    Asked(AsyncFd<OwnedFd>),
     /// A file or `/dev/null`: always ready, and unknown to epoll.
     Immediate(OwnedFd),
 }
@@ -33,14 +41,32 @@ impl Stdio {
     }
 
     fn new(fd: OwnedFd, interest: Interest) -> io::Result<Self> {
-        register(fd, interest).map(Self::Polled).or_else(|error| {
-            let (fd, cause) = error.into_parts();
-            match cause.kind() {
-                io::ErrorKind::PermissionDenied => Ok(Self::Immediate(fd)),
-                _ => Err(cause),
+        let can_signal = can_refuse_to_wait(&fd);
+        match register(fd, interest) {
+            Ok(fd) if can_signal => Ok(Self::Signalled(fd)),
+            Ok(fd) => Ok(Self::Asked(fd)),
+            Err(error) => {
+                let (fd, cause) = error.into_parts();
+                match cause.kind() {
+                    io::ErrorKind::PermissionDenied => Ok(Self::Immediate(fd)),
+                    _ => Err(cause),
+                }
             }
-        })
+        }
     }
+}
+
+/// Whether the kernel knows `RWF_NOWAIT` for this kind of stream; a read of nothing tells.
+fn can_refuse_to_wait(fd: &OwnedFd) -> bool {
+    let known = preadv2(fd, &mut [IoSliceMut::new(&mut [])], NO_OFFSET, ReadWriteFlags::NOWAIT);
+    let known = known.map(drop).or_else(|error| match error {
+        // The write end of a pipe.
+        Errno::BADF => {
+            pwritev2(fd, &[IoSlice::new(&[])], NO_OFFSET, ReadWriteFlags::NOWAIT).map(drop)
+        }
+        other => Err(other),
+    });
+    matches!(known, Ok(()) | Err(Errno::AGAIN))
 }
 
 /// Resolves when nobody will read standard output any more; never for a file or a terminal.
@@ -70,9 +96,22 @@ fn is_ready(fd: &OwnedFd, flags: PollFlags) -> io::Result<bool> {
     let mut fds = [PollFd::new(fd, flags)];
     match poll(&mut fds, Some(&Timespec::default())) {
         Ok(ready) => Ok(ready > 0),
-        Err(rustix::io::Errno::INTR) => Ok(false),
+        Err(Errno::INTR) => Ok(false),
         Err(error) => Err(error.into()),
     }
+}
+
+/// Reads what is there. How much of the buffer was filled, or that one would have to wait.
+fn read(fd: &OwnedFd, buffer: &mut ReadBuf<'_>, flags: ReadWriteFlags) -> Result<usize, Errno> {
+    let length = retry_on_intr(|| {
+        preadv2(fd, &mut [IoSliceMut::new(buffer.initialize_unfilled())], NO_OFFSET, flags)
+    })?;
+    buffer.advance(length);
+    Ok(length)
+}
+
+fn write(fd: &OwnedFd, bytes: &[u8], flags: ReadWriteFlags) -> Result<usize, Errno> {
+    retry_on_intr(|| pwritev2(fd, &[IoSlice::new(bytes)], NO_OFFSET, flags))
 }
 
 impl AsyncRead for Stdio {
@@ -81,23 +120,34 @@ impl AsyncRead for Stdio {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let read = |fd: &OwnedFd, buffer: &mut ReadBuf<'_>| -> io::Result<()> {
-            let length =
-                rustix::io::retry_on_intr(|| rustix::io::read(fd, buffer.initialize_unfilled()))?;
-            buffer.advance(length);
-            Ok(())
-        };
         match self.get_mut() {
-            Self::Immediate(fd) => Poll::Ready(read(fd, buffer)),
-            Self::Polled(fd) => loop {
-                // Asked of the kernel and not of the reactor, whose knowledge is a turn old: the
-                // last look before a reply must see what is there.
+            Self::Immediate(fd) => {
+                read(fd, buffer, ReadWriteFlags::empty())?;
+            }
+            Self::Signalled(fd) => loop {
+                let mut signal = ready!(fd.poll_read_ready(context))?;
+                let room = buffer.remaining();
+                match read(fd.get_ref(), buffer, ReadWriteFlags::NOWAIT) {
+                    Err(Errno::AGAIN) => signal.clear_ready(),
+                    Err(error) => return Poll::Ready(Err(error.into())),
+                    Ok(length) => {
+                        // It was drained, so that the next bytes will be signalled anew.
+                        if 0 < length && length < room {
+                            signal.clear_ready();
+                        }
+                        break;
+                    }
+                }
+            },
+            Self::Asked(fd) => loop {
                 if is_ready(fd.get_ref(), PollFlags::IN)? {
-                    return Poll::Ready(read(fd.get_ref(), buffer));
+                    read(fd.get_ref(), buffer, ReadWriteFlags::empty())?;
+                    break;
                 }
                 ready!(fd.poll_read_ready(context))?.clear_ready();
             },
         }
+        Poll::Ready(Ok(()))
     }
 }
 
@@ -107,16 +157,22 @@ impl AsyncWrite for Stdio {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let write = |fd: &OwnedFd| Ok(rustix::io::retry_on_intr(|| rustix::io::write(fd, bytes))?);
-        match self.get_mut() {
-            Self::Immediate(fd) => Poll::Ready(write(fd)),
-            Self::Polled(fd) => loop {
+        let written = match self.get_mut() {
+            Self::Immediate(fd) => write(fd, bytes, ReadWriteFlags::empty())?,
+            Self::Signalled(fd) => loop {
+                match write(fd.get_ref(), bytes, ReadWriteFlags::NOWAIT) {
+                    Err(Errno::AGAIN) => ready!(fd.poll_write_ready(context))?.clear_ready(),
+                    written => break written?,
+                }
+            },
+            Self::Asked(fd) => loop {
                 if is_ready(fd.get_ref(), PollFlags::OUT)? {
-                    return Poll::Ready(write(fd.get_ref()));
+                    break write(fd.get_ref(), bytes, ReadWriteFlags::empty())?;
                 }
                 ready!(fd.poll_write_ready(context))?.clear_ready();
             },
-        }
+        };
+        Poll::Ready(Ok(written))
     }
 
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {

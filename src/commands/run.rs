@@ -134,7 +134,9 @@ fn serve(config: Config, path: PathBuf, terminal: Kind) -> u8 {
             return exit::SOFTWARE;
         }
     };
-    let code = runtime.block_on(attend(config, path, terminal, log));
+    // As a task like those that it waits for, it is polled without a turn of the reactor between.
+    let attending = runtime.spawn(attend(config, path, terminal, log));
+    let code = runtime.block_on(attending).unwrap_or(exit::SOFTWARE);
     // Not dropped, because that waits for name look-ups that are still going on.
     runtime.shutdown_background();
     code
