@@ -86,6 +86,8 @@ pub enum Outage {
     Misconfigured,
     /// No server could be reached.
     NoServer,
+    /// So many sign-ins wait for the directory that this one's turn would come too late.
+    Overloaded,
     /// The server takes no changes.
     ReadOnly,
     /// The server refers to another server; referrals are never chased.
@@ -209,6 +211,7 @@ impl Outage {
             Self::LostConnection => "lost-connection",
             Self::Misconfigured => "misconfigured",
             Self::NoServer => "no-server",
+            Self::Overloaded => "overloaded",
             Self::ReadOnly => "read-only",
             Self::Referral => "referral",
             Self::Refused { .. } => "refused",
@@ -238,6 +241,9 @@ impl Outage {
             Self::Misconfigured => "run `xmpp-ldap-auth check`",
             Self::NoServer => {
                 "check the servers, the network and the certificates; `xmpp-ldap-auth login` shows each step"
+            }
+            Self::Overloaded => {
+                "the directory is slower than its users sign in: give it more power, or raise pool.size if it has power to spare"
             }
             Self::ReadOnly => {
                 "this server takes no changes: name one that does in [directory.NAME.write]"

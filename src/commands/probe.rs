@@ -64,7 +64,12 @@ pub fn probe(
                 let by = Deadline::after(Instant::now(), within);
                 reports.push((directory.probe(&server, &rules, by).await, steps.take()));
             }
-            reports.extend(directory.probe_writer().await.map(|report| (report, steps.take())));
+            reports.extend(
+                directory
+                    .probe_writer(Deadline::after(Instant::now(), within))
+                    .await
+                    .map(|report| (report, steps.take())),
+            );
             for (report, steps) in reports {
                 probed.push(Probed { directory: name.clone(), report, steps });
             }

@@ -190,10 +190,27 @@ impl<'a> Table<'a> {
         key: &'static str,
         parse: impl Fn(&str) -> Result<T, String>,
     ) -> Vec<T> {
-        let items = self.typed(key, "a string in double quotes, or a list of them", |value| {
-            value.as_str().map(|single| vec![single]).or_else(|| strings(value))
-        });
+        let items = self.typed(key, "a string in double quotes, or a list of them", one_or_more);
         self.parsed_all(key, items, parse)
+    }
+
+    /// A list of strings and of lists of strings, each of which `parse` understands; with its place
+    /// in the outer list.
+    pub fn groups<T>(
+        &self,
+        key: &'static str,
+        parse: impl Fn(&str) -> Result<T, String>,
+    ) -> Vec<(u32, T)> {
+        let wanted =
+            "a list of strings, such as [\"ldaps://ldap.example.com\"], or of lists of equals";
+        let groups: Option<Vec<Vec<&str>>> = self.typed(key, wanted, |value| {
+            value.as_array()?.iter().map(|item| one_or_more(item.get_ref())).collect()
+        });
+        let parsed = (0..).zip(groups.unwrap_or_default()).flat_map(|(place, group)| {
+            let items = self.parsed_all(key, Some(group), &parse);
+            items.into_iter().map(move |item| (place, item))
+        });
+        parsed.collect()
     }
 
     fn parsed_all<T>(
@@ -266,4 +283,8 @@ impl<'a> Table<'a> {
 
 fn strings<'a>(value: &'a DeValue<'a>) -> Option<Vec<&'a str>> {
     value.as_array()?.iter().map(|item| item.get_ref().as_str()).collect()
+}
+
+fn one_or_more<'a>(value: &'a DeValue<'a>) -> Option<Vec<&'a str>> {
+    value.as_str().map(|single| vec![single]).or_else(|| strings(value))
 }

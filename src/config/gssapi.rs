@@ -16,8 +16,8 @@ use super::file::Table;
 use super::keytab;
 use crate::directory::gssapi::Account;
 use crate::directory::ldap::Settings;
-use crate::directory::pool::Identity;
 use crate::directory::servers::{Endpoint, Server};
+use crate::directory::service::Identity;
 use crate::files;
 
 /// Where the library looks for the keys of whoever signs in.

@@ -7,8 +7,8 @@ use secrecy::SecretString;
 use super::file::Table;
 use super::gssapi;
 use super::secret;
-use crate::directory::pool::{Credential, Identity};
 use crate::directory::servers::{Endpoint, Server};
+use crate::directory::service::{Credential, Identity};
 
 /// The keys that say as whom.
 const KEYS: [&str; 3] = ["bind_dn", "sasl", "anonymous"];

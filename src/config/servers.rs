@@ -8,7 +8,7 @@ use super::file::Table;
 use crate::directory::connector::Connector;
 use crate::directory::discovery::{Discovery, Site, Wanted};
 use crate::directory::dns::Dns;
-use crate::directory::servers::{Endpoint, Server, Servers};
+use crate::directory::servers::{Endpoint, NAMED, Server, Servers};
 use crate::directory::tls::Tls;
 
 /// How servers are reached, but for TLS.
@@ -24,7 +24,9 @@ pub(super) struct Reach {
 
 impl Reach {
     pub(super) fn read(table: &Table<'_>, answer_within: Duration) -> Self {
-        let named = table.list("servers", Server::parse);
+        let named = table.groups("servers", Server::parse);
+        let in_group = |(group, server): (u32, Server)| Server { group: NAMED + group, ..server };
+        let named: Vec<Server> = named.into_iter().map(in_group).collect();
         let start_tls = table.flag("start_tls");
         let allow_clear_text = table.flag("allow_clear_text");
         let is_readable = |server: &Server| server.is_remote() && !start_tls && !is_ldaps(server);

@@ -4,17 +4,28 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::StreamExt;
+use futures_util::future::join_all;
+use futures_util::stream::FuturesUnordered;
 use tokio::net::UnixStream;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::channel;
-use super::connection::Connection;
+use super::connection::{Connection, Depth, Query};
+use super::diagnosis;
 use super::dial::dial;
 use super::dns::Dns;
 use super::gssapi::Account;
 use super::servers::{Endpoint, Server, Servers};
 use super::tls::{self, Tls};
 use crate::observe::step;
+
+/// A server that has not been connected after this long no longer keeps the next from being dialled.
+/// A sign-in makes two connections one after the other, and its user should not notice.
+const STAGGER: Duration = Duration::from_millis(300);
+
+/// When there is nothing to do.
+const A_LONG_TIME: Duration = Duration::from_secs(3600);
 
 /// How to reach the servers of one directory.
 #[derive(Debug)]
@@ -68,34 +79,99 @@ impl Connector {
         lines
     }
 
-    /// Opens a connection to the first server that can be reached.
-    pub async fn connect(&self) -> Result<Connection, Unreachable> {
-        self.connect_as(None).await
-    }
-
-    /// Opens a connection to the first server that can be reached, and signs in on it where that
+    /// Opens a connection to the best server that can be reached, and signs in on it where that
     /// belongs to connecting.
-    pub async fn connect_as(&self, account: Option<&Account>) -> Result<Connection, Unreachable> {
-        let mut faults = Vec::new();
-        let mut refused = None;
-        let (servers, fault) = self.servers.in_order(self.connect_within).await;
-        faults.extend(fault);
-        for server in servers {
-            let attempt = self.open_as(&server, account).await;
-            refused = attempt.as_ref().err().and_then(refusal);
-            self.servers.record(&server, attempt.is_ok() || refused.is_some());
-            match attempt {
-                Ok(connection) => return Ok(connection),
-                Err(error) => faults.push(format!("{server}: {error}")),
-            }
-            if refused.is_some() {
-                break;
-            }
+    ///
+    /// The next server is dialled as soon as the one before has failed, or has been silent for
+    /// [`STAGGER`]; the first that is connected is taken.
+    pub async fn connect(&self, account: Option<&Account>) -> Result<Connection, Unreachable> {
+        let health = &self.servers.health;
+        if health.is_given_up(Instant::now()) {
+            let text = "all servers are down; they are asked again in the background".to_owned();
+            return Err(Unreachable { text, refused: None });
         }
-        Err(Unreachable { text: faults.join("; "), refused })
+        let (servers, fault) = self.servers.in_order(self.connect_within).await;
+        let mut faults = Vec::from_iter(fault);
+        let mut waiting = servers.into_iter();
+        let mut dialled: Vec<Server> = Vec::new();
+        let mut attempts = FuturesUnordered::new();
+        loop {
+            if let Some(server) = waiting.next() {
+                dialled.push(server.clone());
+                attempts.push(async { (self.open_as(&server, account).await, server) });
+            }
+            let (attempt, server) = tokio::select! {
+                Some(attempt) = attempts.next() => attempt,
+                () = sleep(STAGGER), if waiting.len() > 0 => continue,
+                else => return Err(Unreachable { text: faults.join("; "), refused: None }),
+            };
+            let now = Instant::now();
+            let error = match attempt {
+                Ok(connection) => {
+                    health.rise(&server.name, now);
+                    // Those before it had their time and are too slow to be asked first again.
+                    let slower = dialled.iter().take_while(|slower| slower.name != server.name);
+                    slower.for_each(|slower| health.fall(&slower.name, now));
+                    return Ok(connection);
+                }
+                Err(error) => error,
+            };
+            faults.push(format!("{server}: {error}"));
+            if let Some(code) = refusal(&error) {
+                health.rise(&server.name, now);
+                return Err(Unreachable { text: faults.join("; "), refused: Some(code) });
+            }
+            health.fall(&server.name, now);
+            dialled.retain(|other| other.name != server.name);
+        }
     }
 
-    /// Opens a connection to this server; see [`Connector::connect_as`].
+    /// Asks servers that are down whether they are up again, for as long as it is polled.
+    pub async fn watch(&self) {
+        let health = &self.servers.health;
+        loop {
+            let changed = health.changed.notified();
+            let (due, next) = health.due(Instant::now());
+            if due.is_empty() {
+                let next = next.map(sleep_until);
+                tokio::select! {
+                    () = changed => {}
+                    () = async { next.unwrap_or_else(|| sleep(A_LONG_TIME)).await } => {}
+                }
+                continue;
+            }
+            let (servers, _) = self.servers.in_order(self.connect_within).await;
+            let due = servers.iter().filter(|server| due.contains(&server.name));
+            join_all(due.map(|server| self.probe(server))).await;
+        }
+    }
+
+    /// Whether a server answers, and not only its network.
+    async fn probe(&self, server: &Server) {
+        let query = Query {
+            base: "",
+            depth: Depth::Base,
+            filter: "(objectClass=*)",
+            attributes: &[],
+            at_most: 1,
+        };
+        let answered = timeout(self.connect_within, async {
+            let connection = self.open_as(server, None).await.ok()?;
+            connection.search(&query, self.connect_within).await.ok()
+        });
+        let is_up = match answered.await {
+            Ok(Some(found)) => !diagnosis::is_elsewhere_better(found.answer.code),
+            Ok(None) | Err(_) => false,
+        };
+        let health = &self.servers.health;
+        if is_up {
+            health.rise(&server.name, Instant::now());
+        } else {
+            health.fall(&server.name, Instant::now());
+        }
+    }
+
+    /// Opens a connection to this server; see [`Connector::connect`].
     pub async fn open_as(
         &self,
         server: &Server,

@@ -86,6 +86,11 @@ const BUSY: u32 = 51;
 const UNAVAILABLE: u32 = 52;
 const UNWILLING_TO_PERFORM: u32 = 53;
 
+/// Whether a server with this answer has judged nothing, and another one might.
+pub fn is_elsewhere_better(code: u32) -> bool {
+    matches!(code, BUSY | UNAVAILABLE)
+}
+
 /// A bind as the user. The codes of Windows are in MS-ERREF, section 2.2.
 #[rustfmt::skip]
 const BIND: &[Row] = {

@@ -18,8 +18,9 @@ const KEEPALIVE_AFTER: Duration = Duration::from_secs(60);
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
 const KEEPALIVE_PROBES: u32 = 3;
 
-/// Bytes that stay unacknowledged for this long end the connection.
-const UNACKNOWLEDGED: Duration = Duration::from_secs(20);
+/// Bytes that stay unacknowledged for this long end the connection: the server has not received them,
+/// as behind a firewall that forgot the connection, so there is time to send them again elsewhere.
+const UNACKNOWLEDGED: Duration = Duration::from_millis(1500);
 
 /// Connects to the first of these addresses that answers.
 pub async fn dial(addresses: Vec<SocketAddr>) -> io::Result<TcpStream> {

@@ -86,10 +86,12 @@ impl Discovery {
         }
         let known = self.locked();
         let mut servers: Vec<Server> = Vec::new();
-        for offer in known.offers.iter().flat_map(|offers| ordered(offers, fastrand::u32)) {
-            let server = self.server(offer);
-            if !servers.contains(&server) {
-                servers.push(server);
+        for (distance, offers) in (0..).zip(&known.offers) {
+            for offer in ordered(offers, fastrand::u32) {
+                let server = self.server(offer, distance);
+                if !servers.iter().any(|known| known.name == server.name) {
+                    servers.push(server);
+                }
             }
         }
         let fault = known.fault.clone().filter(|_| servers.is_empty());
@@ -196,9 +198,10 @@ impl Discovery {
         site.filter(|site| !site.is_empty() && !site.contains('.'))
     }
 
-    /// The ports in DNS are those for plain LDAP.
-    fn server(&self, offer: &Offer) -> Server {
-        let Offer { host, port, .. } = offer;
+    /// The server of an offer; near ones have the distance 0. The ports in DNS are those for plain
+    /// LDAP.
+    fn server(&self, offer: &Offer, distance: u32) -> Server {
+        let Offer { host, port, priority, .. } = offer;
         let port = match (self.wanted.ldaps, *port) {
             (true, 389) => 636,
             (true, 3268) => 3269,
@@ -208,6 +211,7 @@ impl Discovery {
         Server {
             name: format!("{scheme}://{host}:{port}").into(),
             endpoint: Endpoint::Tcp { host: host.clone(), port, ldaps: self.wanted.ldaps },
+            group: distance << 16 | u32::from(*priority),
         }
     }
 }
@@ -243,7 +247,7 @@ mod tests {
     fn ports_of_dns_are_for_plain_ldap() {
         let name = |ldaps: bool, port: u16| {
             let host = "dc1.corp.example".to_owned();
-            discovery(ldaps).server(&Offer { priority: 0, weight: 0, host, port }).name
+            discovery(ldaps).server(&Offer { priority: 0, weight: 0, host, port }, 0).name
         };
         assert_eq!(&*name(true, 389), "ldaps://dc1.corp.example:636");
         assert_eq!(&*name(true, 3268), "ldaps://dc1.corp.example:3269");

@@ -362,9 +362,7 @@ impl Directory for Domain {
     }
 
     async fn prove(&self, candidate: &Candidate, password: &SecretString, by: Deadline) -> Outcome {
-        self.conclude(
-            by.bound(async { Ok(self.directory.prove(&candidate.name, password).await) }).await,
-        )
+        self.conclude(by.bound(self.directory.prove(&candidate.name, password, by)).await)
     }
 
     async fn exists(&self, account: &Account, by: Deadline) -> Outcome {

@@ -6,13 +6,16 @@ use std::time::Duration;
 use secrecy::SecretString;
 use tokio::time::Instant;
 
+use super::connection::Lost;
 use super::connector::Connector;
 use super::diagnosis;
 use super::password;
-use super::pool::{Identity, Limits, ServicePool, UserPool, no_server};
+use super::pool::{Limits, NoLease, UserPool};
 use super::preset::Preset;
 use super::search::Searcher;
 use super::servers::Server;
+use super::service::{Identity, ServicePool};
+use super::tries::{Failed, Tries};
 use crate::deadline::Deadline;
 use crate::observe::{Alarm, step};
 use crate::verdict::{Outage, Outcome};
@@ -129,9 +132,20 @@ impl LdapDirectory {
         }
     }
 
-    /// Closes connections whose time is over, and keeps what DNS says up to date, for as long as it
-    /// is polled.
+    /// Closes connections whose time is over, asks servers that are down whether they are up again,
+    /// and keeps what DNS says up to date, for as long as it is polled.
     pub async fn maintain(&self) {
+        let writer = self.writer.as_ref().map(ServicePool::connector);
+        let writer = writer.filter(|writer| !std::ptr::eq(*writer, self.connector()));
+        let watch_writer = async {
+            if let Some(writer) = writer {
+                writer.watch().await;
+            }
+        };
+        tokio::join!(self.keep_fresh(), self.connector().watch(), watch_writer);
+    }
+
+    async fn keep_fresh(&self) {
         loop {
             tokio::time::sleep(REAP_EVERY).await;
             let connector = self.connector();
@@ -147,7 +161,8 @@ impl LdapDirectory {
     pub async fn try_out(&self, by: Deadline) -> Result<(), String> {
         let pools = [self.service.as_ref().map(|service| &service.pool), self.writer.as_ref()];
         for pool in pools.into_iter().flatten() {
-            let opened = by.bound(pool.open()).await.unwrap_or_else(|elapsed| Err(elapsed.into()));
+            let opened = by.bound(pool.open(by)).await;
+            let opened = opened.unwrap_or_else(|elapsed| Err(elapsed.into()));
             opened.map_err(|outcome| {
                 let detail = outcome.detail.as_deref().unwrap_or_default();
                 format!("[directory.{}]: {}: {detail}", self.name, outcome.verdict)
@@ -187,38 +202,60 @@ impl LdapDirectory {
         self.service.as_ref().ok_or_else(|| Outage::Unanswerable.into())
     }
 
-    /// Binds as the user. If a connection died since it was last used, nobody has judged the
-    /// password on it: that is tried once more, on a fresh one.
-    pub(super) async fn prove(&self, name: &str, password: &SecretString) -> Outcome {
-        let mut may_repeat = true;
+    /// Binds as the user, again only as long as nobody has judged the password.
+    pub(super) async fn prove(
+        &self,
+        name: &str,
+        password: &SecretString,
+        by: Deadline,
+    ) -> Result<Outcome, Outcome> {
+        let mut tries = Tries::new(&self.connector().servers, by);
         loop {
-            let lease = match self.users.lease().await {
-                Ok(lease) => lease,
-                Err(unreachable) => return no_server(&unreachable),
-            };
-            let server = Arc::clone(lease.server());
-            let started = Instant::now();
-            match lease.bind(name, password).await {
-                Ok(answer) => {
-                    let result = format!("result code {}", answer.code);
-                    step("bind as the user", &server, started, &result);
-                    lease.put_back();
-                    let judged = diagnosis::of_bind(&answer, self.must_change);
-                    return judged.outcome().from_server(&server);
-                }
-                Err(lost) => {
-                    step("bind as the user", &server, started, &lost.to_string());
-                    if !(may_repeat && lease.is_reused()) {
-                        return Outcome::from(Outage::LostConnection)
-                            .from_server(&server)
-                            .with_detail(&lost.to_string());
-                    }
-                    may_repeat = false;
+            match self.try_prove(name, password, &tries, by).await {
+                Ok(outcome) => return Ok(outcome),
+                Err(failed) => tries.another(failed).await?,
+            }
+        }
+    }
+
+    async fn try_prove(
+        &self,
+        name: &str,
+        password: &SecretString,
+        tries: &Tries<'_>,
+        by: Deadline,
+    ) -> Result<Outcome, Failed> {
+        let lease = self.users.lease(by).await.map_err(|none| match none {
+            NoLease::Unreachable(unreachable) => unreachable.into(),
+            NoLease::Overloaded { .. } => {
+                Failed::Finally(Outcome::from(Outage::Overloaded).with_detail(&none.to_string()))
+            }
+        })?;
+        let server = Arc::clone(lease.server());
+        let started = Instant::now();
+        // A connection that died without a sign is ended by the kernel, which knows whether the bind
+        // has arrived; so silence alone is no reason to bind again on another one.
+        let bound = tries.patience(&server, false).bound(lease.bind(name, password)).await;
+        let bound = bound.unwrap_or_else(|_| Err(Lost::silent()));
+        let answer = match bound {
+            Ok(answer) => answer,
+            Err(lost) => {
+                step("bind as the user", &server, started, &lost.to_string());
+                if lease.is_reused() {
                     // Whatever ended this connection has probably ended the others that were idle.
                     self.users.purge();
                 }
+                return Err(tries.lost(&server, lease.is_reused(), &lost));
             }
+        };
+        step("bind as the user", &server, started, &format!("result code {}", answer.code));
+        let outcome = diagnosis::of_bind(&answer, self.must_change).outcome().from_server(&server);
+        if diagnosis::is_elsewhere_better(answer.code) {
+            self.users.purge();
+            return Err(tries.refused(&server, answer.code, outcome));
         }
+        lease.put_back();
+        Ok(outcome)
     }
 
     /// Sets the password of an entry. Connections on which its user may be bound with the old one

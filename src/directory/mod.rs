@@ -1,7 +1,7 @@
 //! LDAP directories: everything that knows LDAP is in here, and nothing that knows a wire.
 //!
 //! From the top: [`ldap`] finds an entry and proves a password; [`template`] makes filters and
-//! names from a user's; [`pool`] hands out connections; [`connection`] opens them, to the server
+//! names from a user's; [`pool`] and [`service`] hand out connections; [`connection`] opens them, to the server
 //! that [`servers`] chooses, protected as [`tls`] says; what goes over them is in [`message`] and
 //! [`channel`]; [`diagnosis`] says what a result code means.
 
@@ -22,6 +22,7 @@ pub mod explain;
 pub mod groups;
 #[cfg_attr(not(feature = "gssapi"), path = "gssapi/absent.rs")]
 pub mod gssapi;
+pub mod health;
 pub mod ldap;
 mod message;
 pub mod password;
@@ -31,9 +32,11 @@ pub mod probe;
 pub mod root_dse;
 pub mod search;
 pub mod servers;
+pub mod service;
 pub mod template;
 mod time;
 pub mod tls;
+mod tries;
 
 use std::future::Future;
 

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::connection::Connection;
 use super::diagnosis;
-use super::pool::{ServicePool, lost_connection};
+use super::service::{ServicePool, lost_connection};
 use crate::deadline::Deadline;
 use crate::observe::step;
 use crate::verdict::{Denial, Outage, Outcome};
@@ -59,7 +59,7 @@ pub(super) async fn set(
     if method == Method::Off {
         return Err(Denial::PasswordChangeOff.into());
     }
-    let connection = pool.open().await?;
+    let connection = pool.open(by).await?;
     let lost = |lost| lost_connection(&connection, &lost);
     let method = match method {
         Method::Auto => offered_by(&connection, by).await?,

@@ -1,31 +1,19 @@
-//! Connections that outlive a request, by role.
+//! The connections for binds as users, which outlive a request.
 //!
-//! Searches share one connection that is bound as the service account, because LDAP multiplexes
-//! them. A bind as a user changes whose connection it is (RFC 4513, section 4), so each has a
-//! connection to itself for as long as it lasts.
+//! A bind changes whose connection it is (RFC 4513, section 4), so each has a connection to itself
+//! for as long as it lasts.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use deadpool::managed::{self, Metrics, Object, PoolError, RecycleError, RecycleResult};
 use secrecy::{ExposeSecret, SecretString};
-use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use super::connection::{Answer, Connection, Lost};
 use super::connector::{Connector, Unreachable};
-use super::gssapi::Account;
 use crate::deadline::Deadline;
-use crate::observe::step;
-use crate::verdict::{Outage, Outcome};
-
-/// After its bind was refused, the service account waits this long before it tries again: each try
-/// with a wrong password brings it nearer to being locked.
-const SERVICE_BIND_PAUSE: Duration = Duration::from_secs(30);
-
-/// invalidCredentials (RFC 4511, appendix A.2).
-const INVALID_CREDENTIALS: u32 = 49;
 
 /// The limits of the pool.
 #[derive(Clone, Copy, Debug)]
@@ -50,7 +38,7 @@ impl managed::Manager for Opener {
     type Error = Unreachable;
 
     async fn create(&self) -> Result<Connection, Unreachable> {
-        self.connector.connect().await
+        self.connector.connect(None).await
     }
 
     async fn recycle(
@@ -58,7 +46,7 @@ impl managed::Manager for Opener {
         connection: &mut Connection,
         metrics: &Metrics,
     ) -> RecycleResult<Unreachable> {
-        if connection.is_closed() || self.is_worn(metrics) {
+        if self.is_worn(connection, metrics) {
             return Err(RecycleError::message("closed or worn"));
         }
         Ok(())
@@ -66,14 +54,38 @@ impl managed::Manager for Opener {
 }
 
 impl Opener {
-    fn is_worn(&self, metrics: &Metrics) -> bool {
-        metrics.last_used() >= self.limits.idle || metrics.age() >= self.limits.lifetime
+    /// Whether it has ended, its time is over, or a better server is up.
+    fn is_worn(&self, connection: &Connection, metrics: &Metrics) -> bool {
+        connection.is_closed()
+            || metrics.last_used() >= self.limits.idle
+            || metrics.age() >= self.limits.lifetime
+            || self.connector.servers.is_outranked(&connection.server)
     }
 }
 
 /// The connections for binds as users.
 #[derive(Debug)]
-pub struct UserPool(managed::Pool<Opener>);
+pub struct UserPool {
+    pool: managed::Pool<Opener>,
+    /// How long a connection is leased of late, in microseconds.
+    lease_us: Arc<AtomicU64>,
+}
+
+/// Why there is no lease.
+#[derive(Debug, thiserror::Error)]
+pub enum NoLease {
+    /// The turn of this request would come too late.
+    #[error("{waiting} sign-ins wait already, and one takes {each:?}")]
+    Overloaded {
+        /// How many wait for a connection.
+        waiting: usize,
+        /// How long one takes of late.
+        each: Duration,
+    },
+    /// No server could be reached.
+    #[error(transparent)]
+    Unreachable(#[from] Unreachable),
+}
 
 impl UserPool {
     /// A pool that opens nothing before the first lease.
@@ -83,44 +95,53 @@ impl UserPool {
             .queue_mode(managed::QueueMode::Lifo)
             .build()
             .unwrap_or_else(|_| unreachable!("only time limits without a runtime are refused"));
-        Self(pool)
+        Self { pool, lease_us: Arc::default() }
     }
 
     /// How its servers are reached.
     pub fn connector(&self) -> &Connector {
-        &self.0.manager().connector
+        &self.pool.manager().connector
     }
 
-    /// A connection for one bind, when one is free; the caller bounds the wait.
-    pub async fn lease(&self) -> Result<Lease, Unreachable> {
-        match self.0.get().await {
+    /// A connection for one bind, when its turn has come. Who could not be served by the deadline
+    /// learns so at once, rather than make those behind wait as well.
+    pub async fn lease(&self, by: Deadline) -> Result<Lease, NoLease> {
+        let waiting = self.pool.status().waiting;
+        let each = Duration::from_micros(self.lease_us.load(Ordering::Relaxed));
+        let rounds = waiting / self.pool.manager().limits.size + 1;
+        if waiting > 0 && each * u32::try_from(rounds).unwrap_or(u32::MAX) > by.remaining() {
+            return Err(NoLease::Overloaded { waiting, each });
+        }
+        match self.pool.get().await {
             Ok(connection) => {
                 let reused = Object::metrics(&connection).recycled.is_some();
                 Ok(Lease {
                     server: Arc::clone(&connection.server),
                     connection: Some(connection),
                     reused,
+                    since: Instant::now(),
+                    lease_us: Arc::clone(&self.lease_us),
                 })
             }
-            Err(PoolError::Backend(unreachable)) => Err(unreachable),
-            Err(other) => Err(Unreachable { text: other.to_string(), refused: None }),
+            Err(PoolError::Backend(unreachable)) => Err(unreachable.into()),
+            Err(other) => Err(Unreachable { text: other.to_string(), refused: None }.into()),
         }
     }
 
     /// Closes every connection that nobody leases.
     pub fn purge(&self) {
-        self.0.retain(|_, _| false);
+        self.pool.retain(|_, _| false);
     }
 
     /// Closes the connections whose time is over.
     pub fn reap(&self) {
-        let opener = self.0.manager();
-        self.0.retain(|connection, metrics| !connection.is_closed() && !opener.is_worn(&metrics));
+        let opener = self.pool.manager();
+        self.pool.retain(|connection, metrics| !opener.is_worn(connection, &metrics));
     }
 
     /// How many connections are open, leased or not.
     pub fn open(&self) -> usize {
-        self.0.status().size
+        self.pool.status().size
     }
 }
 
@@ -133,6 +154,8 @@ pub struct Lease {
     server: Arc<str>,
     connection: Option<Object<Opener>>,
     reused: bool,
+    since: Instant,
+    lease_us: Arc<AtomicU64>,
 }
 
 impl Lease {
@@ -162,227 +185,12 @@ impl Lease {
 
 impl Drop for Lease {
     fn drop(&mut self) {
+        // A mean that follows the last sixteen or so.
+        let us = u64::try_from(self.since.elapsed().as_micros()).unwrap_or(u64::MAX);
+        let mean = self.lease_us.load(Ordering::Relaxed);
+        self.lease_us.store(mean - mean / 16 + us / 16, Ordering::Relaxed);
         if let Some(connection) = self.connection.take() {
             drop(Object::take(connection));
         }
     }
-}
-
-/// As whom searches are done.
-#[derive(Clone, Debug)]
-pub enum Identity {
-    /// Nobody in particular; only where the configuration asks for it by name.
-    Anonymous,
-    /// Whom the TLS client certificate or the local socket says.
-    External,
-    /// A service account that signs in by Kerberos, while connecting.
-    Gssapi(Account),
-    /// The service account.
-    Simple {
-        /// What is tried first.
-        first: Credential,
-        /// What is tried if the first is refused, while it is being replaced.
-        second: Option<Credential>,
-    },
-}
-
-impl Identity {
-    /// The account that signs in while connecting.
-    pub fn account(&self) -> Option<&Account> {
-        match self {
-            Self::Gssapi(account) => Some(account),
-            Self::Anonymous | Self::External | Self::Simple { .. } => None,
-        }
-    }
-}
-
-/// A name and a password.
-#[derive(Clone, Debug)]
-pub struct Credential {
-    /// A DN, or another name that the server takes in a bind.
-    pub name: String,
-    /// Its password.
-    pub password: SecretString,
-}
-
-/// The connection that searches share.
-#[derive(Debug)]
-pub struct ServicePool {
-    connector: Arc<Connector>,
-    identity: Identity,
-    limits: Limits,
-    slot: Mutex<Slot>,
-    second_is_right: AtomicBool,
-}
-
-#[derive(Debug, Default)]
-enum Slot {
-    #[default]
-    Empty,
-    Open(Arc<Connection>, Instant),
-    Refused(Outcome, Instant),
-}
-
-/// A share in the service connection.
-#[derive(Clone, Debug)]
-pub struct Share {
-    /// The connection.
-    pub connection: Arc<Connection>,
-    /// Whether it was open before this request, and so may have died since.
-    pub reused: bool,
-}
-
-impl Share {
-    /// How long to wait for an answer. A connection that was open before may have died without a
-    /// sign, so it gets half of the time that is left and no more.
-    pub fn patience(&self, by: Deadline) -> Deadline {
-        if self.reused { by.or_within(by.remaining() / 2) } else { by }
-    }
-}
-
-impl ServicePool {
-    /// A pool that opens nothing before the first use.
-    pub fn new(connector: Arc<Connector>, identity: Identity, limits: Limits) -> Self {
-        Self {
-            connector,
-            identity,
-            limits,
-            slot: Mutex::default(),
-            second_is_right: AtomicBool::new(false),
-        }
-    }
-
-    /// The shared connection. Where there is none, one caller opens it and the others wait.
-    pub async fn share(&self) -> Result<Share, Outcome> {
-        let mut slot = self.slot.lock().await;
-        let now = Instant::now();
-        match &mut *slot {
-            Slot::Open(connection, last_used) if self.is_good(connection, *last_used, now) => {
-                *last_used = now;
-                return Ok(Share { connection: Arc::clone(connection), reused: true });
-            }
-            Slot::Refused(outcome, at) if now - *at < SERVICE_BIND_PAUSE => {
-                return Err(outcome.clone());
-            }
-            Slot::Open(..) | Slot::Refused(..) | Slot::Empty => *slot = Slot::Empty,
-        }
-        match self.open().await {
-            Ok(connection) => {
-                let connection = Arc::new(connection);
-                *slot = Slot::Open(Arc::clone(&connection), Instant::now());
-                Ok(Share { connection, reused: false })
-            }
-            Err(outcome) => {
-                if matches!(
-                    outcome.verdict,
-                    crate::verdict::Verdict::Unavailable(Outage::ServiceBind { .. })
-                ) {
-                    *slot = Slot::Refused(outcome.clone(), Instant::now());
-                }
-                Err(outcome)
-            }
-        }
-    }
-
-    /// Stops sharing this connection; what others still do on it goes on.
-    pub async fn retire(&self, retired: &Arc<Connection>) {
-        let mut slot = self.slot.lock().await;
-        if matches!(&*slot, Slot::Open(current, _) if Arc::ptr_eq(current, retired)) {
-            *slot = Slot::Empty;
-        }
-    }
-
-    /// Closes the connection if its time is over.
-    pub async fn reap(&self) {
-        let mut slot = self.slot.lock().await;
-        if matches!(&*slot, Slot::Open(connection, last_used) if !self.is_good(connection, *last_used, Instant::now()))
-        {
-            *slot = Slot::Empty;
-        }
-    }
-
-    /// How its servers are reached.
-    pub fn connector(&self) -> &Connector {
-        &self.connector
-    }
-
-    /// As whom it signs in.
-    pub fn identity(&self) -> &Identity {
-        &self.identity
-    }
-
-    /// A fresh connection, bound as the service account.
-    pub async fn open(&self) -> Result<Connection, Outcome> {
-        let account = self.identity.account();
-        let connection = self.connector.connect_as(account).await;
-        self.bind(connection.map_err(|error| no_server(&error))?).await
-    }
-
-    /// Binds a fresh connection as the service account.
-    pub async fn bind(&self, connection: Connection) -> Result<Connection, Outcome> {
-        let started = Instant::now();
-        let answer = match &self.identity {
-            Identity::Anonymous | Identity::Gssapi(_) => return Ok(connection),
-            Identity::External => connection.bind_external().await,
-            Identity::Simple { first, second } => {
-                self.bind_as_either(&connection, first, second.as_ref()).await
-            }
-        };
-        let answer = answer.map_err(|lost| lost_connection(&connection, &lost))?;
-        step("service bind", &connection.server, started, &format!("result code {}", answer.code));
-        match answer.code {
-            0 => Ok(connection),
-            code => Err(Outcome::from(Outage::ServiceBind { code })
-                .from_server(&connection.server)
-                .with_detail(&answer.text)),
-        }
-    }
-
-    /// Binds with the credential that was right last time, or else with the other one.
-    async fn bind_as_either(
-        &self,
-        connection: &Connection,
-        first: &Credential,
-        second: Option<&Credential>,
-    ) -> Result<Answer, Lost> {
-        let bind = async |credential: &Credential| {
-            connection.bind(&credential.name, credential.password.expose_secret()).await
-        };
-        let Some(second) = second else { return bind(first).await };
-        let second_is_right = self.second_is_right.load(Ordering::Relaxed);
-        let (likely, other) = if second_is_right { (second, first) } else { (first, second) };
-        let answer = bind(likely).await?;
-        if answer.code != INVALID_CREDENTIALS {
-            return Ok(answer);
-        }
-        let answer = bind(other).await?;
-        if answer.code == 0 {
-            self.second_is_right.store(!second_is_right, Ordering::Relaxed);
-            tracing::warn!(
-                server = %connection.server,
-                name = other.name,
-                "the service account's other credential is the right one now"
-            );
-        }
-        Ok(answer)
-    }
-
-    fn is_good(&self, connection: &Connection, last_used: Instant, now: Instant) -> bool {
-        !connection.is_closed()
-            && now - last_used < self.limits.idle
-            && now - connection.opened < self.limits.lifetime
-    }
-}
-
-/// The outcome where no server could be reached, or one refused the account.
-pub fn no_server(error: &Unreachable) -> Outcome {
-    let outage = error.refused.map_or(Outage::NoServer, |code| Outage::ServiceBind { code });
-    Outcome::from(outage).with_detail(&error.text)
-}
-
-/// The outcome where the connection ended before the answer.
-pub fn lost_connection(connection: &Connection, lost: &Lost) -> Outcome {
-    Outcome::from(Outage::LostConnection)
-        .from_server(&connection.server)
-        .with_detail(&lost.to_string())
 }

@@ -10,9 +10,9 @@ use super::domain::{Lookup, Rules, Search};
 use super::groups;
 use super::ldap::LdapDirectory;
 use super::password;
-use super::pool::ServicePool;
 use super::root_dse::RootDse;
 use super::servers::Server;
+use super::service::ServicePool;
 use super::time::generalized_time;
 use crate::deadline::Deadline;
 use crate::verdict::Verdict;
@@ -125,10 +125,10 @@ impl LdapDirectory {
     }
 
     /// Asks where passwords are set, if that is elsewhere.
-    pub async fn probe_writer(&self) -> Option<Report> {
+    pub async fn probe_writer(&self, by: Deadline) -> Option<Report> {
         let writer = self.writer.as_ref()?;
         let mut report = Report { server: "write".into(), findings: Vec::new() };
-        match writer.open().await {
+        match writer.open(by).await {
             Ok(connection) => {
                 report.note(Mood::Good, "write", format!("signed in on {}", connection.server))
             }
@@ -212,7 +212,8 @@ async fn bind(
     connection: Connection,
     report: &mut Report,
 ) -> Option<Connection> {
-    match service.bind(connection).await {
+    let server = Arc::clone(&connection.server);
+    match service.bind(connection).await.map_err(|error| error.outcome(&server)) {
         Ok(connection) => {
             report.note(Mood::Good, "service bind", "accepted");
             Some(connection)

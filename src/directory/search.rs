@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use tokio::time::Instant;
-use tokio::time::error::Elapsed;
 
 use super::connection::{Connection, Found, Lost, Query};
 use super::diagnosis;
 use super::entry::Entry;
-use super::pool::{ServicePool, Share, lost_connection};
 use super::root_dse::RootDse;
+use super::service::ServicePool;
+use super::tries::{Failed, Tries};
 use crate::deadline::Deadline;
 use crate::observe::step;
 use crate::verdict::Outcome;
@@ -41,55 +41,63 @@ impl Searcher {
         understood: &[u32],
         by: Deadline,
     ) -> Result<Reply, Outcome> {
-        let mut last = false;
-        let (connection, found) = loop {
-            let share = self.pool.share().await?;
-            let done = share.patience(by).bound(look_up(&share.connection, query, by)).await;
-            match self.settle(&share, done, last).await? {
-                Some(found) => break (share.connection, found),
-                None => last = true,
+        let mut tries = Tries::new(&self.pool.connector().servers, by);
+        loop {
+            match self.try_search(query, understood, &tries, by).await {
+                Ok(reply) => return Ok(reply),
+                Err(failed) => tries.another(failed).await?,
+            }
+        }
+    }
+
+    async fn try_search(
+        &self,
+        query: &Query<'_>,
+        understood: &[u32],
+        tries: &Tries<'_>,
+        by: Deadline,
+    ) -> Result<Reply, Failed> {
+        let share = self.pool.share(by).await.map_err(Failed::Finally)?;
+        let server = &share.connection.server;
+        let done = tries
+            .patience(server, share.reused)
+            .bound(look_up(&share.connection, query, by))
+            .await
+            .unwrap_or_else(|_| Err(Lost::silent()));
+        let Found { entries, answer } = match done {
+            Ok(found) => found,
+            Err(lost) => {
+                self.pool.retire(&share.connection).await;
+                return Err(tries.lost(server, share.reused, &lost));
             }
         };
-        let Found { entries, answer } = found;
-        if answer.code != 0 && !understood.contains(&answer.code) {
-            return Err(Outcome::from(diagnosis::of_search(answer.code))
-                .from_server(&connection.server)
-                .with_detail(&answer.text));
+        if answer.code == 0 || understood.contains(&answer.code) {
+            return Ok(Reply { entries, code: answer.code, server: Arc::clone(server) });
         }
-        Ok(Reply { entries, code: answer.code, server: Arc::clone(&connection.server) })
+        let outcome = Outcome::from(diagnosis::of_search(answer.code))
+            .from_server(server)
+            .with_detail(&answer.text);
+        let failed = tries.refused(server, answer.code, outcome);
+        if matches!(failed, Failed::Unjudged(_)) {
+            self.pool.retire(&share.connection).await;
+        }
+        Err(failed)
     }
 
     /// What the server says about itself.
     pub async fn root_dse(&self, by: Deadline) -> Result<Arc<RootDse>, Outcome> {
-        let mut last = false;
+        let mut tries = Tries::new(&self.pool.connector().servers, by);
         loop {
-            let share = self.pool.share().await?;
+            let share = self.pool.share(by).await?;
+            let server = &share.connection.server;
             let read = share.connection.root_dse(by.remaining());
-            let done = share.patience(by).bound(read).await;
-            match self.settle(&share, done, last).await? {
-                Some(root_dse) => return Ok(root_dse),
-                None => last = true,
-            }
-        }
-    }
-
-    /// What was done; `None` if the connection had died since it was last used and the work may be
-    /// repeated.
-    async fn settle<T>(
-        &self,
-        share: &Share,
-        done: Result<Result<T, Lost>, Elapsed>,
-        last: bool,
-    ) -> Result<Option<T>, Outcome> {
-        match done.unwrap_or_else(|_| Err(Lost::silent())) {
-            Ok(done) => Ok(Some(done)),
-            Err(lost) => {
-                self.pool.retire(&share.connection).await;
-                if last || !share.reused {
-                    return Err(lost_connection(&share.connection, &lost));
-                }
-                Ok(None)
-            }
+            let done = tries.patience(server, share.reused).bound(read).await;
+            let lost = match done.unwrap_or_else(|_| Err(Lost::silent())) {
+                Ok(root_dse) => return Ok(root_dse),
+                Err(lost) => lost,
+            };
+            self.pool.retire(&share.connection).await;
+            tries.another(tries.lost(server, share.reused, &lost)).await?;
         }
     }
 }

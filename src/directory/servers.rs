@@ -8,13 +8,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use percent_encoding::percent_decode_str;
-use tokio::time::Instant;
 use url::Url;
 
 use super::discovery::{Discovery, Site};
+use super::health::Health;
 
-/// A server that did not connect comes last for this long, so that not every request waits for it.
-const SHUNNED: Duration = Duration::from_secs(10);
+/// Servers of the configuration come behind those of DNS.
+pub const NAMED: u32 = 1 << 17;
 
 /// One server of the configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +23,8 @@ pub struct Server {
     pub name: Arc<str>,
     /// Where to connect to.
     pub endpoint: Endpoint,
+    /// Servers of a lower group are preferred; those of one group share the load.
+    pub group: u32,
 }
 
 /// Where to connect to.
@@ -71,7 +73,7 @@ impl Server {
             }
             _ => return Err(FORMS.to_owned()),
         };
-        Ok(Self { name: source.into(), endpoint })
+        Ok(Self { name: source.into(), endpoint, group: NAMED })
     }
 
     /// Whether what is sent to it can be read on a network when it is not encrypted.
@@ -97,14 +99,16 @@ impl fmt::Display for Server {
 pub struct Servers {
     discovery: Option<Discovery>,
     fixed: Vec<Server>,
-    /// Until when servers come last, by their names.
-    shunned: Mutex<HashMap<Arc<str>, Instant>>,
+    /// The groups of those that were known last, by their names.
+    groups: Mutex<HashMap<Arc<str>, u32>>,
+    /// Which of them are down.
+    pub health: Health,
 }
 
 impl Servers {
-    /// The servers that are found, and behind them those of the configuration in its order.
+    /// The servers that are found, and behind them those of the configuration.
     pub fn new(discovery: Option<Discovery>, fixed: Vec<Server>) -> Self {
-        Self { discovery, fixed, shunned: Mutex::default() }
+        Self { discovery, fixed, groups: Mutex::default(), health: Health::default() }
     }
 
     /// The effective values by their keys.
@@ -122,24 +126,42 @@ impl Servers {
             }
         }
         if !self.fixed.is_empty() {
-            let names: Vec<&str> = self.fixed.iter().map(|server| &*server.name).collect();
-            lines.push(("servers", names.join(", ")));
+            let groups = self.fixed.chunk_by(|a, b| a.group == b.group).map(|group| {
+                group.iter().map(|server| &*server.name).collect::<Vec<_>>().join(" or ")
+            });
+            lines.push(("servers", groups.collect::<Vec<_>>().join(", ")));
         }
         lines
     }
 
-    /// All servers in the order in which to try them, those that lately failed last; and what is
-    /// wrong with finding them. Where they were never looked for, that is done `within` the time.
+    /// All servers in the order in which to try them, those that are down last; and what is wrong
+    /// with finding them. Where they were never looked for, that is done `within` the time.
     pub async fn in_order(&self, within: Duration) -> (Vec<Server>, Option<String>) {
         let (mut servers, fault) = match &self.discovery {
             Some(discovery) => discovery.servers(within).await,
             None => (Vec::new(), None),
         };
-        servers.extend(self.fixed.iter().cloned());
-        let now = Instant::now();
-        let shunned = self.shunned.lock().unwrap_or_else(PoisonError::into_inner);
-        servers.sort_by_key(|server| shunned.get(&server.name).is_some_and(|until| *until > now));
+        let mut fixed = self.fixed.clone();
+        fixed.chunk_by_mut(|a, b| a.group == b.group).for_each(fastrand::shuffle);
+        servers.append(&mut fixed);
+        let groups = servers.iter().map(|server| (Arc::clone(&server.name), server.group));
+        let groups: HashMap<_, _> = groups.collect();
+        self.health.know(|name| groups.contains_key(name), groups.len());
+        *self.groups.lock().unwrap_or_else(PoisonError::into_inner) = groups;
+        servers.sort_by_key(|server| (self.health.is_down(&server.name), server.group));
         (servers, fault)
+    }
+
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.groups.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
+    /// Whether a server of a preferred group is up, so that this one need not be used any more.
+    pub fn is_outranked(&self, server: &str) -> bool {
+        let groups = self.groups.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(own) = groups.get(server) else { return true };
+        groups.iter().any(|(name, group)| group < own && !self.health.is_down(name))
     }
 
     /// Looks for servers anew where what is known is no longer good.
@@ -148,22 +170,12 @@ impl Servers {
             discovery.refresh(within).await;
         }
     }
-
-    /// Remembers whether a server connected.
-    pub fn record(&self, server: &Server, connected: bool) {
-        let now = Instant::now();
-        let mut shunned = self.shunned.lock().unwrap_or_else(PoisonError::into_inner);
-        shunned.retain(|_, until| *until > now);
-        if connected {
-            shunned.remove(&server.name);
-        } else {
-            shunned.insert(Arc::clone(&server.name), now + SHUNNED);
-        }
-    }
 }
 
 #[cfg(test)]
 mod tests {
+    use tokio::time::Instant;
+
     use super::*;
 
     fn tcp(host: &str, port: u16, ldaps: bool) -> Endpoint {
@@ -216,26 +228,55 @@ mod tests {
         );
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn a_server_that_failed_comes_last_for_a_while() {
-        let [a, b, c] = ["ldap://a", "ldap://b", "ldap://c"].map(|url| Server::parse(url).unwrap());
-        let servers = Servers::new(None, vec![a.clone(), b.clone(), c]);
-        let order = || async {
-            let (servers, _) = servers.in_order(Duration::ZERO).await;
-            servers
-                .iter()
-                .map(|server| server.name.trim_start_matches("ldap://"))
-                .collect::<String>()
-        };
-        assert_eq!(order().await, "abc");
-        servers.record(&a, false);
-        assert_eq!(order().await, "bca");
-        servers.record(&b, false);
-        assert_eq!(order().await, "cab");
-        tokio::time::advance(SHUNNED).await;
-        assert_eq!(order().await, "abc");
-        servers.record(&b, false);
-        servers.record(&b, true);
-        assert_eq!(order().await, "abc");
+    fn servers(groups: &[&[&str]]) -> (Vec<Server>, Servers) {
+        let mut all = Vec::new();
+        for (group, urls) in (0..).zip(groups) {
+            let read = |url: &&str| Server { group, ..Server::parse(url).unwrap() };
+            all.extend(urls.iter().map(read));
+        }
+        (all.clone(), Servers::new(None, all))
+    }
+
+    async fn order(servers: &Servers) -> String {
+        let (servers, _) = servers.in_order(Duration::ZERO).await;
+        servers.iter().map(|server| server.name.trim_start_matches("ldap://")).collect()
+    }
+
+    #[tokio::test]
+    async fn servers_that_are_down_come_last() {
+        let (all, servers) = servers(&[&["ldap://a"], &["ldap://b"], &["ldap://c"]]);
+        let now = Instant::now();
+        assert_eq!(order(&servers).await, "abc");
+        servers.health.fall(&all[0].name, now);
+        assert_eq!(order(&servers).await, "bca");
+        servers.health.fall(&all[1].name, now);
+        assert_eq!(order(&servers).await, "cab");
+        servers.health.rise(&all[0].name, now);
+        assert_eq!(order(&servers).await, "acb");
+    }
+
+    #[tokio::test]
+    async fn servers_of_one_group_share_the_load() {
+        let (_, servers) = servers(&[&["ldap://a", "ldap://b"], &["ldap://c"]]);
+        let mut seen = std::collections::BTreeSet::new();
+        for _ in 0..100 {
+            seen.insert(order(&servers).await);
+        }
+        assert_eq!(seen.into_iter().collect::<Vec<_>>(), ["abc", "bac"]);
+    }
+
+    #[tokio::test]
+    async fn a_server_is_outranked_while_a_better_one_is_up() {
+        let (all, servers) = servers(&[&["ldap://a", "ldap://b"], &["ldap://c"]]);
+        let now = Instant::now();
+        order(&servers).await;
+        let outranked = |name| servers.is_outranked(name);
+        assert!(!outranked("ldap://a") && !outranked("ldap://b") && outranked("ldap://c"));
+        servers.health.fall(&all[0].name, now);
+        assert!(!outranked("ldap://b") && outranked("ldap://c"));
+        servers.health.fall(&all[1].name, now);
+        assert!(!outranked("ldap://c") && outranked("ldap://unknown"));
+        servers.health.rise(&all[0].name, now);
+        assert!(outranked("ldap://c"));
     }
 }

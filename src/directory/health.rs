@@ -1,0 +1,265 @@
+//! Which servers are down, since when, and when each is asked again.
+//!
+//! A server that failed is left alone for a time that doubles with each failure and is jittered, so
+//! that many processes do not come back to it at once. While all servers are down, requests wait for
+//! the first to come back; but when that has lasted, they are answered at once, and only probes go
+//! on.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+/// The time for which a server is left alone after its first failure, and at most.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+
+/// The same while no other server is up: then nothing is gained by leaving it alone.
+const LONGEST_PAUSE_OF_ALL: Duration = Duration::from_secs(2);
+
+/// A server that was up for this long since it failed is as good as new.
+const FORGIVEN_AFTER: Duration = Duration::from_secs(60);
+
+/// An outage that has lasted for this long is not worth waiting for.
+const WAITED_FOR: Duration = Duration::from_secs(5);
+
+/// A server, by its name in the configuration or in DNS.
+type Name = Arc<str>;
+
+/// What is known about the servers of one directory.
+#[derive(Debug, Default)]
+pub struct Health {
+    state: Mutex<State>,
+    /// Something came up or went down.
+    pub changed: Notify,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    records: HashMap<Name, Record>,
+    /// How many servers there are.
+    servers: usize,
+    /// Since when all of them are down.
+    out_since: Option<Instant>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Record {
+    failures: u32,
+    changed: Instant,
+    /// When it is asked again; `None` while it is up.
+    ask_again_at: Option<Instant>,
+}
+
+impl State {
+    fn down(&self) -> impl Iterator<Item = (&Name, Instant)> {
+        self.records.iter().filter_map(|(name, record)| Some((name, record.ask_again_at?)))
+    }
+
+    fn is_out(&self) -> bool {
+        self.down().count() >= self.servers
+    }
+}
+
+impl Health {
+    fn locked(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Which servers there are; what is known about others is forgotten.
+    pub fn know(&self, is_there: impl Fn(&str) -> bool, servers: usize) {
+        let mut state = self.locked();
+        state.records.retain(|name, _| is_there(name));
+        state.servers = servers;
+    }
+
+    /// Whether a server is down.
+    pub fn is_down(&self, server: &str) -> bool {
+        self.locked().records.get(server).is_some_and(|record| record.ask_again_at.is_some())
+    }
+
+    /// A server has answered.
+    pub fn rise(&self, server: &Name, now: Instant) {
+        let mut state = self.locked();
+        if let Some(record) = state.records.get_mut(server) {
+            let was_down = record.ask_again_at.take().is_some();
+            if was_down {
+                record.changed = now;
+            } else if now - record.changed > FORGIVEN_AFTER {
+                state.records.remove(server);
+            }
+            if was_down {
+                tracing::info!(%server, "the server answers again");
+            }
+        }
+        state.out_since = None;
+        drop(state);
+        self.changed.notify_waiters();
+    }
+
+    /// A server could not be reached, or did not answer as a server should.
+    pub fn fall(&self, server: &Name, now: Instant) {
+        let mut state = self.locked();
+        let fresh = Record { failures: 0, changed: now, ask_again_at: None };
+        let record = state.records.entry(Arc::clone(server)).or_insert(fresh);
+        let is_up = record.ask_again_at.is_none();
+        // Requests that were under way together fail together, which is one failure.
+        let is_new = record.ask_again_at.is_none_or(|at| at <= now);
+        record.changed = now;
+        if is_new {
+            record.failures = record.failures.saturating_add(1);
+        }
+        let failures = record.failures;
+        record.ask_again_at.get_or_insert(now);
+        let is_out = state.is_out();
+        let longest = if is_out { LONGEST_PAUSE_OF_ALL } else { LONGEST_PAUSE };
+        let pause = jittered(pause(failures, longest));
+        if is_new && let Some(record) = state.records.get_mut(server) {
+            record.ask_again_at = Some(now + pause);
+        }
+        if is_out {
+            state.out_since.get_or_insert(now);
+        }
+        drop(state);
+        if is_up {
+            tracing::warn!(%server, again_in_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX), "the server is taken for down");
+        }
+        self.changed.notify_waiters();
+    }
+
+    /// Whether all servers are down, and have been for so long that nobody should wait for them.
+    pub fn is_given_up(&self, now: Instant) -> bool {
+        self.locked().out_since.is_some_and(|since| now - since >= WAITED_FOR)
+    }
+
+    /// Whether all servers are down.
+    pub fn is_out(&self) -> bool {
+        self.locked().out_since.is_some()
+    }
+
+    /// Whether another server than this one is up.
+    pub fn has_other(&self, server: &str) -> bool {
+        let state = self.locked();
+        let others_down = state.down().filter(|(name, _)| &***name != server).count();
+        others_down + 1 < state.servers
+    }
+
+    /// The servers that are to be asked again now, and when the next one is.
+    pub fn due(&self, now: Instant) -> (Vec<Name>, Option<Instant>) {
+        let state = self.locked();
+        let due = state.down().filter(|(_, at)| *at <= now).map(|(name, _)| Arc::clone(name));
+        let next = state.down().map(|(_, at)| at).filter(|at| *at > now).min();
+        (due.collect(), next)
+    }
+}
+
+/// The time for which a server is left alone after so many failures.
+fn pause(failures: u32, longest: Duration) -> Duration {
+    let doublings = failures.saturating_sub(1).min(16);
+    (FIRST_PAUSE * 2_u32.saturating_pow(doublings)).min(longest)
+}
+
+/// Between three quarters of a time and five quarters.
+fn jittered(time: Duration) -> Duration {
+    time.mul_f64(0.75 + fastrand::f64() / 2.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn health(servers: usize) -> (Health, Instant) {
+        let health = Health::default();
+        health.know(|_| true, servers);
+        (health, Instant::now())
+    }
+
+    #[test]
+    fn a_server_that_fell_is_asked_again_ever_later() {
+        let (health, mut now) = health(2);
+        let a: Name = "a".into();
+        let mut before = Duration::ZERO;
+        for round in 0..8 {
+            health.fall(&a, now);
+            assert!(health.is_down("a") && !health.is_down("b"));
+            let (due, next) = health.due(now);
+            assert!(due.is_empty());
+            let pause = next.unwrap() - now;
+            let (least, most) = (SECOND * 3 / 4, 40 * SECOND);
+            assert!((least..most).contains(&pause), "{round}: {pause:?}");
+            assert!(pause > before || pause > 20 * SECOND, "{round}: {pause:?} after {before:?}");
+            before = pause;
+            now = next.unwrap();
+            assert_eq!(health.due(now).0, [Arc::clone(&a)]);
+        }
+        health.rise(&a, now);
+        assert!(!health.is_down("a"));
+        assert_eq!(health.due(now), (vec![], None));
+        // A server that comes and goes is no better than one that is gone.
+        health.fall(&a, now + SECOND);
+        assert!(health.due(now).1.unwrap() - now > 20 * SECOND);
+    }
+
+    #[test]
+    fn a_server_that_was_up_for_long_is_as_good_as_new() {
+        let (health, now) = health(2);
+        let a: Name = "a".into();
+        for _ in 0..5 {
+            health.fall(&a, now);
+            health.rise(&a, now);
+        }
+        health.rise(&a, now + FORGIVEN_AFTER + SECOND);
+        let now = now + FORGIVEN_AFTER + SECOND;
+        health.fall(&a, now);
+        assert!(health.due(now).1.unwrap() - now < 2 * SECOND);
+    }
+
+    #[test]
+    fn failures_of_the_same_moment_are_one() {
+        let (health, now) = health(2);
+        let a: Name = "a".into();
+        for _ in 0..64 {
+            health.fall(&a, now);
+        }
+        assert!(health.due(now).1.unwrap() - now < 2 * SECOND);
+    }
+
+    #[test]
+    fn an_outage_is_of_all_servers_and_is_given_up_after_a_while() {
+        let (health, now) = health(2);
+        let (a, b): (Name, Name) = ("a".into(), "b".into());
+        health.fall(&a, now);
+        assert!(!health.is_out() && !health.is_given_up(now + 10 * SECOND));
+        assert!(health.has_other("a") && !health.has_other("b"));
+        health.fall(&b, now);
+        assert!(health.is_out());
+        assert!(!health.is_given_up(now + SECOND) && health.is_given_up(now + WAITED_FOR));
+        assert!(!health.has_other("a"));
+        health.rise(&a, now + WAITED_FOR);
+        assert!(!health.is_out() && !health.is_given_up(now + 2 * WAITED_FOR));
+    }
+
+    #[test]
+    fn who_is_alone_is_asked_again_soon() {
+        let (health, mut now) = health(1);
+        let a: Name = "a".into();
+        for _ in 0..8 {
+            health.fall(&a, now);
+            let next = health.due(now).1.unwrap();
+            assert!(next - now < 3 * SECOND);
+            now = next;
+        }
+    }
+
+    #[test]
+    fn servers_that_are_gone_are_forgotten() {
+        let (health, now) = health(2);
+        health.fall(&"a".into(), now);
+        health.know(|name| name != "a", 1);
+        assert!(!health.is_down("a"));
+    }
+}

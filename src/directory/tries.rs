@@ -1,0 +1,117 @@
+//! The tries of one request: how long each may take, and whether there is another.
+//!
+//! A server that cannot be reached, does not answer, answers what no server should, or says that it
+//! is busy has judged nothing, so the request goes to another one. One that has answered is never
+//! doubted.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{Instant, timeout};
+
+use super::connection::Lost;
+use super::connector::Unreachable;
+use super::diagnosis;
+use super::servers::Servers;
+use super::service::no_server;
+use crate::deadline::Deadline;
+use crate::verdict::{Outage, Outcome};
+
+/// Besides one for each server: connections that were idle may have died, all of them.
+const MORE_TRIES: usize = 2;
+
+/// While all servers are down, they are tried again after these times, unless one is heard to be up
+/// before. Whoever is late with an answer has no time for another try.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_millis(500);
+
+/// A server that has not answered yet is probably only slow; to ask another one as well would make
+/// it slower.
+const SHORTEST_PATIENCE: Duration = Duration::from_millis(500);
+
+/// Counts the tries of one request.
+#[derive(Debug)]
+pub(super) struct Tries<'a> {
+    servers: &'a Servers,
+    by: Deadline,
+    made: usize,
+    pause: Duration,
+}
+
+impl<'a> Tries<'a> {
+    /// The tries of a request that must be answered by then.
+    pub(super) fn new(servers: &'a Servers, by: Deadline) -> Self {
+        Self { servers, by, made: 0, pause: FIRST_PAUSE }
+    }
+
+    /// When a server that says nothing is given up: when half of the time is gone, as long as that
+    /// leaves enough of it and `has_other_way` or another server is up.
+    pub(super) fn patience(&self, server: &str, has_other_way: bool) -> Deadline {
+        let half = self.by.remaining() / 2;
+        if half >= SHORTEST_PATIENCE && (has_other_way || self.servers.health.has_other(server)) {
+            self.by.or_within(half)
+        } else {
+            self.by
+        }
+    }
+
+    /// Goes on to another try; the outcome of the last one if there is none. Waits while all servers
+    /// are down.
+    pub(super) async fn another(&mut self, failed: Failed) -> Result<(), Outcome> {
+        let outcome = match failed {
+            Failed::Finally(outcome) => return Err(outcome),
+            Failed::Unjudged(outcome) => outcome,
+        };
+        let health = &self.servers.health;
+        if !health.is_out() {
+            self.made += 1;
+            let is_enough = self.made >= self.servers.count() + MORE_TRIES;
+            return if is_enough { Err(outcome) } else { Ok(()) };
+        }
+        let pause = self.pause;
+        self.pause = (pause * 2).min(LONGEST_PAUSE);
+        if health.is_given_up(Instant::now()) || self.by.remaining() < 2 * pause {
+            return Err(outcome);
+        }
+        let _ = timeout(pause, health.changed.notified()).await;
+        Ok(())
+    }
+
+    /// The end of a try on a connection that was lost, or that said nothing for as long as it was
+    /// waited for. Only a fresh one tells something about its server.
+    pub(super) fn lost(&self, server: &Arc<str>, reused: bool, why: &Lost) -> Failed {
+        if !reused {
+            self.servers.health.fall(server, Instant::now());
+        }
+        let outcome = Outcome::from(Outage::LostConnection);
+        Failed::Unjudged(outcome.from_server(server).with_detail(&why.to_string()))
+    }
+
+    /// The end of a try that was answered with a result code which leaves `outcome` open: another
+    /// server may do better if this one is busy.
+    pub(super) fn refused(&self, server: &Arc<str>, code: u32, outcome: Outcome) -> Failed {
+        if diagnosis::is_elsewhere_better(code) {
+            self.servers.health.fall(server, Instant::now());
+            Failed::Unjudged(outcome)
+        } else {
+            Failed::Finally(outcome)
+        }
+    }
+}
+
+/// Why a try came to nothing.
+#[derive(Debug)]
+pub(super) enum Failed {
+    /// Another one would come to the same.
+    Finally(Outcome),
+    /// Nobody has judged the request.
+    Unjudged(Outcome),
+}
+
+/// No connection to any server; or one refused the account, and others would.
+impl From<Unreachable> for Failed {
+    fn from(unreachable: Unreachable) -> Self {
+        let outcome = no_server(&unreachable);
+        if unreachable.refused.is_some() { Self::Finally(outcome) } else { Self::Unjudged(outcome) }
+    }
+}
