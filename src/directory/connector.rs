@@ -83,13 +83,24 @@ impl Connector {
     /// belongs to connecting.
     ///
     /// The next server is dialled as soon as the one before has failed, or has been silent for
-    /// [`STAGGER`]; the first that is connected is taken.
+    /// [`STAGGER`]; the first that is connected is taken. Where all have been down for long, all are
+    /// dialled at once, and none is waited for any longer than that.
     pub async fn connect(&self, account: Option<&Account>) -> Result<Connection, Unreachable> {
-        let health = &self.servers.health;
-        if health.is_given_up(Instant::now()) {
-            let text = "all servers are down; they are asked again in the background".to_owned();
-            return Err(Unreachable { text, refused: None });
+        if !self.servers.health.is_given_up(Instant::now()) {
+            return self.race(account, STAGGER).await;
         }
+        timeout(STAGGER, self.race(account, Duration::ZERO)).await.unwrap_or_else(|_| {
+            let text = "all servers are down; they are asked again in the background".to_owned();
+            Err(Unreachable { text, refused: None })
+        })
+    }
+
+    async fn race(
+        &self,
+        account: Option<&Account>,
+        stagger: Duration,
+    ) -> Result<Connection, Unreachable> {
+        let health = &self.servers.health;
         let (servers, fault) = self.servers.in_order(self.connect_within).await;
         let mut faults = Vec::from_iter(fault);
         let mut waiting = servers.into_iter();
@@ -102,7 +113,7 @@ impl Connector {
             }
             let (attempt, server) = tokio::select! {
                 Some(attempt) = attempts.next() => attempt,
-                () = sleep(STAGGER), if waiting.len() > 0 => continue,
+                () = sleep(stagger), if waiting.len() > 0 => continue,
                 else => return Err(Unreachable { text: faults.join("; "), refused: None }),
             };
             let now = Instant::now();
