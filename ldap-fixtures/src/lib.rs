@@ -15,6 +15,7 @@ pub mod embedded;
 mod family;
 pub mod hostile;
 pub mod ldif;
+pub mod network;
 pub mod process;
 pub mod prosody;
 pub mod proxy;

@@ -48,7 +48,7 @@ pub struct Proxy {
 
 #[derive(Debug)]
 struct Shared {
-    target: SocketAddr,
+    target: Mutex<SocketAddr>,
     fault: Mutex<Fault>,
     connections: Mutex<Vec<Weak<Connection>>>,
     received: Mutex<Vec<u8>>,
@@ -121,7 +121,7 @@ impl Proxy {
         let listener = TcpListener::bind((address, 0))?;
         let address = listener.local_addr()?;
         let shared = Arc::new(Shared {
-            target,
+            target: Mutex::new(target),
             fault: Mutex::new(Fault::None),
             connections: Mutex::default(),
             received: Mutex::default(),
@@ -150,6 +150,11 @@ impl Proxy {
             self.shared.forgotten.store(self.accepted(), Ordering::SeqCst);
         }
         *locked(&self.shared.fault) = fault;
+    }
+
+    /// Leads new connections to another server, as when one is replaced behind the same name.
+    pub fn lead_to(&self, target: SocketAddr) {
+        *locked(&self.shared.target) = target;
     }
 
     /// How many connections were ever made.
@@ -206,7 +211,7 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
         if *locked(&shared.fault) == Fault::Refuse {
             continue;
         }
-        let Ok(server) = TcpStream::connect(shared.target) else { continue };
+        let Ok(server) = TcpStream::connect(*locked(&shared.target)) else { continue };
         for stream in [&client, &server] {
             let _ = stream.set_nodelay(true);
         }

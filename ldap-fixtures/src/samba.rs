@@ -212,6 +212,19 @@ impl Samba {
         }
     }
 
+    /// Disables a user, as an administrator does.
+    pub fn disable(&self, name: &str) -> Result<()> {
+        let home = self.directory.path();
+        let output = Command::new(require("samba-tool")?)
+            .args(["user", "disable", name, "-H"])
+            .arg(home.join("private/sam.ldb"))
+            .arg("--configfile")
+            .arg(home.join("etc/smb.conf"))
+            .output()?;
+        ensure!(output.status.success(), "samba-tool: {}", String::from_utf8_lossy(&output.stderr));
+        Ok(())
+    }
+
     /// Binds with wrong passwords until the account is locked.
     fn lock(&self, name: &str) -> Result<()> {
         let upn = format!("{name}@example.com");

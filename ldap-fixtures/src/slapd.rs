@@ -1,5 +1,8 @@
 //! OpenLDAP's slapd as an ordinary process.
 
+mod admin;
+pub mod replicas;
+
 use std::fs;
 use std::io::Write;
 use std::net::SocketAddr;
@@ -13,6 +16,8 @@ use tempfile::{NamedTempFile, TempDir};
 use crate::ldif::{self, Entry};
 use crate::process::{Process, free_port, require, wait_until};
 use crate::tls::Credential;
+
+pub use admin::{ADMIN_DN, ADMIN_PASSWORD};
 
 /// The suffix of the seed.
 pub const BASE: &str = "dc=example,dc=com";
@@ -75,6 +80,8 @@ pub struct Options {
     /// More entries, loaded after the seed and the numbered users; their `userPassword`s are stored
     /// as they are.
     pub entries: Vec<Entry>,
+    /// Whether there are no entries at all, not even the seed's.
+    pub is_empty: bool,
     /// How passwords are stored.
     pub hash: Hash,
     /// The server's certificate, and the authority that clients' certificates must be from.
@@ -122,6 +129,8 @@ impl Options {
             .replace("@dir@", seen_as)
             .replace("@hash_module@", &module.unwrap_or_default())
             .replace("@hash@", self.hash.scheme())
+            .replace("@admin@", ADMIN_DN)
+            .replace("@admin_password@", ADMIN_PASSWORD)
             .replace("@idle_timeout@", &self.idle_timeout.to_string())
             .replace("@tls@", &tls)
             .replace("@database@", &self.database);
@@ -148,36 +157,42 @@ impl Options {
 
     /// Starts it.
     pub fn start(self) -> Result<Slapd> {
-        let directory = tempfile::Builder::new().prefix("slapd-").tempdir()?;
-        self.write(directory.path(), directory.path())?;
-        fs::create_dir(directory.path().join("db"))?;
-        let loaded = Command::new(require("slapadd")?)
-            .arg("-q")
-            .arg("-f")
-            .arg(directory.path().join("slapd.conf"))
-            .arg("-l")
-            .arg(directory.path().join("init.ldif"))
-            .output()?;
-        ensure!(loaded.status.success(), "slapadd: {}", String::from_utf8_lossy(&loaded.stderr));
         // Between choosing a port and using it somebody else may take it.
         let mut last_error = None;
         for _ in 0..5 {
-            let (port, ldaps_port) = (free_port()?, free_port()?);
-            match run(directory.path(), port, ldaps_port, self.tls.is_some()) {
-                Ok(process) => {
-                    return Ok(Slapd {
-                        process,
-                        directory,
-                        port,
-                        ldaps_port,
-                        tls: self.tls.is_some(),
-                    });
-                }
+            match self.start_on(free_port()?, &[]) {
+                Ok(slapd) => return Ok(slapd),
                 Err(error) => last_error = Some(error),
             }
         }
         Err(last_error.unwrap_or_else(|| anyhow::anyhow!("slapd does not start")))
     }
+
+    /// Starts it on this port, after loading its entries with more arguments.
+    fn start_on(&self, port: u16, arguments: &[&str]) -> Result<Slapd> {
+        let directory = tempfile::Builder::new().prefix("slapd-").tempdir()?;
+        self.write(directory.path(), directory.path())?;
+        fs::create_dir(directory.path().join("db"))?;
+        if !self.is_empty {
+            load(directory.path(), arguments)?;
+        }
+        let (tls, ldaps_port) = (self.tls.is_some(), free_port()?);
+        let process = run(directory.path(), port, ldaps_port, tls)?;
+        Ok(Slapd { process, directory, port, ldaps_port, tls })
+    }
+}
+
+fn load(directory: &Path, arguments: &[&str]) -> Result<()> {
+    let loaded = Command::new(require("slapadd")?)
+        .arg("-q")
+        .args(arguments)
+        .arg("-f")
+        .arg(directory.join("slapd.conf"))
+        .arg("-l")
+        .arg(directory.join("init.ldif"))
+        .output()?;
+    ensure!(loaded.status.success(), "slapadd: {}", String::from_utf8_lossy(&loaded.stderr));
+    Ok(())
 }
 
 fn numbered_users(count: usize, hashed: &str) -> Vec<Entry> {
@@ -310,6 +325,11 @@ impl Slapd {
     /// Its log at level "stats".
     pub fn log(&self) -> String {
         self.process.log()
+    }
+
+    /// How many searches below this base it has seen.
+    pub fn searches(&self, base: &str) -> usize {
+        self.log().matches(&format!(" SRCH base=\"{base}\" scope=2 ")).count()
     }
 
     /// How many binds as this DN it has seen, as normalized by slapd.

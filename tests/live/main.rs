@@ -21,6 +21,7 @@ mod groups;
 mod gssapi;
 mod hostile;
 mod lookup;
+mod policies;
 mod prosody;
 mod samba;
 mod slapd;

@@ -1,0 +1,48 @@
+//! What an administrator does to a running slapd.
+
+use std::io::Write;
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, ensure};
+
+use super::{PATIENCE, Slapd};
+use crate::process::require;
+
+/// May do everything in the database.
+pub const ADMIN_DN: &str = "cn=admin,dc=example,dc=com";
+/// The password of [`ADMIN_DN`].
+pub const ADMIN_PASSWORD: &str = "admin-secret";
+
+impl Slapd {
+    /// Carries out changes that are written in LDIF.
+    pub fn change(&self, ldif: &str) -> Result<()> {
+        let mut child = Command::new(require("ldapmodify")?)
+            .args(["-x", "-H", &self.url(), "-D", ADMIN_DN, "-w", ADMIN_PASSWORD])
+            .env(PATIENCE, "10")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()?;
+        child.stdin.take().context("no standard input")?.write_all(ldif.as_bytes())?;
+        let output = child.wait_with_output()?;
+        ensure!(output.status.success(), "ldapmodify: {}", String::from_utf8_lossy(&output.stderr));
+        Ok(())
+    }
+
+    /// Gives an attribute one value instead of those it has.
+    pub fn replace(&self, dn: &str, attribute: &str, value: &str) -> Result<()> {
+        self.change(&format!(
+            "dn: {dn}\nchangetype: modify\nreplace: {attribute}\n{attribute}: {value}\n"
+        ))
+    }
+
+    /// Renames an entry where it is.
+    pub fn rename(&self, dn: &str, name: &str) -> Result<()> {
+        self.change(&format!("dn: {dn}\nchangetype: modrdn\nnewrdn: {name}\ndeleteoldrdn: 0\n"))
+    }
+
+    /// Removes an entry.
+    pub fn delete(&self, dn: &str) -> Result<()> {
+        self.change(&format!("dn: {dn}\nchangetype: delete\n"))
+    }
+}
