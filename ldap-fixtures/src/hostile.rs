@@ -60,12 +60,13 @@ impl Step {
 enum Script {
     Attack(Step, Attack),
     Oddity(Oddity),
+    Result(Step, u8),
 }
 
 impl Script {
     fn step(self) -> Step {
         match self {
-            Self::Attack(step, _) => step,
+            Self::Attack(step, _) | Self::Result(step, _) => step,
             Self::Oddity(_) => Step::Search,
         }
     }
@@ -74,6 +75,7 @@ impl Script {
         match self {
             Self::Attack(step, attack) => attack.answer(step, request),
             Self::Oddity(oddity) => oddity.answer(request),
+            Self::Result(step, code) => attack::only_result(step, code, request),
         }
     }
 }
@@ -108,6 +110,11 @@ impl Hostile {
     /// Answers searches in this way.
     pub fn odd(oddity: Oddity) -> Result<Self> {
         Self::follow(Script::Oddity(oddity))
+    }
+
+    /// Answers with this result code at this step, and with nothing else.
+    pub fn saying(step: Step, code: u8) -> Result<Self> {
+        Self::follow(Script::Result(step, code))
     }
 
     fn follow(script: Script) -> Result<Self> {

@@ -15,6 +15,7 @@ mod discovery;
 mod ds389;
 mod ejabberd;
 mod examples;
+mod failover;
 mod faults;
 mod groups;
 #[cfg(feature = "gssapi")]

@@ -151,13 +151,12 @@ mod guard {
         site
     }
 
-    const NAMES: [&str; 6] = [
+    const NAMES: [&str; 5] = [
         "alice:example.com",
-        "ALICE:example.com",
-        "Alice:EXAMPLE.com",
+        "alice:EXAMPLE.com",
         "alice:alias.example",
         "alice\\40example.com:example.com",
-        "ALICE\\40Example.COM:alias.example",
+        "alice\\40example.com:alias.example",
     ];
 
     #[test]

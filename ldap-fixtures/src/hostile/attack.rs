@@ -203,6 +203,11 @@ pub(super) fn honest(request: Request) -> Answer {
     })
 }
 
+/// A well-formed response with this result code.
+pub(super) fn only_result(step: Step, code: u8, request: Request) -> Answer {
+    Answer::Bytes(message(request.id, step.response(), &result(&[code], b"", b"")))
+}
+
 fn alice(id: i32) -> Vec<u8> {
     message(id, tag::SEARCH_ENTRY, &ber::entry(ALICE.as_bytes(), "alice"))
 }
