@@ -21,9 +21,11 @@ mod groups;
 #[cfg(feature = "gssapi")]
 mod gssapi;
 mod hostile;
+mod load;
 mod lookup;
 mod policies;
 mod prosody;
+mod reload;
 mod samba;
 mod slapd;
 mod states;

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use ldap_fixtures::proxy::{Fault, Proxy};
 use ldap_fixtures::slapd::{BASE, Options, Slapd};
 
+use crate::load::expect;
 use crate::support::Answer::{CannotTell, No, Yes};
 use crate::support::{Adapter, Answer, Framing, PATIENCE, Site};
 use crate::{Lookup, site};
@@ -16,12 +17,6 @@ const LENIENT: &str = "must_change_password = \"allow\"";
 
 fn sign_in(user: &str, password: &str) -> String {
     format!("auth:{user}:example.com:{password}")
-}
-
-#[track_caller]
-fn expect(adapter: &mut Adapter, request: &str, expected: Answer) {
-    let answer = adapter.ask(request);
-    assert_eq!(answer, expected, "{request}: {}", adapter.log());
 }
 
 /// How many binds as the seed's user there were.

@@ -1,5 +1,6 @@
 //! What an administrator does to a running slapd.
 
+use std::fs;
 use std::io::Write;
 use std::process::{Command, Stdio};
 
@@ -7,6 +8,7 @@ use anyhow::{Context, Result, ensure};
 
 use super::{PATIENCE, Slapd};
 use crate::process::require;
+use crate::tls::Credential;
 
 /// May do everything in the database.
 pub const ADMIN_DN: &str = "cn=admin,dc=example,dc=com";
@@ -34,6 +36,19 @@ impl Slapd {
         self.change(&format!(
             "dn: {dn}\nchangetype: modify\nreplace: {attribute}\n{attribute}: {value}\n"
         ))
+    }
+
+    /// Gives an account another password, which it need not change, whatever the policy says.
+    pub fn set_password(&self, dn: &str, password: &str) -> Result<()> {
+        self.replace(dn, "userPassword", password)?;
+        self.replace(dn, "pwdReset", "FALSE")
+    }
+
+    /// Shows this certificate from now on, after a restart.
+    pub fn show(&mut self, credential: &Credential) -> Result<()> {
+        fs::copy(&credential.certificate, self.directory.path().join("server.pem"))?;
+        fs::copy(&credential.key, self.directory.path().join("server.key"))?;
+        self.restart()
     }
 
     /// Renames an entry where it is.
