@@ -186,6 +186,11 @@ impl Proxy {
         locked(&self.shared.received).clone()
     }
 
+    /// Forgets what clients have sent.
+    pub fn forget_received(&self) {
+        *locked(&self.shared.received) = Vec::new();
+    }
+
     /// Whether clients have sent this.
     pub fn has_received(&self, bytes: &[u8]) -> bool {
         contains(&locked(&self.shared.received), bytes)

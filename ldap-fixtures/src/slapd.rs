@@ -90,6 +90,8 @@ pub struct Options {
     pub require_tls: bool,
     /// Asks clients for a certificate.
     pub verify_client: bool,
+    /// Whether it logs no operations: for so many that the log would fill the disk.
+    pub is_quiet: bool,
     /// Closes connections that were idle for so many seconds; never for 0.
     pub idle_timeout: u32,
     /// More lines of slapd.conf, before the database.
@@ -177,8 +179,9 @@ impl Options {
             load(directory.path(), arguments)?;
         }
         let (tls, ldaps_port) = (self.tls.is_some(), free_port()?);
-        let process = run(directory.path(), port, ldaps_port, tls)?;
-        Ok(Slapd { process, directory, port, ldaps_port, tls })
+        let listeners = Listeners { port, ldaps_port, tls, is_quiet: self.is_quiet };
+        let process = listeners.run(directory.path())?;
+        Ok(Slapd { process, directory, listeners })
     }
 }
 
@@ -213,27 +216,40 @@ fn numbered_users(count: usize, hashed: &str) -> Vec<Entry> {
     (1..=count).map(user).collect()
 }
 
-fn run(directory: &Path, port: u16, ldaps_port: u16, tls: bool) -> Result<Process> {
-    let socket = directory.join("ldapi");
-    let mut listeners = format!("ldap://127.0.0.1:{port}/ {}", ldapi(&socket)?);
-    if tls {
-        listeners.push_str(&format!(" ldaps://127.0.0.1:{ldaps_port}/"));
+/// Where a slapd listens, and what it says about it.
+#[derive(Clone, Copy, Debug)]
+struct Listeners {
+    port: u16,
+    ldaps_port: u16,
+    tls: bool,
+    is_quiet: bool,
+}
+
+impl Listeners {
+    fn run(self, directory: &Path) -> Result<Process> {
+        let Self { port, ldaps_port, tls, is_quiet } = self;
+        let socket = directory.join("ldapi");
+        let mut listeners = format!("ldap://127.0.0.1:{port}/ {}", ldapi(&socket)?);
+        if tls {
+            listeners.push_str(&format!(" ldaps://127.0.0.1:{ldaps_port}/"));
+        }
+        let mut command = Command::new(require("slapd")?);
+        command.args(["-d", if is_quiet { "none" } else { "stats" }]);
+        command.args(["-h", &listeners, "-f"]).arg(directory.join("slapd.conf"));
+        let log = directory.join("slapd.log");
+        let starts = |log: &str| log.matches(STARTING).count();
+        let earlier = starts(&fs::read_to_string(&log).unwrap_or_default());
+        let mut process = Process::spawn(command, &log)?;
+        let url = format!("ldap://127.0.0.1:{port}");
+        // Another server may answer on the port; that this one has it only its log can tell.
+        let answered = wait_until("slapd's first answer", START, || {
+            !process.is_running() || (starts(&process.log()) > earlier && answers(&url))
+        });
+        if answered.is_err() || !process.is_running() {
+            bail!("slapd does not start: {}", process.log());
+        }
+        Ok(process)
     }
-    let mut command = Command::new(require("slapd")?);
-    command.args(["-d", "stats", "-h", &listeners, "-f"]).arg(directory.join("slapd.conf"));
-    let log = directory.join("slapd.log");
-    let starts = |log: &str| log.matches(STARTING).count();
-    let earlier = starts(&fs::read_to_string(&log).unwrap_or_default());
-    let mut process = Process::spawn(command, &log)?;
-    let url = format!("ldap://127.0.0.1:{port}");
-    // Another server may answer on the port; that this one has it only its log can tell.
-    let answered = wait_until("slapd's first answer", START, || {
-        !process.is_running() || (starts(&process.log()) > earlier && answers(&url))
-    });
-    if answered.is_err() || !process.is_running() {
-        bail!("slapd does not start: {}", process.log());
-    }
-    Ok(process)
 }
 
 /// Whether a real LDAP server answers there. A bind would be refused where TLS is required; reading
@@ -259,9 +275,7 @@ fn ldapi(socket: &Path) -> Result<String> {
 pub struct Slapd {
     process: Process,
     directory: TempDir,
-    port: u16,
-    ldaps_port: u16,
-    tls: bool,
+    listeners: Listeners,
 }
 
 impl Slapd {
@@ -272,12 +286,12 @@ impl Slapd {
 
     /// `ldap://127.0.0.1:PORT`.
     pub fn url(&self) -> String {
-        format!("ldap://127.0.0.1:{}", self.port)
+        format!("ldap://127.0.0.1:{}", self.listeners.port)
     }
 
     /// `ldaps://127.0.0.1:PORT`; only where it has a certificate.
     pub fn ldaps_url(&self) -> String {
-        format!("ldaps://127.0.0.1:{}", self.ldaps_port)
+        format!("ldaps://127.0.0.1:{}", self.listeners.ldaps_port)
     }
 
     /// The URL of its socket.
@@ -287,12 +301,12 @@ impl Slapd {
 
     /// Where a proxy finds it.
     pub fn address(&self) -> SocketAddr {
-        ([127, 0, 0, 1], self.port).into()
+        ([127, 0, 0, 1], self.listeners.port).into()
     }
 
     /// Where a proxy finds its TLS port.
     pub fn ldaps_address(&self) -> SocketAddr {
-        ([127, 0, 0, 1], self.ldaps_port).into()
+        ([127, 0, 0, 1], self.listeners.ldaps_port).into()
     }
 
     /// Ends it as an administrator would.
@@ -318,8 +332,13 @@ impl Slapd {
     /// Starts it again with the same database, on the same ports.
     pub fn restart(&mut self) -> Result<()> {
         self.stop();
-        self.process = run(self.directory.path(), self.port, self.ldaps_port, self.tls)?;
+        self.process = self.listeners.run(self.directory.path())?;
         Ok(())
+    }
+
+    /// How many files and connections it has open.
+    pub fn descriptors(&self) -> Result<usize> {
+        Ok(fs::read_dir(format!("/proc/{}/fd", self.process.id()))?.count())
     }
 
     /// Its log at level "stats".
@@ -369,7 +388,7 @@ mod tests {
         let options = Options::default();
         options.write(directory.path(), directory.path()).unwrap();
         fs::create_dir(directory.path().join("db")).unwrap();
-        let error = run(directory.path(), other.port, 0, false).unwrap_err().to_string();
+        let error = other.listeners.run(directory.path()).unwrap_err().to_string();
         assert!(error.contains("Address already in use"), "{error}");
     }
 }

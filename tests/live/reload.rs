@@ -8,6 +8,7 @@ use std::time::Instant;
 use ldap_fixtures::slapd::{Options, Slapd, WRITER_DN, WRITER_PASSWORD};
 use ldap_fixtures::tls::Authority;
 use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
 
 use crate::load::{RIGHT, UNGUARDED, expect, expect_mix, send_mix, under_load};
 use crate::support::Answer::{CannotTell, No, Yes};
@@ -15,6 +16,8 @@ use crate::support::{Adapter, Framing, PATIENCE, Site};
 use crate::{Lookup, site};
 
 const IN_USE: &str = "the configuration was read again and is in use";
+/// That, or the same of certificates alone.
+const READ_AGAIN: &str = "read again";
 const WRONG: &str = "the new configuration is wrong; nothing has changed";
 const FAILS: &str = "the new configuration does not work; nothing has changed";
 
@@ -224,39 +227,72 @@ fn recovers(adapter: &mut Adapter) {
     }
 }
 
-fn append(to: &Path, from: [&Path; 2]) -> PathBuf {
+fn append(to: &Path, from: [&Path; 2]) {
     let texts = from.map(|file| std::fs::read_to_string(file).unwrap());
     std::fs::write(to, texts.concat()).unwrap();
-    to.to_owned()
+}
+
+/// Two authorities, a slapd that shows a certificate of the first, and a site that trusts that one.
+struct Rotation {
+    old: Authority,
+    new: Authority,
+    slapd: Slapd,
+    site: Site,
+    ca: PathBuf,
+    _places: [TempDir; 2],
+}
+
+impl Rotation {
+    fn new() -> Self {
+        let places = [(); 2].map(|()| tempfile::tempdir().unwrap());
+        let [old, new] = places.each_ref().map(|place| Authority::create(place.path()).unwrap());
+        let tls = Some((old.certificate().to_owned(), old.good().unwrap()));
+        let slapd = Options { tls, require_tls: true, ..Options::default() }.start().unwrap();
+        let tables = format!("[directory.corp.tls]\nca_file = \"{{dir}}/ca.pem\"\n{UNGUARDED}");
+        let site = site(&[&slapd.ldaps_url()], Lookup::Search, "", &tables);
+        let ca = site.path().join("ca.pem");
+        std::fs::copy(old.certificate(), &ca).unwrap();
+        Self { old, new, slapd, site, ca, _places: places }
+    }
 }
 
 #[test]
 fn authorities_and_certificates_are_replaced_without_a_lost_request() {
-    let places = [(); 2].map(|()| tempfile::tempdir().unwrap());
-    let [old, new] = places.each_ref().map(|place| Authority::create(place.path()).unwrap());
-    let tls = Some((old.certificate().to_owned(), old.good().unwrap()));
-    let mut slapd = Options { tls, require_tls: true, ..Options::default() }.start().unwrap();
-    let tables = format!("[directory.corp.tls]\nca_file = \"{{dir}}/ca.pem\"\n{UNGUARDED}");
-    let site = site(&[&slapd.ldaps_url()], Lookup::Search, "", &tables);
-    let ca = site.path().join("ca.pem");
-    std::fs::copy(old.certificate(), &ca).unwrap();
+    let Rotation { old, new, mut slapd, site, ca, _places } = Rotation::new();
     let mut adapter = Adapter::start(&site, Framing::Packet);
     expect(&mut adapter, RIGHT, Yes);
     let mut administered = Administered::new(&site, &adapter, Framing::Packet);
     under_load(&mut adapter, || {
         append(&ca, [old.certificate(), new.certificate()]);
-        administered.says(IN_USE);
+        administered.says(READ_AGAIN);
         slapd.show(&new.good().unwrap()).unwrap();
     });
     // Not by a connection from before.
     recovers(&mut adapter);
     under_load(&mut adapter, || {
         std::fs::copy(new.certificate(), &ca).unwrap();
-        administered.says(IN_USE);
+        administered.says(READ_AGAIN);
     });
     slapd.show(&old.good().unwrap()).unwrap();
     expect(&mut adapter, RIGHT, CannotTell);
     adapter.logs("unknown CA");
+}
+
+#[test]
+fn an_authority_that_does_not_know_the_server_is_not_put_to_use() {
+    let Rotation { new, mut slapd, site, ca, .. } = Rotation::new();
+    let mut adapter = Adapter::start(&site, Framing::Packet);
+    expect(&mut adapter, RIGHT, Yes);
+    let mut administered = Administered::new(&site, &adapter, Framing::Packet);
+    for (text, words) in [
+        (std::fs::read_to_string(new.certificate()).unwrap(), FAILS),
+        ("no certificate".to_owned(), WRONG),
+    ] {
+        std::fs::write(&ca, text).unwrap();
+        under_load(&mut adapter, || administered.says(words));
+        slapd.restart().unwrap();
+        recovers(&mut adapter);
+    }
 }
 
 #[test]
@@ -284,7 +320,7 @@ fn a_renewed_client_certificate_is_noticed_by_itself() {
     let mut administered = Administered::new(&site, &adapter, Framing::Packet);
     under_load(&mut adapter, || {
         install();
-        administered.says(IN_USE);
+        administered.says(READ_AGAIN);
     });
     slapd.restart().unwrap();
     recovers(&mut adapter);

@@ -3,7 +3,7 @@
 #![allow(dead_code, unreachable_pub, missing_docs, reason = "each test binary uses its part")]
 
 use std::fs::{self, File};
-use std::io::{Read, Write};
+use std::io::{Read, Seek, SeekFrom, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -163,6 +163,16 @@ impl Adapter {
         fs::read_to_string(&self.log).unwrap()
     }
 
+    /// The end of the log, for messages where it may be long.
+    pub fn last_of_log(&self) -> String {
+        let mut log = File::open(&self.log).unwrap();
+        let length = log.metadata().unwrap().len();
+        log.seek(SeekFrom::Start(length.saturating_sub(8192))).unwrap();
+        let mut end = Vec::new();
+        log.read_to_end(&mut end).unwrap();
+        String::from_utf8_lossy(&end).into_owned()
+    }
+
     /// Waits for words in the log, which is written behind the reply.
     #[track_caller]
     pub fn logs(&self, words: &str) {
@@ -189,9 +199,13 @@ impl Adapter {
         let mut reply = vec![0; self.framing.reply_length()];
         let mut read = 0;
         while read < reply.len() {
-            assert!(readable_within(&self.stdout, PATIENCE), "no reply; log:\n{}", self.log());
+            assert!(
+                readable_within(&self.stdout, PATIENCE),
+                "no reply; log:\n{}",
+                self.last_of_log()
+            );
             match self.stdout.read(&mut reply[read..]).unwrap() {
-                0 => panic!("the process ended; log:\n{}", self.log()),
+                0 => panic!("the process ended; log:\n{}", self.last_of_log()),
                 length => read += length,
             }
         }
