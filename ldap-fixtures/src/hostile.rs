@@ -5,6 +5,7 @@
 
 mod attack;
 mod ber;
+mod mutation;
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -14,9 +15,11 @@ use std::thread::spawn;
 
 use anyhow::Result;
 
-use attack::{Answer, honest};
+use attack::{Answer, honest, only_result, refused};
 pub use attack::{Attack, Oddity};
 use ber::{Request, tag, take_request};
+use fastrand::Rng;
+pub use mutation::Damaged;
 
 /// A stream ends here, so that a client that buffers it fails its test and not its machine.
 const LONGEST_STREAM: usize = 256 << 20;
@@ -56,27 +59,33 @@ impl Step {
     }
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 enum Script {
     Attack(Step, Attack),
     Oddity(Oddity),
     Result(Step, u8),
+    Damage(Damaged, Mutex<Rng>),
 }
 
 impl Script {
-    fn step(self) -> Step {
-        match self {
-            Self::Attack(step, _) | Self::Result(step, _) => step,
-            Self::Oddity(_) => Step::Search,
-        }
-    }
-
-    fn answer(self, request: Request) -> Answer {
-        match self {
-            Self::Attack(step, attack) => attack.answer(step, request),
-            Self::Oddity(oddity) => oddity.answer(request),
-            Self::Result(step, code) => attack::only_result(step, code, request),
-        }
+    /// The answer, and whether it is another than a good server's.
+    fn answer(&self, request: Request) -> (Answer, bool) {
+        let at = |step: Step| request.operation == step.request();
+        let scripted = match self {
+            Self::Attack(step, attack) => at(*step).then(|| attack.answer(*step, request)),
+            Self::Oddity(oddity) => at(Step::Search).then(|| oddity.answer(request)),
+            Self::Result(step, code) => at(*step).then(|| only_result(*step, *code, request)),
+            Self::Damage(damaged, rng) => damaged.is_asked_by(request).then(|| {
+                let mut rng = rng.lock().unwrap_or_else(PoisonError::into_inner);
+                Answer::Bytes(damaged.answer(request, &mut rng))
+            }),
+        };
+        let is_scripted = scripted.is_some();
+        let honest = || match self {
+            Self::Damage(..) if !request.is_service => refused(request),
+            _ => honest(request),
+        };
+        (scripted.unwrap_or_else(honest), is_scripted)
     }
 }
 
@@ -91,6 +100,7 @@ pub struct Hostile {
 struct Shared {
     script: Script,
     answered: AtomicUsize,
+    granted: AtomicUsize,
     clients: Mutex<Vec<Weak<TcpStream>>>,
     stopped: AtomicBool,
 }
@@ -117,12 +127,18 @@ impl Hostile {
         Self::follow(Script::Result(step, code))
     }
 
+    /// Damages these answers at random; the same seed damages in the same way.
+    pub fn damaging(damaged: Damaged, seed: u64) -> Result<Self> {
+        Self::follow(Script::Damage(damaged, Mutex::new(Rng::with_seed(seed))))
+    }
+
     fn follow(script: Script) -> Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0")?;
         let address = listener.local_addr()?;
         let shared = Arc::new(Shared {
             script,
             answered: AtomicUsize::new(0),
+            granted: AtomicUsize::new(0),
             clients: Mutex::default(),
             stopped: AtomicBool::new(false),
         });
@@ -134,6 +150,11 @@ impl Hostile {
     /// `ldap://127.0.0.1:PORT`.
     pub fn url(&self) -> String {
         format!("ldap://{}", self.address)
+    }
+
+    /// How many binds as a user, and changes of a password, got a well-formed success.
+    pub fn granted(&self) -> usize {
+        self.shared.granted.load(Ordering::SeqCst)
     }
 
     /// How many requests were answered as the script says: with 0, a test has tested nothing.
@@ -171,17 +192,19 @@ fn serve(mut client: &TcpStream, shared: &Shared) {
     let _ = client.set_nodelay(true);
     let mut buffer = Vec::new();
     let mut chunk = [0; 4096];
+    let mut all = Vec::new();
     while let Ok(length @ 1..) = client.read(&mut chunk) {
         buffer.extend_from_slice(chunk.get(..length).unwrap_or_default());
         while let Some(request) = take_request(&mut buffer) {
-            let answer = if request.operation == shared.script.step().request() {
-                shared.answered.fetch_add(1, Ordering::SeqCst);
-                shared.script.answer(request)
-            } else {
-                honest(request)
-            };
+            let (answer, is_scripted) = shared.script.answer(request);
+            shared.answered.fetch_add(usize::from(is_scripted), Ordering::SeqCst);
             let sent = match answer {
-                Answer::Bytes(bytes) => client.write_all(&bytes).is_ok(),
+                Answer::Bytes(bytes) => {
+                    all.extend_from_slice(&bytes);
+                    let is_success = !request.is_service && mutation::grants(&all, request);
+                    shared.granted.fetch_add(usize::from(is_success), Ordering::SeqCst);
+                    client.write_all(&bytes).is_ok()
+                }
                 Answer::LastBytes(bytes) => {
                     let _ = client.write_all(&bytes);
                     false

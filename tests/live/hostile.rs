@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use ldap_fixtures::hostile::{Attack, Hostile, Oddity, Step};
+use ldap_fixtures::hostile::{Attack, Damaged, Hostile, Oddity, Step};
 
 use crate::support::Answer::{CannotTell, No, Yes};
 use crate::support::{Adapter, Framing, Site};
@@ -82,4 +82,65 @@ fn odd_answers_to_a_search_mean_what_they_say() {
             assert_eq!(answer, expected, "{oddity:?}: {}", adapter.log());
         }
     }
+}
+
+/// How many damaged answers of each kind are tried.
+const DAMAGED: usize = 600;
+
+#[test]
+fn damaged_answers_grant_only_what_a_well_formed_success_among_them_grants() {
+    let seed = std::env::var("HOSTILE_SEED")
+        .map_or_else(|_| fastrand::u64(..), |seed| seed.parse().unwrap());
+    eprintln!("HOSTILE_SEED={seed}");
+    std::thread::scope(|scope| {
+        for damaged in Damaged::ALL {
+            scope.spawn(move || {
+                let server = Hostile::damaging(damaged, seed).unwrap();
+                let quick = "answer_within = \"250ms\"\n---\n[throttle]\nenabled = false";
+                let set = "set_password = \"exop\"";
+                let site = site(&[&server.url()], Lookup::Search, set, quick);
+                let mut granted = [0; 2];
+                while server.answered() < DAMAGED {
+                    // A process of its own, before this one has learned to leave the server alone.
+                    let adapter = Adapter::start(&site, Framing::Packet);
+                    converse(adapter, &server, &mut granted);
+                }
+                let [yes, successes] = granted;
+                if matches!(damaged, Damaged::UserBind | Damaged::PasswordChange) {
+                    assert!(
+                        yes > 0,
+                        "{damaged:?}: none of {successes} successes was taken for one"
+                    );
+                }
+            });
+        }
+    });
+}
+
+/// Asks for as long as damaged answers come of it.
+fn converse(mut adapter: Adapter, server: &Hostile, [yes, successes]: &mut [usize; 2]) {
+    loop {
+        let answered = server.answered();
+        for request in [
+            "auth:alice:example.com:wrong",
+            "isuser:alice:example.com",
+            "setpass:alice:example.com:new",
+        ] {
+            let granted = server.granted();
+            let answer = adapter.ask(request);
+            let new = server.granted() - granted;
+            if answer == Yes && !request.starts_with("isuser") {
+                assert!(new > 0, "{request}: {}", adapter.log());
+                *yes += 1;
+            }
+            *successes += new;
+        }
+        if server.answered() == answered || answered >= DAMAGED {
+            break;
+        }
+    }
+    let log = adapter.log();
+    assert!(!log.contains("defect"), "{log}");
+    let (rest, status) = adapter.finish();
+    assert!(rest.is_empty() && status.success(), "{log}");
 }

@@ -4,6 +4,7 @@
     clippy::unwrap_used,
     clippy::panic,
     clippy::indexing_slicing,
+    clippy::print_stderr,
     unreachable_pub,
     missing_docs,
     reason = "a test fails by panicking, and its helpers are nobody's API"

@@ -203,18 +203,34 @@ pub(super) fn honest(request: Request) -> Answer {
     })
 }
 
+/// The answer of a good server to who has the wrong password.
+pub(super) fn refused(request: Request) -> Answer {
+    match request.operation {
+        tag::BIND_REQUEST => Answer::Bytes(message(request.id, tag::BIND_RESPONSE, &refusal())),
+        tag::EXTENDED_REQUEST => {
+            Answer::Bytes(message(request.id, tag::EXTENDED_RESPONSE, &refusal()))
+        }
+        _ => honest(request),
+    }
+}
+
 /// A well-formed response with this result code.
 pub(super) fn only_result(step: Step, code: u8, request: Request) -> Answer {
     Answer::Bytes(message(request.id, step.response(), &result(&[code], b"", b"")))
 }
 
-fn alice(id: i32) -> Vec<u8> {
+pub(super) fn alice(id: i32) -> Vec<u8> {
     message(id, tag::SEARCH_ENTRY, &ber::entry(ALICE.as_bytes(), "alice"))
+}
+
+/// The fields of a refusal.
+pub(super) fn refusal() -> Vec<u8> {
+    result(INVALID_CREDENTIALS, b"", b"")
 }
 
 fn refusal_and_success(step: Step, id: i32, success_id: i32) -> Vec<u8> {
     let refusal = match step {
-        Step::Bind => result(INVALID_CREDENTIALS, b"", b""),
+        Step::Bind => self::refusal(),
         Step::Search => result(SUCCESS, b"", b""),
     };
     let success = message(success_id, tag::BIND_RESPONSE, &result(SUCCESS, b"", b""));

@@ -10,22 +10,28 @@ pub(super) mod tag {
     pub(in super::super) const SEARCH_DONE: u8 = 0x65;
     pub(in super::super) const SEARCH_REFERENCE: u8 = 0x73;
     pub(in super::super) const ABANDON_REQUEST: u8 = 0x50;
+    pub(in super::super) const EXTENDED_REQUEST: u8 = 0x77;
     pub(in super::super) const EXTENDED_RESPONSE: u8 = 0x78;
     pub(in super::super) const REFERRAL: u8 = 0xa3;
     pub(in super::super) const RESPONSE_NAME: u8 = 0x8a;
 
-    pub(super) const INTEGER: u8 = 0x02;
+    pub(in super::super) const INTEGER: u8 = 0x02;
     pub(in super::super) const OCTET_STRING: u8 = 0x04;
     pub(in super::super) const ENUMERATED: u8 = 0x0a;
     pub(in super::super) const SEQUENCE: u8 = 0x30;
     pub(super) const SET: u8 = 0x31;
 }
 
+/// The DN of the service account.
+pub(super) const SERVICE: &[u8] = b"cn=writer,ou=services,dc=example,dc=com";
+
 /// What is answered: the message ID and the tag of the operation.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Request {
     pub(super) id: i32,
     pub(super) operation: u8,
+    /// Whether it is about the service account.
+    pub(super) is_service: bool,
 }
 
 /// Takes the first whole message off the buffer. What cannot be read is never whole.
@@ -34,10 +40,22 @@ pub(super) fn take_request(buffer: &mut Vec<u8>) -> Option<Request> {
     let fields = buffer.get(content..end)?;
     let (id_content, id_end) = self::content(fields)?;
     let digits = fields.get(id_content..id_end)?;
-    let id = digits.iter().fold(0, |id, digit| id << 8 | i32::from(*digit));
+    let id = i32::try_from(number(digits)).ok()?;
     let operation = *fields.get(id_end)?;
+    let is_service = fields.windows(SERVICE.len()).any(|window| window == SERVICE);
     buffer.drain(..end);
-    Some(Request { id, operation })
+    Some(Request { id, operation, is_service })
+}
+
+/// The tag and the content of the first element, and what follows it; `None` if it is not whole.
+pub(super) fn split(input: &[u8]) -> Option<(u8, &[u8], &[u8])> {
+    let (start, end) = content(input)?;
+    Some((*input.first()?, input.get(start..end)?, input.get(end..)?))
+}
+
+/// The value of an INTEGER of at most four bytes that is not negative.
+pub(super) fn number(digits: &[u8]) -> i64 {
+    digits.iter().take(8).fold(0, |number, digit| number << 8 | i64::from(*digit))
 }
 
 /// Where the content of the first element begins and ends.
@@ -47,8 +65,8 @@ fn content(input: &[u8]) -> Option<(usize, usize)> {
         return Some((2, 2 + usize::from(first)));
     }
     let start = 2 + usize::from(first & 0x7f);
-    let length =
-        input.get(2..start)?.iter().fold(0, |length, digit| length << 8 | usize::from(*digit));
+    let digits = input.get(2..start).filter(|digits| digits.len() <= 4)?;
+    let length = digits.iter().fold(0, |length, digit| length << 8 | usize::from(*digit));
     Some((start, start + length))
 }
 
