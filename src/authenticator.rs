@@ -143,9 +143,11 @@ impl Policies {
         };
         let Some(cache) = &self.cache else { return outcome };
         let id = self.keys.id(&account.to_string());
+        let is_doubtful = found.is_ok_and(|candidate| candidate.is_doubtful);
         match outcome.verdict {
             Verdict::Denied(Denial::TooManyFailures) | Verdict::Granted => {}
             Verdict::Denied(_) => cache.refused(id),
+            Verdict::Unavailable(_) if is_doubtful => {}
             Verdict::Unavailable(_) => {
                 let digest = self.keys.digest(id, password);
                 if cache.vouches_for(id, digest, Instant::now()) {
@@ -167,7 +169,8 @@ impl Policies {
         let entry = self.keys.id(&candidate.entry);
         let id = self.keys.id(&account.to_string());
         let cached = self.cache.as_ref().map(|cache| (cache, self.keys.digest(id, password)));
-        if let Some((cache, digest)) = &cached
+        if !candidate.is_doubtful
+            && let Some((cache, digest)) = &cached
             && cache.spares(id, entry, *digest, Instant::now())
         {
             return Outcome::from(Verdict::Granted).with_detail("remembered; see [cache]");

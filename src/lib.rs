@@ -23,12 +23,13 @@
 //! cuts them by [`protocol`] into [`request`]s and gives each a [`deadline`]. The [`authenticator`]
 //! refuses what needs no directory, asks a [`directory`] the rest, and lets the [`policy`] stand
 //! between both. The answer is a [`verdict`], which the session turns into bytes again, and tells
-//! [`observe`].
+//! [`observe`]. Before the first request the process [`confine`]s itself.
 
 pub mod authenticator;
 pub mod cli;
 pub mod commands;
 pub mod config;
+pub mod confine;
 pub mod deadline;
 pub mod directory;
 pub mod exit;

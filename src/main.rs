@@ -1,11 +1,17 @@
 //! The binary: see the library `xmpp_ldap_auth`, whose documentation shows the way of a request.
 
+use std::alloc::System;
 use std::process::ExitCode;
 
 use clap::Parser;
 use xmpp_ldap_auth::cli::{Cli, Command, caller_from_name};
 use xmpp_ldap_auth::commands::{check, conclude, explain, login, manual, probe, run};
 use xmpp_ldap_auth::exit;
+use zeroizing_alloc::ZeroAlloc;
+
+/// Overwrites what is freed: passwords pass through buffers of many libraries, none of which does.
+#[global_allocator]
+static ALLOCATOR: ZeroAlloc<System> = ZeroAlloc(System);
 
 fn main() -> ExitCode {
     let program = std::env::args().next().unwrap_or_default();

@@ -19,7 +19,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{Instant, sleep};
 use xmpp_ldap_auth::config::Config;
 use xmpp_ldap_auth::deadline::Deadline;
-use xmpp_ldap_auth::directory::domain::Domain;
+use xmpp_ldap_auth::directory::domain::{Domain, Memory};
 use xmpp_ldap_auth::directory::ldap::LdapDirectory;
 use xmpp_ldap_auth::directory::{Directory, Purpose};
 use xmpp_ldap_auth::jid::Account;
@@ -145,7 +145,11 @@ fn directory(url: &str) -> Arc<Domain> {
     );
     let mut directories = Config::read(&config, None, None).directories.unwrap();
     let directory = LdapDirectory::new(directories.settings.remove("d").unwrap());
-    Arc::new(Domain::new(directory.into(), directories.domains["h"].rules.clone(), None))
+    Arc::new(Domain::new(
+        directory.into(),
+        directories.domains["h"].rules.clone(),
+        Memory::default(),
+    ))
 }
 
 async fn sign_in(directory: &Domain) -> Verdict {

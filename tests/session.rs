@@ -57,7 +57,7 @@ impl Scripted {
 impl Directory for Scripted {
     async fn find(&self, account: &Account, _: Purpose, _: Deadline) -> Result<Candidate, Outcome> {
         let name = account.localpart().to_owned();
-        Ok(Candidate { entry: name.clone(), name, is_remembered: false })
+        Ok(Candidate { entry: name.clone(), name, is_remembered: false, is_doubtful: false })
     }
 
     async fn prove(&self, candidate: &Candidate, password: &SecretString, _: Deadline) -> Outcome {

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::{BAD, Failure, GOOD, ODD, load, print_json, read_jid, runtime};
 use crate::cli::ExplainArgs;
 use crate::deadline::Deadline;
-use crate::directory::domain::Domain;
+use crate::directory::domain::{Domain, Memory};
 use crate::directory::explain::{Explanation, Finding};
 use crate::directory::ldap::LdapDirectory;
 use crate::exit;
@@ -50,7 +50,11 @@ pub fn explain(
                 .find(|(name, _)| *name == served.directory)
                 .map(|(_, settings)| settings);
             if let Some(settings) = settings {
-                let domain = Domain::new(LdapDirectory::new(settings).into(), served.rules, None);
+                let domain = Domain::new(
+                    LdapDirectory::new(settings).into(),
+                    served.rules,
+                    Memory::default(),
+                );
                 let by = Deadline::after(Instant::now(), config.caller.terms.answer_within);
                 let runtime = runtime()?;
                 let told = runtime.block_on(async {

@@ -21,7 +21,7 @@ use crate::authenticator::{Policies, Served};
 use crate::config::policy::Policy;
 use crate::config::problem::{Problem, Problems};
 use crate::config::{self, Config, Directories, gssapi};
-use crate::directory::domain::Domain;
+use crate::directory::domain::{Domain, Memory};
 use crate::directory::ldap::LdapDirectory;
 use crate::exit;
 use crate::jid::Account;
@@ -108,8 +108,11 @@ pub fn build(directories: Directories, policies: Option<Arc<Policies>>) -> io::R
         .into_iter()
         .filter_map(|(name, served)| {
             let directory = Arc::clone(built.get(&served.directory)?);
-            let names = policy.dn_ttl.map(|ttl| Recent::new(policy.accounts, ttl));
-            Some((name, Domain::new(directory, served.rules, names)))
+            let memory = Memory {
+                names: policy.dn_ttl.map(|ttl| Recent::new(policy.accounts, ttl)),
+                spares_binds: policy.cache.is_some(),
+            };
+            Some((name, Domain::new(directory, served.rules, memory)))
         })
         .collect();
     let directories = built.into_values().collect();

@@ -7,7 +7,7 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::RawFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,8 +19,9 @@ use tokio::time::{Instant, sleep_until};
 use super::service::{Nudge, Service};
 use super::{load, runtime};
 use crate::config::{self, Caller, Config, FirstRequest};
+use crate::confine::{Extent, confine};
 use crate::exit;
-use crate::observe::target::{self, Reopener};
+use crate::observe::target::{self, Reopener, Target};
 use crate::protocol::dialect::{Dialect, Framing};
 use crate::protocol::tty::{self, Kind};
 use crate::session::lock_step::Terminal;
@@ -97,6 +98,25 @@ fn own_the_process(terminal: Kind) {
     let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
 }
 
+/// Comes before the first thread, because each confines itself.
+fn give_up_rights(config: &Config, path: &Path) {
+    if !config.confine {
+        return;
+    }
+    let log = match &config.log.target {
+        Target::File(path) => Some(path.as_path()),
+        Target::Auto | Target::Stderr | Target::Journald | Target::Syslog => None,
+    };
+    let readable = config.files.iter().map(PathBuf::as_path).chain([path]);
+    match confine(readable, log) {
+        Ok(Extent::Fully | Extent::Partly) => {}
+        Ok(Extent::Not) => {
+            tracing::info!("this kernel has no Landlock: the process is not confined")
+        }
+        Err(error) => tracing::warn!(%error, "the process is not confined"),
+    }
+}
+
 fn close_inherited() {
     let open: Vec<RawFd> = std::fs::read_dir("/proc/self/fd")
         .into_iter()
@@ -126,6 +146,7 @@ fn serve(config: Config, path: PathBuf, terminal: Kind) -> u8 {
         );
         return exit::OK;
     }
+    give_up_rights(&config, &path);
     let runtime = match runtime() {
         Ok(runtime) => runtime,
         Err(error) => {

@@ -20,7 +20,7 @@ use crate::files::Stamp;
 use crate::protocol::dialect::Dialect;
 
 /// How often the files are looked at.
-const LOOK_EVERY: Duration = Duration::from_secs(3);
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// A configuration that is right but does not work is tried again after this long.
 const TRY_EVERY: Duration = Duration::from_secs(30);
@@ -108,7 +108,7 @@ impl Service {
     }
 
     /// Follows the configuration, for as long as it is polled: when it is nudged, and when a
-    /// secret's file changes. What cannot be used, or does not work, changes nothing.
+    /// file that it names changes. What cannot be used, or does not work, changes nothing.
     pub(super) async fn follow(mut self, nudge: Nudge) {
         let mut try_again_at = None;
         loop {
@@ -145,7 +145,7 @@ impl Service {
         }
     }
 
-    /// The version of the files that matter: those with secrets, and the configuration itself while
+    /// The version of the files that matter: those that the configuration names, and itself while
     /// there is none that could be used.
     fn stamp(&self) -> Stamp {
         let own = self.current.is_none().then_some(self.path.as_path());

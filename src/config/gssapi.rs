@@ -41,6 +41,7 @@ pub(super) fn read(table: &Table<'_>, servers: &[Server]) -> Option<Identity> {
         _ => Err("write it with its realm, such as \"svc-xmpp@CORP.EXAMPLE\"".to_owned()),
     });
     let keytab = table.parsed("keytab", |path| {
+        table.reads(Path::new(path));
         check_keytab(Path::new(path), principal.as_deref()).map(|()| PathBuf::from(path))
     });
     let host = table.string("sasl_host");

@@ -98,8 +98,10 @@ pub struct Config {
     pub caller: Caller,
     /// Where to log.
     pub log: Log,
-    /// The files with secrets that it names.
+    /// The files that it names.
     pub files: Vec<PathBuf>,
+    /// Whether the process gives up what it does not need.
+    pub confine: bool,
     /// What is right but deserves a second look.
     pub remarks: Vec<Problem>,
     /// The directories, or everything that is wrong in the file.
@@ -132,6 +134,7 @@ impl Config {
                     caller,
                     log: Log::default(),
                     files: Vec::new(),
+                    confine: true,
                     remarks: Vec::new(),
                     directories: Err(Problems(vec![problem])),
                 }
@@ -143,11 +146,12 @@ impl Config {
     pub fn read(text: &str, caller: Option<Dialect>, likely_caller: Option<Dialect>) -> Self {
         let source = Source::new(text);
         let mut remarks = Vec::new();
-        let (caller, log, policy, settings, domains) = {
+        let (caller, log, confine, policy, settings, domains) = {
             let document = source.parse();
             let top = Table::top(&source, &document);
             let caller = read_caller(&top, caller, likely_caller);
             let log = read_log(top.table("log"));
+            let confine = top.flag_or("confine", true);
             let policy = Policy::read(&top);
             let directories: Vec<Directory<'_>> = top
                 .tables("directory")
@@ -164,7 +168,7 @@ impl Config {
                 .collect();
             gssapi::check_keytabs(&top, &settings);
             top.finish();
-            (caller, log, policy, settings, domains)
+            (caller, log, confine, policy, settings, domains)
         };
         let files = source.files();
         let problems = source.problems();
@@ -173,7 +177,7 @@ impl Config {
         } else {
             Err(Problems(problems))
         };
-        Self { caller, log, files, remarks, directories }
+        Self { caller, log, files, confine, remarks, directories }
     }
 }
 

@@ -1,6 +1,6 @@
 //! One `[directory.NAME.tls]` of the file.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustls::pki_types::ServerName;
@@ -26,6 +26,11 @@ pub(super) fn read(table: &Table<'_>, is_needed: bool) -> Option<Arc<Tls>> {
             None
         }
     };
+    for file in ["ca_file", "client_cert_file", "client_key_file"] {
+        if let Some(path) = table.string(file) {
+            table.reads(Path::new(path));
+        }
+    }
     let min_version = table.parsed("min_version", |name| named(&Version::ALL, name));
     if pins_only && !table.has("pins") {
         table

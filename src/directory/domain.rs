@@ -104,7 +104,17 @@ impl Rules {
 pub struct Domain {
     pub(super) directory: Arc<LdapDirectory>,
     pub(super) rules: Rules,
-    names: Option<Recent<Account, String>>,
+    memory: Memory,
+}
+
+/// What is remembered of accounts.
+#[derive(Debug, Default)]
+pub struct Memory {
+    /// The DNs of accounts.
+    pub names: Option<Recent<Account, String>>,
+    /// Whether a sign-in may be granted from memory, so that the state of the account is to be read
+    /// from its attributes: the bind that sees to it may not be made.
+    pub spares_binds: bool,
 }
 
 /// The one entry of a user.
@@ -115,13 +125,9 @@ pub(super) struct Located {
 }
 
 impl Domain {
-    /// A domain that is served from a directory; `names` remembers the DNs of accounts.
-    pub fn new(
-        directory: Arc<LdapDirectory>,
-        rules: Rules,
-        names: Option<Recent<Account, String>>,
-    ) -> Self {
-        Self { directory, rules, names }
+    /// A domain that is served from a directory.
+    pub fn new(directory: Arc<LdapDirectory>, rules: Rules, memory: Memory) -> Self {
+        Self { directory, rules, memory }
     }
 
     /// The directory that serves it.
@@ -260,7 +266,7 @@ impl Domain {
         if let Some(name) = name.as_ref().filter(|_| !needs_entry) {
             return Ok(self.candidate(name.clone(), name));
         }
-        let names = self.names.as_ref().filter(|_| !needs_entry);
+        let names = self.memory.names.as_ref().filter(|_| !needs_entry);
         if !afresh && let Some(dn) = names.and_then(|names| names.get(&account, Instant::now())) {
             return Ok(Candidate { is_remembered: true, ..self.candidate(dn.clone(), &dn) });
         }
@@ -272,6 +278,7 @@ impl Domain {
             }
         };
         let now = SystemTime::now();
+        let is_doubtful = self.memory.spares_binds && !self.faults(&located.entry).is_empty();
         let fault = self.unenforced().find_map(|schema| schema.faults(&located.entry, now).pop());
         if let Some(fault) = fault {
             return Err(refused_by(&fault).from_server(&located.server));
@@ -280,7 +287,7 @@ impl Domain {
         let dn = located.entry.dn;
         names.inspect(|names| names.put(account, dn.clone(), Instant::now()));
         let candidate = self.candidate(name.unwrap_or_else(|| dn.clone()), &dn);
-        Ok(candidate)
+        Ok(Candidate { is_doubtful, ..candidate })
     }
 
     /// The states of accounts that the directory does not see to when the user binds.
@@ -289,6 +296,9 @@ impl Domain {
     }
 
     fn attributes_for_sign_in(&self) -> Vec<&'static str> {
+        if self.memory.spares_binds {
+            return self.attributes(&self.rules.sign_in);
+        }
         let states = self.unenforced().flat_map(|schema| schema.attributes());
         self.rules.sign_in.attributes().iter().chain(states).copied().collect()
     }
@@ -296,7 +306,7 @@ impl Domain {
     fn candidate(&self, name: String, entry: &str) -> Candidate {
         let entry = Dn::parse(entry).map_or_else(|| entry.to_lowercase(), |dn| dn.key());
         let entry = format!("{}/{entry}", self.directory.name());
-        Candidate { name, entry, is_remembered: false }
+        Candidate { name, entry, is_remembered: false, is_doubtful: false }
     }
 
     async fn try_exists(&self, account: &Account, by: Deadline) -> Result<Outcome, Outcome> {

@@ -57,6 +57,9 @@ pub struct Candidate {
     pub entry: String,
     /// Whether it was remembered rather than looked up, and may have another name now.
     pub is_remembered: bool,
+    /// Whether something in its attributes may keep it from signing in, so that the directory must
+    /// be asked whatever was proved before.
+    pub is_doubtful: bool,
 }
 
 /// What an entry is looked up for.

@@ -5,8 +5,8 @@ mod files;
 mod trust;
 
 use std::io;
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::path::PathBuf;
+use std::sync::Arc;
 
 use rustls::pki_types::ServerName;
 use rustls::version::{TLS12, TLS13};
@@ -18,7 +18,6 @@ use tokio_rustls::client::TlsStream;
 pub use self::explain::explained;
 pub use self::trust::Pin;
 use self::trust::Verifier;
-use crate::files::Stamp;
 
 /// What the configuration says about TLS with the servers of one directory.
 #[derive(Clone, Debug)]
@@ -80,29 +79,14 @@ pub struct Fault {
     pub text: String,
 }
 
-/// TLS with the servers of one directory. Its files are read again when they change.
+/// TLS with the servers of one directory.
 #[derive(Debug)]
 pub struct Tls {
     settings: Settings,
-    current: Mutex<Current>,
-}
-
-#[derive(Debug)]
-struct Current {
-    files: Stamp,
     config: Arc<ClientConfig>,
 }
 
 impl Settings {
-    fn files(&self) -> Vec<&Path> {
-        let authorities = match &self.trust {
-            Trust::File(path) => Some(path.as_path()),
-            Trust::System | Trust::Pins | Trust::Nobody => None,
-        };
-        let client = self.client.iter().flat_map(|(certificate, key)| [&**certificate, key]);
-        authorities.into_iter().chain(client).collect()
-    }
-
     fn build(&self) -> Result<ClientConfig, Fault> {
         let fault = |key: &'static str| move |text| Fault { key, text };
         let roots = match &self.trust {
@@ -132,10 +116,8 @@ impl Settings {
 impl Tls {
     /// Reads the files of these settings.
     pub fn new(settings: Settings) -> Result<Self, Fault> {
-        // A change while they are read is seen at the next look.
-        let files = Stamp::of(settings.files());
         let config = Arc::new(settings.build()?);
-        Ok(Self { settings, current: Mutex::new(Current { files, config }) })
+        Ok(Self { settings, config })
     }
 
     /// The effective values by their keys.
@@ -173,26 +155,7 @@ impl Tls {
             Some(name) => name.clone(),
             None => ServerName::try_from(host.to_owned()).map_err(io::Error::other)?,
         };
-        TlsConnector::from(self.config()).connect(name, stream).await.map_err(explained)
-    }
-
-    /// What the files say now, or, where they cannot be used, what they said last.
-    fn config(&self) -> Arc<ClientConfig> {
-        let files = Stamp::of(self.settings.files());
-        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
-        if current.files != files {
-            match self.settings.build() {
-                Ok(config) => {
-                    current.config = Arc::new(config);
-                    tracing::info!("certificate files have changed and were read again");
-                }
-                Err(fault) => {
-                    tracing::warn!(%fault, "certificate files have changed, but not for the better; what was read before stays in use");
-                }
-            }
-            current.files = files;
-        }
-        Arc::clone(&current.config)
+        TlsConnector::from(Arc::clone(&self.config)).connect(name, stream).await.map_err(explained)
     }
 }
 
