@@ -104,7 +104,12 @@ impl<D: Directory> Session<D> {
                 read = input.read(&mut chunk), if open && room => {
                     timing = Timing::now();
                     match read {
-                        Ok(length @ 1..) => decoder.push(chunk.get(..length).unwrap_or_default()),
+                        Ok(length @ 1..) => {
+                            let read = chunk.get_mut(..length).unwrap_or_default();
+                            decoder.push(read);
+                            // It held passwords.
+                            read.fill(0);
+                        }
                         Ok(0) | Err(_) => {
                             open = false;
                             match decoder.finish() {

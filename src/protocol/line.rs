@@ -21,10 +21,11 @@ pub struct LineDecoder {
 impl LineDecoder {
     /// Takes in what was read.
     pub fn push(&mut self, bytes: &[u8]) {
-        self.buffer.drain(..self.start);
+        let rest = self.buffer.get(self.start..).unwrap_or_default();
+        // A new buffer, because only what is freed is wiped.
+        self.buffer = [rest, bytes].concat();
         self.searched -= self.start;
         self.start = 0;
-        self.buffer.extend_from_slice(bytes);
     }
 
     /// The next whole line, or `None` when more input is needed.
@@ -32,9 +33,9 @@ impl LineDecoder {
         let unsearched = self.buffer.get(self.searched..).unwrap_or_default();
         let Some(newline) = unsearched.iter().position(|byte| *byte == b'\n') else {
             self.searched = self.buffer.len();
-            if self.searched - self.start > LONGEST_LINE {
-                self.forget();
-                self.overlong = true;
+            let rest = self.searched - self.start;
+            if rest == 0 || rest > LONGEST_LINE {
+                *self = Self { overlong: self.overlong || rest > 0, ..Self::default() };
             }
             return None;
         };

@@ -15,13 +15,17 @@ pub struct PacketDecoder {
 impl PacketDecoder {
     /// Takes in what was read.
     pub fn push(&mut self, bytes: &[u8]) {
-        self.buffer.drain(..self.start);
+        let rest = self.buffer.get(self.start..).unwrap_or_default();
+        // A new buffer, because only what is freed is wiped.
+        self.buffer = [rest, bytes].concat();
         self.start = 0;
-        self.buffer.extend_from_slice(bytes);
     }
 
     /// The next whole packet, or `None` when more input is needed.
     pub fn next_request(&mut self) -> Option<Request> {
+        if !self.is_partial() {
+            *self = Self::default();
+        }
         let rest = self.buffer.get(self.start..)?;
         let (length, rest) = rest.split_first_chunk::<2>()?;
         let payload = rest.get(..usize::from(u16::from_be_bytes(*length)))?;

@@ -137,7 +137,10 @@ impl<R: AsyncRead + Unpin> Lines<R> {
     async fn read(&mut self) -> Result<(), End> {
         match self.input.read(&mut self.chunk).await {
             Ok(length @ 1..) => {
-                self.decoder.push(self.chunk.get(..length).unwrap_or_default());
+                let read = self.chunk.get_mut(..length).unwrap_or_default();
+                self.decoder.push(read);
+                // It held a password.
+                read.fill(0);
                 Ok(())
             }
             Ok(0) | Err(_) => Err(End::InputClosed),
