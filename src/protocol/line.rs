@@ -1,5 +1,7 @@
 //! Prosody's lines: one request up to each newline.
 
+use std::fmt;
+
 use crate::request::Request;
 
 /// The longest line in bytes, without its newline. Prosody's module sends no longer one.
@@ -10,12 +12,19 @@ pub const LONGEST_LINE: usize = 1000;
 /// However the stream is cut into pushes, the requests are the same. Memory is bounded by
 /// [`LONGEST_LINE`] and the size of one push: a longer line is forgotten as it comes in and gives
 /// one malformed request at its newline.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct LineDecoder {
     buffer: Vec<u8>,
     start: usize,
     searched: usize,
     overlong: bool,
+}
+
+/// Without the bytes, which hold passwords.
+impl fmt::Debug for LineDecoder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LineDecoder").field("held", &self.held()).finish_non_exhaustive()
+    }
 }
 
 impl LineDecoder {
@@ -51,9 +60,14 @@ impl LineDecoder {
         Some(request)
     }
 
+    /// How many bytes are held that belong to no request yet.
+    pub fn held(&self) -> usize {
+        self.buffer.len() - self.start
+    }
+
     /// Whether bytes were taken in that belong to no request yet.
     pub fn is_partial(&self) -> bool {
-        self.overlong || self.start < self.buffer.len()
+        self.overlong || self.held() > 0
     }
 
     /// Drops every byte that belongs to no request yet.

@@ -74,11 +74,19 @@ impl Decoder {
         }
     }
 
+    /// How many bytes are held that belong to no request yet.
+    pub fn held(&self) -> usize {
+        match self {
+            Self::Line(decoder) => decoder.held(),
+            Self::Packet(decoder) => decoder.held(),
+        }
+    }
+
     /// To be called once, at the end of input and after the last request.
     pub fn finish(&mut self) -> End {
         match self {
             Self::Line(decoder) => decoder.finish().map_or(End::Clean, End::Last),
-            Self::Packet(decoder) if decoder.is_partial() => End::Cut,
+            Self::Packet(decoder) if decoder.held() > 0 => End::Cut,
             Self::Packet(_) => End::Clean,
         }
     }

@@ -1,15 +1,24 @@
 //! ejabberd's packets: a two-byte big-endian length, then the request.
 
+use std::fmt;
+
 use crate::request::Request;
 
 /// Cuts a byte stream into requests by their length fields; does no I/O.
 ///
 /// However the stream is cut into pushes, the requests are the same. The length field bounds a
 /// packet to 65,535 bytes, so memory is bounded by that and the size of one push.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct PacketDecoder {
     buffer: Vec<u8>,
     start: usize,
+}
+
+/// Without the bytes, which hold passwords.
+impl fmt::Debug for PacketDecoder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PacketDecoder").field("held", &self.held()).finish_non_exhaustive()
+    }
 }
 
 impl PacketDecoder {
@@ -34,8 +43,8 @@ impl PacketDecoder {
         Some(request)
     }
 
-    /// Whether bytes were taken in that belong to no request yet.
-    pub fn is_partial(&self) -> bool {
-        self.start < self.buffer.len()
+    /// How many bytes are held that belong to no request yet.
+    pub fn held(&self) -> usize {
+        self.buffer.len() - self.start
     }
 }

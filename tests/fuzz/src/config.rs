@@ -1,0 +1,75 @@
+//! Configuration files: any text is a configuration or has problems, and nothing that is shown of
+//! either has a secret in it.
+
+use std::fs::Permissions;
+use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
+use std::sync::OnceLock;
+
+use tempfile::NamedTempFile;
+use xmpp_ldap_auth::config::Config;
+
+/// The secret that is planted.
+const SECRET: &str = "zqtops3cretqz";
+
+/// What stands in an input for the path of a file with the secret.
+const FILE: &str = "{secret}";
+
+/// The ways to write a password where none belongs, each of which somebody took.
+const MISTAKES: [&str; 12] = [
+    "",
+    "bind_password = \"zqtops3cretqz\"",
+    "bind_password = zqtops3cretqz",
+    "bind_password = \"zqtops3cretqz",
+    "bind_password = [\"zqtops3cretqz\"]",
+    "bind_password = { value = \"zqtops3cretqz\" }",
+    "bind_pasword = 'zqtops3cretqz'",
+    "password: zqtops3cretqz",
+    "bind_password_env = \"zqtops3cretqz\"",
+    "bind_password_file = \"zqtops3cretqz\"",
+    "bind_credential = \"zqtops3cretqz\"",
+    "bind_password_file = [\"zqtops3cretqz\"]",
+];
+
+/// The input is a digit or a letter that chooses the mistake, one that chooses the line before which
+/// it stands, a newline, and the text.
+pub fn check(input: &[u8]) {
+    let [mistake, place, b'\n', text @ ..] = input else { return };
+    let Ok(text) = std::str::from_utf8(text) else { return };
+    // A device may have no end, and within a string of several lines it would be that key's value.
+    if ["/dev", "/proc", "/sys", "..", "\"\"\"", "'''", "qz"].iter().any(|odd| text.contains(odd)) {
+        return;
+    }
+    let text = text.replace(FILE, &secret_file());
+    let mut lines: Vec<&str> = text.lines().collect();
+    let mistake = MISTAKES[usize::from(*mistake) % MISTAKES.len()];
+    lines.insert(usize::from(*place) % (lines.len() + 1), mistake);
+    let text = lines.join("\n");
+
+    let config = Config::read(&text, None, None);
+    let shown = format!("{config:?}");
+    assert!(!shown.contains(SECRET), "the secret shows in {shown}");
+    let problems = config.directories.as_ref().err();
+    if let Some(problems) = problems {
+        assert!(!problems.0.is_empty());
+        assert!(!problems.to_string().contains(SECRET), "{problems}");
+    }
+    for problem in problems.into_iter().flat_map(|problems| &problems.0).chain(&config.remarks) {
+        assert!(
+            problem.line.is_none_or(|line| (1..=lines.len().max(1)).contains(&line)),
+            "{problem}"
+        );
+        assert!(!problem.text.is_empty());
+    }
+}
+
+fn secret_file() -> String {
+    static FILE: OnceLock<NamedTempFile> = OnceLock::new();
+    let file = FILE.get_or_init(|| {
+        let mut file = NamedTempFile::new().unwrap();
+        file.write_all(SECRET.as_bytes()).unwrap();
+        file.as_file().set_permissions(Permissions::from_mode(0o600)).unwrap();
+        file
+    });
+    file.path().to_str().unwrap().to_owned()
+}

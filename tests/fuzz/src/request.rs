@@ -1,0 +1,61 @@
+//! The text of a request.
+
+use xmpp_ldap_auth::request::{Request, Verb};
+use xmpp_ldap_auth::verdict::Denial;
+
+use crate::stream::facts;
+
+/// The longest part of a JID in bytes (RFC 7622, sections 3.2 and 3.3).
+const LONGEST_PART: usize = 1023;
+
+/// The input is the request.
+pub fn check(input: &[u8]) {
+    let request = Request::parse(input);
+    let (verb, account, password, denial) = facts(&request);
+    let written = input.split(|byte| *byte == b':').next().unwrap_or_default();
+    match verb {
+        Verb::Other => assert!(!matches!(written, b"auth" | b"isuser" | b"setpass")),
+        Verb::Auth | Verb::IsUser | Verb::SetPass => assert_eq!(written, verb.name().as_bytes()),
+    }
+    let Some(account) = account else {
+        let expected = if verb == Verb::Other { Denial::Unsupported } else { Denial::Malformed };
+        assert_eq!(denial, Some(expected));
+        assert!(!is_plain(input), "a plain request was refused");
+        return;
+    };
+    assert_eq!(password.is_some(), verb != Verb::IsUser);
+    let text = std::str::from_utf8(input).unwrap();
+    let host = text.split(':').nth(2).unwrap();
+    assert_eq!(account.domainpart(), host.to_lowercase());
+    let mut fields = vec![verb.name(), account.localpart(), host];
+    fields.extend(password.as_deref());
+    assert_eq!(fields.join(":"), text);
+
+    let parts = [account.localpart(), account.domainpart()];
+    assert!(parts.iter().all(|part| (1..=LONGEST_PART).contains(&part.len())), "{account}");
+    let mut characters = parts.into_iter().chain(password.as_deref()).flat_map(str::chars);
+    assert!(!characters.any(char::is_control), "a control character got through");
+    assert!(account.unescaped().is_none_or(|account| !account.localpart().is_empty()));
+
+    fields.truncate(3);
+    if verb != Verb::IsUser {
+        fields.push("another");
+    }
+    let another = Request::parse(fields.join(":").as_bytes());
+    assert_eq!(format!("{request:?}"), format!("{another:?}"), "the password shows");
+}
+
+/// Whether nobody could have anything against it.
+fn is_plain(input: &[u8]) -> bool {
+    let is_name = |part: &[u8]| {
+        (1..=LONGEST_PART).contains(&part.len())
+            && part.iter().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
+    };
+    match *input.split(|byte| *byte == b':').collect::<Vec<_>>() {
+        [b"isuser", user, host] => is_name(user) && is_name(host),
+        [b"auth" | b"setpass", user, host, password] => {
+            is_name(user) && is_name(host) && password.iter().all(u8::is_ascii_graphic)
+        }
+        _ => false,
+    }
+}
