@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use super::dn::Dn;
 use crate::jid::Account;
 
 /// Attributes whose values look like `user@domain`.
@@ -111,7 +112,8 @@ impl FilterTemplate {
     /// Reads a filter; the error says what to write instead.
     pub fn parse(source: &str) -> Result<Self, String> {
         let filter = Self(Template::parse(source)?);
-        let sample = filter.0.fill(&sample(), |value| ldap3::ldap_escape(value));
+        // An escape can stand in a value alone: no user chooses the attribute or the operator.
+        let sample = filter.0.fill(&sample(), |_| Cow::Borrowed("\\2a"));
         if !source.trim_start().starts_with('(') || ldap3::parse_filter(&sample).is_err() {
             return Err(
                 "it is no filter of RFC 4515; write for example (uid={localpart})".to_owned()
@@ -143,9 +145,11 @@ impl FilterTemplate {
         Self::parse(&format!("(&(objectClass={object_class}){wanted})"))
     }
 
-    /// The filter for whoever has a name at all.
+    /// The filter for whoever has a name at all, or for every entry where it matches names in a way
+    /// that cannot say so.
     pub fn fill_any(&self) -> String {
-        self.0.fill(&sample(), |_| Cow::Borrowed("*"))
+        let any = self.0.fill(&sample(), |_| Cow::Borrowed("*"));
+        if ldap3::parse_filter(&any).is_ok() { any } else { "(objectClass=*)".to_owned() }
     }
 
     /// The filter for an account.
@@ -208,13 +212,15 @@ pub struct DnTemplate(Template);
 impl DnTemplate {
     fn parse(source: &str) -> Result<Self, String> {
         let dn = Self(Template::parse(source)?);
-        // A hole before the "=" would let the user choose the attribute.
-        let is_rdn = |rdn: &str| {
-            rdn.split_once('=').is_some_and(|(name, value)| {
-                !name.trim().is_empty() && !name.contains('{') && !value.is_empty()
-            })
-        };
-        if source.replace("\\,", "").split(',').all(is_rdn) {
+        let read = |value: fn(&str) -> Cow<'_, str>| Dn::parse(&dn.0.fill(&sample(), value));
+        // In a value, escapes mean what they stand for. Before the "=", where the user would choose
+        // the attribute, they are an error; behind half an escape, they mean something else.
+        let [comma, letter] = [
+            [read(|_| Cow::Borrowed("\\2c")), read(|_| Cow::Borrowed("\\,"))],
+            [read(|_| Cow::Borrowed("\\61")), read(|_| Cow::Borrowed("a"))],
+        ];
+        let is_value = |[one, other]: [Option<Dn>; 2]| one.is_some() && one == other;
+        if is_value(comma) && is_value(letter) {
             Ok(dn)
         } else {
             Err("it is no DN; write for example uid={localpart},ou=people,dc=example,dc=com"
@@ -295,6 +301,17 @@ mod tests {
     }
 
     #[test]
+    fn a_filter_for_anyone_is_a_filter() {
+        for (source, any) in [
+            ("(uid={localpart})", "(uid=*)"),
+            ("(uid>={localpart})", "(objectClass=*)"),
+            ("(uid:caseExactMatch:={localpart})", "(objectClass=*)"),
+        ] {
+            assert_eq!(FilterTemplate::parse(source).unwrap().fill_any(), any);
+        }
+    }
+
+    #[test]
     fn a_dn_is_filled_with_escaped_values() {
         let dn = NameTemplate::parse("uid={localpart},ou=people,dc=example,dc=com").unwrap();
         let filled = dn.fill(&account("a,b+c=\"d\\e<f>;#")).unwrap();
@@ -336,6 +353,9 @@ mod tests {
             "uid={localpart}",
             "(uid={localpart}",
             "(o={domain})",
+            "({localpart}=x)",
+            "(uid{localpart}x)",
+            "(uid=\\2{localpart})",
         ] {
             assert!(FilterTemplate::parse(source).is_err(), "{source}");
         }
@@ -345,6 +365,10 @@ mod tests {
             "uid={localpart},people",
             "uid={name},dc=x",
             "uid=x,dc=y",
+            "uid=x+{localpart}=y,dc=z",
+            "uid=\\{localpart},dc=x",
+            "uid=\\2{localpart},dc=x",
+            "uid=\"{localpart}\",dc=x",
         ] {
             assert!(NameTemplate::parse(source).is_err(), "{source}");
         }
