@@ -54,6 +54,11 @@ impl PolicyError {
         })
     }
 
+    /// Whether it is about a password that was to be set, and not about who set it.
+    pub fn is_about_new_password(self) -> bool {
+        !matches!(self, Self::PasswordExpired | Self::AccountLocked | Self::ChangeAfterReset)
+    }
+
     /// The error in words.
     pub fn words(self) -> &'static str {
         match self {

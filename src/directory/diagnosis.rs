@@ -82,6 +82,7 @@ const CONSTRAINT_VIOLATION: u32 = 19;
 const NO_SUCH_OBJECT: u32 = 32;
 const INAPPROPRIATE_AUTHENTICATION: u32 = 48;
 const INVALID_CREDENTIALS: u32 = 49;
+const INSUFFICIENT_ACCESS_RIGHTS: u32 = 50;
 const BUSY: u32 = 51;
 const UNAVAILABLE: u32 = 52;
 const UNWILLING_TO_PERFORM: u32 = 53;
@@ -195,9 +196,13 @@ pub fn of_bind(answer: &Answer, must_change: MustChange) -> Judgement {
 pub fn of_password_change(answer: &Answer) -> Judgement {
     let policy = PasswordPolicy::of(answer);
     let (verdict, words) = judge(PASSWORD_CHANGE, answer, policy);
+    let is_refusal = matches!(
+        answer.code,
+        CONSTRAINT_VIOLATION | INSUFFICIENT_ACCESS_RIGHTS | UNWILLING_TO_PERFORM
+    );
     match (verdict, policy.error) {
         (Verdict::Granted, _) => Judgement { verdict, remark: None },
-        (_, Some(error)) if error != PolicyError::AccountLocked => {
+        (_, Some(error)) if is_refusal && error.is_about_new_password() => {
             let verdict = Verdict::Denied(Denial::PasswordRefused);
             Judgement { verdict, remark: remark(error.words(), answer) }
         }
@@ -259,7 +264,7 @@ fn warning(policy: PasswordPolicy) -> Option<String> {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::connection::ResponseControl;
+    use super::super::connection::{PASSWORD_POLICY, ResponseControl};
     use super::*;
 
     fn answer(code: u32, text: &str) -> Answer {
@@ -359,6 +364,24 @@ mod tests {
         for code in [1, 2, 3, 8, 10, 13, 49, 50, 51, 52, 80, u32::MAX] {
             let judged = of_password_change(&answer(code, ""));
             assert!(matches!(judged.verdict, Verdict::Unavailable(_)), "{code}");
+        }
+    }
+
+    #[test]
+    fn a_policy_judges_a_new_password_only_where_the_server_refused_it() {
+        let judged = |code, error: u8| {
+            let mut answer = answer(code, "");
+            answer.controls = controls(&format!("{PASSWORD_POLICY}=30038101{error:02x}"));
+            of_password_change(&answer).verdict
+        };
+        for code in [19, 50, 53] {
+            assert_eq!(judged(code, 5), Verdict::Denied(Denial::PasswordRefused), "{code}");
+        }
+        for code in [8, 10, 51, 52, 80] {
+            assert!(matches!(judged(code, 5), Verdict::Unavailable(_)), "{code}");
+        }
+        for error in 0..3 {
+            assert!(matches!(judged(50, error), Verdict::Unavailable(_)), "{error}");
         }
     }
 
