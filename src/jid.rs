@@ -39,14 +39,13 @@ impl Account {
     /// lower-cased, as the XMPP servers do before they ask.
     pub fn new(localpart: &str, domainpart: &str) -> Option<Self> {
         let fits = |part: &str| !part.is_empty() && part.len() <= LONGEST_PART;
+        // It can be longer than as it was written.
+        let domainpart = domainpart.to_lowercase();
         let legal = fits(localpart)
-            && fits(domainpart)
+            && fits(&domainpart)
             && is_prepared(localpart)
             && !domainpart.chars().any(char::is_control);
-        legal.then(|| Self {
-            localpart: localpart.to_owned(),
-            domainpart: domainpart.to_lowercase(),
-        })
+        legal.then(|| Self { localpart: localpart.to_owned(), domainpart })
     }
 
     /// The account of a JID as a person writes it, prepared as an XMPP server would.
@@ -174,6 +173,13 @@ mod tests {
         {
             assert!(Account::new(name, "h").is_some(), "{name:?}");
         }
+    }
+
+    #[test]
+    fn a_domain_that_is_too_long_in_lower_case_is_refused() {
+        let [longest, longer] = [341, 342].map(|count| "\u{130}".repeat(count));
+        assert!(Account::new("alice", &longest).is_some());
+        assert_eq!(Account::new("alice", &longer), None);
     }
 
     #[test]
