@@ -330,7 +330,8 @@ fn each_mistake_is_told_with_what_to_write() {
             "[directory.corp.write]\nbase = \"x\"\n[directory.corp.tls]",
             "line 9: directory.corp.write.base: there is no such key",
         ),
-        ("bind_password_file", "bind_password_env", "the environment variable"),
+        ("bind_password_file", "bind_password_env", "there is no environment variable"),
+        ("{dir}/password", "password", "bind_password_file: write the whole path"),
     ] {
         let text = problems(&GOOD.replacen(from, to, 1));
         assert!(text.contains(expected), "{from:?} -> {to:?}: {text}");
@@ -346,6 +347,9 @@ fn a_secret_is_never_echoed() {
         "bind_password_file = [\"tops3cret\"]",
         "bind_password = tops3cret",
         "password = \"tops3cret",
+        "bind_password_file = \"tops3cret\"",
+        "bind_password_env = \"tops3cret\"",
+        "bind_credential = \"tops3cret\"",
     ] {
         let config = GOOD.replace("bind_password_file = \"{dir}/password\"", line);
         let text = problems(&config);
@@ -354,6 +358,7 @@ fn a_secret_is_never_echoed() {
         for mode in ["--json", "--config"] {
             let mut command = binary();
             command.arg("check").arg("--config").arg(site.config());
+            command.env("CREDENTIALS_DIRECTORY", site.path());
             if mode == "--json" {
                 command.arg(mode);
             }

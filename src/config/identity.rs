@@ -1,7 +1,5 @@
 //! As whom the program signs in to a directory.
 
-use std::path::Path;
-
 use secrecy::SecretString;
 
 use super::file::Table;
@@ -96,8 +94,9 @@ fn read_password(table: &Table<'_>) -> Option<SecretString> {
     }
     let sources = [
         table.parsed("bind_password_file", |path| {
-            table.reads(Path::new(path));
-            secret::from_file(Path::new(path))
+            let path = secret::path(path)?;
+            table.reads(path);
+            secret::from_file(path)
         }),
         table.parsed("bind_password_env", secret::from_environment),
         table.parsed("bind_credential", secret::from_credential),
