@@ -46,13 +46,15 @@ use crate::deadline::Deadline;
 use crate::jid::Account;
 use crate::verdict::Outcome;
 
-/// The response at the start of what a server sent, if it may reach ldap3, and the result code in it,
-/// if there is one.
-pub fn admitted(sent: &[u8]) -> Option<(&[u8], Option<u32>)> {
-    let message = sent.get(..ber::message_length(sent).ok()??)?;
-    let response = ber::open(message).ok()?;
-    ber::check_response(&response).ok()?;
-    Some((message, ber::result(&response).ok().map(|(code, _)| code)))
+/// The response at the start of what a server sent, if it is as the protocol says, and the result
+/// code in it, if there is one; for tests that know nothing of connections.
+pub fn read_response(sent: &[u8]) -> Option<(&[u8], Option<u32>)> {
+    let bytes = sent.get(..ber::message_length(sent).ok()??)?;
+    let code = match message::Envelope::open(bytes).ok()?.response().ok()? {
+        message::Response::End(answer) => Some(answer.code),
+        message::Response::Entry(_) | message::Response::Reference => None,
+    };
+    Some((bytes, code))
 }
 
 /// The entry of an account, which may sign in or be changed as far as the directory tells before

@@ -32,7 +32,7 @@ impl PacketDecoder {
 
     /// The next whole packet, or `None` when more input is needed.
     pub fn next_request(&mut self) -> Option<Request> {
-        if !self.is_partial() {
+        if self.held() == 0 {
             *self = Self::default();
         }
         let rest = self.buffer.get(self.start..)?;

@@ -6,7 +6,7 @@ use xmpp_ldap_auth::request::Request;
 use crate::stream::{self, Decoded, facts};
 
 /// A length and all but the last byte of the longest packet.
-const LONGEST: usize = 2 + u16::MAX as usize - 1;
+const LONGEST: usize = 2 + 0xffff - 1;
 
 /// See [`stream::check`].
 pub fn check(input: &[u8]) {
