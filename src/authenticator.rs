@@ -231,6 +231,12 @@ impl Policies {
                         Err(elapsed) => return elapsed.into(),
                     }
                 }
+                Entrance::Wait(mut other) => {
+                    // Its end, of whatever kind.
+                    if let Err(elapsed) = by.bound(other.wait_for(Option::is_some)).await {
+                        return elapsed.into();
+                    }
+                }
                 Entrance::Deny(outcome) => return outcome,
             }
         }

@@ -79,7 +79,6 @@ impl Service {
             seen: Stamp::of([]),
             files: config.files,
         };
-        service.seen = service.stamp();
         let built = match config.directories {
             Ok(directories) => build(directories, None).map_err(|error| vec![error.to_string()]),
             Err(problems) => Err(problems.0.iter().map(ToString::to_string).collect()),
@@ -99,6 +98,7 @@ impl Service {
                 );
             }
         }
+        service.seen = service.stamp();
         service
     }
 

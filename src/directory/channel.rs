@@ -132,7 +132,7 @@ impl Channel {
         // If the carrier has ended, so has the other end of `answer`.
         let _ = self.requests.send(request);
         answer.await.map_err(|_| {
-            Lost::because(self.end.get().map_or("the connection was given up", String::as_str))
+            Lost::Ended(self.end.get().cloned().unwrap_or_else(|| Broken::Closed.to_string()))
         })
     }
 

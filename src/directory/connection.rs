@@ -21,18 +21,13 @@ use super::servers::Server;
 
 /// The connection ended, or cannot be used any more, before the answer came.
 #[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct Lost(String);
-
-impl Lost {
-    pub(super) fn because(why: &str) -> Self {
-        Self(why.to_owned())
-    }
-
-    /// No answer came for so long that the connection must be taken for dead.
-    pub fn silent() -> Self {
-        Self("no answer came".to_owned())
-    }
+pub enum Lost {
+    /// It ended.
+    #[error("{0}")]
+    Ended(String),
+    /// No answer came for so long that it must be taken for dead.
+    #[error("no answer came")]
+    Silent,
 }
 
 /// A server's answer to an operation.
@@ -177,7 +172,7 @@ impl Connection {
         controls: &[RawControl],
     ) -> Result<Found, Lost> {
         let filter = Filter::parse(query.filter)
-            .ok_or_else(|| Lost(format!("{} is no filter", query.filter)))?;
+            .ok_or_else(|| Lost::Ended(format!("{} is no filter", query.filter)))?;
         let seconds = u32::try_from(within.as_secs()).unwrap_or(u32::MAX).max(1);
         self.channel.ask(&Operation::Search { query, filter: &filter, seconds }, controls).await
     }

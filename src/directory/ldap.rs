@@ -233,10 +233,9 @@ impl LdapDirectory {
         })?;
         let server = Arc::clone(lease.server());
         let started = Instant::now();
-        // A connection that died without a sign is ended by the kernel, which knows whether the bind
-        // has arrived; so silence alone is no reason to bind again on another one.
-        let bound = tries.patience(&server, false).bound(lease.bind(name, password)).await;
-        let bound = bound.unwrap_or_else(|_| Err(Lost::silent()));
+        let patience = tries.patience(&server, lease.is_reused());
+        let bound = patience.bound(lease.bind(name, password)).await;
+        let bound = bound.unwrap_or_else(|_| Err(Lost::Silent));
         let answer = match bound {
             Ok(answer) => answer,
             Err(lost) => {

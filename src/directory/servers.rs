@@ -157,11 +157,12 @@ impl Servers {
         self.groups.lock().unwrap_or_else(PoisonError::into_inner).len()
     }
 
-    /// Whether a server of a preferred group is up, so that this one need not be used any more.
-    pub fn is_outranked(&self, server: &str) -> bool {
+    /// Whether a better server is up, so that this one is not to be used any more.
+    pub fn is_outdone(&self, server: &str) -> bool {
         let groups = self.groups.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(own) = groups.get(server) else { return true };
-        groups.iter().any(|(name, group)| group < own && !self.health.is_down(name))
+        let rank = |name: &str, group: &u32| (self.health.is_down(name), *group);
+        let Some(own) = groups.get(server).map(|group| rank(server, group)) else { return true };
+        groups.iter().any(|(name, group)| rank(name, group) < own)
     }
 
     /// Looks for servers anew where what is known is no longer good.
@@ -266,17 +267,17 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_server_is_outranked_while_a_better_one_is_up() {
+    async fn a_server_is_outdone_while_a_better_one_is_up() {
         let (all, servers) = servers(&[&["ldap://a", "ldap://b"], &["ldap://c"]]);
         let now = Instant::now();
         order(&servers).await;
-        let outranked = |name| servers.is_outranked(name);
-        assert!(!outranked("ldap://a") && !outranked("ldap://b") && outranked("ldap://c"));
+        let outdone = |name| servers.is_outdone(name);
+        assert!(!outdone("ldap://a") && !outdone("ldap://b") && outdone("ldap://c"));
         servers.health.fall(&all[0].name, now);
-        assert!(!outranked("ldap://b") && outranked("ldap://c"));
+        assert!(outdone("ldap://a") && !outdone("ldap://b") && outdone("ldap://c"));
         servers.health.fall(&all[1].name, now);
-        assert!(!outranked("ldap://c") && outranked("ldap://unknown"));
+        assert!(!outdone("ldap://c") && outdone("ldap://unknown"));
         servers.health.rise(&all[0].name, now);
-        assert!(outranked("ldap://c"));
+        assert!(outdone("ldap://c"));
     }
 }

@@ -173,14 +173,10 @@ impl ServicePool {
         let connection = self.connector.connect(self.identity.account()).await?;
         let server = Arc::clone(&connection.server);
         let bound = tries.patience(&server, false).bound(self.bind(connection)).await;
-        bound.unwrap_or_else(|_| Err(BindError::Lost(Lost::silent()))).map_err(
-            |error| match error {
-                BindError::Lost(lost) => tries.lost(&server, false, &lost),
-                BindError::Refused { code, .. } => {
-                    tries.refused(&server, code, error.outcome(&server))
-                }
-            },
-        )
+        bound.unwrap_or_else(|_| Err(BindError::Lost(Lost::Silent))).map_err(|error| match error {
+            BindError::Lost(lost) => tries.lost(&server, false, &lost),
+            BindError::Refused { code, .. } => tries.refused(&server, code, error.outcome(&server)),
+        })
     }
 
     /// Binds a fresh connection as the service account.
@@ -234,7 +230,7 @@ impl ServicePool {
         !connection.is_closed()
             && now - last_used < self.limits.idle
             && now - connection.opened < self.limits.lifetime
-            && !self.connector.servers.is_outranked(&connection.server)
+            && !self.connector.servers.is_outdone(&connection.server)
     }
 }
 

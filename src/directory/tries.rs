@@ -27,7 +27,7 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 
 /// A server that has not answered yet is probably only slow; to ask another one as well would make
 /// it slower.
-const SHORTEST_PATIENCE: Duration = Duration::from_millis(500);
+const SHORTEST_PATIENCE: Duration = Duration::from_secs(1);
 
 /// Counts the tries of one request.
 #[derive(Debug)]
@@ -78,10 +78,15 @@ impl<'a> Tries<'a> {
     }
 
     /// The end of a try on a connection that was lost, or that said nothing for as long as it was
-    /// waited for. Only a fresh one tells something about its server.
+    /// waited for. That one which was open before has ended tells nothing about its server.
     pub(super) fn lost(&self, server: &Arc<str>, reused: bool, why: &Lost) -> Failed {
-        if !reused {
-            self.servers.health.fall(server, Instant::now());
+        let health = &self.servers.health;
+        let is_telling = match why {
+            Lost::Ended(_) => !reused,
+            Lost::Silent => !reused || health.has_other(server),
+        };
+        if is_telling {
+            health.fall(server, Instant::now());
         }
         let outcome = Outcome::from(Outage::LostConnection);
         Failed::Unjudged(outcome.from_server(server).with_detail(&why.to_string()))

@@ -125,6 +125,9 @@ pub enum Entrance {
     Ask(Permit),
     /// It is being asked the same; the outcome comes here, or nothing if whoever asked gave up.
     Share(watch::Receiver<Option<Outcome>>),
+    /// It is being asked about so many passwords of this entry that no other may be wrong as well;
+    /// to be decided again when this has come to an end.
+    Wait(watch::Receiver<Option<Outcome>>),
     /// It is not asked.
     Deny(Outcome),
 }
@@ -177,6 +180,9 @@ impl Throttle {
         if let Some(denied) = state.refusal(&self.settings, &attempt, now) {
             return Entrance::Deny(denied);
         }
+        if let Some(other) = state.in_the_way(&self.settings, &attempt, now) {
+            return Entrance::Wait(other);
+        }
         let (tell, outcome) = watch::channel(None);
         state.under_way.insert(key, outcome);
         Entrance::Ask(Permit { throttle: Arc::clone(self), attempt, tell })
@@ -217,6 +223,25 @@ impl Throttle {
 }
 
 impl State {
+    /// An attempt on the same entry that must end before this one may be made: if all of those under
+    /// way are wrong, the free failures are used up.
+    fn in_the_way(
+        &self,
+        settings: &Settings,
+        attempt: &Attempt,
+        now: Instant,
+    ) -> Option<watch::Receiver<Option<Outcome>>> {
+        let account = self.accounts.peek(&attempt.entry);
+        if account.is_some_and(|account| account.right == Some(attempt.digest)) {
+            return None;
+        }
+        let level = account.map_or(0.0, |account| account.failures.level(&settings.account, now));
+        let others = || self.under_way.iter().filter(|((entry, _), _)| *entry == attempt.entry);
+        let count = u32::try_from(others().count()).unwrap_or(u32::MAX);
+        let is_too_much = level + f64::from(count) >= f64::from(settings.account.failures);
+        others().next().filter(|_| is_too_much).map(|(_, other)| other.clone())
+    }
+
     fn refusal(&mut self, settings: &Settings, attempt: &Attempt, now: Instant) -> Option<Outcome> {
         let account = self.accounts.get(&attempt.entry);
         let wrong = account.and_then(|account| {

@@ -61,7 +61,7 @@ impl Bed {
                 None
             }
             Entrance::Deny(outcome) => Some(outcome.verdict),
-            Entrance::Share(_) => panic!("nobody else is asking"),
+            Entrance::Share(_) | Entrance::Wait(_) => panic!("nobody else is asking"),
         }
     }
 }
@@ -201,4 +201,22 @@ fn memory_is_bounded() {
     let state = bed.throttle.locked();
     assert_eq!(state.accounts.len(), 100);
     assert_eq!(state.under_way.len(), 0);
+}
+
+#[test]
+fn no_more_passwords_are_under_way_than_may_be_wrong() {
+    let bed = Bed::new();
+    let enter = |password: &str| bed.throttle.enter(bed.attempt("alice", password), bed.start);
+    let asking: Vec<_> = ["a", "b", "c"].map(enter).into_iter().collect();
+    assert!(asking.iter().all(|entrance| matches!(entrance, Entrance::Ask(_))));
+    assert!(matches!(enter("d"), Entrance::Wait(_)));
+    assert!(matches!(enter("a"), Entrance::Share(_)));
+    assert_eq!(bed.sign_in("bob", "d", no(), SECOND), None);
+    for entrance in asking {
+        let Entrance::Ask(permit) = entrance else { panic!() };
+        permit.conclude(&no(), bed.start);
+    }
+    // One more than is free begins the first wait.
+    assert_eq!(bed.sign_in("alice", "d", no(), SECOND), None);
+    assert_eq!(bed.sign_in("alice", "e", no(), SECOND), TOO_MANY);
 }
