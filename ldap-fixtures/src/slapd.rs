@@ -84,6 +84,8 @@ pub struct Options {
     pub is_empty: bool,
     /// How passwords are stored.
     pub hash: Hash,
+    /// The numbered users' `userPassword`, instead of one that `hash` makes of [`PASSWORD`].
+    pub stored: Option<String>,
     /// The server's certificate, and the authority that clients' certificates must be from.
     pub tls: Option<(PathBuf, Credential)>,
     /// Refuses a simple bind without TLS, with result code 13.
@@ -131,6 +133,7 @@ impl Options {
             .replace("@dir@", seen_as)
             .replace("@hash_module@", &module.unwrap_or_default())
             .replace("@hash@", self.hash.scheme())
+            .replace("@log@", self.log_level())
             .replace("@admin@", ADMIN_DN)
             .replace("@admin_password@", ADMIN_PASSWORD)
             .replace("@idle_timeout@", &self.idle_timeout.to_string())
@@ -139,11 +142,16 @@ impl Options {
         fs::write(directory.join("slapd.conf"), configuration)?;
         let mut entries = ldif::SEED.to_owned();
         if self.users > 0 {
-            entries.push_str(&ldif::write(&numbered_users(self.users, &self.hashed(PASSWORD)?)));
+            let stored = self.stored.clone().map_or_else(|| self.hashed(PASSWORD), Ok)?;
+            entries.push_str(&ldif::write(&numbered_users(self.users, &stored)));
         }
         entries.push_str(&ldif::write(&self.entries));
         fs::write(directory.join("init.ldif"), entries)?;
         Ok(())
+    }
+
+    fn log_level(&self) -> &'static str {
+        if self.is_quiet { "none" } else { "stats" }
     }
 
     fn hashed(&self, password: &str) -> Result<String> {
@@ -179,7 +187,7 @@ impl Options {
             load(directory.path(), arguments)?;
         }
         let (tls, ldaps_port) = (self.tls.is_some(), free_port()?);
-        let listeners = Listeners { port, ldaps_port, tls, is_quiet: self.is_quiet };
+        let listeners = Listeners { port, ldaps_port, tls, log_level: self.log_level() };
         let process = listeners.run(directory.path())?;
         Ok(Slapd { process, directory, listeners })
     }
@@ -222,20 +230,19 @@ struct Listeners {
     port: u16,
     ldaps_port: u16,
     tls: bool,
-    is_quiet: bool,
+    log_level: &'static str,
 }
 
 impl Listeners {
     fn run(self, directory: &Path) -> Result<Process> {
-        let Self { port, ldaps_port, tls, is_quiet } = self;
+        let Self { port, ldaps_port, tls, log_level } = self;
         let socket = directory.join("ldapi");
         let mut listeners = format!("ldap://127.0.0.1:{port}/ {}", ldapi(&socket)?);
         if tls {
             listeners.push_str(&format!(" ldaps://127.0.0.1:{ldaps_port}/"));
         }
         let mut command = Command::new(require("slapd")?);
-        command.args(["-d", if is_quiet { "none" } else { "stats" }]);
-        command.args(["-h", &listeners, "-f"]).arg(directory.join("slapd.conf"));
+        command.args(["-d", log_level, "-h", &listeners, "-f"]).arg(directory.join("slapd.conf"));
         let log = directory.join("slapd.log");
         let starts = |log: &str| log.matches(STARTING).count();
         let earlier = starts(&fs::read_to_string(&log).unwrap_or_default());
@@ -307,6 +314,11 @@ impl Slapd {
     /// Where a proxy finds its TLS port.
     pub fn ldaps_address(&self) -> SocketAddr {
         ([127, 0, 0, 1], self.listeners.ldaps_port).into()
+    }
+
+    /// Its process ID.
+    pub fn id(&self) -> u32 {
+        self.process.id()
     }
 
     /// Ends it as an administrator would.

@@ -2,8 +2,12 @@
 
 use std::time::Duration;
 
+use serde_json::{Value, json};
+
+use crate::drive::{Answer, Request, Verb};
+
 /// The work of one request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Work {
     /// `auth`: search for the entry, bind as it.
     SearchBind,
@@ -13,16 +17,40 @@ pub enum Work {
     Search,
 }
 
-/// How much at once, and how often.
+impl Work {
+    pub const ALL: [Self; 3] = [Self::SearchBind, Self::Bind, Self::Search];
+
+    pub fn verb(self) -> Verb {
+        if self == Self::Search { Verb::IsUser } else { Verb::Auth }
+    }
+
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::SearchBind => "auth by search and bind",
+            Self::Bind => "auth by DN template",
+            Self::Search => "isuser",
+        }
+    }
+}
+
+/// How much at once, and for how long.
 #[derive(Clone, Copy, Debug)]
 pub struct Load {
     pub work: Work,
     pub in_flight: usize,
-    pub requests: usize,
+    pub lasting: Duration,
     pub users: usize,
 }
 
-/// The figures of one round.
+impl Load {
+    /// Requests for one user after the other, without end.
+    pub fn requests(&self) -> impl Iterator<Item = Request> + use<> {
+        let (verb, users) = (self.work.verb(), self.users);
+        (0..).map(move |number| Request { verb, user: 1 + number % users })
+    }
+}
+
+/// The figures of one round; what a contender cannot tell is not a number.
 #[derive(Clone, Copy, Debug)]
 pub struct Figures {
     /// Latency in microseconds.
@@ -32,19 +60,34 @@ pub struct Figures {
     pub rate: f64,
     /// Processor time of the client, for each request, in microseconds.
     pub processor: f64,
+    /// Resident memory of the client, in MiB.
+    pub memory: f64,
+    /// Processor time of the directory, for each request, in microseconds.
+    pub directory: f64,
 }
 
 impl Figures {
+    pub fn of(answers: &[Answer], elapsed: Duration, processor: Duration, memory: f64) -> Self {
+        let latencies = answers.iter().map(|answer| micros(answer.latency())).collect();
+        Self::of_latencies(latencies, elapsed, processor, memory)
+    }
+
     /// From the latency of every request, in microseconds.
-    pub fn of(mut latencies: Vec<f64>, elapsed: Duration, processor: Duration) -> Self {
-        latencies.sort_by(f64::total_cmp);
-        let count = latencies.len();
-        let at = |percent: usize| latencies.get(count * percent / 100).copied().unwrap_or(f64::NAN);
+    pub fn of_latencies(
+        latencies: Vec<f64>,
+        elapsed: Duration,
+        processor: Duration,
+        memory: f64,
+    ) -> Self {
+        let count = float(latencies.len());
+        let sorted = Sorted::of(latencies);
         Self {
-            p50: at(50),
-            p99: at(99),
-            rate: float(count) / elapsed.as_secs_f64(),
-            processor: processor.as_secs_f64() * 1e6 / float(count),
+            p50: sorted.percentile(50),
+            p99: sorted.percentile(99),
+            rate: count / elapsed.as_secs_f64(),
+            processor: micros(processor) / count,
+            memory,
+            directory: f64::NAN,
         }
     }
 
@@ -56,14 +99,45 @@ impl Figures {
             p99: of(|figures| figures.p99),
             rate: of(|figures| figures.rate),
             processor: of(|figures| figures.processor),
+            memory: of(|figures| figures.memory),
+            directory: of(|figures| figures.directory),
         }
+    }
+
+    pub fn to_json(self) -> Value {
+        json!({
+            "p50_us": self.p50,
+            "p99_us": self.p99,
+            "requests_per_second": self.rate,
+            "processor_us": self.processor,
+            "memory_mib": self.memory,
+            "directory_processor_us": self.directory,
+        })
+    }
+}
+
+/// Values in ascending order.
+pub struct Sorted(Vec<f64>);
+
+impl Sorted {
+    pub fn of(mut values: Vec<f64>) -> Self {
+        values.sort_by(f64::total_cmp);
+        Self(values)
+    }
+
+    pub fn percentile(&self, percent: usize) -> f64 {
+        let last = self.0.len().saturating_sub(1);
+        self.0.get((self.0.len() * percent / 100).min(last)).copied().unwrap_or(f64::NAN)
     }
 }
 
 /// The middle value.
-pub fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+pub fn median(values: Vec<f64>) -> f64 {
+    Sorted::of(values).percentile(50)
+}
+
+pub fn micros(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e6
 }
 
 /// A count, for dividing by it.
