@@ -158,7 +158,7 @@ fn rivalry(rates: &Rates, rival: &str, work: Work) -> Option<[Target; 2]> {
     let where_best = format!("{} in flight to {} in flight", ours.scene.1, theirs.scene.1);
     Some([
         Target {
-            what: format!("{}: rate / {rival}'s", work.title()),
+            what: format!("{}: rate / that of {rival}", work.title()),
             value: we.rate / they.rate,
             bound: Bound::AtLeast(3.0),
             reason: format!(
@@ -170,7 +170,7 @@ fn rivalry(rates: &Rates, rival: &str, work: Work) -> Option<[Target; 2]> {
             ),
         },
         Target {
-            what: format!("{}: CPU / {rival}'s", work.title()),
+            what: format!("{}: CPU / that of {rival}", work.title()),
             value: we.processor / they.processor,
             bound: Bound::AtMost(1.0 / 3.0),
             reason: format!("{} µs to {} µs", number(we.processor), number(they.processor)),

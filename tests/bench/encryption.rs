@@ -1,11 +1,13 @@
 //! What TLS costs: in lock-step on kept connections, and with a connection for each request.
 
-use std::time::Duration;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use serde_json::{Value, json};
 
-use crate::drive::measure as measure_lanes;
+use crate::drive;
+use crate::extauth::Extauth;
 use crate::figures::{Figures, Load, Work};
 use crate::kernel::Usage;
 use crate::libldap::{Manner, Program};
@@ -38,10 +40,9 @@ pub fn measure(
     let fresh_load = Load { work: Work::Bind, ..kept_load };
     for _ in 0..rounds {
         for ((security, kept), fresh) in Security::ALL.into_iter().zip(&mut kept).zip(&mut fresh) {
-            kept.ours.push(ours(site, security, "", &kept_load)?);
+            kept.ours.push(ours_kept(site, security, &kept_load)?);
             kept.libldap.push(libldap.run(site, security, Manner::Threads, &kept_load)?);
-            // A connection that is older than this when it is wanted is replaced.
-            fresh.ours.push(ours(site, security, "lifetime = \"1us\"", &fresh_load)?);
+            fresh.ours.push(ours_fresh(site, security, &fresh_load)?);
             fresh.libldap.push(libldap.connect(site, security, &fresh_load)?);
         }
     }
@@ -58,11 +59,34 @@ pub fn measure(
     })
 }
 
-fn ours(site: &Site, security: Security, pool: &str, load: &Load) -> Result<Figures> {
-    let setting = Setting { security, pool, ..Setting::of(load.work) };
-    let mut binary = [site.start_binary(&site.configure("encryption", &setting)?)?];
-    let id = binary.each_ref().map(|binary| binary.id());
-    measure_lanes(&mut binary, 1, load, || Usage::of(id))
+fn start(site: &Site, security: Security, pool: &str, work: Work) -> Result<[Extauth; 1]> {
+    let setting = Setting { security, pool, ..Setting::of(work) };
+    Ok([site.start_binary(&site.configure("encryption", &setting)?)?])
+}
+
+fn ours_kept(site: &Site, security: Security, load: &Load) -> Result<Figures> {
+    let mut binary = start(site, security, "", load.work)?;
+    let id = binary.each_ref().map(Extauth::id);
+    drive::measure(&mut binary, 1, load, || Usage::of(id))
+}
+
+/// A connection that is past its lifetime when it is wanted is replaced. So that each is, requests
+/// come at that distance; their rate says nothing.
+fn ours_fresh(site: &Site, security: Security, load: &Load) -> Result<Figures> {
+    let mut binary = start(site, security, "lifetime = \"10ms\"", load.work)?;
+    let id = binary.each_ref().map(Extauth::id);
+    let mut requests = load.requests();
+    let before = Usage::of(id)?;
+    let started = Instant::now();
+    let answers = drive::drive(&mut binary, 1, |_| {
+        sleep(Duration::from_millis(12));
+        if started.elapsed() < load.lasting { requests.next() } else { None }
+    })?;
+    let after = Usage::of(id)?;
+    drive::expect_yes(&answers)?;
+    let used = after.processor.saturating_sub(before.processor);
+    let figures = Figures::of(&answers, started.elapsed(), used, after.memory);
+    Ok(Figures { rate: f64::NAN, ..figures })
 }
 
 fn table(title: &str, figures: &[[Figures; 2]; 3]) -> Table {

@@ -14,8 +14,8 @@ use crate::figures::float;
 pub struct Usage {
     /// User and system time of all their threads, and of their children that have ended.
     pub processor: Duration,
-    /// Resident memory in MiB, pages that processes share counted once (PSS). Where that may not be
-    /// seen, each counts all that it has (RSS).
+    /// Resident memory of their own in MiB: without what is mapped from files, which others may have
+    /// as well. What is shared since a fork counts once, where that may be seen.
     pub memory: f64,
 }
 
@@ -47,17 +47,33 @@ fn ended_children(process: u32) -> Result<Duration> {
 
 fn memory(process: u32) -> Result<f64> {
     let shared_once = fs::read_to_string(format!("/proc/{process}/smaps_rollup"));
-    let kib = shared_once.ok().as_deref().and_then(|text| field(text, "Pss:"));
-    Ok(kib.map_or_else(|| resident(process), Ok)? / 1024.0)
+    match shared_once.ok().as_deref().and_then(|text| field(text, "Pss_Anon:")) {
+        Some(kib) => Ok(kib / 1024.0),
+        None => status(process, "RssAnon:"),
+    }
 }
 
-/// Resident memory of one process in KiB, shared pages and all.
+/// Resident memory of one process in MiB, with all that it shares.
 pub fn resident(process: u32) -> Result<f64> {
+    status(process, "VmRSS:")
+}
+
+fn status(process: u32, name: &str) -> Result<f64> {
     let status = fs::read_to_string(format!("/proc/{process}/status"))?;
-    field(&status, "VmRSS:").context("no VmRSS")
+    Ok(field(&status, name).with_context(|| format!("no {name}"))? / 1024.0)
 }
 
 fn field(text: &str, name: &str) -> Option<f64> {
     let line = text.lines().find_map(|line| line.strip_prefix(name))?;
     Some(float(line.trim().trim_end_matches(" kB").parse().ok()?))
+}
+
+/// What the figures were measured on.
+pub fn machine() -> String {
+    let read = |file| fs::read_to_string(file).unwrap_or_default();
+    let processors = read("/proc/cpuinfo");
+    let model = processors.lines().find_map(|line| line.strip_prefix("model name"));
+    let model = model.unwrap_or_default().trim_start_matches(['\t', ' ', ':']).to_owned();
+    let count = std::thread::available_parallelism().map_or(0, usize::from);
+    format!("{count} × {model}, Linux {}", read("/proc/sys/kernel/osrelease").trim())
 }

@@ -9,8 +9,8 @@
  * connection, each request in flight has one for its binds).
  *
  * Connections that are kept are open before the time starts. Prints p50 and p99 in microseconds, the
- * requests a second, the processor time of each request in microseconds, and the resident memory in
- * KiB. */
+ * requests a second, the processor time of each request in microseconds, and the resident memory of its
+ * own, without what is mapped from files, in KiB. */
 
 #include <ldap.h>
 #include <poll.h>
@@ -18,7 +18,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <time.h>
 
 static const char *url, *service, *password;
@@ -253,11 +252,21 @@ static int ascending(const void *a, const void *b)
     return (left > right) - (left < right);
 }
 
-static double processor(struct rusage *usage)
+static double processor(void)
 {
-    getrusage(RUSAGE_SELF, usage);
-    return (usage->ru_utime.tv_sec + usage->ru_stime.tv_sec) * 1e6 + usage->ru_utime.tv_usec
-        + usage->ru_stime.tv_usec;
+    struct timespec time;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
+    return time.tv_sec * 1e6 + time.tv_nsec / 1e3;
+}
+
+static long memory(void)
+{
+    char line[256];
+    long kib = 0;
+    FILE *status = fopen("/proc/self/status", "r");
+    while (status && fgets(line, sizeof line, status))
+        sscanf(line, "RssAnon: %ld", &kib);
+    return kib;
 }
 
 int main(int count, char **arguments)
@@ -276,14 +285,13 @@ int main(int count, char **arguments)
     users = atoi(arguments[9]);
 
     struct latencies latencies = { 0 };
-    struct rusage usage;
     double started, before;
     if (pipelined) {
         struct request *all = calloc(in_flight, sizeof *all);
         LDAP *searching = searches ? open_for_searches() : NULL;
         for (int i = 0; i < in_flight; i++)
             all[i].binding = binds ? open_for_binds() : NULL;
-        before = processor(&usage), started = now();
+        before = processor(), started = now();
         run_pipelined(searching, all, in_flight, started + lasting, &latencies);
     } else {
         struct thread *all = calloc(in_flight, sizeof *all);
@@ -292,7 +300,7 @@ int main(int count, char **arguments)
             all[i].searching = searches ? open_for_searches() : NULL;
             all[i].binding = binds && !connects ? open_for_binds() : NULL;
         }
-        before = processor(&usage), started = now();
+        before = processor(), started = now();
         for (int i = 0; i < in_flight; i++) {
             all[i].end = started + lasting;
             pthread_create(&all[i].id, NULL, run_thread, &all[i]);
@@ -303,10 +311,10 @@ int main(int count, char **arguments)
                 add(&latencies, all[i].latencies.all[k]);
         }
     }
-    double elapsed = now() - started, used = processor(&usage) - before;
+    double elapsed = now() - started, used = processor() - before;
     size_t total = latencies.count;
     qsort(latencies.all, total, sizeof *latencies.all, ascending);
     printf("%f %f %f %f %ld\n", latencies.all[total / 2], latencies.all[total * 99 / 100],
-        total / elapsed * 1e6, used / total, usage.ru_maxrss);
+        total / elapsed * 1e6, used / total, memory());
     return 0;
 }

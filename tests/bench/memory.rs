@@ -25,7 +25,7 @@ pub fn measure(site: &Site, requests: usize) -> Result<Section> {
             ensure!(answer.verdict == expected, "{answer:?} should be {expected:?}");
         }
         let memory = binary.first().map(|binary| resident(binary.id())).context("no process")??;
-        samples.push((tenth * requests / 10, memory / 1024.0));
+        samples.push((tenth * requests / 10, memory));
     }
     let (_, first) = *samples.first().context("no samples")?;
     let (_, last) = *samples.last().context("no samples")?;

@@ -61,8 +61,9 @@ impl Lines<'_> {
         let step = (Self::RIGHT - Self::LEFT) / float(self.points.len());
         let x = |index: usize| Self::LEFT + step * (float(index) + 0.5);
         let mut body = String::new();
-        for mark in
-            [1.0_f64, 2.0, 5.0].iter().flat_map(|lead| [1e1_f64, 1e2, 1e3, 1e4, 1e5].map(|p| lead * p))
+        for mark in [1.0_f64, 2.0, 5.0]
+            .iter()
+            .flat_map(|lead| [1e1_f64, 1e2, 1e3, 1e4, 1e5].map(|p| lead * p))
         {
             if (lowest - 0.05..=highest + 0.05).contains(&mark.log10()) {
                 let y = y(mark);

@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use ldap_fixtures::slapd::{BASE, Options, SERVICE_DN, SERVICE_PASSWORD, Slapd};
 use ldap_fixtures::tls::Authority;
 use tempfile::TempDir;
@@ -46,6 +46,13 @@ impl Site {
 
     pub fn path(&self) -> &Path {
         self.directory.path()
+    }
+
+    /// The last lines that programs have logged, for an error.
+    pub fn log(&self) -> String {
+        let log = fs::read_to_string(self.path().join("log")).unwrap_or_default();
+        let lines: Vec<&str> = log.lines().rev().take(10).collect();
+        lines.into_iter().rev().collect::<Vec<_>>().join("\n")
     }
 
     /// A new, empty directory in it.
@@ -89,6 +96,8 @@ impl Site {
         );
         let file = self.path().join(name).with_extension("toml");
         fs::write(&file, text)?;
+        let checked = binary(&file).arg("check").output()?;
+        ensure!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stdout));
         Ok(file)
     }
 

@@ -10,6 +10,7 @@
 
 #![allow(missing_docs, unreachable_pub, reason = "nobody else uses this program's parts")]
 #![allow(
+    clippy::print_stderr,
     clippy::print_stdout,
     clippy::disallowed_methods,
     reason = "it prints, and its rival takes the short way"
@@ -38,7 +39,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::{Parser, ValueEnum};
 use ldap_fixtures::slapd::Options;
 use report::Section;
@@ -110,15 +111,9 @@ fn main() -> Result<()> {
     let libldap = libldap::Program::build(&site)?;
     let mut sections = Vec::new();
     for part in arguments.parts() {
-        let section = match part {
-            Part::Rates => {
-                comparison::section(&rates::measure(&site, &libldap, scale.rounds, scale.lasting)?)
-            }
-            Part::Tls => encryption::measure(&site, &libldap, scale.rounds, scale.lasting)?,
-            Part::FirstAnswer => start::measure(&site, scale.starts)?,
-            Part::Memory => memory::measure(&site, scale.requests)?,
-            Part::Storm => storm::measure(scale.users)?,
-        };
+        eprintln!("measuring: {part:?}");
+        let section = measure(*part, &site, &libldap, &scale)
+            .with_context(|| format!("the binary's log ends with\n{}", site.log()))?;
         if !arguments.json {
             println!("{section}");
         }
@@ -133,6 +128,17 @@ fn main() -> Result<()> {
     write(&results(is_whole), &sections, &json)
 }
 
+fn measure(part: Part, site: &Site, libldap: &libldap::Program, scale: &Scale) -> Result<Section> {
+    let Scale { users, rounds, lasting, starts, requests } = *scale;
+    match part {
+        Part::Rates => Ok(comparison::section(&rates::measure(site, libldap, rounds, lasting)?)),
+        Part::Tls => encryption::measure(site, libldap, rounds, lasting),
+        Part::FirstAnswer => start::measure(site, starts),
+        Part::Memory => memory::measure(site, requests),
+        Part::Storm => storm::measure(users),
+    }
+}
+
 fn results(is_whole: bool) -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     root.join(if is_whole { "tests/bench/results" } else { "target/bench" })
@@ -143,13 +149,14 @@ fn to_json(sections: &[(Part, Section)]) -> Value {
         let name = part.to_possible_value().map(|value| value.get_name().to_owned());
         (name.unwrap_or_default(), section.to_json())
     });
-    Value::Object(parts.collect::<Map<_, _>>())
+    let machine = ("machine".to_owned(), Value::String(kernel::machine()));
+    Value::Object(parts.chain([machine]).collect::<Map<_, _>>())
 }
 
 /// Writes everything into a directory.
 fn write(directory: &Path, sections: &[(Part, Section)], json: &Value) -> Result<()> {
     fs::create_dir_all(directory)?;
-    let mut markdown = String::from("# Results of `tests/bench/run`\n\n");
+    let mut markdown = format!("# Results of `tests/bench/run`\n\nOn {}.\n\n", kernel::machine());
     for (_, section) in sections {
         markdown += &section.to_markdown();
         for (file, picture) in &section.pictures {
