@@ -1,5 +1,7 @@
 //! Who is compared.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::process::Command;
 
 use anyhow::Result;
@@ -33,6 +35,24 @@ pub trait Contender {
     fn serves(&self, work: Work, in_flight: usize) -> bool;
     /// Does the work; every answer must be a yes.
     fn run(&mut self, load: &Load) -> Result<Figures>;
+}
+
+/// What a contender keeps running for each work, started when it is first wanted.
+pub struct Running<T>(BTreeMap<Work, T>);
+
+impl<T> Default for Running<T> {
+    fn default() -> Self {
+        Self(BTreeMap::new())
+    }
+}
+
+impl<T> Running<T> {
+    pub fn get(&mut self, work: Work, start: impl FnOnce() -> Result<T>) -> Result<&mut T> {
+        Ok(match self.0.entry(work) {
+            Entry::Occupied(running) => running.into_mut(),
+            Entry::Vacant(place) => place.insert(start()?),
+        })
+    }
 }
 
 /// A contender with the settings that are tried; the best counts.

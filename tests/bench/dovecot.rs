@@ -14,7 +14,7 @@ use base64::engine::general_purpose::STANDARD;
 use ldap_fixtures::process::{Process, require, wait_until};
 use ldap_fixtures::slapd::{BASE, SERVICE_DN, SERVICE_PASSWORD};
 
-use crate::contender::Contender;
+use crate::contender::{Contender, Running};
 use crate::drive::{Inbox, Lane, Request, Verb, Verdict, measure};
 use crate::figures::{Figures, Load, Work};
 use crate::saslauthd::usage;
@@ -36,20 +36,12 @@ pub enum Asking {
 pub struct Dovecot<'a> {
     site: &'a Site,
     asking: Asking,
-    running: Vec<(Work, Server)>,
+    running: Running<Server>,
 }
 
 impl<'a> Dovecot<'a> {
     pub fn new(site: &'a Site, asking: Asking) -> Self {
-        Self { site, asking, running: Vec::new() }
-    }
-
-    fn server(&mut self, work: Work) -> Result<&mut Server> {
-        if !self.running.iter().any(|(theirs, _)| *theirs == work) {
-            self.running.push((work, Server::start(self.site, work, self.asking)?));
-        }
-        let server = self.running.iter_mut().find(|(theirs, _)| *theirs == work);
-        server.map(|(_, server)| server).context("no server")
+        Self { site, asking, running: Running::default() }
     }
 }
 
@@ -59,7 +51,8 @@ impl Contender for Dovecot<'_> {
     }
 
     fn run(&mut self, load: &Load) -> Result<Figures> {
-        let server = self.server(load.work)?;
+        let start = || Server::start(self.site, load.work, self.asking);
+        let server = self.running.get(load.work, start)?;
         let lanes = std::slice::from_mut(&mut server.connection);
         measure(lanes, load.in_flight, load, || usage(&server.process))
     }

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use rustix::event::{PollFd, PollFlags, poll};
 
-use crate::figures::{Figures, Load};
-use crate::kernel::Usage;
+use crate::figures::{Figures, Load, float, micros};
+use crate::kernel::{Usage, own_processor};
 
 /// What is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -138,7 +138,7 @@ pub fn measure<L: Lane>(
     let mut requests = load.requests();
     let mut warm_up = requests.by_ref().take(2 * load.in_flight);
     drive(lanes, depth, |_| warm_up.next())?;
-    let before = usage()?;
+    let (before, ours_before) = (usage()?, own_processor());
     let started = Instant::now();
     let answers =
         drive(
@@ -149,10 +149,11 @@ pub fn measure<L: Lane>(
             },
         )?;
     let elapsed = started.elapsed();
-    let after = usage()?;
+    let (after, ours) = (usage()?, own_processor().saturating_sub(ours_before));
     expect_yes(&answers)?;
     let processor = after.processor.saturating_sub(before.processor);
-    Ok(Figures::of(&answers, elapsed, processor, after.memory))
+    let figures = Figures::of(&answers, elapsed, processor, after.memory);
+    Ok(Figures { generator: micros(ours) / float(answers.len()), ..figures })
 }
 
 pub fn expect_yes(answers: &[Answer]) -> Result<()> {

@@ -9,7 +9,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
-use crate::contender::Contender;
+use crate::contender::{Contender, Running};
 use crate::drive::{Inbox, Lane, Request, Verb, Verdict, measure};
 use crate::figures::{Figures, Load, Work};
 use crate::kernel::Usage;
@@ -97,7 +97,7 @@ pub struct Program<'a> {
     spread: Spread,
     in_flight: RangeInclusive<usize>,
     command: Box<dyn Fn(Work) -> Command + 'a>,
-    running: Vec<(Work, Vec<Extauth>)>,
+    running: Running<Vec<Extauth>>,
 }
 
 impl<'a> Program<'a> {
@@ -107,20 +107,7 @@ impl<'a> Program<'a> {
         in_flight: RangeInclusive<usize>,
         command: impl Fn(Work) -> Command + 'a,
     ) -> Self {
-        Self { site, spread, in_flight, command: Box::new(command), running: Vec::new() }
-    }
-
-    /// At least so many processes for this work.
-    fn processes(&mut self, work: Work, count: usize) -> Result<&mut [Extauth]> {
-        if !self.running.iter().any(|(theirs, _)| *theirs == work) {
-            self.running.push((work, Vec::new()));
-        }
-        let running = self.running.iter_mut().find(|(theirs, _)| *theirs == work);
-        let (_, running) = running.context("no processes")?;
-        while running.len() < count {
-            running.push(Extauth::start((self.command)(work), self.site)?);
-        }
-        running.get_mut(..count).context("too few processes")
+        Self { site, spread, in_flight, command: Box::new(command), running: Running::default() }
     }
 }
 
@@ -134,7 +121,11 @@ impl Contender for Program<'_> {
             Spread::OneProcess => (1, load.in_flight),
             Spread::LockStep => (load.in_flight, 1),
         };
-        let processes = self.processes(load.work, count)?;
+        let running = self.running.get(load.work, || Ok(Vec::new()))?;
+        while running.len() < count {
+            running.push(Extauth::start((self.command)(load.work), self.site)?);
+        }
+        let processes = running.get_mut(..count).context("too few processes")?;
         let ids: Vec<u32> = processes.iter().map(Extauth::id).collect();
         measure(processes, depth, load, || Usage::of(ids.iter().copied()))
     }

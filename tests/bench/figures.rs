@@ -62,6 +62,8 @@ pub struct Figures {
     pub processor: f64,
     /// Resident memory of the client, in MiB.
     pub memory: f64,
+    /// Processor time of the load generator, for each request, in microseconds.
+    pub generator: f64,
     /// Processor time of the directory, for each request, in microseconds.
     pub directory: f64,
 }
@@ -87,6 +89,7 @@ impl Figures {
             rate: count / elapsed.as_secs_f64(),
             processor: micros(processor) / count,
             memory,
+            generator: f64::NAN,
             directory: f64::NAN,
         }
     }
@@ -100,6 +103,7 @@ impl Figures {
             rate: of(|figures| figures.rate),
             processor: of(|figures| figures.processor),
             memory: of(|figures| figures.memory),
+            generator: of(|figures| figures.generator),
             directory: of(|figures| figures.directory),
         }
     }
@@ -111,6 +115,7 @@ impl Figures {
             "requests_per_second": self.rate,
             "processor_us": self.processor,
             "memory_mib": self.memory,
+            "generator_processor_us": self.generator,
             "directory_processor_us": self.directory,
         })
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use nix::time::clock_getcpuclockid;
 use nix::unistd::{Pid, SysconfVar, sysconf};
+use rustix::time::{ClockId, clock_gettime};
 
 use crate::figures::float;
 
@@ -28,6 +29,11 @@ impl Usage {
             })
         })
     }
+}
+
+/// User and system time of this process.
+pub fn own_processor() -> Duration {
+    Duration::try_from(clock_gettime(ClockId::ProcessCPUTime)).unwrap_or_default()
 }
 
 fn processor(process: u32) -> Result<Duration> {

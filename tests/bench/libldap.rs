@@ -91,7 +91,16 @@ impl Program {
         let [p50, p99, rate, processor, memory] = *numbers.as_slice() else {
             bail!("libldap printed {text:?}")
         };
-        Ok(Figures { p50, p99, rate, processor, memory: memory / 1024.0, directory: f64::NAN })
+        let nobody = f64::NAN;
+        Ok(Figures {
+            p50,
+            p99,
+            rate,
+            processor,
+            memory: memory / 1024.0,
+            generator: nobody,
+            directory: nobody,
+        })
     }
 }
 

@@ -1,16 +1,16 @@
 //! A bare loop over ldap3, the LDAP library that the binary uses.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
 use ldap_fixtures::slapd::{BASE, PASSWORD, SERVICE_DN, SERVICE_PASSWORD};
 use ldap3::{Ldap, LdapConnAsync, LdapConnSettings, Scope, StdStream};
-use rustix::time::{ClockId, clock_gettime};
 use tokio::sync::Barrier;
 
 use crate::contender::Contender;
 use crate::figures::{Figures, Load, Work, micros};
+use crate::kernel::own_processor;
 use crate::site::{filter, user_dn};
 
 /// As many tasks as there may be requests in flight, each with its own connections.
@@ -36,21 +36,15 @@ async fn run(url: Arc<str>, load: Load) -> Result<Figures> {
         tasks.spawn(one_after_the_other(Arc::clone(&url), load, task, Arc::clone(&open)));
     }
     open.wait().await;
-    let before = processor();
+    let before = own_processor();
     let started = Instant::now();
     let mut latencies = Vec::new();
     while let Some(task) = tasks.join_next().await {
         latencies.extend(task??);
     }
-    let used = processor().saturating_sub(before);
+    let used = own_processor().saturating_sub(before);
     // It is in the process of the load generator, whose memory is not its own.
     Ok(Figures::of_latencies(latencies, started.elapsed(), used, f64::NAN))
-}
-
-/// The processor time of this process.
-fn processor() -> Duration {
-    let time = clock_gettime(ClockId::ProcessCPUTime);
-    Duration::try_from(time).unwrap_or_default()
 }
 
 async fn one_after_the_other(

@@ -12,7 +12,7 @@ use anyhow::{Context, Result, bail};
 use ldap_fixtures::process::{Process, require, wait_until};
 use ldap_fixtures::slapd::{BASE, SERVICE_DN, SERVICE_PASSWORD};
 
-use crate::contender::Contender;
+use crate::contender::{Contender, Running};
 use crate::drive::{Inbox, Lane, Request, Verdict, measure};
 use crate::figures::{Figures, Load, Work};
 use crate::kernel::Usage;
@@ -25,20 +25,12 @@ const START: Duration = Duration::from_secs(10);
 pub struct Saslauthd<'a> {
     site: &'a Site,
     processes: usize,
-    running: Vec<(Work, Server)>,
+    running: Running<Server>,
 }
 
 impl<'a> Saslauthd<'a> {
     pub fn new(site: &'a Site, processes: usize) -> Self {
-        Self { site, processes, running: Vec::new() }
-    }
-
-    fn server(&mut self, work: Work) -> Result<&Server> {
-        if !self.running.iter().any(|(theirs, _)| *theirs == work) {
-            self.running.push((work, Server::start(self.site, work, self.processes)?));
-        }
-        let server = self.running.iter().find(|(theirs, _)| *theirs == work);
-        server.map(|(_, server)| server).context("no server")
+        Self { site, processes, running: Running::default() }
     }
 }
 
@@ -51,7 +43,8 @@ impl Contender for Saslauthd<'_> {
     }
 
     fn run(&mut self, load: &Load) -> Result<Figures> {
-        let server = self.server(load.work)?;
+        let start = || Server::start(self.site, load.work, self.processes);
+        let server = self.running.get(load.work, start)?;
         let lane = || Connection { socket: server.socket.clone(), asked: None };
         let mut lanes: Vec<_> = std::iter::repeat_with(lane).take(load.in_flight).collect();
         measure(&mut lanes, 1, load, || usage(&server.process))

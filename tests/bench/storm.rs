@@ -42,7 +42,14 @@ pub fn measure(users: usize) -> Result<Section> {
     let within = format!("answer_within = \"{SHORT}s\"");
     let overload =
         storm("c: 64 in flight each, a hash five times as slow, 1 s", users, SLOWER, &within, 64)?;
-    let targets = [targets_of_lock_step(&lock_step), targets_of_overload(&overload)];
+    let capacity = lock_step.yes_rate();
+    let slower = f64::from(SLOW) / f64::from(SLOWER);
+    let targets = [
+        targets_of_lock_step(&lock_step),
+        vec![at_once.target_of_use("all at once", capacity, 0.9)],
+        vec![overload.target_of_use("overload", capacity * slower, 0.5)],
+        targets_of_overload(&overload),
+    ];
     let storms = [lock_step, at_once, overload];
     let [_, _, overload] = &storms;
     Ok(Section {
@@ -102,6 +109,24 @@ impl Storm {
         self.answers.iter().filter(|answer| answer.verdict == verdict).count()
     }
 
+    fn yes_rate(&self) -> f64 {
+        float(self.count(Verdict::Yes)) / self.elapsed.as_secs_f64()
+    }
+
+    /// What of the directory's work came to something.
+    fn target_of_use(&self, name: &str, capacity: f64, bound: f64) -> Target {
+        Target {
+            what: format!("{name}: yes a second / what the directory can do"),
+            value: self.yes_rate() / capacity,
+            bound: Bound::AtLeast(bound),
+            reason: format!(
+                "{} to {} a second, as in lock-step; a bind given up is work for nobody",
+                number(self.yes_rate()),
+                number(capacity)
+            ),
+        }
+    }
+
     /// When half of all answers were there: the most that a process had, for the least.
     fn fairness(&self) -> f64 {
         let mut counts = [0_usize; PROCESSES];
@@ -144,7 +169,7 @@ fn table(users: usize, storms: &[Storm]) -> Table {
         let counts = counts.map(|verdict| storm.count(verdict).to_string());
         let times = [
             storm.elapsed.as_secs_f64(),
-            float(storm.count(Verdict::Yes)) / storm.elapsed.as_secs_f64(),
+            storm.yes_rate(),
             all.percentile(50),
             all.percentile(99),
             storm.longest(),

@@ -23,6 +23,7 @@ mod drive;
 mod encryption;
 mod extauth;
 mod figures;
+mod interrupt;
 mod kernel;
 mod libldap;
 mod library;
@@ -107,6 +108,7 @@ impl Arguments {
 fn main() -> Result<()> {
     let arguments = Arguments::parse();
     let scale = arguments.scale();
+    interrupt::watch()?;
     let site = Site::start(Options { users: scale.users, ..Options::default() }, scale.users)?;
     let libldap = libldap::Program::build(&site)?;
     let mut sections = Vec::new();
