@@ -100,10 +100,13 @@ fn prepared(name: &str) -> String {
 /// Characters that are newer than Unicode 3.2 are let through, as in a query (RFC 3454, section 7):
 /// the libraries of XMPP servers do not change them.
 fn is_prepared(name: &str) -> bool {
+    if name.is_ascii() {
+        // The tables have nothing more to say about these.
+        return !name.bytes().any(|byte| byte.is_ascii_uppercase() || byte.is_ascii_control());
+    }
     !name.chars().any(is_prohibited)
         && !name.bytes().any(|byte| byte.is_ascii_uppercase())
-        && (name.is_ascii()
-            || name.split(tables::unassigned_code_point).all(|known| prepared(known) == known))
+        && name.split(tables::unassigned_code_point).all(|known| prepared(known) == known)
 }
 
 /// What is prohibited everywhere (RFC 6122, appendix A.5), but for ASCII spaces.
@@ -172,6 +175,14 @@ mod tests {
             ["alice", "jürgen", "łukasz", "日本", "😀smile", "\u{10781}", "o'brien", "a b", "ü"]
         {
             assert!(Account::new(name, "h").is_some(), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn the_tables_prohibit_no_ascii_but_control_characters() {
+        for c in '\0'..='\x7f' {
+            assert_eq!(is_prohibited(c), c.is_ascii_control(), "{c:?}");
+            assert_eq!(prepared(&c.to_string()), c.to_ascii_lowercase().to_string());
         }
     }
 
