@@ -3,6 +3,7 @@
 //! The default is always "cannot tell": of an answer that is not listed nobody knows that the user
 //! was judged. Of the rows that fit an answer, the first counts.
 
+use std::cell::LazyCell;
 use std::fmt;
 
 use super::connection::Answer;
@@ -182,9 +183,9 @@ pub fn of_bind(answer: &Answer, must_change: MustChange) -> Judgement {
     let policy = PasswordPolicy::of(answer);
     let (verdict, words) = judge(BIND, answer, policy);
     // To a wrong password, domain controllers say something else.
-    let is_right = answer.code == SUCCESS || windows_code(&answer.text) == Some(0x773);
+    let is_right = || answer.code == SUCCESS || windows_code(&answer.text) == Some(0x773);
     match (verdict, must_change) {
-        (Verdict::Denied(Denial::MustChangePassword), MustChange::Allow) if is_right => {
+        (Verdict::Denied(Denial::MustChangePassword), MustChange::Allow) if is_right() => {
             Judgement { verdict: Verdict::Granted, remark: Some(words.to_owned()) }
         }
         (Verdict::Granted, _) => Judgement { verdict, remark: warning(policy) },
@@ -224,10 +225,10 @@ fn judge(rows: &'static [Row], answer: &Answer, policy: PasswordPolicy) -> (Verd
 }
 
 fn row_of(rows: &'static [Row], answer: &Answer, policy: PasswordPolicy) -> Option<&'static Row> {
-    let data = windows_code(&answer.text);
-    let message = answer.text.to_lowercase();
+    let data = LazyCell::new(|| windows_code(&answer.text));
+    let message = LazyCell::new(|| answer.text.to_lowercase());
     let fits = |sign: Sign| match sign {
-        Sign::Data(code) => data == Some(code),
+        Sign::Data(code) => *data == Some(code),
         Sign::Words(words) => message.contains(words),
         Sign::Policy(error) => policy.error == Some(error),
         Sign::NetscapeExpired => policy.netscape_expired,
