@@ -84,7 +84,8 @@ impl Template {
     }
 
     fn fill(&self, account: &Account, escape: fn(&str) -> Cow<'_, str>) -> String {
-        let mut filled = String::new();
+        // Few are longer.
+        let mut filled = String::with_capacity(128);
         for part in &self.0 {
             match part {
                 Part::Text(text) => filled.push_str(text),
