@@ -20,8 +20,11 @@ use xmpp_ldap_auth::protocol::dialect::{Dialect, Framing};
 use xmpp_ldap_auth::request::{Request, Verb};
 use xmpp_ldap_auth::verdict::{Denial, Outage, Outcome, Verdict};
 
-/// Every subject with its name.
-pub const SUBJECTS: [(&str, fn(u64)); 15] = [
+/// A name, and what runs so many times.
+pub type Subject = (&'static str, fn(u64));
+
+/// Every subject.
+pub const SUBJECTS: [Subject; 15] = [
     ("parse a request", |times| parse(times, REQUEST)),
     ("parse a request with a name beyond ASCII", |times| parse(times, "auth:jürgen:example.com:p")),
     ("decode a line", |times| decode(times, Framing::Line, &[REQUEST.as_bytes(), b"\n"].concat())),
