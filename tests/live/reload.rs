@@ -280,7 +280,7 @@ fn authorities_and_certificates_are_replaced_without_a_lost_request() {
 
 #[test]
 fn an_authority_that_does_not_know_the_server_is_not_put_to_use() {
-    let Rotation { new, mut slapd, site, ca, .. } = Rotation::new();
+    let Rotation { new, mut slapd, site, ca, _places, .. } = Rotation::new();
     let mut adapter = Adapter::start(&site, Framing::Packet);
     expect(&mut adapter, RIGHT, Yes);
     let mut administered = Administered::new(&site, &adapter, Framing::Packet);
