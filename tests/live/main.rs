@@ -28,6 +28,7 @@ mod policies;
 mod prosody;
 mod reload;
 mod samba;
+mod secrets;
 mod slapd;
 mod states;
 #[path = "../support/mod.rs"]
