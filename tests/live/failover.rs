@@ -9,8 +9,8 @@ use ldap_fixtures::proxy::{Fault, Proxy, Unreachable};
 use ldap_fixtures::samba::{self, Samba};
 use ldap_fixtures::slapd::{BASE, Slapd, replicas};
 
-use crate::load::{MIX, RIGHT, UNGUARDED, expect, expect_mix, right_until, send_mix};
-use crate::support::Answer::{CannotTell, No, Yes};
+use crate::load::{MIX, RIGHT, UNGUARDED, expect, expect_mix, recovers, right_until, send_mix};
+use crate::support::Answer::{No, Yes};
 use crate::support::{Adapter, Framing, PATIENCE, Site};
 use crate::{Lookup, site};
 
@@ -19,19 +19,6 @@ const WRONG: &str = "auth:alice:example.com:wrong";
 
 /// The patience of the hastier caller for both of them.
 const FOUR_SECONDS: &str = "answer_within = \"4s\"\n---\n[throttle]\nenabled = false";
-
-/// Asks until it is answered with yes; until then nobody can tell.
-#[track_caller]
-fn recovers(adapter: &mut Adapter) {
-    let started = Instant::now();
-    loop {
-        match adapter.ask(RIGHT) {
-            Yes => return,
-            answer => assert_eq!(answer, CannotTell, "{}", adapter.log()),
-        }
-        assert!(started.elapsed() < PATIENCE, "{}", adapter.log());
-    }
-}
 
 fn binds(slapd: &Slapd) -> usize {
     slapd.binds(ALICE)

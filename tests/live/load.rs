@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use crate::support::Answer::{No, Yes};
+use crate::support::Answer::{CannotTell, No, Yes};
 use crate::support::{Adapter, Answer, PATIENCE};
 
 /// Signs alice in.
@@ -54,6 +54,19 @@ pub fn right_until(adapter: &mut Adapter, what: &str, mut is_so: impl FnMut() ->
         assert!(started.elapsed() < PATIENCE, "never {what}: {}", adapter.log());
         send_mix(adapter, 1);
         expect_mix(adapter, 1);
+    }
+}
+
+/// Asks until it is answered with yes; until then nobody can tell.
+#[track_caller]
+pub fn recovers(adapter: &mut Adapter) {
+    let started = Instant::now();
+    loop {
+        match adapter.ask(RIGHT) {
+            Yes => return,
+            answer => assert_eq!(answer, CannotTell, "{}", adapter.log()),
+        }
+        assert!(started.elapsed() < PATIENCE, "{}", adapter.log());
     }
 }
 

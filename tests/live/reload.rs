@@ -10,7 +10,7 @@ use ldap_fixtures::tls::Authority;
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
-use crate::load::{RIGHT, UNGUARDED, expect, expect_mix, send_mix, under_load};
+use crate::load::{RIGHT, UNGUARDED, expect, expect_mix, recovers, send_mix, under_load};
 use crate::support::Answer::{CannotTell, No, Yes};
 use crate::support::{Adapter, Framing, PATIENCE, Site};
 use crate::{Lookup, site};
@@ -213,18 +213,6 @@ fn a_changed_service_password_is_noticed_by_itself() {
     recovers(&mut bed.adapter);
     expect(&mut bed.adapter, "isuser:nobody:example.com", No);
     assert!(!bed.slapd.accepts(WRITER_DN, WRITER_PASSWORD).unwrap());
-}
-
-/// Asks until it is answered with yes; until then nobody can tell.
-fn recovers(adapter: &mut Adapter) {
-    let started = Instant::now();
-    loop {
-        match adapter.ask(RIGHT) {
-            Yes => return,
-            answer => assert_eq!(answer, CannotTell, "{}", adapter.log()),
-        }
-        assert!(started.elapsed() < PATIENCE, "{}", adapter.log());
-    }
 }
 
 fn append(to: &Path, from: [&Path; 2]) {
