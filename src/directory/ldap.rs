@@ -235,7 +235,7 @@ impl LdapDirectory {
         let started = Instant::now();
         let patience = tries.patience(&server, lease.is_reused());
         let bound = patience.bound(lease.bind(name, password)).await;
-        let bound = bound.unwrap_or_else(|_| Err(Lost::Silent));
+        let bound = bound.unwrap_or(Err(Lost::Silent));
         let answer = match bound {
             Ok(answer) => answer,
             Err(lost) => {

@@ -63,7 +63,7 @@ impl Searcher {
             .patience(server, share.reused)
             .bound(look_up(&share.connection, query, by))
             .await
-            .unwrap_or_else(|_| Err(Lost::Silent));
+            .unwrap_or(Err(Lost::Silent));
         let Found { entries, answer } = match done {
             Ok(found) => found,
             Err(lost) => {
@@ -92,7 +92,7 @@ impl Searcher {
             let server = &share.connection.server;
             let read = share.connection.root_dse(by.remaining());
             let done = tries.patience(server, share.reused).bound(read).await;
-            let lost = match done.unwrap_or_else(|_| Err(Lost::Silent)) {
+            let lost = match done.unwrap_or(Err(Lost::Silent)) {
                 Ok(root_dse) => return Ok(root_dse),
                 Err(lost) => lost,
             };

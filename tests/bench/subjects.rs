@@ -198,7 +198,9 @@ fn pass_throttle(times: u64) {
     for _ in 0..times {
         match throttle.enter(black_box(attempt), now) {
             Entrance::Ask(permit) => permit.conclude(&outcome, now),
-            Entrance::Share(_) | Entrance::Deny(_) => unreachable!("the password is right"),
+            Entrance::Share(_) | Entrance::Wait(_) | Entrance::Deny(_) => {
+                unreachable!("the password is right")
+            }
         }
     }
 }
