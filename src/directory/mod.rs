@@ -25,6 +25,7 @@ pub mod gssapi;
 pub mod health;
 pub mod ldap;
 mod message;
+mod pace;
 pub mod password;
 pub mod pool;
 pub mod preset;

@@ -4,7 +4,6 @@
 //! for as long as it lasts.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use deadpool::managed::{self, Metrics, Object, PoolError, RecycleError, RecycleResult};
@@ -13,6 +12,7 @@ use tokio::time::Instant;
 
 use super::connection::{Answer, Connection, Lost};
 use super::connector::{Connector, Unreachable};
+use super::pace::{Pace, Step};
 use crate::deadline::Deadline;
 
 /// The limits of the pool.
@@ -67,20 +67,19 @@ impl Opener {
 #[derive(Debug)]
 pub struct UserPool {
     pool: managed::Pool<Opener>,
-    /// How long a connection is leased of late, in microseconds.
-    lease_us: Arc<AtomicU64>,
+    pace: Arc<Pace>,
 }
 
 /// Why there is no lease.
 #[derive(Debug, thiserror::Error)]
 pub enum NoLease {
-    /// The turn of this request would come too late.
-    #[error("{waiting} sign-ins wait already, and one takes {each:?}")]
+    /// The answer to this request would come too late.
+    #[error("{waiting} sign-ins wait already, and the answer is expected in {expected:?}")]
     Overloaded {
         /// How many wait for a connection.
         waiting: usize,
-        /// How long one takes of late.
-        each: Duration,
+        /// When the answer to one more is expected.
+        expected: Duration,
     },
     /// No server could be reached.
     #[error(transparent)]
@@ -95,7 +94,7 @@ impl UserPool {
             .queue_mode(managed::QueueMode::Lifo)
             .build()
             .unwrap_or_else(|_| unreachable!("only time limits without a runtime are refused"));
-        Self { pool, lease_us: Arc::default() }
+        Self { pool, pace: Arc::default() }
     }
 
     /// How its servers are reached.
@@ -107,10 +106,9 @@ impl UserPool {
     /// learns so at once, rather than make those behind wait as well.
     pub async fn lease(&self, by: Deadline) -> Result<Lease, NoLease> {
         let waiting = self.pool.status().waiting;
-        let each = Duration::from_micros(self.lease_us.load(Ordering::Relaxed));
-        let rounds = waiting / self.pool.manager().limits.size + 1;
-        if waiting > 0 && each * u32::try_from(rounds).unwrap_or(u32::MAX) > by.remaining() {
-            return Err(NoLease::Overloaded { waiting, each });
+        let expected = self.pace.expected(waiting);
+        if expected > by.remaining() {
+            return Err(NoLease::Overloaded { waiting, expected });
         }
         match self.pool.get().await {
             Ok(connection) => {
@@ -119,8 +117,7 @@ impl UserPool {
                     server: Arc::clone(&connection.server),
                     connection: Some(connection),
                     reused,
-                    since: Instant::now(),
-                    lease_us: Arc::clone(&self.lease_us),
+                    step: self.pace.begin(Instant::now()),
                 })
             }
             Err(PoolError::Backend(unreachable)) => Err(unreachable.into()),
@@ -154,8 +151,7 @@ pub struct Lease {
     server: Arc<str>,
     connection: Option<Object<Opener>>,
     reused: bool,
-    since: Instant,
-    lease_us: Arc<AtomicU64>,
+    step: Step,
 }
 
 impl Lease {
@@ -180,15 +176,12 @@ impl Lease {
     /// Returns the connection to the pool; to be called after the server has answered.
     pub fn put_back(mut self) {
         drop(self.connection.take());
+        self.step.answered();
     }
 }
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        // A mean that follows the last sixteen or so.
-        let us = u64::try_from(self.since.elapsed().as_micros()).unwrap_or(u64::MAX);
-        let mean = self.lease_us.load(Ordering::Relaxed);
-        self.lease_us.store(mean - mean / 16 + us / 16, Ordering::Relaxed);
         if let Some(connection) = self.connection.take() {
             drop(Object::take(connection));
         }
