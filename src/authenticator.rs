@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 use tokio::time::Instant;
@@ -136,11 +137,17 @@ impl Policies {
         password: &SecretString,
         by: Deadline,
     ) -> Outcome {
+        let step = match directory.pace().begin(by.remaining(), Instant::now()) {
+            Ok(step) => step,
+            Err(expected) => return overloaded(expected),
+        };
         let found = directory.find(account, Purpose::SignIn, by).await;
         let outcome = match &found {
             Ok(candidate) => self.prove(directory, account, candidate, password, by).await,
             Err(outcome) => outcome.clone(),
         };
+        let is_answered = !matches!(outcome.verdict, Verdict::Unavailable(_));
+        step.end(is_answered && outcome.server.is_some(), Instant::now());
         let Some(cache) = &self.cache else { return outcome };
         let id = self.keys.id(&account.to_string());
         let is_doubtful = found.is_ok_and(|candidate| candidate.is_doubtful);
@@ -262,6 +269,12 @@ impl Policies {
         }
         outcome
     }
+}
+
+/// The outcome of a sign-in whose answer would come too late.
+fn overloaded(expected: Duration) -> Outcome {
+    Outcome::from(Outage::Overloaded)
+        .with_detail(&format!("the answer could be expected in {expected:.1?}"))
 }
 
 /// The yes that stands in for an outage.

@@ -3,9 +3,10 @@
 //!
 //! [`digest`] makes of accounts and passwords what can be kept; [`throttle`] keeps wrong passwords
 //! from locking an account; [`cache`] answers for a directory that cannot, or need not, be asked;
-//! [`recent`] is a bounded memory with an age.
+//! [`pace`] tells early who would be answered too late; [`recent`] is a bounded memory with an age.
 
 pub mod cache;
 pub mod digest;
+pub mod pace;
 pub mod recent;
 pub mod throttle;

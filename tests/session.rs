@@ -21,6 +21,7 @@ use xmpp_ldap_auth::deadline::Deadline;
 use xmpp_ldap_auth::directory::{Candidate, Directory, Purpose};
 use xmpp_ldap_auth::jid::Account;
 use xmpp_ldap_auth::policy::digest::Keys;
+use xmpp_ldap_auth::policy::pace::Pace;
 use xmpp_ldap_auth::protocol::dialect::Dialect;
 use xmpp_ldap_auth::session::lock_step::Terminal;
 use xmpp_ldap_auth::session::{End, Session, Terms};
@@ -33,6 +34,7 @@ struct Scripted {
     running: Arc<AtomicUsize>,
     most: Arc<AtomicUsize>,
     changes: Arc<AtomicUsize>,
+    pace: Arc<Pace>,
 }
 
 impl Scripted {
@@ -55,6 +57,10 @@ impl Scripted {
 }
 
 impl Directory for Scripted {
+    fn pace(&self) -> &Arc<Pace> {
+        &self.pace
+    }
+
     async fn find(&self, account: &Account, _: Purpose, _: Deadline) -> Result<Candidate, Outcome> {
         let name = account.localpart().to_owned();
         Ok(Candidate { entry: name.clone(), name, is_remembered: false, is_doubtful: false })

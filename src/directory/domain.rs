@@ -18,6 +18,7 @@ use super::template::{DnTemplate, FilterTemplate, PlainTemplate};
 use super::{Candidate, Directory, Purpose};
 use crate::deadline::Deadline;
 use crate::jid::Account;
+use crate::policy::pace::Pace;
 use crate::policy::recent::Recent;
 use crate::verdict::{Denial, Outage, Outcome, Verdict};
 
@@ -355,6 +356,10 @@ fn refused_by(fault: &Fault) -> Outcome {
 }
 
 impl Directory for Domain {
+    fn pace(&self) -> &Arc<Pace> {
+        &self.directory.pace
+    }
+
     async fn find(
         &self,
         account: &Account,

@@ -10,7 +10,7 @@ use super::connection::Lost;
 use super::connector::Connector;
 use super::diagnosis;
 use super::password;
-use super::pool::{Limits, NoLease, UserPool};
+use super::pool::{Limits, UserPool};
 use super::preset::Preset;
 use super::search::Searcher;
 use super::servers::Server;
@@ -18,6 +18,7 @@ use super::service::{Identity, ServicePool};
 use super::tries::{Failed, Tries};
 use crate::deadline::Deadline;
 use crate::observe::{Alarm, step};
+use crate::policy::pace::Pace;
 use crate::verdict::{Outage, Outcome};
 
 /// How often connections whose time is over are looked for.
@@ -105,6 +106,7 @@ pub struct LdapDirectory {
     pub(super) set_password: password::Method,
     must_change: diagnosis::MustChange,
     alarm: Alarm,
+    pub(super) pace: Arc<Pace>,
 }
 
 impl LdapDirectory {
@@ -128,6 +130,7 @@ impl LdapDirectory {
             set_password: settings.set_password,
             must_change: settings.must_change,
             alarm: Alarm::new(settings.name.clone()),
+            pace: Arc::default(),
             name: settings.name,
         }
     }
@@ -211,7 +214,7 @@ impl LdapDirectory {
     ) -> Result<Outcome, Outcome> {
         let mut tries = Tries::new(&self.connector().servers, by);
         loop {
-            match self.try_prove(name, password, &tries, by).await {
+            match self.try_prove(name, password, &tries).await {
                 Ok(outcome) => return Ok(outcome),
                 Err(failed) => tries.another(failed).await?,
             }
@@ -223,14 +226,8 @@ impl LdapDirectory {
         name: &str,
         password: &SecretString,
         tries: &Tries<'_>,
-        by: Deadline,
     ) -> Result<Outcome, Failed> {
-        let lease = self.users.lease(by).await.map_err(|none| match none {
-            NoLease::Unreachable(unreachable) => unreachable.into(),
-            NoLease::Overloaded { .. } => {
-                Failed::Finally(Outcome::from(Outage::Overloaded).with_detail(&none.to_string()))
-            }
-        })?;
+        let lease = self.users.lease().await?;
         let server = Arc::clone(lease.server());
         let started = Instant::now();
         let patience = tries.patience(&server, lease.is_reused());

@@ -28,6 +28,12 @@ const SASL: u8 = 0xa3;
 const REQUEST_NAME: u8 = 0x80;
 const REQUEST_VALUE: u8 = 0x81;
 
+/// Tags within responses: of the token of a bind (section 4.2.2), and of the name and the value of an
+/// extended response (section 4.12).
+pub(super) const SERVER_SASL_CREDENTIALS: u8 = 0x87;
+const RESPONSE_NAME: u8 = 0x8a;
+const RESPONSE_VALUE: u8 = 0x8b;
+
 /// The operation `replace` of a change, and the scopes and alias rules of a search.
 const REPLACE: u32 = 2;
 const BASE_OBJECT: u32 = 0;
@@ -267,8 +273,18 @@ impl<'a> Envelope<'a> {
         fields.text()?;
         let diagnostic = fields.text()?;
         while let Some((field, content)) = fields.next()? {
-            if field == tag::REFERRAL {
-                check_texts(content)?;
+            match field {
+                tag::REFERRAL => check_texts(content)?,
+                RESPONSE_NAME if std::str::from_utf8(content).is_err() => {
+                    return Err(Malformed("text that is not UTF-8"));
+                }
+                RESPONSE_NAME | RESPONSE_VALUE | SERVER_SASL_CREDENTIALS => {}
+                // The same part in another form.
+                _ if matches!(field & 0x1f, 3 | 7 | 10 | 11) => {
+                    return Err(Malformed("a part of a result of an odd form"));
+                }
+                // What later versions may add is to be ignored (section 4).
+                _ => {}
             }
         }
         Ok((code, diagnostic))
@@ -407,6 +423,18 @@ mod tests {
             (
                 "a diagnostic that is not UTF-8",
                 b"\x30\x0d\x02\x01\x01\x61\x08\x0a\x01\x00\x04\x00\x04\x01\xff",
+            ),
+            (
+                "a response name that is not UTF-8",
+                b"\x30\x0f\x02\x01\x01\x78\x0a\x0a\x01\x00\x04\x00\x04\x00\x8a\x01\xff",
+            ),
+            (
+                "a referral that holds no elements",
+                b"\x30\x0e\x02\x01\x01\x65\x09\x0a\x01\x00\x04\x00\x04\x00\x83\x00",
+            ),
+            (
+                "credentials that hold elements",
+                b"\x30\x0e\x02\x01\x01\x61\x09\x0a\x01\x00\x04\x00\x04\x00\xa7\x00",
             ),
             ("no diagnostic", b"\x30\x0a\x02\x01\x01\x61\x05\x0a\x01\x00\x04\x00"),
             ("an empty message ID", b"\x30\x0b\x02\x00\x61\x07\x0a\x01\x00\x04\x00\x04\x00"),

@@ -25,7 +25,6 @@ pub mod gssapi;
 pub mod health;
 pub mod ldap;
 mod message;
-mod pace;
 pub mod password;
 pub mod pool;
 pub mod preset;
@@ -40,11 +39,13 @@ pub mod tls;
 mod tries;
 
 use std::future::Future;
+use std::sync::Arc;
 
 use secrecy::SecretString;
 
 use crate::deadline::Deadline;
 use crate::jid::Account;
+use crate::policy::pace::Pace;
 use crate::verdict::Outcome;
 
 /// The response at the start of what a server sent, if it is as the protocol says, and the result
@@ -91,6 +92,9 @@ pub enum Purpose {
 /// deadline, and an implementation must leave nothing behind that would serve a later request
 /// wrongly when that happens.
 pub trait Directory: Send + Sync + 'static {
+    /// How fast it answers sign-ins.
+    fn pace(&self) -> &Arc<Pace>;
+
     /// Finds the one entry of an account and whether it may do that; the outcome says why not.
     fn find(
         &self,

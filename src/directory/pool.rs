@@ -8,12 +8,9 @@ use std::time::Duration;
 
 use deadpool::managed::{self, Metrics, Object, PoolError, RecycleError, RecycleResult};
 use secrecy::{ExposeSecret, SecretString};
-use tokio::time::Instant;
 
 use super::connection::{Answer, Connection, Lost};
 use super::connector::{Connector, Unreachable};
-use super::pace::{Pace, Step};
-use crate::deadline::Deadline;
 
 /// The limits of the pool.
 #[derive(Clone, Copy, Debug)]
@@ -65,26 +62,7 @@ impl Opener {
 
 /// The connections for binds as users.
 #[derive(Debug)]
-pub struct UserPool {
-    pool: managed::Pool<Opener>,
-    pace: Arc<Pace>,
-}
-
-/// Why there is no lease.
-#[derive(Debug, thiserror::Error)]
-pub enum NoLease {
-    /// The answer to this request would come too late.
-    #[error("{waiting} sign-ins wait already, and the answer is expected in {expected:?}")]
-    Overloaded {
-        /// How many wait for a connection.
-        waiting: usize,
-        /// When the answer to one more is expected.
-        expected: Duration,
-    },
-    /// No server could be reached.
-    #[error(transparent)]
-    Unreachable(#[from] Unreachable),
-}
+pub struct UserPool(managed::Pool<Opener>);
 
 impl UserPool {
     /// A pool that opens nothing before the first lease.
@@ -94,51 +72,44 @@ impl UserPool {
             .queue_mode(managed::QueueMode::Lifo)
             .build()
             .unwrap_or_else(|_| unreachable!("only time limits without a runtime are refused"));
-        Self { pool, pace: Arc::default() }
+        Self(pool)
     }
 
     /// How its servers are reached.
     pub fn connector(&self) -> &Connector {
-        &self.pool.manager().connector
+        &self.0.manager().connector
     }
 
-    /// A connection for one bind, when its turn has come. Who could not be served by the deadline
-    /// learns so at once, rather than make those behind wait as well.
-    pub async fn lease(&self, by: Deadline) -> Result<Lease, NoLease> {
-        let waiting = self.pool.status().waiting;
-        let expected = self.pace.expected(waiting);
-        if expected > by.remaining() {
-            return Err(NoLease::Overloaded { waiting, expected });
-        }
-        match self.pool.get().await {
+    /// A connection for one bind, when its turn has come; the caller bounds the wait.
+    pub async fn lease(&self) -> Result<Lease, Unreachable> {
+        match self.0.get().await {
             Ok(connection) => {
                 let reused = Object::metrics(&connection).recycled.is_some();
                 Ok(Lease {
                     server: Arc::clone(&connection.server),
                     connection: Some(connection),
                     reused,
-                    step: self.pace.begin(Instant::now()),
                 })
             }
-            Err(PoolError::Backend(unreachable)) => Err(unreachable.into()),
-            Err(other) => Err(Unreachable { text: other.to_string(), refused: None }.into()),
+            Err(PoolError::Backend(unreachable)) => Err(unreachable),
+            Err(other) => Err(Unreachable { text: other.to_string(), refused: None }),
         }
     }
 
     /// Closes every connection that nobody leases.
     pub fn purge(&self) {
-        self.pool.retain(|_, _| false);
+        self.0.retain(|_, _| false);
     }
 
     /// Closes the connections whose time is over.
     pub fn reap(&self) {
-        let opener = self.pool.manager();
-        self.pool.retain(|connection, metrics| !opener.is_worn(connection, &metrics));
+        let opener = self.0.manager();
+        self.0.retain(|connection, metrics| !opener.is_worn(connection, &metrics));
     }
 
     /// How many connections are open, leased or not.
     pub fn open(&self) -> usize {
-        self.pool.status().size
+        self.0.status().size
     }
 }
 
@@ -151,7 +122,6 @@ pub struct Lease {
     server: Arc<str>,
     connection: Option<Object<Opener>>,
     reused: bool,
-    step: Step,
 }
 
 impl Lease {
@@ -176,7 +146,6 @@ impl Lease {
     /// Returns the connection to the pool; to be called after the server has answered.
     pub fn put_back(mut self) {
         drop(self.connection.take());
-        self.step.answered();
     }
 }
 

@@ -6,13 +6,10 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use super::super::ber::{Malformed, Reader};
 use super::super::channel::{self, Broken};
 use super::super::connector::Refused;
-use super::super::message::{Envelope, Operation};
+use super::super::message::{Envelope, Operation, SERVER_SASL_CREDENTIALS};
 
 /// saslBindInProgress (RFC 4511, appendix A.2).
 const IN_PROGRESS: u32 = 14;
-
-/// The tag of the server's token (RFC 4511, section 4.2).
-const SERVER_SASL_CREDENTIALS: u8 = 0x87;
 
 /// What the server has to say to a token.
 #[derive(Debug, PartialEq, Eq)]
