@@ -91,6 +91,17 @@ fn hostile() -> impl Strategy<Value = Vec<u8>> {
     prop::collection::vec(piece, 0..12).prop_map(|pieces| pieces.concat())
 }
 
+#[test]
+fn a_decoder_does_not_show_what_it_holds() {
+    for framing in [Framing::Line, Framing::Packet] {
+        let mut decoder = Decoder::new(framing);
+        decoder.push(b"auth:alice:h:tops3cret");
+        let shown = format!("{decoder:?}");
+        assert!(shown.contains("held: 22"), "{shown}");
+        assert!(!shown.contains("tops3cret") && !shown.contains("116, 111, 112"), "{shown}");
+    }
+}
+
 proptest! {
     #[test]
     fn any_cut_gives_the_same_requests(

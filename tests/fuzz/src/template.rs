@@ -42,7 +42,11 @@ pub fn check(input: &[u8]) {
 fn check_filter(source: &str, account: &Account) {
     let Ok(template) = FilterTemplate::parse(source) else { return };
     assert_eq!(template.to_string(), source);
-    if source.contains("qz") || account.to_string().contains("qz") {
+    // A mark could come about elsewhere.
+    if [source, account.localpart(), account.domainpart()]
+        .iter()
+        .any(|text| text.contains("zq") || text.contains("qz"))
+    {
         return;
     }
     let marked =
