@@ -3,7 +3,7 @@
 //! A look-up never fails: a value of the wrong type is a [`Problem`] at its line, and the look-up
 //! answers as if the key were not there. So one pass finds every mistake.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -16,6 +16,7 @@ use super::problem::Problem;
 #[derive(Debug)]
 pub struct Source<'a> {
     text: &'a str,
+    is_broken: Cell<bool>,
     problems: RefCell<Vec<(usize, Problem)>>,
     files: RefCell<Vec<PathBuf>>,
 }
@@ -23,13 +24,19 @@ pub struct Source<'a> {
 impl<'a> Source<'a> {
     /// The source with this text.
     pub fn new(text: &'a str) -> Self {
-        Self { text, problems: RefCell::default(), files: RefCell::default() }
+        Self {
+            text,
+            is_broken: Cell::new(false),
+            problems: RefCell::default(),
+            files: RefCell::default(),
+        }
     }
 
     /// The parsed document; syntax errors are recorded.
     pub fn parse(&self) -> DeTable<'a> {
         let (table, errors) = DeTable::parse_recoverable(self.text);
         for error in errors {
+            self.is_broken.set(true);
             // The parser's message can quote the line, and the line can hold a secret.
             let offset = error.span().map_or(0, |span| span.start);
             self.record(
@@ -261,6 +268,10 @@ impl<'a> Table<'a> {
 
     /// To be called last: every key that nobody asked for is a problem.
     pub fn finish(self) {
+        if self.source.is_broken.get() {
+            // What looks like a key may be a secret that was written without its quotes.
+            return;
+        }
         let known = self.known.borrow();
         for (key, _) in self.table.into_iter().flatten() {
             let key: &str = key.get_ref();
