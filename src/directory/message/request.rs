@@ -1,0 +1,223 @@
+//! The requests that are made, as they are written.
+
+use ldap3::asn1::{ASNTag, write};
+use ldap3::controls::RawControl;
+use ldap3::exop::Exop;
+
+use super::super::ber::{Writer, tag};
+use super::super::connection::{Depth, Query};
+
+/// LDAPv3 (RFC 4511, section 4.2).
+const VERSION: u32 = 3;
+
+/// Asks for entries without attributes (RFC 4511, section 4.5.1.8).
+const NO_ATTRIBUTES: &str = "1.1";
+
+/// Tags within operations: of simple and SASL credentials (RFC 4511, section 4.2), and of the name
+/// and the value of an extended request (section 4.12).
+const SIMPLE: u8 = 0x80;
+const SASL: u8 = 0xa3;
+const REQUEST_NAME: u8 = 0x80;
+const REQUEST_VALUE: u8 = 0x81;
+
+/// The operation `replace` of a change, and the scopes and alias rules of a search.
+const REPLACE: u32 = 2;
+const BASE_OBJECT: u32 = 0;
+const WHOLE_SUBTREE: u32 = 2;
+const NEVER_DEREF_ALIASES: u32 = 0;
+
+/// What is asked of a server. It is not `Debug`, because it can hold a password.
+pub(in super::super) enum Operation<'a> {
+    /// A bind with a name and a password (RFC 4511, section 4.2).
+    Bind {
+        /// The name.
+        name: &'a str,
+        /// The password.
+        password: &'a str,
+    },
+    /// A bind by a SASL mechanism. The token is present even where it is empty: an absent one would
+    /// mean that none is meant.
+    SaslBind {
+        /// The name of the mechanism.
+        mechanism: &'a str,
+        /// Its token.
+        token: &'a [u8],
+    },
+    /// A search (section 4.5). References to other servers are not followed.
+    Search {
+        /// What for.
+        query: &'a Query<'a>,
+        /// Its filter.
+        filter: &'a Filter,
+        /// For how many seconds at most.
+        seconds: u32,
+    },
+    /// A modification that leaves an attribute with one value (section 4.6).
+    Replace {
+        /// The entry.
+        dn: &'a str,
+        /// The attribute.
+        attribute: &'a str,
+        /// Its value.
+        value: &'a [u8],
+    },
+    /// An extended operation (section 4.12).
+    Extended(&'a Exop),
+}
+
+impl Operation<'_> {
+    /// The tag of the request.
+    pub(in super::super) fn tag(&self) -> u8 {
+        match self {
+            Self::Bind { .. } | Self::SaslBind { .. } => tag::BIND_REQUEST,
+            Self::Search { .. } => tag::SEARCH_REQUEST,
+            Self::Replace { .. } => tag::MODIFY_REQUEST,
+            Self::Extended(_) => tag::EXTENDED_REQUEST,
+        }
+    }
+
+    /// The message that asks for it.
+    pub(in super::super) fn message(&self, id: u32, controls: &[RawControl]) -> Vec<u8> {
+        let mut message = Writer::default();
+        message.constructed(tag::SEQUENCE, |message| {
+            message.number(tag::INTEGER, id);
+            message.constructed(self.tag(), |operation| self.write(operation));
+            if !controls.is_empty() {
+                message.constructed(tag::CONTROLS, |list| {
+                    controls.iter().for_each(|control| write_control(list, control));
+                });
+            }
+        });
+        message.into_bytes()
+    }
+
+    fn write(&self, out: &mut Writer) {
+        match self {
+            Self::Bind { name, password } => {
+                out.number(tag::INTEGER, VERSION);
+                out.octets(name.as_bytes());
+                out.primitive(SIMPLE, password.as_bytes());
+            }
+            Self::SaslBind { mechanism, token } => {
+                out.number(tag::INTEGER, VERSION);
+                out.octets(b"");
+                out.constructed(SASL, |credentials| {
+                    credentials.octets(mechanism.as_bytes());
+                    credentials.octets(token);
+                });
+            }
+            Self::Search { query, filter, seconds } => {
+                out.octets(query.base.as_bytes());
+                let scope = match query.depth {
+                    Depth::Base => BASE_OBJECT,
+                    Depth::Subtree => WHOLE_SUBTREE,
+                };
+                out.number(tag::ENUMERATED, scope);
+                out.number(tag::ENUMERATED, NEVER_DEREF_ALIASES);
+                out.number(tag::INTEGER, query.at_most);
+                out.number(tag::INTEGER, *seconds);
+                out.boolean(false);
+                out.raw(&filter.0);
+                let attributes: &[&str] =
+                    if query.attributes.is_empty() { &[NO_ATTRIBUTES] } else { query.attributes };
+                out.constructed(tag::SEQUENCE, |list| {
+                    attributes.iter().for_each(|name| list.octets(name.as_bytes()));
+                });
+            }
+            Self::Replace { dn, attribute, value } => {
+                out.octets(dn.as_bytes());
+                out.constructed(tag::SEQUENCE, |changes| {
+                    changes.constructed(tag::SEQUENCE, |change| {
+                        change.number(tag::ENUMERATED, REPLACE);
+                        change.constructed(tag::SEQUENCE, |replaced| {
+                            replaced.octets(attribute.as_bytes());
+                            replaced.constructed(tag::SET, |values| values.octets(value));
+                        });
+                    });
+                });
+            }
+            Self::Extended(Exop { name, val }) => {
+                out.primitive(REQUEST_NAME, name.as_deref().unwrap_or_default().as_bytes());
+                if let Some(value) = val {
+                    out.primitive(REQUEST_VALUE, value);
+                }
+            }
+        }
+    }
+}
+
+fn write_control(list: &mut Writer, control: &RawControl) {
+    list.constructed(tag::SEQUENCE, |out| {
+        out.octets(control.ctype.as_bytes());
+        if control.crit {
+            out.boolean(true);
+        }
+        if let Some(value) = &control.val {
+            out.octets(value);
+        }
+    });
+}
+
+/// A filter (RFC 4511, section 4.5.1.7), encoded.
+#[derive(Debug)]
+pub(in super::super) struct Filter(Vec<u8>);
+
+impl Filter {
+    /// Reads the text of a filter (RFC 4515); `None` if it is none.
+    pub(in super::super) fn parse(text: &str) -> Option<Self> {
+        let mut bytes = Default::default();
+        write::encode_into(&mut bytes, ldap3::parse_filter(text).ok()?.into_structure()).ok()?;
+        Some(Self(bytes.to_vec()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bind_is_written_as_the_protocol_says() {
+        let bind = Operation::Bind { name: "cn=a", password: "pw" };
+        assert_eq!(
+            bind.message(1, &[]),
+            b"\x30\x12\x02\x01\x01\x60\x0d\x02\x01\x03\x04\x04cn=a\x80\x02pw"
+        );
+        let control = RawControl { ctype: "1.2".to_owned(), crit: false, val: None };
+        let message = bind.message(200, &[control]);
+        assert!(message.starts_with(b"\x30\x1c\x02\x02\x00\xc8\x60"), "{message:x?}");
+        assert!(message.ends_with(b"\xa0\x07\x30\x05\x04\x031.2"), "{message:x?}");
+    }
+
+    #[test]
+    fn a_bind_by_a_mechanism_always_has_a_token() {
+        let bind = Operation::SaslBind { mechanism: "EXTERNAL", token: b"" };
+        assert_eq!(
+            bind.message(1, &[]),
+            b"\x30\x18\x02\x01\x01\x60\x13\x02\x01\x03\x04\x00\xa3\x0c\x04\x08EXTERNAL\x04\x00"
+        );
+    }
+
+    #[test]
+    fn a_search_is_written_as_the_protocol_says() {
+        let query =
+            Query { base: "dc=x", depth: Depth::Subtree, filter: "", attributes: &[], at_most: 2 };
+        let filter = Filter::parse("(uid=a)").unwrap();
+        let search = Operation::Search { query: &query, filter: &filter, seconds: 4 };
+        assert_eq!(
+            search.message(2, &[]),
+            b"\x30\x2b\x02\x01\x02\x63\x26\x04\x04dc=x\x0a\x01\x02\x0a\x01\x00\x02\x01\x02\x02\x01\
+              \x04\x01\x01\x00\xa3\x08\x04\x03uid\x04\x01a\x30\x05\x04\x031.1"
+        );
+        assert!(Filter::parse("(uid=a").is_none());
+    }
+
+    #[test]
+    fn a_modification_has_one_change() {
+        let replace = Operation::Replace { dn: "cn=a", attribute: "x", value: b"\xff" };
+        assert_eq!(
+            replace.message(3, &[]),
+            b"\x30\x1c\x02\x01\x03\x66\x17\x04\x04cn=a\x30\x0f\x30\x0d\x0a\x01\x02\x30\x08\x04\x01x\
+              \x31\x03\x04\x01\xff"
+        );
+    }
+}

@@ -1,0 +1,243 @@
+//! The responses to requests, read down to the last element.
+
+use super::super::ber::{Malformed, Reader, tag};
+use super::super::connection::{Answer, ResponseControl};
+use super::super::entry::Entry;
+
+/// Tags within responses: of the token of a bind (section 4.2.2), and of the name and the value of an
+/// extended response (section 4.12).
+pub(in super::super) const SERVER_SASL_CREDENTIALS: u8 = 0x87;
+const RESPONSE_NAME: u8 = 0x8a;
+const RESPONSE_VALUE: u8 = 0x8b;
+
+/// What a message is, without what is in its operation.
+#[derive(Clone, Debug)]
+pub(in super::super) struct Envelope<'a> {
+    /// The message ID.
+    pub(in super::super) id: u32,
+    /// The tag of the operation.
+    pub(in super::super) operation: u8,
+    /// What is in it.
+    pub(in super::super) content: &'a [u8],
+    /// The controls (section 4.1.11).
+    controls: &'a [u8],
+}
+
+/// A response, which is as the protocol says.
+#[derive(Debug)]
+pub(in super::super) enum Response {
+    /// One entry of those that a search found.
+    Entry(Entry),
+    /// A reference of a search to another server.
+    Reference,
+    /// The end of an operation.
+    End(Answer),
+}
+
+impl<'a> Envelope<'a> {
+    /// Opens one whole message.
+    pub(in super::super) fn open(message: &'a [u8]) -> Result<Self, Malformed> {
+        let mut outer = Reader::new(message);
+        let mut fields = Reader::new(outer.expect(tag::SEQUENCE)?);
+        let digits = fields.expect(tag::INTEGER)?;
+        if !matches!(digits, [0..=0x7f] | [0..=0x7f, _] | [0..=0x7f, _, _] | [0..=0x7f, _, _, _]) {
+            return Err(Malformed("a message ID that is no positive 32-bit integer"));
+        }
+        let id = digits.iter().fold(0, |id, digit| id << 8 | u32::from(*digit));
+        let (operation, content) = fields.next()?.ok_or(Malformed("there is no operation"))?;
+        let controls =
+            if fields.is_at_end() { Default::default() } else { fields.expect(tag::CONTROLS)? };
+        if !fields.is_at_end() || !outer.is_at_end() {
+            return Err(Malformed("bytes behind the last element"));
+        }
+        Ok(Self { id, operation, content, controls })
+    }
+
+    /// Whether this kind of response answers a request with that tag.
+    pub(in super::super) fn answers(&self, request: u8) -> bool {
+        matches!(
+            (request, self.operation),
+            (tag::BIND_REQUEST, tag::BIND_RESPONSE)
+                | (
+                    tag::SEARCH_REQUEST,
+                    tag::SEARCH_ENTRY | tag::SEARCH_REFERENCE | tag::SEARCH_DONE
+                )
+                | (tag::MODIFY_REQUEST, tag::MODIFY_RESPONSE)
+                | (tag::EXTENDED_REQUEST, tag::EXTENDED_RESPONSE)
+        )
+    }
+
+    /// Reads the response.
+    pub(in super::super) fn response(&self) -> Result<Response, Malformed> {
+        let controls = read_controls(self.controls)?;
+        match self.operation {
+            tag::BIND_RESPONSE
+            | tag::SEARCH_DONE
+            | tag::MODIFY_RESPONSE
+            | tag::EXTENDED_RESPONSE => {
+                let (code, text) = self.result()?;
+                Ok(Response::End(Answer { code, text: text.to_owned(), controls }))
+            }
+            tag::SEARCH_ENTRY => Entry::read(self.content).map(Response::Entry),
+            tag::SEARCH_REFERENCE => check_texts(self.content).map(|()| Response::Reference),
+            _ => Err(Malformed("an operation that was not asked for")),
+        }
+    }
+
+    /// The result code and the server's words in a response that ends an operation (RFC 4511,
+    /// section 4.1.9).
+    pub(in super::super) fn result(&self) -> Result<(u32, &'a str), Malformed> {
+        let mut fields = Reader::new(self.content);
+        // One byte for every assigned code, two for the private range. A longer encoding of 0 would
+        // read as success.
+        let code = match fields.expect(tag::ENUMERATED)? {
+            [code @ 0..=0x7f] => u32::from(*code),
+            [high @ 0..=0x7f, low] => u32::from(*high) << 8 | u32::from(*low),
+            _ => return Err(Malformed("a result code of an odd length")),
+        };
+        fields.text()?;
+        let diagnostic = fields.text()?;
+        while let Some((field, content)) = fields.next()? {
+            match field {
+                tag::REFERRAL => check_texts(content)?,
+                RESPONSE_NAME if std::str::from_utf8(content).is_err() => {
+                    return Err(Malformed("text that is not UTF-8"));
+                }
+                RESPONSE_NAME | RESPONSE_VALUE | SERVER_SASL_CREDENTIALS => {}
+                // The same part in another form.
+                _ if matches!(field & 0x1f, 3 | 7 | 10 | 11) => {
+                    return Err(Malformed("a part of a result of an odd form"));
+                }
+                // What later versions may add is to be ignored (section 4).
+                _ => {}
+            }
+        }
+        Ok((code, diagnostic))
+    }
+}
+
+fn check_texts(content: &[u8]) -> Result<(), Malformed> {
+    let mut texts = Reader::new(content);
+    while !texts.is_at_end() {
+        texts.text()?;
+    }
+    Ok(())
+}
+
+fn read_controls(content: &[u8]) -> Result<Vec<ResponseControl>, Malformed> {
+    let mut list = Reader::new(content);
+    let mut controls = Vec::new();
+    while !list.is_at_end() {
+        let mut control = Reader::new(list.expect(tag::SEQUENCE)?);
+        let oid = control.text()?.to_owned();
+        let mut next = control.next()?;
+        if let Some((tag::BOOLEAN, content)) = next {
+            if content.len() != 1 {
+                return Err(Malformed("a BOOLEAN of an odd length"));
+            }
+            next = control.next()?;
+        }
+        let value = match next {
+            None => None,
+            Some((tag::OCTET_STRING, value)) if control.is_at_end() => Some(value.to_vec()),
+            Some(_) => return Err(Malformed("a control with unknown parts")),
+        };
+        controls.push(ResponseControl { oid, value });
+    }
+    Ok(controls)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::ber::Writer;
+    use super::*;
+
+    fn read(message: &[u8]) -> Result<Response, Malformed> {
+        Envelope::open(message)?.response()
+    }
+
+    const BIND_OK: &[u8] = b"\x30\x0c\x02\x01\x01\x61\x07\x0a\x01\x00\x04\x00\x04\x00";
+
+    #[test]
+    fn a_bind_response_is_read() {
+        let envelope = Envelope::open(BIND_OK).unwrap();
+        assert!(envelope.answers(tag::BIND_REQUEST) && !envelope.answers(tag::SEARCH_REQUEST));
+        assert_eq!((envelope.id, envelope.result()), (1, Ok((0, ""))));
+        assert!(matches!(read(BIND_OK), Ok(Response::End(Answer { code: 0, .. }))));
+    }
+
+    #[test]
+    fn an_entry_with_an_attribute_is_read() {
+        let entry = b"\x30\x1a\x02\x01\x02\x64\x15\x04\x04dc=x\x30\x0d\x30\x0b\x04\x03uid\x31\x04\x04\x02\xff\xfe";
+        let Ok(Response::Entry(entry)) = read(entry) else { panic!() };
+        assert_eq!(entry.dn, "dc=x");
+        assert_eq!(entry.values("uid").collect::<Vec<_>>(), [b"\xff\xfe"]);
+    }
+
+    #[test]
+    fn controls_are_read() {
+        let message = b"\x30\x1a\x02\x01\x01\x61\x07\x0a\x01\x00\x04\x00\x04\x00\xa0\x0c\x30\x0a\x04\x031.2\x01\x01\x00\x04\x00";
+        let Ok(Response::End(answer)) = read(message) else { panic!() };
+        assert_eq!(
+            answer.controls,
+            [ResponseControl { oid: "1.2".to_owned(), value: Some(Vec::new()) }]
+        );
+    }
+
+    #[test]
+    fn hostile_messages_are_refused() {
+        for end in 2..BIND_OK.len() {
+            assert!(read(&BIND_OK[..end]).is_err(), "{end}");
+        }
+        for (what, message) in [
+            ("an empty SEQUENCE", &b"\x30\x00"[..]),
+            (
+                "an inner length beyond the outer",
+                b"\x30\x0c\x02\x01\x01\x61\x7f\x0a\x01\x00\x04\x00\x04\x00",
+            ),
+            (
+                "a result code of five bytes",
+                b"\x30\x10\x02\x01\x01\x61\x0b\x0a\x05\x01\x00\x00\x00\x00\x04\x00\x04\x00",
+            ),
+            ("an empty result code", b"\x30\x0b\x02\x01\x01\x61\x06\x0a\x00\x04\x00\x04\x00"),
+            (
+                "a diagnostic that is not UTF-8",
+                b"\x30\x0d\x02\x01\x01\x61\x08\x0a\x01\x00\x04\x00\x04\x01\xff",
+            ),
+            (
+                "a response name that is not UTF-8",
+                b"\x30\x0f\x02\x01\x01\x78\x0a\x0a\x01\x00\x04\x00\x04\x00\x8a\x01\xff",
+            ),
+            (
+                "a referral that holds no elements",
+                b"\x30\x0e\x02\x01\x01\x65\x09\x0a\x01\x00\x04\x00\x04\x00\x83\x00",
+            ),
+            (
+                "credentials that hold elements",
+                b"\x30\x0e\x02\x01\x01\x61\x09\x0a\x01\x00\x04\x00\x04\x00\xa7\x00",
+            ),
+            ("no diagnostic", b"\x30\x0a\x02\x01\x01\x61\x05\x0a\x01\x00\x04\x00"),
+            ("an empty message ID", b"\x30\x0b\x02\x00\x61\x07\x0a\x01\x00\x04\x00\x04\x00"),
+            ("a DN that is not UTF-8", b"\x30\x0a\x02\x01\x02\x64\x05\x04\x01\xff\x30\x00"),
+            ("an unknown operation", b"\x30\x05\x02\x01\x01\x66\x00"),
+            ("bytes behind", b"\x30\x0d\x02\x01\x01\x61\x07\x0a\x01\x00\x04\x00\x04\x00\x05"),
+        ] {
+            assert!(read(message).is_err(), "{what}");
+        }
+    }
+
+    #[test]
+    fn deep_nesting_is_no_danger() {
+        let mut nested = Vec::new();
+        for _ in 0..8000 {
+            let length = u32::try_from(nested.len()).unwrap().to_be_bytes();
+            nested = [&[0x30, 0x84][..], &length, &nested].concat();
+        }
+        let mut writer = Writer::default();
+        writer.constructed(tag::SEQUENCE, |message| {
+            message.number(tag::INTEGER, 1);
+            message.primitive(tag::BIND_RESPONSE, &nested);
+        });
+        assert!(read(&writer.into_bytes()).is_err());
+    }
+}
