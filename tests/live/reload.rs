@@ -3,8 +3,8 @@
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
 
+use ldap_fixtures::process::wait_until;
 use ldap_fixtures::slapd::{Options, Slapd, WRITER_DN, WRITER_PASSWORD};
 use ldap_fixtures::tls::Authority;
 use rustix::process::{Pid, Signal, kill_process};
@@ -42,16 +42,12 @@ impl Administered {
     /// Waits until the log says this, after everything that was waited for before.
     #[track_caller]
     fn says(&mut self, words: &str) {
-        let started = Instant::now();
-        loop {
+        let heard = wait_until(words, PATIENCE, || {
             self.log.read_to_string(&mut self.unread).unwrap();
-            if let Some(start) = self.unread.find(words) {
-                self.unread.drain(..start + words.len());
-                return;
-            }
-            assert!(started.elapsed() < PATIENCE, "no {words:?} in {}", self.unread);
-            std::thread::yield_now();
-        }
+            let start = self.unread.find(words);
+            start.is_some_and(|start| self.unread.drain(..start + words.len()).count() > 0)
+        });
+        heard.unwrap_or_else(|error| panic!("{error} in {}", self.unread));
     }
 
     /// Asks for a reload, and waits for what comes of it.
@@ -253,8 +249,8 @@ fn authorities_and_certificates_are_replaced_without_a_lost_request() {
     under_load(&mut adapter, || {
         append(&ca, [old.certificate(), new.certificate()]);
         administered.says(READ_AGAIN);
-        slapd.show(&new.good().unwrap()).unwrap();
     });
+    under_load(&mut adapter, || slapd.show(&new.good().unwrap()).unwrap());
     // Not by a connection from before.
     recovers(&mut adapter);
     under_load(&mut adapter, || {

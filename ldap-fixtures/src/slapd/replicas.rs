@@ -29,7 +29,8 @@ fn on_ports([first, second]: [u16; 2]) -> Result<[Slapd; 2]> {
         database: format!(
             "overlay syncprov\nsyncrepl rid=00{number} provider=ldap://127.0.0.1:{other} \
              bindmethod=simple binddn=\"{ADMIN_DN}\" credentials={ADMIN_PASSWORD} \
-             searchbase=\"{BASE}\" type=refreshAndPersist retry=\"1 +\"\nmultiprovider on\n"
+             searchbase=\"{BASE}\" type=refreshAndPersist retry=\"1 +\" network-timeout=1 timeout=5\n\
+             multiprovider on\n"
         ),
         ..Options::default()
     };
