@@ -31,6 +31,19 @@ impl Slapd {
         Ok(())
     }
 
+    /// The first value of an attribute of an entry.
+    pub fn value(&self, dn: &str, attribute: &str) -> Result<Option<String>> {
+        let output = Command::new(require("ldapsearch")?)
+            .args(["-x", "-LLL", "-o", "ldif-wrap=no", "-H", &self.url()])
+            .args(["-D", ADMIN_DN, "-w", ADMIN_PASSWORD, "-s", "base", "-b", dn, attribute])
+            .env(PATIENCE, "10")
+            .output()?;
+        ensure!(output.status.success(), "ldapsearch: {}", String::from_utf8_lossy(&output.stderr));
+        let text = String::from_utf8(output.stdout)?;
+        let line = text.lines().find_map(|line| line.strip_prefix(&format!("{attribute}: ")));
+        Ok(line.map(str::to_owned))
+    }
+
     /// Gives an attribute one value instead of those it has.
     pub fn replace(&self, dn: &str, attribute: &str, value: &str) -> Result<()> {
         self.change(&format!(
