@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::contender::{OURS, PIPELINED, RIVALS, THREADS};
+use crate::contender::{CONTENDERS, OURS, PIPELINED, RIVALS, THREADS};
 use crate::figures::{Figures, Work};
 use crate::plot::{Bars, Lines};
 use crate::rates::{Outcome, Rates, SCENES};
@@ -180,23 +180,13 @@ fn rivalry(rates: &Rates, rival: &str, work: Work) -> Option<[Target; 2]> {
     ])
 }
 
-fn names(rates: &Rates) -> Vec<&'static str> {
-    let mut names: Vec<&'static str> = Vec::new();
-    for outcome in &rates.outcomes {
-        if !names.contains(&outcome.name) {
-            names.push(outcome.name);
-        }
-    }
-    names
-}
-
 fn rate_picture(rates: &Rates) -> String {
     let counts: Vec<usize> = SCENES
         .iter()
         .filter(|(work, _)| *work == Work::SearchBind)
         .map(|(_, in_flight)| *in_flight)
         .collect();
-    let series = names(rates).into_iter().map(|name| {
+    let series = CONTENDERS.into_iter().map(|name| {
         let at = |in_flight: &usize| {
             rates.figures((Work::SearchBind, *in_flight), name).map(|figures| figures.rate)
         };
@@ -230,7 +220,7 @@ fn processor_picture(rates: &Rates) -> String {
     Bars {
         title: "auth by search and bind: µs of processor time for each request",
         kinds: vec!["1 in flight", "16 in flight"],
-        rows: names(rates)
+        rows: CONTENDERS
             .into_iter()
             .map(|name| (name, vec![at(1, name), at(16, name)]))
             .collect(),

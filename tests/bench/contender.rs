@@ -26,6 +26,9 @@ pub const SASLAUTHD: &str = "saslauthd";
 pub const DOVECOT: &str = "Dovecot auth";
 pub const KEPT: &str = "Python, kept connections";
 pub const FRESH: &str = "Python, one per request";
+/// All, in the order in which they are shown.
+pub const CONTENDERS: [&str; 9] =
+    [OURS, OURS_EACH, THREADS, PIPELINED, LIBRARY, SASLAUTHD, DOVECOT, KEPT, FRESH];
 /// Everybody who does what we do.
 pub const RIVALS: [&str; 4] = [SASLAUTHD, DOVECOT, KEPT, FRESH];
 

@@ -7,7 +7,7 @@ use crate::report::number;
 
 const WIDTH: f64 = 760.0;
 
-/// Colours that differ for the colour-blind as well; the first is for us.
+/// Colours that differ for the colour-blind as well; the warm ones are for us.
 const COLOURS: [&str; 9] = [
     "#d55e00", "#e69f00", "#0072b2", "#56b4e9", "#009e73", "#cc79a7", "#8a63d2", "#7f7f7f",
     "#a0a000",
@@ -116,8 +116,7 @@ fn legend(body: &mut String, x: f64, y: f64, colour: &str, name: &str) {
     text(body, x + 20.0, y, "start", name);
 }
 
-/// Rows of bars, one bar of each kind in a row. Bars that would dwarf the others are cut, with their
-/// value beside them.
+/// Rows of bars, one bar of each kind in a row.
 pub struct Bars<'a> {
     pub title: &'a str,
     pub kinds: Vec<&'a str>,
@@ -130,9 +129,8 @@ impl Bars<'_> {
     const THICKNESS: f64 = 14.0;
 
     pub fn to_svg(&self) -> String {
-        let all = || self.rows.iter().flat_map(|(_, values)| values).copied();
-        let ours = self.rows.first().into_iter().flat_map(|(_, values)| values).copied();
-        let longest = all().fold(0.0, f64::max).min(ours.fold(0.0, f64::max) * 6.0);
+        let all = self.rows.iter().flat_map(|(_, values)| values).copied();
+        let longest = all.fold(f64::MIN_POSITIVE, f64::max);
         let mut body = String::new();
         for (index, kind) in self.kinds.iter().enumerate() {
             legend(&mut body, Self::LEFT + 130.0 * float(index), 44.0, colour(2 * index), kind);
@@ -142,9 +140,8 @@ impl Bars<'_> {
             let middle = y + Self::THICKNESS * float(values.len()) / 2.0 + 4.0;
             text(&mut body, Self::LEFT - 8.0, middle, "end", name);
             for (index, value) in values.iter().enumerate() {
-                let is_cut = *value > longest;
-                let length = if value.is_nan() { 0.0 } else { value.min(longest) };
-                let length = Self::LENGTH * length / longest.max(f64::MIN_POSITIVE);
+                // Not a number has no bar.
+                let length = Self::LENGTH * value.max(0.0) / longest;
                 let _ = writeln!(
                     body,
                     "<rect x=\"{}\" y=\"{y:.1}\" width=\"{length:.1}\" height=\"{}\" fill=\"{}\"/>",
@@ -152,8 +149,7 @@ impl Bars<'_> {
                     Self::THICKNESS - 2.0,
                     colour(2 * index)
                 );
-                let words = if is_cut { format!("… {}", number(*value)) } else { number(*value) };
-                text(&mut body, Self::LEFT + length + 6.0, y + 10.0, "start", &words);
+                text(&mut body, Self::LEFT + length + 6.0, y + 10.0, "start", &number(*value));
                 y += Self::THICKNESS;
             }
             y += 8.0;

@@ -27,6 +27,9 @@ pub const SCENES: [(Work, usize); 11] = [
     (Work::Search, 64),
 ];
 
+/// How often a setting is tried before one is chosen; the best try of each counts.
+const TRIES: usize = 3;
+
 /// What one contender reached in one scene, in its best setting: medians over the rounds.
 pub struct Outcome {
     pub scene: (Work, usize),
@@ -119,8 +122,10 @@ fn best_setting(entrant: &mut Entrant<'_>, load: &Load) -> Result<Option<usize>>
         return Ok(serving.first().copied());
     }
     let mut rates = Vec::new();
-    for setting in serving {
-        rates.push((try_setting(entrant, setting, load)?.rate, setting));
+    for _ in 0..TRIES {
+        for setting in &serving {
+            rates.push((try_setting(entrant, *setting, load)?.rate, *setting));
+        }
     }
     Ok(rates.into_iter().max_by(|(a, _), (b, _)| a.total_cmp(b)).map(|(_, setting)| setting))
 }

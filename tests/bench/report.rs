@@ -162,7 +162,7 @@ fn targets(targets: &[Target]) -> Table {
 pub fn number(value: f64) -> String {
     if value.is_nan() {
         "–".to_owned()
-    } else if value.abs() >= 99.95 {
+    } else if value == 0.0 || value.abs() >= 99.95 {
         format!("{value:.0}")
     } else if value.abs() >= 9.995 {
         format!("{value:.1}")
