@@ -220,10 +220,7 @@ fn processor_picture(rates: &Rates) -> String {
     Bars {
         title: "auth by search and bind: µs of processor time for each request",
         kinds: vec!["1 in flight", "16 in flight"],
-        rows: CONTENDERS
-            .into_iter()
-            .map(|name| (name, vec![at(1, name), at(16, name)]))
-            .collect(),
+        rows: CONTENDERS.into_iter().map(|name| (name, vec![at(1, name), at(16, name)])).collect(),
     }
     .to_svg()
 }

@@ -28,7 +28,10 @@ impl Extauth {
     /// Starts it; its standard error goes to the log of the site.
     pub fn start(mut command: Command, site: &Site) -> Result<Self> {
         let log = File::options().append(true).create(true).open(site.path().join("log"))?;
-        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(log).spawn()?;
+        let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(log).spawn();
+        let mut child = child.with_context(|| {
+            format!("cannot start {}; tests/bench/run installs it", command.get_program().display())
+        })?;
         let input = child.stdin.take().context("no standard input")?;
         let output = child.stdout.take().context("no standard output")?;
         Ok(Self { child, input, output, asked: VecDeque::new(), inbox: Inbox::default() })
