@@ -174,16 +174,18 @@ impl Policies {
         by: Deadline,
     ) -> Outcome {
         let entry = self.keys.id(&candidate.entry);
-        let id = self.keys.id(&account.to_string());
-        let cached = self.cache.as_ref().map(|cache| (cache, self.keys.digest(id, password)));
+        let cached = self.cache.as_ref().map(|cache| {
+            let id = self.keys.id(&account.to_string());
+            (cache, id, self.keys.digest(id, password))
+        });
         if !candidate.is_doubtful
-            && let Some((cache, digest)) = &cached
-            && cache.spares(id, entry, *digest, Instant::now())
+            && let Some((cache, id, digest)) = &cached
+            && cache.spares(*id, entry, *digest, Instant::now())
         {
             return Outcome::from(Verdict::Granted).with_detail("remembered; see [cache]");
         }
         let outcome = self.let_through(directory, account, candidate, entry, password, by).await;
-        if let Some((cache, digest)) = cached
+        if let Some((cache, id, digest)) = cached
             && outcome.verdict == Verdict::Granted
         {
             cache.proved(id, entry, digest, Instant::now());

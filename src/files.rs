@@ -20,7 +20,7 @@ pub fn check_private(path: &Path) -> Result<(), String> {
 /// Why a file that has to be read cannot be.
 pub fn unreadable(path: &Path, error: &io::Error) -> String {
     format!(
-        "cannot read {}: {error}; the user that the XMPP server runs as must be able to",
+        "cannot read {}: {error}; the user that the XMPP server runs as must be able to, and a running process can only in the directories that it knew at its start",
         path.display()
     )
 }

@@ -10,6 +10,7 @@ use std::str::FromStr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::FileType;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
@@ -117,7 +118,8 @@ fn open_layer(
     let only = |layer| Ok((Some(layer), Reopener::default()));
     match target {
         Target::Auto | Target::Stderr if stderr_is_free => {
-            only(lines(log.format, || Lossy(io::stderr())))
+            let may_block = !is_file(io::stderr());
+            only(lines(log.format, move || Lossy { to: io::stderr(), may_block }))
         }
         Target::Auto | Target::Stderr => open_layer(log, &Target::Journald, false)
             .or_else(|_| open_layer(log, &Target::Syslog, false))
@@ -179,18 +181,26 @@ impl Write for Shared {
     }
 }
 
+fn is_file(fd: impl AsFd) -> bool {
+    let status = rustix::fs::fstat(fd);
+    status.is_ok_and(|status| FileType::from_raw_mode(status.st_mode) == FileType::RegularFile)
+}
+
 /// Writes only what the other side takes at once.
-struct Lossy<W>(W);
+struct Lossy<W> {
+    to: W,
+    may_block: bool,
+}
 
 impl<W: Write + AsFd> Write for Lossy<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let ready = {
-            let mut fds = [PollFd::new(&self.0, PollFlags::OUT)];
+        let ready = !self.may_block || {
+            let mut fds = [PollFd::new(&self.to, PollFlags::OUT)];
             poll(&mut fds, Some(&Timespec::default())).is_ok_and(|ready| ready > 0)
         };
         // poll(2) promises room for PIPE_BUF bytes in a pipe.
         if ready {
-            let _ = self.0.write_all(bytes.get(..bytes.len().min(4096)).unwrap_or_default());
+            let _ = self.to.write_all(bytes.get(..bytes.len().min(4096)).unwrap_or_default());
         }
         Ok(bytes.len())
     }

@@ -34,11 +34,26 @@ impl Keys {
 
     /// The digest of an account's password.
     pub fn digest(&self, account: Id, password: &SecretString) -> Digest {
+        let digest = self.computed(account, password);
+        overwrite_stack();
+        digest
+    }
+
+    /// Not inlined, so that what it leaves behind lies below its caller.
+    #[inline(never)]
+    fn computed(&self, account: Id, password: &SecretString) -> Digest {
         let mut context = ring::hmac::Context::with_key(&self.0);
         context.update(&account.0);
         context.update(password.expose_secret().as_bytes());
         Digest(half(&context.sign()))
     }
+}
+
+/// Overwrites what a call has left on the stack: ring keeps the block that it works on there, and with
+/// it a part of the password.
+#[inline(never)]
+fn overwrite_stack() {
+    std::hint::black_box(&mut [0_u8; 8192]);
 }
 
 /// 128 bits are enough where nobody can search for collisions.
