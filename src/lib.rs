@@ -11,7 +11,7 @@
 //!    caller survives.
 //! 2. "Cannot tell" is never "no" until the last byte is chosen, and never "yes".
 //! 3. "Yes" to `auth` means: this directory accepted this non-empty password for exactly one entry,
-//!    within this request.
+//!    within this request; or the credential cache says so, by its documented rule.
 //! 4. A password is never in a log, an error, a `Debug`, a command line, an environment or a core
 //!    file.
 //! 5. Standard output belongs to the protocol; in `run`, so does standard error when it is the same

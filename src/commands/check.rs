@@ -110,6 +110,7 @@ fn hints(caller: &Caller) -> Vec<String> {
         Dialect::Ejabberd => vec![
             "ejabberd: set auth_use_cache: false, or it accepts old passwords and refuses new ones for an hour".to_owned(),
             "ejabberd: extauth_pool_size processes are started, each with its own connections; the default is one a processor".to_owned(),
+            "ejabberd: each process guards accounts for itself, so keep extauth_pool_size below the number of wrong passwords that locks an account in the directory".to_owned(),
         ],
         Dialect::MongooseIm => vec![
             "MongooseIM: each of auth.external.instances is a process with its own connections".to_owned(),
