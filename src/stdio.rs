@@ -11,6 +11,7 @@ use std::task::{Context, Poll, ready};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::{Errno, ReadWriteFlags, preadv2, pwritev2, retry_on_intr};
+use rustix::termios::isatty;
 use tokio::io::unix::{AsyncFd, AsyncFdRegisterError};
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 
@@ -41,10 +42,10 @@ impl Stdio {
     }
 
     fn new(fd: OwnedFd, interest: Interest) -> io::Result<Self> {
-        let can_signal = can_refuse_to_wait(&fd);
+        let is_terminal = isatty(&fd);
         match register(fd, interest) {
-            Ok(fd) if can_signal => Ok(Self::Signalled(fd)),
-            Ok(fd) => Ok(Self::Asked(fd)),
+            Ok(fd) if is_terminal => Ok(Self::Asked(fd)),
+            Ok(fd) => Ok(Self::Signalled(fd)),
             Err(error) => {
                 let (fd, cause) = error.into_parts();
                 match cause.kind() {
@@ -54,19 +55,6 @@ impl Stdio {
             }
         }
     }
-}
-
-/// Whether the kernel knows `RWF_NOWAIT` for this kind of stream; a read of nothing tells.
-fn can_refuse_to_wait(fd: &OwnedFd) -> bool {
-    let known = preadv2(fd, &mut [IoSliceMut::new(&mut [])], NO_OFFSET, ReadWriteFlags::NOWAIT);
-    let known = known.map(drop).or_else(|error| match error {
-        // The write end of a pipe.
-        Errno::BADF => {
-            pwritev2(fd, &[IoSlice::new(&[])], NO_OFFSET, ReadWriteFlags::NOWAIT).map(drop)
-        }
-        other => Err(other),
-    });
-    matches!(known, Ok(()) | Err(Errno::AGAIN))
 }
 
 /// Resolves when nobody will read standard output any more; never for a file or a terminal.
@@ -91,27 +79,39 @@ fn register(
     AsyncFd::try_with_interest(fd, interest)
 }
 
-/// Whether an operation would not block now.
-fn is_ready(fd: &OwnedFd, flags: PollFlags) -> io::Result<bool> {
-    let mut fds = [PollFd::new(fd, flags)];
+/// Does an operation that takes flags if it need not wait, or fails with `EAGAIN`.
+fn without_waiting<T>(
+    fd: &OwnedFd,
+    readiness: PollFlags,
+    mut operation: impl FnMut(ReadWriteFlags) -> Result<T, Errno>,
+) -> Result<T, Errno> {
+    match retry_on_intr(|| operation(ReadWriteFlags::NOWAIT)) {
+        // Terminals, and old kernels.
+        Err(Errno::OPNOTSUPP) => {}
+        done => return done,
+    }
+    let mut fds = [PollFd::new(fd, readiness)];
     match poll(&mut fds, Some(&Timespec::default())) {
-        Ok(ready) => Ok(ready > 0),
-        Err(Errno::INTR) => Ok(false),
-        Err(error) => Err(error.into()),
+        Ok(0) | Err(Errno::INTR) => Err(Errno::AGAIN),
+        Ok(_) => retry_on_intr(|| operation(ReadWriteFlags::empty())),
+        Err(error) => Err(error),
     }
 }
 
-/// Reads what is there. How much of the buffer was filled, or that one would have to wait.
-fn read(fd: &OwnedFd, buffer: &mut ReadBuf<'_>, flags: ReadWriteFlags) -> Result<usize, Errno> {
-    let length = retry_on_intr(|| {
+/// Reads what is there, and says how much.
+fn read(fd: &OwnedFd, buffer: &mut ReadBuf<'_>) -> Result<usize, Errno> {
+    let length = without_waiting(fd, PollFlags::IN, |flags| {
         preadv2(fd, &mut [IoSliceMut::new(buffer.initialize_unfilled())], NO_OFFSET, flags)
     })?;
     buffer.advance(length);
     Ok(length)
 }
 
-fn write(fd: &OwnedFd, bytes: &[u8], flags: ReadWriteFlags) -> Result<usize, Errno> {
-    retry_on_intr(|| pwritev2(fd, &[IoSlice::new(bytes)], NO_OFFSET, flags))
+/// Writes what there is room for, and says how much.
+fn write(fd: &OwnedFd, bytes: &[u8]) -> Result<usize, Errno> {
+    without_waiting(fd, PollFlags::OUT, |flags| {
+        pwritev2(fd, &[IoSlice::new(bytes)], NO_OFFSET, flags)
+    })
 }
 
 impl AsyncRead for Stdio {
@@ -122,12 +122,14 @@ impl AsyncRead for Stdio {
     ) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Immediate(fd) => {
-                read(fd, buffer, ReadWriteFlags::empty())?;
+                let length =
+                    retry_on_intr(|| rustix::io::read(&*fd, buffer.initialize_unfilled()))?;
+                buffer.advance(length);
             }
             Self::Signalled(fd) => loop {
                 let mut signal = ready!(fd.poll_read_ready(context))?;
                 let room = buffer.remaining();
-                match read(fd.get_ref(), buffer, ReadWriteFlags::NOWAIT) {
+                match read(fd.get_ref(), buffer) {
                     Err(Errno::AGAIN) => signal.clear_ready(),
                     Err(error) => return Poll::Ready(Err(error.into())),
                     Ok(length) => {
@@ -140,11 +142,11 @@ impl AsyncRead for Stdio {
                 }
             },
             Self::Asked(fd) => loop {
-                if is_ready(fd.get_ref(), PollFlags::IN)? {
-                    read(fd.get_ref(), buffer, ReadWriteFlags::empty())?;
-                    break;
+                match read(fd.get_ref(), buffer) {
+                    Err(Errno::AGAIN) => ready!(fd.poll_read_ready(context))?.clear_ready(),
+                    Err(error) => return Poll::Ready(Err(error.into())),
+                    Ok(_) => break,
                 }
-                ready!(fd.poll_read_ready(context))?.clear_ready();
             },
         }
         Poll::Ready(Ok(()))
@@ -157,22 +159,18 @@ impl AsyncWrite for Stdio {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let written = match self.get_mut() {
-            Self::Immediate(fd) => write(fd, bytes, ReadWriteFlags::empty())?,
-            Self::Signalled(fd) => loop {
-                match write(fd.get_ref(), bytes, ReadWriteFlags::NOWAIT) {
-                    Err(Errno::AGAIN) => ready!(fd.poll_write_ready(context))?.clear_ready(),
-                    written => break written?,
-                }
-            },
-            Self::Asked(fd) => loop {
-                if is_ready(fd.get_ref(), PollFlags::OUT)? {
-                    break write(fd.get_ref(), bytes, ReadWriteFlags::empty())?;
-                }
-                ready!(fd.poll_write_ready(context))?.clear_ready();
-            },
+        let fd = match self.get_mut() {
+            Self::Immediate(fd) => {
+                return Poll::Ready(Ok(retry_on_intr(|| rustix::io::write(&*fd, bytes))?));
+            }
+            Self::Signalled(fd) | Self::Asked(fd) => fd,
         };
-        Poll::Ready(Ok(written))
+        loop {
+            match write(fd.get_ref(), bytes) {
+                Err(Errno::AGAIN) => ready!(fd.poll_write_ready(context))?.clear_ready(),
+                written => return Poll::Ready(Ok(written?)),
+            }
+        }
     }
 
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -253,7 +253,9 @@ fn a_group_shares_the_work_and_the_next_group_stands_by() {
     let urls = slapds.each_ref().map(Slapd::url);
     let site = grouped("", &[&[&*urls[0], &*urls[1]], &[&*urls[2]]]);
     let mut adapter = Adapter::start(&site, Framing::Packet);
-    right_until(&mut adapter, "shared", || slapds[..2].iter().all(|slapd| binds(slapd) > 0));
+    right_until(&mut adapter, "shared", || {
+        slapds[..2].iter().all(|slapd| open_connections(slapd) > 0)
+    });
     assert_eq!(binds(&slapds[2]), 0);
     slapds[0].stop();
     for _ in 0..5 {
