@@ -53,7 +53,7 @@ impl Keys {
 /// it a part of the password.
 #[inline(never)]
 fn overwrite_stack() {
-    std::hint::black_box(&mut [0_u8; 8192]);
+    std::hint::black_box(&mut [0_u8; 4096]);
 }
 
 /// 128 bits are enough where nobody can search for collisions.

@@ -37,7 +37,7 @@ pub const SUBJECTS: [Subject; 15] = [
     ("judge a bind, of Active Directory", judge_active_directory),
     ("judge a bind, of OpenLDAP with a policy", judge_openldap),
     ("judge an account, of Active Directory", judge_account),
-    ("check a message with an entry", check_entry),
+    ("read a message with an entry", read_entry),
     ("digest an account and a password", digest),
     ("pass the lock-out guard", pass_throttle),
 ];
@@ -143,7 +143,7 @@ fn judge_account(times: u64) {
     }
 }
 
-fn check_entry(times: u64) {
+fn read_entry(times: u64) {
     let element = |tag: u8, content: &[u8]| {
         let [high, low] = u16::try_from(content.len()).unwrap_or_default().to_be_bytes();
         [&[tag, 0x84, 0, 0, high, low], content].concat()
