@@ -145,7 +145,12 @@ impl LdapDirectory {
                 writer.watch().await;
             }
         };
-        tokio::join!(self.keep_fresh(), self.connector().watch(), watch_writer);
+        let grow_service = async {
+            if let Some(service) = &self.service {
+                service.pool.grow().await;
+            }
+        };
+        tokio::join!(self.keep_fresh(), self.connector().watch(), watch_writer, grow_service);
     }
 
     async fn keep_fresh(&self) {

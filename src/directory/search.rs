@@ -1,4 +1,4 @@
-//! Searching as the service account, on a connection that may have died since it was last used.
+//! Searching as the service account, on connections that may have died since they were last used.
 
 use std::sync::Arc;
 
@@ -25,10 +25,10 @@ pub struct Reply {
     pub server: Arc<str>,
 }
 
-/// Searches, each by the request's deadline, on the shared service connection.
+/// Searches, each by the request's deadline, on a shared service connection.
 #[derive(Debug)]
 pub struct Searcher {
-    /// The service connection.
+    /// The service connections.
     pub pool: ServicePool,
 }
 
@@ -67,7 +67,7 @@ impl Searcher {
         let Found { entries, answer } = match done {
             Ok(found) => found,
             Err(lost) => {
-                self.pool.retire(&share.connection).await;
+                self.pool.retire(server).await;
                 return Err(tries.lost(server, share.reused, &lost));
             }
         };
@@ -79,7 +79,7 @@ impl Searcher {
             .with_detail(&answer.text);
         let failed = tries.refused(server, answer.code, outcome);
         if matches!(failed, Failed::Unjudged(_)) {
-            self.pool.retire(&share.connection).await;
+            self.pool.retire(server).await;
         }
         Err(failed)
     }
@@ -96,7 +96,7 @@ impl Searcher {
                 Ok(root_dse) => return Ok(root_dse),
                 Err(lost) => lost,
             };
-            self.pool.retire(&share.connection).await;
+            self.pool.retire(server).await;
             tries.another(tries.lost(server, share.reused, &lost)).await?;
         }
     }

@@ -1,14 +1,16 @@
-//! The connection for searches, which is bound as the service account and outlives a request.
+//! The connections for searches, which are bound as the service account and outlive a request.
 //!
-//! All searches share it, because LDAP multiplexes them.
+//! Searches share them, because LDAP multiplexes. One is enough for a caller that asks one question
+//! after the other; servers read what comes on one connection one after the other, so when many
+//! searches are under way, more connections are opened in the background.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
-use tokio::sync::Mutex;
-use tokio::time::Instant;
+use tokio::sync::{Mutex, Notify};
+use tokio::time::{Instant, sleep};
 
 use super::connection::{Answer, Connection, Lost};
 use super::connector::{Connector, Unreachable};
@@ -22,6 +24,12 @@ use crate::verdict::{Outage, Outcome, Verdict};
 /// After its bind was refused, the service account waits this long before it tries again: each try
 /// with a wrong password brings it nearer to being locked.
 const SERVICE_BIND_PAUSE: Duration = Duration::from_secs(30);
+
+/// A connection that carries so many searches is busy,
+const BUSY: usize = 4;
+
+/// and while all are, there are more, up to this.
+const MOST: usize = 4;
 
 /// invalidCredentials (RFC 4511, appendix A.2).
 const INVALID_CREDENTIALS: u32 = 49;
@@ -63,25 +71,49 @@ pub struct Credential {
     pub password: SecretString,
 }
 
-/// The connection that searches share.
+/// The connections that searches share.
 #[derive(Debug)]
 pub struct ServicePool {
     connector: Arc<Connector>,
     identity: Identity,
     limits: Limits,
-    slot: Mutex<Slot>,
+    state: Mutex<State>,
+    /// All connections are busy.
+    crowded: Notify,
     second_is_right: AtomicBool,
 }
 
 #[derive(Debug, Default)]
-enum Slot {
-    #[default]
-    Empty,
-    Open(Arc<Connection>, Instant),
-    Refused(Outcome, Instant),
+struct State {
+    open: Vec<Slot>,
+    /// What became of the last bind, if it was refused, and when.
+    refused: Option<(Outcome, Instant)>,
 }
 
-/// A share in the service connection.
+#[derive(Debug)]
+struct Slot {
+    connection: Arc<Connection>,
+    last_used: Instant,
+}
+
+impl Slot {
+    fn new(connection: Connection) -> Self {
+        Self { connection: Arc::new(connection), last_used: Instant::now() }
+    }
+
+    /// How many searches it carries.
+    fn load(&self) -> usize {
+        Arc::strong_count(&self.connection) - 1
+    }
+}
+
+impl State {
+    fn is_crowded(&self) -> bool {
+        self.open.len() < MOST && self.open.iter().all(|slot| slot.load() >= BUSY)
+    }
+}
+
+/// A share in a service connection.
 #[derive(Clone, Debug)]
 pub struct Share {
     /// The connection.
@@ -97,55 +129,72 @@ impl ServicePool {
             connector,
             identity,
             limits,
-            slot: Mutex::default(),
+            state: Mutex::default(),
+            crowded: Notify::new(),
             second_is_right: AtomicBool::new(false),
         }
     }
 
-    /// The shared connection. Where there is none, one caller opens it and the others wait.
+    /// The connection that carries the least. Where there is none, one caller opens it and the others
+    /// wait.
     pub async fn share(&self, by: Deadline) -> Result<Share, Outcome> {
-        let mut slot = self.slot.lock().await;
+        let mut state = self.state.lock().await;
         let now = Instant::now();
-        match &mut *slot {
-            Slot::Open(connection, last_used) if self.is_good(connection, *last_used, now) => {
-                *last_used = now;
-                return Ok(Share { connection: Arc::clone(connection), reused: true });
-            }
-            Slot::Refused(outcome, at) if now - *at < SERVICE_BIND_PAUSE => {
-                return Err(outcome.clone());
-            }
-            Slot::Open(..) | Slot::Refused(..) | Slot::Empty => *slot = Slot::Empty,
+        state.open.retain(|slot| self.is_good(slot, now));
+        if state.is_crowded() {
+            self.crowded.notify_one();
         }
+        if let Some(slot) = state.open.iter_mut().min_by_key(|slot| slot.load()) {
+            slot.last_used = now;
+            return Ok(Share { connection: Arc::clone(&slot.connection), reused: true });
+        }
+        if let Some((outcome, at)) = &state.refused
+            && now - *at < SERVICE_BIND_PAUSE
+        {
+            return Err(outcome.clone());
+        }
+        state.refused = None;
         match self.open(by).await {
             Ok(connection) => {
-                let connection = Arc::new(connection);
-                *slot = Slot::Open(Arc::clone(&connection), Instant::now());
+                let slot = Slot::new(connection);
+                let connection = Arc::clone(&slot.connection);
+                state.open.push(slot);
                 Ok(Share { connection, reused: false })
             }
             Err(outcome) => {
                 if matches!(outcome.verdict, Verdict::Unavailable(Outage::ServiceBind { .. })) {
-                    *slot = Slot::Refused(outcome.clone(), Instant::now());
+                    state.refused = Some((outcome.clone(), Instant::now()));
                 }
                 Err(outcome)
             }
         }
     }
 
-    /// Stops sharing this connection; what others still do on it goes on.
-    pub async fn retire(&self, retired: &Arc<Connection>) {
-        let mut slot = self.slot.lock().await;
-        if matches!(&*slot, Slot::Open(current, _) if Arc::ptr_eq(current, retired)) {
-            *slot = Slot::Empty;
+    /// Opens more connections while all are busy, for as long as it is polled.
+    pub async fn grow(&self) {
+        loop {
+            self.crowded.notified().await;
+            if !self.state.lock().await.is_crowded() {
+                continue;
+            }
+            let by = Deadline::after(Instant::now(), self.connector.connect_within);
+            match by.bound(self.open(by)).await {
+                Ok(Ok(connection)) => self.state.lock().await.open.push(Slot::new(connection)),
+                // Those that are open go on, and a locked account must not be tried all the time.
+                Ok(Err(_)) | Err(_) => sleep(SERVICE_BIND_PAUSE).await,
+            }
         }
     }
 
-    /// Closes the connection if its time is over.
+    /// Stops sharing the connections to a server; what others still do on them goes on.
+    pub async fn retire(&self, server: &str) {
+        self.state.lock().await.open.retain(|slot| *slot.connection.server != *server);
+    }
+
+    /// Closes the connections whose time is over.
     pub async fn reap(&self) {
-        let mut slot = self.slot.lock().await;
-        if matches!(&*slot, Slot::Open(connection, last_used) if !self.is_good(connection, *last_used, Instant::now()))
-        {
-            *slot = Slot::Empty;
-        }
+        let now = Instant::now();
+        self.state.lock().await.open.retain(|slot| self.is_good(slot, now));
     }
 
     /// How its servers are reached.
@@ -226,9 +275,9 @@ impl ServicePool {
         Ok(answer)
     }
 
-    fn is_good(&self, connection: &Connection, last_used: Instant, now: Instant) -> bool {
+    fn is_good(&self, Slot { connection, last_used }: &Slot, now: Instant) -> bool {
         !connection.is_closed()
-            && now - last_used < self.limits.idle
+            && now - *last_used < self.limits.idle
             && now - connection.opened < self.limits.lifetime
             && !self.connector.servers.is_outdone(&connection.server)
     }
