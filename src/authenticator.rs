@@ -120,12 +120,13 @@ impl Policies {
         let Some(cache) = &self.cache else { return outcome };
         let id = self.keys.id(&account.to_string());
         match outcome.verdict {
-            Verdict::Granted => cache.exists(id, true, Instant::now()),
-            Verdict::Denied(_) => cache.exists(id, false, Instant::now()),
-            Verdict::Unavailable(_) if cache.knows(id, Instant::now()) => {
-                return remembered(&outcome);
+            Verdict::Granted => cache.exists(id, Instant::now()),
+            Verdict::Denied(_) => cache.is_gone(id),
+            Verdict::Unavailable(outage) => {
+                if outage.is_absence() && cache.knows(id, Instant::now()) {
+                    return remembered(&outcome);
+                }
             }
-            Verdict::Unavailable(_) => {}
         }
         outcome
     }
@@ -137,27 +138,30 @@ impl Policies {
         password: &SecretString,
         by: Deadline,
     ) -> Outcome {
-        let step = match directory.pace().begin(by.remaining(), Instant::now()) {
-            Ok(step) => step,
-            Err(expected) => return overloaded(expected),
+        let (outcome, is_doubtful) = match directory.pace().begin(by.remaining(), Instant::now()) {
+            Ok(step) => {
+                let found = directory.find(account, Purpose::SignIn, by).await;
+                let outcome = match &found {
+                    Ok(candidate) => self.prove(directory, account, candidate, password, by).await,
+                    Err(outcome) => outcome.clone(),
+                };
+                let is_answered = !matches!(outcome.verdict, Verdict::Unavailable(_));
+                step.end(is_answered, Instant::now());
+                (outcome, found.is_ok_and(|candidate| candidate.is_doubtful))
+            }
+            Err(expected) => (overloaded(expected), false),
         };
-        let found = directory.find(account, Purpose::SignIn, by).await;
-        let outcome = match &found {
-            Ok(candidate) => self.prove(directory, account, candidate, password, by).await,
-            Err(outcome) => outcome.clone(),
-        };
-        let is_answered = !matches!(outcome.verdict, Verdict::Unavailable(_));
-        step.end(is_answered && outcome.server.is_some(), Instant::now());
         let Some(cache) = &self.cache else { return outcome };
         let id = self.keys.id(&account.to_string());
-        let is_doubtful = found.is_ok_and(|candidate| candidate.is_doubtful);
         match outcome.verdict {
+            Verdict::Denied(Denial::UnknownUser) => cache.is_gone(id),
             Verdict::Denied(Denial::TooManyFailures) | Verdict::Granted => {}
             Verdict::Denied(_) => cache.refused(id),
-            Verdict::Unavailable(_) if is_doubtful => {}
-            Verdict::Unavailable(_) => {
-                let digest = self.keys.digest(id, password);
-                if cache.vouches_for(id, digest, Instant::now()) {
+            Verdict::Unavailable(outage) => {
+                if !is_doubtful
+                    && outage.is_absence()
+                    && cache.vouches_for(id, self.keys.digest(id, password), Instant::now())
+                {
                     return remembered(&outcome);
                 }
             }
@@ -185,10 +189,13 @@ impl Policies {
             return Outcome::from(Verdict::Granted).with_detail("remembered; see [cache]");
         }
         let outcome = self.let_through(directory, account, candidate, entry, password, by).await;
-        if let Some((cache, id, digest)) = cached
-            && outcome.verdict == Verdict::Granted
-        {
-            cache.proved(id, entry, digest, Instant::now());
+        if let Some((cache, id, digest)) = cached {
+            match outcome.verdict {
+                Verdict::Granted => cache.proved(id, entry, digest, Instant::now()),
+                Verdict::Denied(Denial::TooManyFailures) | Verdict::Unavailable(_) => {}
+                // Even if the look below comes to nothing.
+                Verdict::Denied(_) => cache.refused(id),
+            }
         }
         if candidate.is_remembered
             && matches!(outcome.verdict, Verdict::Denied(Denial::WrongPassword))
@@ -216,7 +223,7 @@ impl Policies {
         let Some(throttle) = &self.throttle else {
             return directory.prove(candidate, password, by).await;
         };
-        let domain = self.keys.id(account.domainpart());
+        let domain = self.keys.id(directory.domainpart(account));
         let attempt = Attempt { domain, entry, digest: self.keys.digest(entry, password) };
         loop {
             match throttle.enter(attempt, Instant::now()) {
@@ -262,14 +269,21 @@ impl Policies {
             Ok(candidate) => candidate,
             Err(outcome) => return outcome,
         };
+        let entry = self.keys.id(&candidate.entry);
+        // Before, because this may be given up half-way; and after, because a sign-in with the old
+        // password may have ended meanwhile.
+        self.forget(entry);
         let outcome = directory.set_password(&candidate, password, by).await;
-        // It may have been changed even if nobody could tell.
         if !matches!(outcome.verdict, Verdict::Denied(_)) {
-            let entry = self.keys.id(&candidate.entry);
-            self.throttle.iter().for_each(|throttle| throttle.changed(entry));
-            self.cache.iter().for_each(|cache| cache.changed(entry));
+            self.forget(entry);
         }
         outcome
+    }
+
+    /// What is known about the passwords of an entry may be true no more.
+    fn forget(&self, entry: Id) {
+        self.throttle.iter().for_each(|throttle| throttle.changed(entry));
+        self.cache.iter().for_each(|cache| cache.changed(entry));
     }
 }
 

@@ -12,9 +12,23 @@ use landlock::{
     RulesetError, RulesetStatus, Scope, path_beneath_rules,
 };
 
-/// What the system's resolver, its certificates and Kerberos read.
-const SYSTEM: [&str; 8] =
-    ["/dev", "/etc", "/lib", "/lib64", "/proc/self", "/run", "/usr", "/var/lib/sss"];
+/// Where the system's resolver, its certificates and Kerberos are, on some systems in stores.
+const SYSTEM: [&str; 10] = [
+    "/dev",
+    "/etc",
+    "/gnu/store",
+    "/lib",
+    "/lib64",
+    "/nix/store",
+    "/proc/self",
+    "/run",
+    "/usr",
+    "/var/lib/sss",
+];
+
+/// Files there that may be links to elsewhere.
+const LINKS: [&str; 5] =
+    ["/etc/hosts", "/etc/krb5.conf", "/etc/nsswitch.conf", "/etc/resolv.conf", "/etc/ssl/certs"];
 
 /// Whose rights are known here. Later kernels know more, of which nothing is given up.
 const KNOWN: ABI = ABI::V6;
@@ -31,14 +45,17 @@ pub enum Extent {
 }
 
 /// Confines this process, for good. Besides the system's own files it can read those in the
-/// directories of `readable`, where a file may be replaced by a new one, and write in the directory
-/// of `log`.
+/// directories of `readable`, where a file may be replaced by a new one, and in those where links
+/// lead from there, and write in the directory of `log`.
 pub fn confine<'a>(
     readable: impl Iterator<Item = &'a Path>,
     log: Option<&Path>,
 ) -> Result<Extent, RulesetError> {
-    let system = SYSTEM.iter().map(PathBuf::from);
-    let readable: BTreeSet<PathBuf> = readable.map(directory_of).chain(system).collect();
+    let readable: BTreeSet<PathBuf> = readable
+        .chain(LINKS.iter().map(Path::new))
+        .flat_map(directories_of)
+        .chain(SYSTEM.iter().map(PathBuf::from))
+        .collect();
     let status = Ruleset::default()
         .handle_access(AccessFs::from_all(KNOWN))?
         .handle_access(AccessNet::BindTcp)?
@@ -58,8 +75,16 @@ pub fn confine<'a>(
     })
 }
 
+/// The directory of a file, and the one where it really is.
+fn directories_of(file: &Path) -> impl Iterator<Item = PathBuf> + use<> {
+    let real = file.canonicalize().ok();
+    [Some(directory_of(file)), real.as_deref().map(directory_of)].into_iter().flatten()
+}
+
+/// The directory of a file; a directory is its own.
 fn directory_of(file: &Path) -> PathBuf {
     match file.parent() {
+        _ if file.is_dir() => file.to_owned(),
         Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
         _ => PathBuf::from("."),
     }

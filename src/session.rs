@@ -9,10 +9,13 @@
 pub mod lock_step;
 
 use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 
@@ -155,11 +158,14 @@ impl<D: Directory> Session<D> {
     ) -> Result<(), End> {
         let reply = self.terms.dialect.reply(pending.verb, outcome.verdict);
         let reply_by = pending.timing.born + self.terms.reply_within;
-        // Asked before each write, because this process may have been stopped in between.
-        if Instant::now() > reply_by {
-            return Err(End::Late);
-        }
-        match timeout_at(reply_by, output.write(reply)).await {
+        let write = poll_fn(|context| {
+            // Asked before each try, because this process may have been stopped in between.
+            if Instant::now() > reply_by {
+                return Poll::Pending;
+            }
+            Pin::new(&mut *output).poll_write(context, reply)
+        });
+        match timeout_at(reply_by, write).await {
             Err(_) => Err(End::Late),
             Ok(Ok(written)) if written == reply.len() => {
                 pending.audit(&outcome);

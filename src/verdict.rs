@@ -199,6 +199,31 @@ impl Denial {
 }
 
 impl Outage {
+    /// Whether the directory is not there to be asked, as opposed to having an answer that helps
+    /// nobody.
+    pub fn is_absence(self) -> bool {
+        match self {
+            Self::BadReply
+            | Self::DeadlinePassed
+            | Self::Directory
+            | Self::LostConnection
+            | Self::NoServer
+            | Self::Overloaded
+            | Self::ServiceBind { .. } => true,
+            // Busy and unavailable (RFC 4511, appendix A.2).
+            Self::Refused { code } => matches!(code, 51 | 52),
+            Self::Ambiguous
+            | Self::ClearText
+            | Self::GroupsTooDeep
+            | Self::Internal
+            | Self::Misconfigured
+            | Self::ReadOnly
+            | Self::Referral
+            | Self::Unanswerable
+            | Self::Unsupported => false,
+        }
+    }
+
     fn name(self) -> &'static str {
         match self {
             Self::Ambiguous => "ambiguous",

@@ -61,6 +61,18 @@ fn it_can_be_told_not_to() {
 }
 
 #[test]
+fn it_reads_what_a_link_leads_to() {
+    let (site, elsewhere) = (Site::new(&config("", "{dir}/password")), Site::new(""));
+    let secret = elsewhere.secret("password", "x");
+    std::os::unix::fs::symlink(&secret, site.path().join("password")).unwrap();
+    let mut adapter = Adapter::start(&site, Framing::Packet);
+    assert_eq!(adapter.ask("isuser:alice:elsewhere.example"), Answer::No);
+    elsewhere.secret("password", "yz");
+    // It was read, and no server is there to try it.
+    adapter.logs("the new configuration does not work");
+}
+
+#[test]
 fn its_log_can_be_rotated() {
     let site = Site::new(&config("log.target = \"file:{dir}/own.log\"", "{dir}/password"));
     site.secret("password", "x");

@@ -57,6 +57,10 @@ impl Scripted {
 }
 
 impl Directory for Scripted {
+    fn domainpart<'a>(&'a self, account: &'a Account) -> &'a str {
+        account.domainpart()
+    }
+
     fn pace(&self) -> &Arc<Pace> {
         &self.pace
     }

@@ -107,7 +107,8 @@ fn give_up_rights(config: &Config, path: &Path) {
         Target::File(path) => Some(path.as_path()),
         Target::Auto | Target::Stderr | Target::Journald | Target::Syslog => None,
     };
-    let readable = config.files.iter().map(PathBuf::as_path).chain([path]);
+    let foreign = config::files_of_environment();
+    let readable = config.files.iter().chain(&foreign).map(PathBuf::as_path).chain([path]);
     match confine(readable, log) {
         Ok(Extent::Fully | Extent::Partly) => {}
         Ok(Extent::Not) => {

@@ -1,10 +1,11 @@
 //! What serves the requests: built from the configuration, and built anew when that changes,
 //! without a request noticing.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep};
@@ -12,12 +13,16 @@ use tokio::time::{Instant, sleep};
 use super::{Built, build};
 use crate::authenticator::{Authenticator, Policies, Served};
 use crate::config::policy::Policy;
-use crate::config::{Config, gssapi};
+use crate::config::problem::Problems;
+use crate::config::{Config, Directories, gssapi};
 use crate::deadline::Deadline;
 use crate::directory::domain::Domain;
 use crate::directory::ldap::LdapDirectory;
+use crate::directory::service::is_account_refused;
 use crate::files::Stamp;
+use crate::policy::cache::Cache;
 use crate::protocol::dialect::Dialect;
+use crate::verdict::Outcome;
 
 /// How often the files are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -35,22 +40,43 @@ pub(super) struct Service {
     caller: Option<Dialect>,
     authenticator: Arc<Authenticator<Domain>>,
     current: Option<Current>,
-    seen: Stamp,
+    /// The files that it names.
     files: Vec<PathBuf>,
+    seen: Seen,
+}
+
+/// The versions of the configuration and of the files that it names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Seen {
+    own: Stamp,
+    named: Stamp,
 }
 
 #[derive(Debug)]
 struct Current {
+    /// The version of the configuration.
+    own: Stamp,
     policy: Policy,
     policies: Arc<Policies>,
+    directories: Vec<Arc<LdapDirectory>>,
     upkeep: Vec<AbortHandle>,
 }
 
 impl Current {
-    fn new(built: Built) -> (Self, Served<Domain>) {
-        let upkeep = built.directories.into_iter().map(keep_up).collect();
-        let policies = Arc::clone(&built.served.policies);
-        (Self { policy: built.policy, policies, upkeep }, built.served)
+    fn new(built: Built, own: Stamp) -> (Self, Served<Domain>) {
+        let Built { directories, policy, served } = built;
+        let upkeep = directories.iter().map(keep_up).collect();
+        let policies = Arc::clone(&served.policies);
+        (Self { own, policy, policies, directories, upkeep }, served)
+    }
+
+    /// Whether nothing can be asked of this directory now, so that a change takes nothing from it.
+    fn is_out(&self, directory: &str) -> bool {
+        self.directories.iter().any(|current| current.name() == directory && current.is_out())
+    }
+
+    fn is_any_out(&self) -> bool {
+        self.directories.iter().any(|directory| directory.is_out())
     }
 }
 
@@ -60,45 +86,36 @@ impl Drop for Current {
     }
 }
 
-fn keep_up(directory: Arc<LdapDirectory>) -> AbortHandle {
+fn keep_up(directory: &Arc<LdapDirectory>) -> AbortHandle {
+    let directory = Arc::clone(directory);
     tokio::spawn(async move { directory.maintain().await }).abort_handle()
 }
 
 impl Service {
-    /// Serves by this configuration. One that cannot be used is said to be so, and every request
-    /// is answered with "cannot tell", until it is mended.
-    pub(super) fn new(path: PathBuf, caller: Option<Dialect>, config: Config) -> Self {
-        for remark in &config.remarks {
+    /// Serves by the configuration, as it was `first` read. One that cannot be used is said to be so,
+    /// and every request is answered with "cannot tell", until it is mended.
+    pub(super) fn new(path: PathBuf, caller: Option<Dialect>, first: Config) -> Self {
+        for remark in &first.remarks {
             tracing::warn!(%remark, "configuration");
         }
         let mut service = Self {
+            seen: Seen::of(&path, &first.files),
             path,
             caller,
             authenticator: Arc::new(Authenticator::misconfigured()),
             current: None,
-            seen: Stamp::of([]),
-            files: config.files,
+            files: first.files,
         };
-        let built = match config.directories {
-            Ok(directories) => build(directories, None).map_err(|error| vec![error.to_string()]),
-            Err(problems) => Err(problems.0.iter().map(ToString::to_string).collect()),
-        };
-        match built {
-            Ok(built) => {
-                let (current, served) = Current::new(built);
-                service.authenticator.serve(served);
-                service.current = Some(current);
-            }
-            Err(problems) => {
-                for problem in problems {
-                    tracing::error!(problem, "configuration");
-                }
+        let config = service.load();
+        match config.directories.map_err(Refusal::from).and_then(|read| service.build(read)) {
+            Ok(built) => service.put_to_use(built),
+            Err(refusal) => {
+                refusal.tell();
                 tracing::error!(
                     "every request is answered with \"cannot tell\" until the configuration is right"
                 );
             }
         }
-        service.seen = service.stamp();
         service
     }
 
@@ -110,77 +127,181 @@ impl Service {
     /// Follows the configuration, for as long as it is polled: when it is nudged, and when a
     /// file that it names changes. What cannot be used, or does not work, changes nothing.
     pub(super) async fn follow(mut self, nudge: Nudge) {
-        let mut try_again_at = None;
+        let mut again = Again::WhenChanged;
         loop {
             let is_nudged = tokio::select! {
                 () = nudge.notified() => true,
                 () = sleep(LOOK_EVERY) => false,
             };
-            let is_due = try_again_at.is_some_and(|at| Instant::now() >= at);
-            let seen = self.stamp();
-            if !is_nudged && !is_due && seen == self.seen {
+            if !is_nudged && !self.is_due(again) && !self.is_changed() {
                 continue;
             }
-            self.seen = seen;
-            try_again_at = match self.renew().await {
+            again = match self.renew().await {
                 Ok(()) => {
                     tracing::info!("the configuration was read again and is in use");
-                    None
+                    Again::WhenChanged
                 }
-                Err(Refusal::Wrong(problems)) => {
-                    for problem in problems {
-                        tracing::error!(problem, "configuration");
-                    }
-                    tracing::error!("the new configuration is wrong; nothing has changed");
-                    None
-                }
-                Err(Refusal::Fails(problem)) => {
-                    tracing::error!(
-                        problem,
-                        "the new configuration does not work; nothing has changed, and it will be tried again"
-                    );
-                    Some(Instant::now() + TRY_EVERY)
+                Err(refusal) => {
+                    refusal.tell();
+                    tracing::error!("{}", refusal.consequence());
+                    refusal.again()
                 }
             };
         }
     }
 
-    /// The version of the files that matter: those that the configuration names, and itself while
+    fn is_due(&self, again: Again) -> bool {
+        let now = Instant::now();
+        match again {
+            Again::WhenChanged => false,
+            Again::From(at) => now >= at,
+            Again::WhenOut(from) => {
+                now >= from && self.current.as_ref().is_some_and(Current::is_any_out)
+            }
+        }
+    }
+
+    /// Whether a file has changed that matters: one that the configuration names, or itself while
     /// there is none that could be used.
-    fn stamp(&self) -> Stamp {
-        let own = self.current.is_none().then_some(self.path.as_path());
-        Stamp::of(self.files.iter().map(PathBuf::as_path).chain(own))
+    fn is_changed(&self) -> bool {
+        let now = Seen::of(&self.path, &self.files);
+        now.named != self.seen.named || (self.current.is_none() && now.own != self.seen.own)
+    }
+
+    /// Reads the configuration. The files are looked at before, so that none changes unseen
+    /// meanwhile.
+    fn load(&mut self) -> Config {
+        loop {
+            self.seen = Seen::of(&self.path, &self.files);
+            let config = Config::load(&self.path, self.caller, None);
+            if config.files == self.files {
+                return config;
+            }
+            self.files = config.files;
+        }
+    }
+
+    /// Builds what serves, with the memory of what serves now as far as it is still good.
+    fn build(&self, directories: Directories) -> Result<Built, Refusal> {
+        let policies = self.current.as_ref().and_then(|current| {
+            if current.own == self.seen.own {
+                return Some(Arc::clone(&current.policies));
+            }
+            // Whom other rules let in may have no right to it now, but what was wrong stays wrong.
+            let is_same = current.policy.throttle == directories.policy.throttle;
+            is_same.then(|| {
+                let Policies { keys, throttle, .. } = &*current.policies;
+                let cache = directories.policy.cache.map(Cache::new);
+                Arc::new(Policies { keys: keys.clone(), throttle: throttle.clone(), cache })
+            })
+        });
+        build(directories, policies).map_err(|error| Refusal::Wrong(vec![error.to_string()]))
+    }
+
+    fn put_to_use(&mut self, built: Built) {
+        let (current, served) = Current::new(built, self.seen.own.clone());
+        self.authenticator.serve(served);
+        self.current = Some(current);
     }
 
     async fn renew(&mut self) -> Result<(), Refusal> {
-        let config = Config::load(&self.path, self.caller, None);
-        self.files = config.files;
-        self.seen = self.stamp();
-        let directories = config.directories.map_err(|problems| {
-            Refusal::Wrong(problems.0.iter().map(ToString::to_string).collect())
-        })?;
+        let config = self.load();
+        let directories = config.directories?;
         if !gssapi::is_environment_for(&directories.settings) {
             let text = "another keytab needs a new process: start the XMPP server anew".to_owned();
             return Err(Refusal::Wrong(vec![text]));
         }
-        let kept = self.current.as_ref().filter(|current| current.policy == directories.policy);
-        let kept = kept.map(|current| Arc::clone(&current.policies));
-        let built =
-            build(directories, kept).map_err(|error| Refusal::Wrong(vec![error.to_string()]))?;
+        let built = self.build(directories)?;
         let by = Deadline::after(Instant::now(), config.caller.terms.answer_within);
-        for directory in &built.directories {
-            directory.try_out(by).await.map_err(Refusal::Fails)?;
+        let tried = built.directories.iter().map(async |directory| {
+            let outcome = directory.try_out(by).await.err()?;
+            self.judge(directory.name(), &outcome)
+        });
+        if let Some(refusal) = join_all(tried).await.into_iter().flatten().next() {
+            return Err(refusal);
         }
-        let (current, served) = Current::new(built);
-        self.authenticator.serve(served);
-        self.current = Some(current);
+        self.put_to_use(built);
         Ok(())
     }
+
+    /// Whether a directory that does not work is a reason to keep the old configuration.
+    fn judge(&self, directory: &str, outcome: &Outcome) -> Option<Refusal> {
+        let detail = outcome.detail.as_deref().unwrap_or_default();
+        let problem = format!("[directory.{directory}]: {}: {detail}", outcome.verdict);
+        if self.current.as_ref().is_some_and(|current| current.is_out(directory)) {
+            tracing::warn!(problem, "it did not work before either");
+            None
+        } else if is_account_refused(outcome) {
+            Some(Refusal::Refused(problem))
+        } else {
+            Some(Refusal::Fails(problem))
+        }
+    }
+}
+
+impl Seen {
+    fn of(path: &Path, files: &[PathBuf]) -> Self {
+        Self { own: Stamp::of([path]), named: Stamp::of(files.iter().map(PathBuf::as_path)) }
+    }
+}
+
+/// When a configuration that was not put to use is tried again, besides when it changes.
+#[derive(Clone, Copy, Debug)]
+enum Again {
+    WhenChanged,
+    From(Instant),
+    /// When what is in use does not work any more either, but not before that.
+    WhenOut(Instant),
 }
 
 /// Why a configuration is not put to use.
 #[derive(Debug)]
 enum Refusal {
+    /// It is wrong.
     Wrong(Vec<String>),
+    /// A directory cannot be asked.
     Fails(String),
+    /// A directory refuses the service account.
+    Refused(String),
+}
+
+impl Refusal {
+    fn tell(&self) {
+        let problems = match self {
+            Self::Wrong(problems) => problems.as_slice(),
+            Self::Fails(problem) | Self::Refused(problem) => std::slice::from_ref(problem),
+        };
+        for problem in problems {
+            tracing::error!(problem, "configuration");
+        }
+    }
+
+    fn consequence(&self) -> &'static str {
+        match self {
+            Self::Wrong(_) => "the new configuration is wrong; nothing has changed",
+            Self::Fails(_) => {
+                "the new configuration does not work; nothing has changed, and it will be tried again"
+            }
+            Self::Refused(_) => {
+                "the new configuration is refused; nothing has changed, and it will be tried again when the old one does not work either"
+            }
+        }
+    }
+
+    fn again(&self) -> Again {
+        let later = Instant::now() + TRY_EVERY;
+        match self {
+            Self::Wrong(_) => Again::WhenChanged,
+            Self::Fails(_) => Again::From(later),
+            // A wrong password that is tried again and again locks the account. It is right if it
+            // was written before the directory learned it, but then the old one is wrong.
+            Self::Refused(_) => Again::WhenOut(later),
+        }
+    }
+}
+
+impl From<Problems> for Refusal {
+    fn from(problems: Problems) -> Self {
+        Self::Wrong(problems.0.iter().map(ToString::to_string).collect())
+    }
 }

@@ -115,6 +115,14 @@ pub fn path(given: Option<PathBuf>) -> PathBuf {
         .unwrap_or_else(|| DEFAULT_PATH.into())
 }
 
+/// The files, and directories of files, that the environment names to the libraries for TLS and
+/// Kerberos.
+pub fn files_of_environment() -> Vec<PathBuf> {
+    let values = ["KRB5_CONFIG", "SSL_CERT_DIR", "SSL_CERT_FILE"].map(std::env::var_os);
+    let paths = |value| std::env::split_paths(&value).collect::<Vec<_>>();
+    values.into_iter().flatten().flat_map(paths).collect()
+}
+
 impl Config {
     /// Reads the file. `caller` wins over what the file says; `likely_caller` stands in where
     /// nobody says anything.

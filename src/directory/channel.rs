@@ -26,7 +26,7 @@ const START_TLS: &str = "1.3.6.1.4.1.1466.20037";
 const READ_SIZE: usize = 4096;
 
 /// What the entries of one search may take: a page of them, each far larger than any user's.
-const LARGEST_RESULT: usize = 64 << 20;
+const LARGEST_RESULT: usize = 16 << 20;
 
 /// Why a stream ended.
 #[derive(Debug, thiserror::Error)]
@@ -56,14 +56,23 @@ impl From<Malformed> for Broken {
     }
 }
 
+impl From<Broken> for Lost {
+    fn from(broken: Broken) -> Self {
+        match broken {
+            Broken::Malformed(_) => Self::Malformed(broken.to_string()),
+            other => Self::Ended(other.to_string()),
+        }
+    }
+}
+
 /// A stream that many requests share. Dropping it closes the stream.
 #[derive(Debug)]
 pub(super) struct Channel {
     requests: mpsc::UnboundedSender<Request>,
     last_id: AtomicU32,
     carrier: AbortHandle,
-    /// Why the stream ended.
-    end: Arc<OnceLock<String>>,
+    /// How the stream ended.
+    end: Arc<OnceLock<Lost>>,
 }
 
 #[derive(Debug)]
@@ -77,6 +86,7 @@ struct Request {
 #[derive(Debug)]
 struct Waiting {
     operation: u8,
+    at_most: usize,
     entries: Vec<super::entry::Entry>,
     size: usize,
     asker: oneshot::Sender<Found>,
@@ -113,7 +123,7 @@ impl Channel {
             };
             tracing::debug!(%server, end = %broken, "connection ended");
             // Told before those who wait notice.
-            let _ = tell.set(broken.to_string());
+            let _ = tell.set(broken.into());
         });
         Self { requests, last_id: AtomicU32::new(0), carrier: carrier.abort_handle(), end }
     }
@@ -127,13 +137,13 @@ impl Channel {
     ) -> Result<Found, Lost> {
         let id = self.last_id.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
         let (asker, answer) = oneshot::channel();
-        let waiting = Waiting { operation: operation.tag(), entries: Vec::new(), size: 0, asker };
+        let (operation_tag, at_most) = (operation.tag(), operation.at_most());
+        let waiting =
+            Waiting { operation: operation_tag, at_most, entries: Vec::new(), size: 0, asker };
         let request = Request { id, message: operation.message(id, controls), waiting };
         // If the carrier has ended, so has the other end of `answer`.
         let _ = self.requests.send(request);
-        answer.await.map_err(|_| {
-            Lost::Ended(self.end.get().cloned().unwrap_or_else(|| Broken::Closed.to_string()))
-        })
+        answer.await.map_err(|_| self.end.get().cloned().unwrap_or_else(|| Broken::Closed.into()))
     }
 
     /// Whether it is known to have ended.
@@ -219,7 +229,10 @@ impl Unanswered {
                 if waiting.size > LARGEST_RESULT {
                     return Err(Broken::Malformed("more entries than anybody asked for"));
                 }
-                waiting.entries.push(entry);
+                // Not every server keeps to a size limit.
+                if waiting.entries.len() < waiting.at_most {
+                    waiting.entries.push(entry);
+                }
             }
             Response::Reference => {}
             Response::End(answer) => {

@@ -18,16 +18,31 @@ use super::entry::Entry;
 use super::message::{Filter, Operation};
 use super::root_dse::RootDse;
 use super::servers::Server;
+use crate::verdict::{Outage, Outcome};
 
 /// The connection ended, or cannot be used any more, before the answer came.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum Lost {
     /// It ended.
     #[error("{0}")]
     Ended(String),
+    /// The server sent what no server may send.
+    #[error("{0}")]
+    Malformed(String),
     /// No answer came for so long that it must be taken for dead.
     #[error("no answer came")]
     Silent,
+}
+
+impl Lost {
+    /// The outcome of a request that ends with this.
+    pub fn outcome(&self, server: &Arc<str>) -> Outcome {
+        let outage = match self {
+            Self::Ended(_) | Self::Silent => Outage::LostConnection,
+            Self::Malformed(_) => Outage::BadReply,
+        };
+        Outcome::from(outage).from_server(server).with_detail(&self.to_string())
+    }
 }
 
 /// A server's answer to an operation.
@@ -67,6 +82,9 @@ pub const PASSWORD_POLICY: &str = "1.3.6.1.4.1.42.2.27.8.5.1";
 /// more.
 const PAGED_RESULTS: &str = "1.2.840.113556.1.4.319";
 const PAGE: i32 = 500;
+
+/// So many entries are more than anybody is looking for.
+const MOST_ENTRIES: usize = 100_000;
 
 /// What to search for.
 #[derive(Clone, Copy, Debug)]
@@ -159,7 +177,12 @@ impl Connection {
             let control = found.answer.controls.iter().find(|control| control.oid == PAGED_RESULTS);
             let next = control.and_then(|control| control::page_cookie(control.value.as_deref()?));
             match next {
-                Some(next) if !next.is_empty() && found.answer.code == 0 => cookie = next,
+                Some(next) if !next.is_empty() && found.answer.code == 0 => {
+                    if entries.len() > MOST_ENTRIES {
+                        return Err(Lost::Malformed(format!("more than {MOST_ENTRIES} entries")));
+                    }
+                    cookie = next;
+                }
                 _ => return Ok(Found { entries, answer: found.answer }),
             }
         }

@@ -87,9 +87,9 @@ impl Connector {
     /// dialled at once, and none is waited for any longer than that.
     pub async fn connect(&self, account: Option<&Account>) -> Result<Connection, Unreachable> {
         if !self.servers.health.is_given_up(Instant::now()) {
-            return self.race(account, STAGGER).await;
+            return self.race(account, Some(STAGGER)).await;
         }
-        timeout(STAGGER, self.race(account, Duration::ZERO)).await.unwrap_or_else(|_| {
+        timeout(STAGGER, self.race(account, None)).await.unwrap_or_else(|_| {
             let text = "all servers are down; they are asked again in the background".to_owned();
             Err(Unreachable { text, refused: None })
         })
@@ -98,7 +98,7 @@ impl Connector {
     async fn race(
         &self,
         account: Option<&Account>,
-        stagger: Duration,
+        stagger: Option<Duration>,
     ) -> Result<Connection, Unreachable> {
         let health = &self.servers.health;
         let (servers, fault) = self.servers.in_order(self.connect_within).await;
@@ -113,15 +113,15 @@ impl Connector {
             }
             let (attempt, server) = tokio::select! {
                 Some(attempt) = attempts.next() => attempt,
-                () = sleep(stagger), if waiting.len() > 0 => continue,
+                () = sleep(stagger.unwrap_or_default()), if waiting.len() > 0 => continue,
                 else => return Err(Unreachable { text: faults.join("; "), refused: None }),
             };
             let now = Instant::now();
             let error = match attempt {
                 Ok(connection) => {
-                    health.rise(&server.name, now);
                     // Those before it had their time and are too slow to be asked first again.
                     let slower = dialled.iter().take_while(|slower| slower.name != server.name);
+                    let slower = slower.filter(|_| stagger.is_some());
                     slower.for_each(|slower| health.fall(&slower.name, now));
                     return Ok(connection);
                 }

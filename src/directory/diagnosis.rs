@@ -93,6 +93,20 @@ pub fn is_elsewhere_better(code: u32) -> bool {
     matches!(code, BUSY | UNAVAILABLE)
 }
 
+/// Whether a bind with this code was judged by whom it names, so that the next one would come to the
+/// same.
+pub fn is_about_account(code: u32) -> bool {
+    matches!(
+        code,
+        CONSTRAINT_VIOLATION
+            | NO_SUCH_OBJECT
+            | INAPPROPRIATE_AUTHENTICATION
+            | INVALID_CREDENTIALS
+            | INSUFFICIENT_ACCESS_RIGHTS
+            | UNWILLING_TO_PERFORM
+    )
+}
+
 /// A bind as the user. The codes of Windows are in MS-ERREF, section 2.2.
 #[rustfmt::skip]
 const BIND: &[Row] = {
@@ -125,6 +139,7 @@ const BIND: &[Row] = {
         (CONSTRAINT_VIOLATION, Words("password retry limit"), no(AccountLocked), "too many wrong passwords"),
         (CONSTRAINT_VIOLATION, Words("inactivity limit"), no(AccountDisabled), "not used for too long"),
         (UNWILLING_TO_PERFORM, Words("account inactivated"), no(AccountDisabled), "the account is inactivated"),
+        (UNWILLING_TO_PERFORM, Words("permanently locked"), no(AccountLocked), "the account is locked"),
         (UNWILLING_TO_PERFORM, Words("too many failed logins"), no(AccountLocked), "too many wrong passwords"),
         (UNWILLING_TO_PERFORM, Words("principal) is expired"), no(AccountExpired), "the account has expired"),
 

@@ -274,7 +274,9 @@ impl Domain {
         let located = match self.locate(&account, &attributes, by).await {
             Ok(located) => located,
             Err(outcome) => {
-                names.inspect(|names| names.forget(&account));
+                if matches!(outcome.verdict, Verdict::Denied(_)) {
+                    names.inspect(|names| names.forget(&account));
+                }
                 return Err(outcome);
             }
         };
@@ -358,6 +360,10 @@ fn refused_by(fault: &Fault) -> Outcome {
 impl Directory for Domain {
     fn pace(&self) -> &Arc<Pace> {
         &self.directory.pace
+    }
+
+    fn domainpart<'a>(&'a self, account: &'a Account) -> &'a str {
+        self.rules.alias_of.as_deref().unwrap_or_else(|| account.domainpart())
     }
 
     async fn find(

@@ -59,7 +59,12 @@ impl State {
     }
 
     fn is_out(&self) -> bool {
-        self.down().count() >= self.servers
+        self.servers > 0 && self.down().count() >= self.servers
+    }
+
+    /// To be called after each change.
+    fn settle(&mut self, now: Instant) {
+        self.out_since = if self.is_out() { self.out_since.or(Some(now)) } else { None };
     }
 }
 
@@ -69,10 +74,11 @@ impl Health {
     }
 
     /// Which servers there are; what is known about others is forgotten.
-    pub fn know(&self, is_there: impl Fn(&str) -> bool, servers: usize) {
+    pub fn know(&self, is_there: impl Fn(&str) -> bool, servers: usize, now: Instant) {
         let mut state = self.locked();
         state.records.retain(|name, _| is_there(name));
         state.servers = servers;
+        state.settle(now);
     }
 
     /// Whether a server is down.
@@ -80,23 +86,19 @@ impl Health {
         self.locked().records.get(server).is_some_and(|record| record.ask_again_at.is_some())
     }
 
-    /// A server has answered.
+    /// A server has answered as a server should; that it can be connected to says little.
     pub fn rise(&self, server: &Name, now: Instant) {
         let mut state = self.locked();
-        if let Some(record) = state.records.get_mut(server) {
-            let was_down = record.ask_again_at.take().is_some();
-            if was_down {
-                record.changed = now;
-            } else if now - record.changed > FORGIVEN_AFTER {
-                state.records.remove(server);
-            }
-            if was_down {
-                tracing::info!(%server, "the server answers again");
-            }
+        let Some(record) = state.records.get_mut(server) else { return };
+        if record.ask_again_at.take().is_some() {
+            record.changed = now;
+            state.settle(now);
+            drop(state);
+            tracing::info!(%server, "the server answers again");
+            self.changed.notify_waiters();
+        } else if now.saturating_duration_since(record.changed) > FORGIVEN_AFTER {
+            state.records.remove(server);
         }
-        state.out_since = None;
-        drop(state);
-        self.changed.notify_waiters();
     }
 
     /// A server could not be reached, or did not answer as a server should.
@@ -104,26 +106,22 @@ impl Health {
         let mut state = self.locked();
         let fresh = Record { failures: 0, changed: now, ask_again_at: None };
         let record = state.records.entry(Arc::clone(server)).or_insert(fresh);
-        let is_up = record.ask_again_at.is_none();
         // Requests that were under way together fail together, which is one failure.
-        let is_new = record.ask_again_at.is_none_or(|at| at <= now);
-        record.changed = now;
-        if is_new {
-            record.failures = record.failures.saturating_add(1);
+        if record.ask_again_at.is_some_and(|at| at > now) {
+            return;
         }
+        let was_up = record.ask_again_at.replace(now).is_none();
+        record.changed = now;
+        record.failures = record.failures.saturating_add(1);
         let failures = record.failures;
-        record.ask_again_at.get_or_insert(now);
-        let is_out = state.is_out();
-        let longest = if is_out { LONGEST_PAUSE_OF_ALL } else { LONGEST_PAUSE };
+        state.settle(now);
+        let longest = if state.is_out() { LONGEST_PAUSE_OF_ALL } else { LONGEST_PAUSE };
         let pause = jittered(pause(failures, longest));
-        if is_new && let Some(record) = state.records.get_mut(server) {
+        if let Some(record) = state.records.get_mut(server) {
             record.ask_again_at = Some(now + pause);
         }
-        if is_out {
-            state.out_since.get_or_insert(now);
-        }
         drop(state);
-        if is_up {
+        if was_up {
             tracing::warn!(%server, again_in_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX), "the server is taken for down");
         }
         self.changed.notify_waiters();
@@ -131,7 +129,8 @@ impl Health {
 
     /// Whether all servers are down, and have been for so long that nobody should wait for them.
     pub fn is_given_up(&self, now: Instant) -> bool {
-        self.locked().out_since.is_some_and(|since| now - since >= WAITED_FOR)
+        let since = self.locked().out_since;
+        since.is_some_and(|since| now.saturating_duration_since(since) >= WAITED_FOR)
     }
 
     /// Whether all servers are down.
@@ -174,8 +173,9 @@ mod tests {
 
     fn health(servers: usize) -> (Health, Instant) {
         let health = Health::default();
-        health.know(|_| true, servers);
-        (health, Instant::now())
+        let now = Instant::now();
+        health.know(|_| true, servers, now);
+        (health, now)
     }
 
     #[test]
@@ -259,7 +259,13 @@ mod tests {
     fn servers_that_are_gone_are_forgotten() {
         let (health, now) = health(2);
         health.fall(&"a".into(), now);
-        health.know(|name| name != "a", 1);
-        assert!(!health.is_down("a"));
+        health.fall(&"b".into(), now);
+        assert!(health.is_out());
+        health.know(|name| name != "a" && name != "b", 2, now);
+        assert!(!health.is_down("a") && !health.is_out());
+        health.fall(&"c".into(), now);
+        assert!(!health.is_out());
+        health.know(|name| name == "c", 1, now);
+        assert!(health.is_out());
     }
 }

@@ -138,10 +138,8 @@ impl LdapDirectory {
     /// Closes connections whose time is over, asks servers that are down whether they are up again,
     /// and keeps what DNS says up to date, for as long as it is polled.
     pub async fn maintain(&self) {
-        let writer = self.writer.as_ref().map(ServicePool::connector);
-        let writer = writer.filter(|writer| !std::ptr::eq(*writer, self.connector()));
         let watch_writer = async {
-            if let Some(writer) = writer {
+            if let Some(writer) = self.writer_connector() {
                 writer.watch().await;
             }
         };
@@ -156,8 +154,10 @@ impl LdapDirectory {
     async fn keep_fresh(&self) {
         loop {
             tokio::time::sleep(REAP_EVERY).await;
-            let connector = self.connector();
-            connector.servers.refresh(connector.connect_within).await;
+            for connector in [Some(self.connector()), self.writer_connector()].into_iter().flatten()
+            {
+                connector.servers.refresh(connector.connect_within).await;
+            }
             self.users.reap();
             if let Some(service) = &self.service {
                 service.pool.reap().await;
@@ -165,28 +165,38 @@ impl LdapDirectory {
         }
     }
 
-    /// Signs the service accounts in, on connections of their own; the error says where that fails.
-    pub async fn try_out(&self, by: Deadline) -> Result<(), String> {
-        let pools = [self.service.as_ref().map(|service| &service.pool), self.writer.as_ref()];
-        for pool in pools.into_iter().flatten() {
-            let opened = by.bound(pool.open(by)).await;
-            let opened = opened.unwrap_or_else(|elapsed| Err(elapsed.into()));
-            opened.map_err(|outcome| {
-                let detail = outcome.detail.as_deref().unwrap_or_default();
-                format!("[directory.{}]: {}: {detail}", self.name, outcome.verdict)
-            })?;
+    /// Signs the service accounts in, on connections of their own.
+    pub async fn try_out(&self, by: Deadline) -> Result<(), Outcome> {
+        for pool in self.service_pools() {
+            by.bound(pool.open(by)).await.unwrap_or_else(|elapsed| Err(elapsed.into()))?;
         }
         Ok(())
     }
 
+    /// Whether nothing can be asked of it now.
+    pub fn is_out(&self) -> bool {
+        self.connector().servers.health.is_out()
+            || self.service_pools().any(|pool| pool.refused().is_some())
+    }
+
+    fn service_pools(&self) -> impl Iterator<Item = &ServicePool> {
+        self.service.iter().map(|service| &service.pool).chain(&self.writer)
+    }
+
     /// Its name in the configuration.
-    pub(super) fn name(&self) -> &str {
+    pub fn name(&self) -> &str {
         &self.name
     }
 
     /// How its servers are reached.
     pub(super) fn connector(&self) -> &Connector {
         self.users.connector()
+    }
+
+    /// How the servers that passwords are set on are reached, if those are others.
+    fn writer_connector(&self) -> Option<&Connector> {
+        let writer = self.writer.as_ref()?.connector();
+        (!std::ptr::eq(writer, self.connector())).then_some(writer)
     }
 
     /// Its servers, and what is wrong with finding them.
@@ -255,6 +265,7 @@ impl LdapDirectory {
             self.users.purge();
             return Err(tries.refused(&server, answer.code, outcome));
         }
+        tries.answered(&server);
         lease.put_back();
         Ok(outcome)
     }

@@ -1,9 +1,10 @@
 //! LDAP directories: everything that knows LDAP is in here, and nothing that knows a wire.
 //!
-//! From the top: [`ldap`] finds an entry and proves a password; [`template`] makes filters and
-//! names from a user's; [`pool`] and [`service`] hand out connections; [`connection`] opens them, to the server
-//! that [`servers`] chooses, protected as [`tls`] says; what goes over them is in [`message`] and
-//! [`channel`]; [`diagnosis`] says what a result code means.
+//! From the top: [`domain`] finds an entry, with the filters and names that [`template`] makes of a
+//! user's, and [`ldap`] proves a password; [`tries`] says how often that is tried. [`pool`] and
+//! [`service`] hand out connections; [`connector`] opens them, to the server that [`servers`] chooses
+//! by its [`health`], protected as [`tls`] says. What is done on a [`connection`] is in [`message`],
+//! and how it goes to and fro in [`channel`]; [`diagnosis`] says what a result code means.
 
 pub mod account;
 mod ber;
@@ -94,6 +95,9 @@ pub enum Purpose {
 pub trait Directory: Send + Sync + 'static {
     /// How fast it answers sign-ins.
     fn pace(&self) -> &Arc<Pace>;
+
+    /// The domain that an account belongs to, by whatever name it is called.
+    fn domainpart<'a>(&'a self, account: &'a Account) -> &'a str;
 
     /// Finds the one entry of an account and whether it may do that; the outcome says why not.
     fn find(

@@ -6,9 +6,9 @@ use ldap3::controls::RawControl;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::time::Instant;
 
-use super::connection::Connection;
+use super::connection::{Connection, Lost};
 use super::diagnosis;
-use super::service::{ServicePool, lost_connection};
+use super::service::ServicePool;
 use crate::deadline::Deadline;
 use crate::observe::step;
 use crate::verdict::{Denial, Outage, Outcome};
@@ -60,7 +60,7 @@ pub(super) async fn set(
         return Err(Denial::PasswordChangeOff.into());
     }
     let connection = pool.open(by).await?;
-    let lost = |lost| lost_connection(&connection, &lost);
+    let lost = |lost: Lost| lost.outcome(&connection.server);
     let method = match method {
         Method::Auto => offered_by(&connection, by).await?,
         chosen => chosen,
@@ -92,7 +92,7 @@ async fn offered_by(connection: &Connection, by: Deadline) -> Result<Method, Out
     let root_dse = connection
         .root_dse(by.remaining())
         .await
-        .map_err(|lost| lost_connection(connection, &lost))?;
+        .map_err(|lost| lost.outcome(&connection.server))?;
     let refuse = |outage| Err(Outcome::from(outage).from_server(&connection.server));
     if root_dse.is_read_only() {
         refuse(Outage::ReadOnly)

@@ -72,6 +72,7 @@ impl Searcher {
             }
         };
         if answer.code == 0 || understood.contains(&answer.code) {
+            tries.answered(server);
             return Ok(Reply { entries, code: answer.code, server: Arc::clone(server) });
         }
         let outcome = Outcome::from(diagnosis::of_search(answer.code))
@@ -93,7 +94,10 @@ impl Searcher {
             let read = share.connection.root_dse(by.remaining());
             let done = tries.patience(server, share.reused).bound(read).await;
             let lost = match done.unwrap_or(Err(Lost::Silent)) {
-                Ok(root_dse) => return Ok(root_dse),
+                Ok(root_dse) => {
+                    tries.answered(server);
+                    return Ok(root_dse);
+                }
                 Err(lost) => lost,
             };
             self.pool.retire(server).await;

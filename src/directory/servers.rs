@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use percent_encoding::percent_decode_str;
+use tokio::time::Instant;
 use url::Url;
 
 use super::discovery::{Discovery, Site};
@@ -154,7 +155,7 @@ impl Servers {
         servers.append(&mut fixed);
         let groups = servers.iter().map(|server| (Arc::clone(&server.name), server.group));
         let groups: HashMap<_, _> = groups.collect();
-        self.health.know(|name| groups.contains_key(name), groups.len());
+        self.health.know(|name| groups.contains_key(name), groups.len(), Instant::now());
         *self.groups.lock().unwrap_or_else(PoisonError::into_inner) = groups;
         servers.sort_by_key(|server| (self.health.is_down(&server.name), server.group));
         (servers, fault)
@@ -183,8 +184,6 @@ impl Servers {
 
 #[cfg(test)]
 mod tests {
-    use tokio::time::Instant;
-
     use super::*;
 
     fn tcp(host: &str, port: u16, ldaps: bool) -> Endpoint {

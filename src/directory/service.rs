@@ -4,8 +4,8 @@
 //! after the other; servers read what comes on one connection one after the other, so when many
 //! searches are under way, more connections are opened in the background.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
@@ -14,6 +14,7 @@ use tokio::time::{Instant, sleep};
 
 use super::connection::{Answer, Connection, Lost};
 use super::connector::{Connector, Unreachable};
+use super::diagnosis;
 use super::gssapi::Account;
 use super::pool::Limits;
 use super::tries::{Failed, Tries};
@@ -77,17 +78,12 @@ pub struct ServicePool {
     connector: Arc<Connector>,
     identity: Identity,
     limits: Limits,
-    state: Mutex<State>,
+    shared: Mutex<Vec<Slot>>,
     /// All connections are busy.
     crowded: Notify,
+    /// What became of the last bind, if the account was refused, and when.
+    refused: std::sync::Mutex<Option<(Outcome, Instant)>>,
     second_is_right: AtomicBool,
-}
-
-#[derive(Debug, Default)]
-struct State {
-    open: Vec<Slot>,
-    /// What became of the last bind, if it was refused, and when.
-    refused: Option<(Outcome, Instant)>,
 }
 
 #[derive(Debug)]
@@ -107,10 +103,8 @@ impl Slot {
     }
 }
 
-impl State {
-    fn is_crowded(&self) -> bool {
-        self.open.len() < MOST && self.open.iter().all(|slot| slot.load() >= BUSY)
-    }
+fn is_crowded(shared: &[Slot]) -> bool {
+    shared.len() < MOST && shared.iter().all(|slot| slot.load() >= BUSY)
 }
 
 /// A share in a service connection.
@@ -129,8 +123,9 @@ impl ServicePool {
             connector,
             identity,
             limits,
-            state: Mutex::default(),
+            shared: Mutex::default(),
             crowded: Notify::new(),
+            refused: std::sync::Mutex::default(),
             second_is_right: AtomicBool::new(false),
         }
     }
@@ -138,49 +133,33 @@ impl ServicePool {
     /// The connection that carries the least. Where there is none, one caller opens it and the others
     /// wait.
     pub async fn share(&self, by: Deadline) -> Result<Share, Outcome> {
-        let mut state = self.state.lock().await;
+        let mut shared = self.shared.lock().await;
         let now = Instant::now();
-        state.open.retain(|slot| self.is_good(slot, now));
-        if state.is_crowded() {
+        shared.retain(|slot| self.is_good(slot, now));
+        if is_crowded(&shared) {
             self.crowded.notify_one();
         }
-        if let Some(slot) = state.open.iter_mut().min_by_key(|slot| slot.load()) {
+        if let Some(slot) = shared.iter_mut().min_by_key(|slot| slot.load()) {
             slot.last_used = now;
             return Ok(Share { connection: Arc::clone(&slot.connection), reused: true });
         }
-        if let Some((outcome, at)) = &state.refused
-            && now - *at < SERVICE_BIND_PAUSE
-        {
-            return Err(outcome.clone());
-        }
-        state.refused = None;
-        match self.open(by).await {
-            Ok(connection) => {
-                let slot = Slot::new(connection);
-                let connection = Arc::clone(&slot.connection);
-                state.open.push(slot);
-                Ok(Share { connection, reused: false })
-            }
-            Err(outcome) => {
-                if matches!(outcome.verdict, Verdict::Unavailable(Outage::ServiceBind { .. })) {
-                    state.refused = Some((outcome.clone(), Instant::now()));
-                }
-                Err(outcome)
-            }
-        }
+        let slot = Slot::new(self.open(by).await?);
+        let connection = Arc::clone(&slot.connection);
+        shared.push(slot);
+        Ok(Share { connection, reused: false })
     }
 
     /// Opens more connections while all are busy, for as long as it is polled.
     pub async fn grow(&self) {
         loop {
             self.crowded.notified().await;
-            if !self.state.lock().await.is_crowded() {
+            if !is_crowded(&*self.shared.lock().await) {
                 continue;
             }
             let by = Deadline::after(Instant::now(), self.connector.connect_within);
             match by.bound(self.open(by)).await {
-                Ok(Ok(connection)) => self.state.lock().await.open.push(Slot::new(connection)),
-                // Those that are open go on, and a locked account must not be tried all the time.
+                Ok(Ok(connection)) => self.shared.lock().await.push(Slot::new(connection)),
+                // Those that are open go on without it.
                 Ok(Err(_)) | Err(_) => sleep(SERVICE_BIND_PAUSE).await,
             }
         }
@@ -188,13 +167,13 @@ impl ServicePool {
 
     /// Stops sharing the connections to a server; what others still do on them goes on.
     pub async fn retire(&self, server: &str) {
-        self.state.lock().await.open.retain(|slot| *slot.connection.server != *server);
+        self.shared.lock().await.retain(|slot| *slot.connection.server != *server);
     }
 
     /// Closes the connections whose time is over.
     pub async fn reap(&self) {
         let now = Instant::now();
-        self.state.lock().await.open.retain(|slot| self.is_good(slot, now));
+        self.shared.lock().await.retain(|slot| self.is_good(slot, now));
     }
 
     /// How its servers are reached.
@@ -207,25 +186,51 @@ impl ServicePool {
         &self.identity
     }
 
-    /// A fresh connection, bound as the service account.
+    /// A fresh connection, bound as the service account, unless that was refused a moment ago.
     pub async fn open(&self, by: Deadline) -> Result<Connection, Outcome> {
+        if let Some(outcome) = self.refused() {
+            return Err(outcome);
+        }
         let mut tries = Tries::new(&self.connector.servers, by);
         loop {
             match self.try_open(&tries).await {
                 Ok(connection) => return Ok(connection),
-                Err(failed) => tries.another(failed).await?,
+                Err(failed) => tries.another(failed).await.inspect_err(|outcome| {
+                    if is_account_refused(outcome) {
+                        *self.locked_refused() = Some((outcome.clone(), Instant::now()));
+                    }
+                })?,
             }
         }
+    }
+
+    fn locked_refused(&self) -> std::sync::MutexGuard<'_, Option<(Outcome, Instant)>> {
+        self.refused.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What became of the last bind, if the account was refused a moment ago.
+    pub fn refused(&self) -> Option<Outcome> {
+        let refused = self.locked_refused();
+        let (outcome, at) = refused.as_ref()?;
+        (at.elapsed() < SERVICE_BIND_PAUSE).then(|| outcome.clone())
     }
 
     async fn try_open(&self, tries: &Tries<'_>) -> Result<Connection, Failed> {
         let connection = self.connector.connect(self.identity.account()).await?;
         let server = Arc::clone(&connection.server);
         let bound = tries.patience(&server, false).bound(self.bind(connection)).await;
-        bound.unwrap_or_else(|_| Err(BindError::Lost(Lost::Silent))).map_err(|error| match error {
-            BindError::Lost(lost) => tries.lost(&server, false, &lost),
-            BindError::Refused { code, .. } => tries.refused(&server, code, error.outcome(&server)),
-        })
+        match bound.unwrap_or_else(|_| Err(BindError::Lost(Lost::Silent))) {
+            Ok(connection) => {
+                if !matches!(self.identity, Identity::Anonymous) {
+                    tries.answered(&server);
+                }
+                Ok(connection)
+            }
+            Err(BindError::Lost(lost)) => Err(tries.lost(&server, false, &lost)),
+            Err(error @ BindError::Refused { code, .. }) => {
+                Err(tries.refused(&server, code, error.outcome(&server)))
+            }
+        }
     }
 
     /// Binds a fresh connection as the service account.
@@ -306,23 +311,24 @@ impl From<Lost> for BindError {
 impl BindError {
     /// The outcome of a request that ends with this.
     pub fn outcome(&self, server: &Arc<str>) -> Outcome {
-        let (outage, detail) = match self {
-            Self::Lost(lost) => (Outage::LostConnection, lost.to_string()),
-            Self::Refused { code, text } => (Outage::ServiceBind { code: *code }, text.clone()),
-        };
-        Outcome::from(outage).from_server(server).with_detail(&detail)
+        match self {
+            Self::Lost(lost) => lost.outcome(server),
+            Self::Refused { code, text } => Outcome::from(Outage::ServiceBind { code: *code })
+                .from_server(server)
+                .with_detail(text),
+        }
     }
+}
+
+/// Whether the service account was judged and is not let in: to try again the same would be counted
+/// against it.
+pub fn is_account_refused(outcome: &Outcome) -> bool {
+    let Verdict::Unavailable(Outage::ServiceBind { code }) = outcome.verdict else { return false };
+    diagnosis::is_about_account(code)
 }
 
 /// The outcome where no server could be reached, or one refused the account.
 pub fn no_server(error: &Unreachable) -> Outcome {
     let outage = error.refused.map_or(Outage::NoServer, |code| Outage::ServiceBind { code });
     Outcome::from(outage).with_detail(&error.text)
-}
-
-/// The outcome where the connection ended before the answer.
-pub fn lost_connection(connection: &Connection, lost: &Lost) -> Outcome {
-    Outcome::from(Outage::LostConnection)
-        .from_server(&connection.server)
-        .with_detail(&lost.to_string())
 }

@@ -15,10 +15,14 @@ use super::diagnosis;
 use super::servers::Servers;
 use super::service::no_server;
 use crate::deadline::Deadline;
-use crate::verdict::{Outage, Outcome};
+use crate::verdict::Outcome;
 
 /// Besides one for each server: connections that were idle may have died, all of them.
 const MORE_TRIES: usize = 2;
+
+/// So often is one request handed to servers that do not answer it. One that has read it may have
+/// counted a wrong password, so it is not handed out without end.
+const MOST_UNANSWERED: usize = 3;
 
 /// While all servers are down, they are tried again after these times, unless one is heard to be up
 /// before. Whoever is late with an answer has no time for another try.
@@ -35,13 +39,14 @@ pub(super) struct Tries<'a> {
     servers: &'a Servers,
     by: Deadline,
     made: usize,
+    unanswered: usize,
     pause: Duration,
 }
 
 impl<'a> Tries<'a> {
     /// The tries of a request that must be answered by then.
     pub(super) fn new(servers: &'a Servers, by: Deadline) -> Self {
-        Self { servers, by, made: 0, pause: FIRST_PAUSE }
+        Self { servers, by, made: 0, unanswered: 0, pause: FIRST_PAUSE }
     }
 
     /// When a server that says nothing is given up: when half of the time is gone, as long as that
@@ -60,6 +65,13 @@ impl<'a> Tries<'a> {
     pub(super) async fn another(&mut self, failed: Failed) -> Result<(), Outcome> {
         let outcome = match failed {
             Failed::Finally(outcome) => return Err(outcome),
+            Failed::Unanswered(outcome) => {
+                self.unanswered += 1;
+                if self.unanswered >= MOST_UNANSWERED {
+                    return Err(outcome);
+                }
+                outcome
+            }
             Failed::Unjudged(outcome) => outcome,
         };
         let health = &self.servers.health;
@@ -83,13 +95,13 @@ impl<'a> Tries<'a> {
         let health = &self.servers.health;
         let is_telling = match why {
             Lost::Ended(_) => !reused,
+            Lost::Malformed(_) => true,
             Lost::Silent => !reused || health.has_other(server),
         };
         if is_telling {
             health.fall(server, Instant::now());
         }
-        let outcome = Outcome::from(Outage::LostConnection);
-        Failed::Unjudged(outcome.from_server(server).with_detail(&why.to_string()))
+        Failed::Unanswered(why.outcome(server))
     }
 
     /// The end of a try that was answered with a result code which leaves `outcome` open: another
@@ -99,8 +111,14 @@ impl<'a> Tries<'a> {
             self.servers.health.fall(server, Instant::now());
             Failed::Unjudged(outcome)
         } else {
+            self.answered(server);
             Failed::Finally(outcome)
         }
+    }
+
+    /// A server has answered as a server should.
+    pub(super) fn answered(&self, server: &Arc<str>) {
+        self.servers.health.rise(server, Instant::now());
     }
 }
 
@@ -109,6 +127,8 @@ impl<'a> Tries<'a> {
 pub(super) enum Failed {
     /// Another one would come to the same.
     Finally(Outcome),
+    /// A server was asked, and nobody knows what became of it there.
+    Unanswered(Outcome),
     /// Nobody has judged the request.
     Unjudged(Outcome),
 }

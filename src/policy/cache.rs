@@ -88,20 +88,22 @@ impl Cache {
         self.proofs.put(account, Proof { entry, digest }, now);
     }
 
-    /// The directory has said no.
+    /// The directory has said no to a sign-in.
     pub fn refused(&self, account: Id) {
         self.proofs.forget(&account);
     }
 
-    /// The directory has said whether the account exists.
-    pub fn exists(&self, account: Id, exists: bool, now: Instant) {
+    /// The directory has said that the account exists.
+    pub fn exists(&self, account: Id, now: Instant) {
         if self.mode == Mode::StaleIfUnavailable {
-            if exists {
-                self.existing.put(account, (), now);
-            } else {
-                self.existing.forget(&account);
-            }
+            self.existing.put(account, (), now);
         }
+    }
+
+    /// The directory has said that nobody has this name, or nobody who counts.
+    pub fn is_gone(&self, account: Id) {
+        self.proofs.forget(&account);
+        self.existing.forget(&account);
     }
 
     /// The password of an entry was changed: by whatever name its user signs in.
@@ -199,10 +201,18 @@ mod tests {
             let bed = Bed::new(mode);
             let alice = bed.keys.id("alice");
             assert!(!bed.cache.knows(alice, bed.now));
-            bed.cache.exists(alice, true, bed.now);
+            bed.cache.exists(alice, bed.now);
             assert_eq!(bed.cache.knows(alice, bed.now), known);
-            bed.cache.exists(alice, false, bed.now);
+            bed.cache.is_gone(alice);
             assert!(!bed.cache.knows(alice, bed.now));
         }
+    }
+
+    #[test]
+    fn who_is_gone_does_not_sign_in() {
+        let bed = Bed::new(Mode::StaleIfUnavailable);
+        bed.prove("alice", "cn=a", "secret");
+        bed.cache.is_gone(bed.keys.id("alice"));
+        assert!(!bed.vouches("alice", "secret", MINUTE));
     }
 }

@@ -16,7 +16,7 @@ pub struct Id([u8; 16]);
 pub struct Digest([u8; 16]);
 
 /// The key of a process.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Keys(Key);
 
 impl Keys {

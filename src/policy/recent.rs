@@ -27,11 +27,6 @@ impl<K: Hash + Eq, V: Clone> Recent<K, V> {
         Self { entries: Mutex::new(LruCache::new(most)), good_for }
     }
 
-    /// For how long a value is good.
-    pub fn good_for(&self) -> Duration {
-        self.good_for
-    }
-
     /// The value, if it is young enough.
     pub fn get(&self, key: &K, now: Instant) -> Option<V> {
         let mut entries = self.locked();

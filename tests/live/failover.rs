@@ -11,7 +11,7 @@ use ldap_fixtures::samba::{self, Samba};
 use ldap_fixtures::slapd::{BASE, Slapd, replicas};
 
 use crate::load::{MIX, RIGHT, UNGUARDED, expect, expect_mix, recovers, right_until, send_mix};
-use crate::support::Answer::{No, Yes};
+use crate::support::Answer::{CannotTell, No, Yes};
 use crate::support::{Adapter, Framing, PATIENCE, Site};
 use crate::{Lookup, site};
 
@@ -129,6 +129,21 @@ fn a_server_that_answers_garbage_is_left_for_the_next() {
             });
         }
     });
+}
+
+#[test]
+fn a_server_that_hangs_up_on_a_password_is_not_given_it_again_and_again() {
+    let server = Hostile::start(Step::Bind, Attack::CloseAtOnce).unwrap();
+    let site = site(&[&server.url()], Lookup::Name, "", UNGUARDED);
+    let mut adapter = Adapter::start(&site, Framing::Packet);
+    let requests = 8;
+    for _ in 0..requests {
+        adapter.send(RIGHT);
+    }
+    for _ in 0..requests {
+        assert_eq!(adapter.answer(), CannotTell, "{}", adapter.log());
+    }
+    assert!((1..=3 * requests).contains(&server.answered()), "{}", server.answered());
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use ldap_fixtures::proxy::{Fault, Proxy};
-use ldap_fixtures::slapd::{BASE, Options, Slapd};
+use ldap_fixtures::slapd::{BASE, Options, Slapd, WRITER_DN};
 
 use crate::load::expect;
 use crate::support::Answer::{CannotTell, No, Yes};
@@ -429,6 +429,46 @@ mod credentials {
         slapd.stop();
         expect(&mut adapter, &sign_in("alice", "secret"), CannotTell);
         expect(&mut adapter, "isuser:alice:example.com", CannotTell);
+    }
+
+    #[test]
+    fn who_does_not_exist_any_more_does_not_sign_in_from_memory() {
+        let mut slapd = Slapd::start().unwrap();
+        let (_site, mut adapter) = cached(&slapd, "", STALE, Framing::Packet);
+        expect(&mut adapter, &sign_in("alice", "secret"), Yes);
+        slapd.delete(ALICE).unwrap();
+        expect(&mut adapter, "isuser:alice:example.com", No);
+        slapd.stop();
+        expect(&mut adapter, &sign_in("alice", "secret"), CannotTell);
+    }
+
+    #[test]
+    fn an_answer_that_helps_nobody_is_no_outage() {
+        let slapd = Slapd::start().unwrap();
+        let (_site, mut adapter) = cached(&slapd, "", STALE, Framing::Packet);
+        expect(&mut adapter, &sign_in("alice", "secret"), Yes);
+        slapd
+            .change(&format!(
+                "dn: cn=another,{BASE}\nchangetype: add\nobjectClass: inetOrgPerson\n\
+                 uid: alice\ncn: another\nsn: a\nuserPassword: other\n"
+            ))
+            .unwrap();
+        expect(&mut adapter, &sign_in("alice", "secret"), CannotTell);
+        expect(&mut adapter, "isuser:alice:example.com", CannotTell);
+    }
+
+    #[test]
+    fn a_refused_password_is_forgotten_although_the_name_cannot_be_looked_up_again() {
+        let mut slapd = Slapd::start().unwrap();
+        let table = format!("{STALE}\ndn_ttl = \"10m\"");
+        let (_site, mut adapter) = cached(&slapd, "account_state = []", &table, Framing::Packet);
+        expect(&mut adapter, &sign_in("alice", "secret"), Yes);
+        slapd.set_password(ALICE, "changed").unwrap();
+        slapd.set_password(WRITER_DN, "changed").unwrap();
+        slapd.restart().unwrap();
+        expect(&mut adapter, &sign_in("alice", "secret"), CannotTell);
+        slapd.stop();
+        expect(&mut adapter, &sign_in("alice", "secret"), CannotTell);
     }
 
     #[test]

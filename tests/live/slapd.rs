@@ -70,7 +70,9 @@ fn requests_that_arrive_together_are_bound_side_by_side_within_the_pool() {
         assert_eq!(answers, [Yes, Yes, Yes, No]);
     }
     assert!(adapter.is_silent_for(Duration::from_millis(50)));
-    assert_eq!(slapd.log().matches(" ACCEPT from IP=").count() - started_with(&slapd), 4);
+    let connections = slapd.log().matches(" ACCEPT from IP=").count() - started_with(&slapd);
+    // And up to four for searches.
+    assert!((4..=3 + 4).contains(&connections), "{connections}");
 }
 
 #[test]

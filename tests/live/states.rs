@@ -175,7 +175,9 @@ fn reason_of(adapter: &Adapter, user: &str, count: usize) -> String {
     let needle = format!("verb=\"auth\" user=\"{user}\"");
     loop {
         let log = adapter.log();
-        if let Some(line) = log.lines().filter(|line| line.contains(&needle)).nth(count - 1) {
+        // The last line may not be whole yet.
+        let (whole, _) = log.rsplit_once('\n').unwrap_or_default();
+        if let Some(line) = whole.lines().filter(|line| line.contains(&needle)).nth(count - 1) {
             let (_, behind) = line.split_once("reason=\"").unwrap();
             return behind.split_once('"').unwrap().0.to_owned();
         }

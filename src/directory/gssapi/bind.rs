@@ -6,6 +6,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use super::super::ber::{Malformed, Reader};
 use super::super::channel::{self, Broken};
 use super::super::connector::Refused;
+use super::super::diagnosis;
 use super::super::message::{Envelope, Operation, SERVER_SASL_CREDENTIALS};
 
 /// saslBindInProgress (RFC 4511, appendix A.2).
@@ -49,6 +50,9 @@ fn read(answer: &[u8]) -> std::io::Result<Reply> {
         (IN_PROGRESS, _) => {
             let token = token(envelope.content).map_err(malformed)?;
             Ok(Reply::GoOn(token.unwrap_or_default().to_vec()))
+        }
+        (code, words) if diagnosis::is_elsewhere_better(code) => {
+            Err(std::io::Error::other(explained(code, words)))
         }
         (code, words) => Err(std::io::Error::other(Refused { code, text: explained(code, words) })),
     }

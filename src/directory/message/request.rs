@@ -76,6 +76,15 @@ impl Operation<'_> {
         }
     }
 
+    /// How many entries may be found.
+    pub(in super::super) fn at_most(&self) -> usize {
+        match self {
+            Self::Search { query: Query { at_most: 0, .. }, .. } => usize::MAX,
+            Self::Search { query, .. } => query.at_most.try_into().unwrap_or(usize::MAX),
+            _ => 0,
+        }
+    }
+
     /// The message that asks for it.
     pub(in super::super) fn message(&self, id: u32, controls: &[RawControl]) -> Vec<u8> {
         let mut message = Writer::default();

@@ -88,11 +88,12 @@ impl<'a> Envelope<'a> {
     /// section 4.1.9).
     pub(in super::super) fn result(&self) -> Result<(u32, &'a str), Malformed> {
         let mut fields = Reader::new(self.content);
-        // One byte for every assigned code, two for the private range. A longer encoding of 0 would
-        // read as success.
+        // One byte for every assigned code, two for the private range, and no longer than it must be
+        // (X.690, section 8.3.2): another encoding of 0 would read as success.
         let code = match fields.expect(tag::ENUMERATED)? {
             [code @ 0..=0x7f] => u32::from(*code),
-            [high @ 0..=0x7f, low] => u32::from(*high) << 8 | u32::from(*low),
+            [high @ 1..=0x7f, low] => u32::from(*high) << 8 | u32::from(*low),
+            [0, low @ 0x80..=0xff] => u32::from(*low),
             _ => return Err(Malformed("a result code of an odd length")),
         };
         fields.text()?;
@@ -198,6 +199,10 @@ mod tests {
             (
                 "a result code of five bytes",
                 b"\x30\x10\x02\x01\x01\x61\x0b\x0a\x05\x01\x00\x00\x00\x00\x04\x00\x04\x00",
+            ),
+            (
+                "a result code of two bytes for one",
+                b"\x30\x0d\x02\x01\x01\x61\x08\x0a\x02\x00\x00\x04\x00\x04\x00",
             ),
             ("an empty result code", b"\x30\x0b\x02\x01\x01\x61\x06\x0a\x00\x04\x00\x04\x00"),
             (
