@@ -153,7 +153,7 @@ impl ServicePool {
     pub async fn grow(&self) {
         loop {
             self.crowded.notified().await;
-            if !is_crowded(&*self.shared.lock().await) {
+            if !is_crowded(&self.shared.lock().await) {
                 continue;
             }
             let by = Deadline::after(Instant::now(), self.connector.connect_within);
