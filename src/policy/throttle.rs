@@ -80,11 +80,23 @@ impl Failures {
     }
 }
 
+/// What is remembered of an entry. Most have no trouble, and take little memory.
 #[derive(Debug, Default)]
 struct Account {
+    right: Option<Digest>,
+    trouble: Option<Box<Trouble>>,
+}
+
+#[derive(Debug, Default)]
+struct Trouble {
     failures: Failures,
     wrong: Vec<(Digest, Instant)>,
-    right: Option<Digest>,
+}
+
+impl Account {
+    fn failures(&self) -> Failures {
+        self.trouble.as_ref().map(|trouble| trouble.failures).unwrap_or_default()
+    }
 }
 
 type UnderWay = HashMap<(Id, Digest), watch::Receiver<Option<Outcome>>>;
@@ -194,19 +206,20 @@ impl Throttle {
         match outcome.verdict {
             Verdict::Granted => {
                 let account = state.accounts.get_or_insert_mut(entry, Account::default);
-                *account = Account { right: Some(digest), ..Account::default() };
+                *account = Account { right: Some(digest), trouble: None };
             }
             Verdict::Denied(denial @ (Denial::WrongPassword | Denial::AccountLocked)) => {
                 let account = state.accounts.get_or_insert_mut(entry, Account::default);
-                account.failures.add(&self.settings.account, now);
                 account.right.take_if(|right| *right == digest);
+                let Trouble { failures, wrong } = &mut **account.trouble.get_or_insert_default();
+                failures.add(&self.settings.account, now);
                 // Who is locked out is let in as soon as the directory lets him.
                 if denial == Denial::WrongPassword {
-                    account.wrong.retain(|(wrong, _)| *wrong != digest);
-                    if account.wrong.len() == WRONG {
-                        account.wrong.remove(0);
+                    wrong.retain(|(wrong, _)| *wrong != digest);
+                    if wrong.len() == WRONG {
+                        wrong.remove(0);
                     }
-                    account.wrong.push((digest, now));
+                    wrong.push((digest, now));
                 }
                 let failures = state.domains.get_or_insert_mut(domain, Failures::default);
                 failures.add(&self.settings.domain, now);
@@ -235,7 +248,7 @@ impl State {
         if account.is_some_and(|account| account.right == Some(attempt.digest)) {
             return None;
         }
-        let level = account.map_or(0.0, |account| account.failures.level(&settings.account, now));
+        let level = account.map_or(0.0, |account| account.failures().level(&settings.account, now));
         let others = || self.under_way.iter().filter(|((entry, _), _)| *entry == attempt.entry);
         let count = u32::try_from(others().count()).unwrap_or(u32::MAX);
         let is_too_much = level + f64::from(count) >= f64::from(settings.account.failures);
@@ -244,8 +257,9 @@ impl State {
 
     fn refusal(&mut self, settings: &Settings, attempt: &Attempt, now: Instant) -> Option<Outcome> {
         let account = self.accounts.get(&attempt.entry);
-        let wrong = account.and_then(|account| {
-            let known = account.wrong.iter().find(|(wrong, _)| *wrong == attempt.digest);
+        let trouble = account.and_then(|account| account.trouble.as_deref());
+        let wrong = trouble.and_then(|trouble| {
+            let known = trouble.wrong.iter().find(|(wrong, _)| *wrong == attempt.digest);
             known.map(|(_, since)| now.saturating_duration_since(*since))
         });
         if let Some(since) = wrong.filter(|since| *since < settings.remember_wrong) {
@@ -258,7 +272,7 @@ impl State {
         if account.is_some_and(|account| account.right == Some(attempt.digest)) {
             return None;
         }
-        let failures = account.map(|account| account.failures).unwrap_or_default();
+        let failures = account.map(Account::failures).unwrap_or_default();
         let of_account = failures.wait(&settings.account, now);
         let failures = self.domains.get(&attempt.domain).copied().unwrap_or_default();
         let of_domain = failures.wait(&settings.domain, now);

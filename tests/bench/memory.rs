@@ -77,7 +77,7 @@ fn targets(samples: &Samples, requests: usize) -> [Target; 2] {
     let (first, last) = (samples.mib.first(), samples.mib.last());
     let (first, last) = (first.copied().unwrap_or(f64::NAN), last.copied().unwrap_or(f64::NAN));
     let most = samples.mib.iter().copied().fold(first, f64::max);
-    let connections = format!("{} connections for binds, one for searches", samples.pool);
+    let connections = format!("{} connections for binds, up to four for searches", samples.pool);
     [
         Target {
             what: format!("pool.size = {}: MiB after {requests} requests", samples.pool),
