@@ -104,7 +104,7 @@ impl Slot {
 }
 
 fn is_crowded(shared: &[Slot]) -> bool {
-    shared.len() < MOST && shared.iter().all(|slot| slot.load() >= BUSY)
+    (1..MOST).contains(&shared.len()) && shared.iter().all(|slot| slot.load() >= BUSY)
 }
 
 /// A share in a service connection.
