@@ -186,6 +186,14 @@ mod tests {
     }
 
     #[test]
+    fn what_is_in_parts_that_nobody_knows_does_not_count() {
+        let message = b"\x30\x10\x02\x01\x01\x61\x0b\x0a\x01\x31\x04\x00\x04\x00\xb0\x02\xc7\xc7";
+        let envelope = Envelope::open(message).unwrap();
+        assert_eq!(envelope.result(), Ok((49, "")));
+        assert!(matches!(read(message), Ok(Response::End(Answer { code: 49, .. }))));
+    }
+
+    #[test]
     fn hostile_messages_are_refused() {
         for end in 2..BIND_OK.len() {
             assert!(read(&BIND_OK[..end]).is_err(), "{end}");

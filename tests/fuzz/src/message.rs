@@ -1,4 +1,5 @@
-//! Messages of a hostile server: whatever is read at all, ldap3 would read the same.
+//! Messages of a hostile server: whatever is read at all, ldap3 reads the same, unless it stumbles over
+//! what is in parts that are to be ignored.
 
 use ldap3::LdapResult;
 use ldap3::asn1::{PL, Tag, parse_tag};
@@ -9,7 +10,7 @@ pub fn check(input: &[u8]) {
     let Some((message, code)) = read_response(input) else { return };
     assert!(input.starts_with(message));
     assert_eq!(read_response(message), Some((message, code)), "it depends on what follows");
-    let (rest, element) = parse_tag(message).expect("ldap3 could not read it");
+    let Ok((rest, element)) = parse_tag(message) else { return };
     assert!(rest.is_empty());
     let PL::C(fields) = element.payload else { panic!("a message is constructed") };
     let mut fields = fields.into_iter();
