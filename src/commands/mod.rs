@@ -18,7 +18,6 @@ use std::sync::Arc;
 use anstyle::{AnsiColor, Style};
 
 use crate::authenticator::{Policies, Served};
-use crate::config::policy::Policy;
 use crate::config::problem::{Problem, Problems};
 use crate::config::{self, Config, Directories, gssapi};
 use crate::directory::domain::{Domain, Memory};
@@ -80,8 +79,6 @@ fn read_jid(jid: &str) -> anyhow::Result<Account> {
 pub struct Built {
     /// The directories, to be kept up by [`LdapDirectory::maintain`].
     pub directories: Vec<Arc<LdapDirectory>>,
-    /// What the policies were made from.
-    pub policy: Policy,
     /// What answers requests.
     pub served: Served<Domain>,
 }
@@ -116,7 +113,7 @@ pub fn build(directories: Directories, policies: Option<Arc<Policies>>) -> io::R
         })
         .collect();
     let directories = built.into_values().collect();
-    Ok(Built { directories, policy, served: Served { domains, policies } })
+    Ok(Built { directories, served: Served { domains, policies } })
 }
 
 /// A runtime on this thread: one pipe is too little work for more.

@@ -12,7 +12,6 @@ use tokio::time::{Instant, sleep};
 
 use super::{Built, build};
 use crate::authenticator::{Authenticator, Policies, Served};
-use crate::config::policy::Policy;
 use crate::config::problem::Problems;
 use crate::config::{Config, Directories, gssapi};
 use crate::deadline::Deadline;
@@ -46,7 +45,7 @@ pub(super) struct Service {
 }
 
 /// The versions of the configuration and of the files that it names.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 struct Seen {
     own: Stamp,
     named: Stamp,
@@ -56,7 +55,6 @@ struct Seen {
 struct Current {
     /// The version of the configuration.
     own: Stamp,
-    policy: Policy,
     policies: Arc<Policies>,
     directories: Vec<Arc<LdapDirectory>>,
     upkeep: Vec<AbortHandle>,
@@ -64,10 +62,10 @@ struct Current {
 
 impl Current {
     fn new(built: Built, own: Stamp) -> (Self, Served<Domain>) {
-        let Built { directories, policy, served } = built;
+        let Built { directories, served } = built;
         let upkeep = directories.iter().map(keep_up).collect();
         let policies = Arc::clone(&served.policies);
-        (Self { own, policy, policies, directories, upkeep }, served)
+        (Self { own, policies, directories, upkeep }, served)
     }
 
     /// Whether nothing can be asked of this directory now, so that a change takes nothing from it.
@@ -188,9 +186,9 @@ impl Service {
                 return Some(Arc::clone(&current.policies));
             }
             // Whom other rules let in may have no right to it now, but what was wrong stays wrong.
-            let is_same = current.policy.throttle == directories.policy.throttle;
-            is_same.then(|| {
-                let Policies { keys, throttle, .. } = &*current.policies;
+            let Policies { keys, throttle, .. } = &*current.policies;
+            let settings = throttle.as_ref().map(|throttle| throttle.settings());
+            (settings == directories.policy.throttle).then(|| {
                 let cache = directories.policy.cache.map(Cache::new);
                 Arc::new(Policies { keys: keys.clone(), throttle: throttle.clone(), cache })
             })

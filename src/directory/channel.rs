@@ -137,9 +137,13 @@ impl Channel {
     ) -> Result<Found, Lost> {
         let id = self.last_id.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
         let (asker, answer) = oneshot::channel();
-        let (operation_tag, at_most) = (operation.tag(), operation.at_most());
-        let waiting =
-            Waiting { operation: operation_tag, at_most, entries: Vec::new(), size: 0, asker };
+        let waiting = Waiting {
+            operation: operation.tag(),
+            at_most: operation.at_most(),
+            entries: Vec::new(),
+            size: 0,
+            asker,
+        };
         let request = Request { id, message: operation.message(id, controls), waiting };
         // If the carrier has ended, so has the other end of `answer`.
         let _ = self.requests.send(request);

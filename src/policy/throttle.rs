@@ -178,6 +178,11 @@ impl Throttle {
         Arc::new(Self { settings, state: Mutex::new(state) })
     }
 
+    /// What it keeps to.
+    pub fn settings(&self) -> Settings {
+        self.settings
+    }
+
     fn locked(&self) -> std::sync::MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

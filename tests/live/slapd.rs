@@ -1,5 +1,6 @@
 //! OpenLDAP as a process.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use ldap_fixtures::ldif::Entry;
@@ -70,8 +71,13 @@ fn requests_that_arrive_together_are_bound_side_by_side_within_the_pool() {
         assert_eq!(answers, [Yes, Yes, Yes, No]);
     }
     assert!(adapter.is_silent_for(Duration::from_millis(50)));
-    let connections = slapd.log().matches(" ACCEPT from IP=").count() - started_with(&slapd);
-    // And up to four for searches.
+    let log = slapd.log();
+    let connections = log.matches(" ACCEPT from IP=").count() - started_with(&slapd);
+    let binds = log.lines().filter(|line| line.contains("BIND dn=\"uid="));
+    let of_users: BTreeSet<&str> =
+        binds.filter_map(|line| Some(line.split_once("conn=")?.1.split_once(' ')?.0)).collect();
+    assert_eq!(of_users.len(), 3);
+    // The others, up to four, are for searches.
     assert!((4..=3 + 4).contains(&connections), "{connections}");
 }
 
