@@ -31,6 +31,9 @@ impl Entry {
             while !set.is_at_end() {
                 values.push(set.expect(tag::OCTET_STRING)?.to_vec());
             }
+            if !attribute.is_at_end() {
+                return Err(Malformed("bytes behind an attribute"));
+            }
             attributes.push((name, values));
         }
         if fields.is_at_end() {
