@@ -10,6 +10,7 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use ldap_fixtures::embedded::Embedded;
 use tokio::time::Instant;
+use xmpp_ldap_auth::answer::Answer;
 use xmpp_ldap_auth::authenticator::Authenticator;
 use xmpp_ldap_auth::commands::build;
 use xmpp_ldap_auth::config::Config;

@@ -25,7 +25,7 @@ use xmpp_ldap_auth::authenticator::Authenticator;
 use xmpp_ldap_auth::commands::build;
 use xmpp_ldap_auth::config::Config;
 use xmpp_ldap_auth::protocol::dialect::{Dialect, Framing};
-use xmpp_ldap_auth::session::Session;
+use xmpp_ldap_auth::session::StdioSession;
 
 /// What is asked, and whether the answer must be a yes.
 const CONVERSATION: [(&str, bool); 7] = [
@@ -138,7 +138,7 @@ impl XmppServer {
             tokio::spawn(async move { directory.maintain().await });
         }
         let authenticator = Arc::new(Authenticator::new(built.served));
-        let session = Session::new(authenticator, config.caller.terms);
+        let session = StdioSession::new(authenticator, config.caller.terms);
         let (pipe, stdio) = tokio::io::duplex(64 * 1024);
         tokio::spawn(async move {
             let (input, output) = tokio::io::split(stdio);

@@ -7,6 +7,7 @@ use std::time::Duration;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::time::Instant;
 
+use crate::answer::Answer;
 use crate::deadline::Deadline;
 use crate::directory::{Candidate, Directory, Purpose};
 use crate::jid::Account;
@@ -59,16 +60,6 @@ impl<D: Directory> Authenticator<D> {
         *self.served.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(served));
     }
 
-    /// The outcome for one request, by the deadline.
-    ///
-    /// In this order: the configuration is usable, the domain is served, the password is not empty,
-    /// the directory knows the account, the policies let it through, the directory answers.
-    pub async fn answer(&self, request: &Request, by: Deadline) -> Outcome {
-        match self.try_answer(request, by).await {
-            Ok(outcome) | Err(outcome) => outcome,
-        }
-    }
-
     async fn try_answer(&self, request: &Request, by: Deadline) -> Result<Outcome, Outcome> {
         let account = match request {
             Request::Refused { denial, .. } => return Err((*denial).into()),
@@ -96,6 +87,16 @@ impl<D: Directory> Authenticator<D> {
 
     fn served(&self) -> Option<Arc<Served<D>>> {
         self.served.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl<D: Directory> Answer for Authenticator<D> {
+    /// In this order: the configuration is usable, the domain is served, the password is not empty,
+    /// the directory knows the account, the policies let it through, the directory answers.
+    async fn answer(&self, request: &Request, by: Deadline) -> Outcome {
+        match self.try_answer(request, by).await {
+            Ok(outcome) | Err(outcome) => outcome,
+        }
     }
 }
 

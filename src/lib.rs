@@ -25,6 +25,7 @@
 //! between both. The answer is a [`verdict`], which the session turns into bytes again, and tells
 //! [`observe`]. Before the first request the process [`confine`]s itself.
 
+pub mod answer;
 pub mod authenticator;
 pub mod cli;
 pub mod commands;

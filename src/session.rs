@@ -1,6 +1,6 @@
 //! From bytes to bytes: one caller's requests, answered in order and in time.
 //!
-//! [`Session::pipelined`] serves a pipe: it reads ahead, works on what arrived together, and writes
+//! [`StdioSession::pipelined`] serves a pipe: it reads ahead, works on what arrived together, and writes
 //! the replies in the order of the requests. A terminal needs other rules, see [`lock_step`].
 //!
 //! The session knows no LDAP. It gives each request its deadline, contains its panics, turns its
@@ -19,9 +19,8 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 
-use crate::authenticator::Authenticator;
+use crate::answer::Answer;
 use crate::deadline::Deadline;
-use crate::directory::Directory;
 use crate::jid::Account;
 use crate::protocol::dialect::Dialect;
 use crate::protocol::{self, Decoder};
@@ -60,15 +59,15 @@ pub enum End {
 
 /// One caller on one pair of streams.
 #[derive(Debug)]
-pub struct Session<D> {
-    authenticator: Arc<Authenticator<D>>,
+pub struct StdioSession<A> {
+    answerer: Arc<A>,
     terms: Terms,
 }
 
-impl<D: Directory> Session<D> {
-    /// A session that asks `authenticator` under these terms.
-    pub fn new(authenticator: Arc<Authenticator<D>>, terms: Terms) -> Self {
-        Self { authenticator, terms }
+impl<A: Answer> StdioSession<A> {
+    /// A session that asks `answerer` under these terms.
+    pub fn new(answerer: Arc<A>, terms: Terms) -> Self {
+        Self { answerer, terms }
     }
 
     /// Serves a pipe until either side closes it.
@@ -137,11 +136,11 @@ impl<D: Directory> Session<D> {
         let work = match request {
             Request::Refused { denial, .. } => Work::Done(denial.into()),
             request => {
-                let authenticator = Arc::clone(&self.authenticator);
+                let answerer = Arc::clone(&self.answerer);
                 let by = Deadline::after(timing.born, self.terms.answer_within);
                 Work::Running(tokio::spawn(async move {
                     let queued = timing.read.elapsed();
-                    let answer = by.bound(authenticator.answer(&request, by)).await;
+                    let answer = by.bound(answerer.answer(&request, by)).await;
                     (answer.unwrap_or_else(Outcome::from), queued)
                 }))
             }

@@ -59,8 +59,8 @@ fn each_thing_is_known_only_where_it_belongs() {
         ("crate::commands", &[]),
         ("crate::session", &["commands/", "config/mod.rs"]),
         ("crate::protocol", &["session", "commands/", "config/mod.rs", "cli.rs"]),
-        ("crate::authenticator", &["session", "commands/"]),
-        ("crate::directory", &["session", "authenticator.rs", "commands/", "config/"]),
+        ("crate::authenticator", &["commands/"]),
+        ("crate::directory", &["authenticator.rs", "commands/", "config/"]),
         (
             "Instant::now()",
             &[

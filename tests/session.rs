@@ -24,7 +24,7 @@ use xmpp_ldap_auth::policy::digest::Keys;
 use xmpp_ldap_auth::policy::pace::Pace;
 use xmpp_ldap_auth::protocol::dialect::Dialect;
 use xmpp_ldap_auth::session::lock_step::Terminal;
-use xmpp_ldap_auth::session::{End, Session, Terms};
+use xmpp_ldap_auth::session::{End, StdioSession, Terms};
 use xmpp_ldap_auth::verdict::{Denial, Outage, Outcome, Verdict};
 
 /// Does what the localpart says: `yes`, `no`, `out`, `never`, `panic`, or `yes-500` and the like
@@ -106,13 +106,16 @@ fn terms(dialect: Dialect) -> Terms {
     }
 }
 
-fn session(dialect: Dialect) -> (Scripted, Session<Scripted>) {
+fn session(dialect: Dialect) -> (Scripted, StdioSession<Authenticator<Scripted>>) {
     let directory = Scripted::default();
     let policies = Arc::new(Policies::none(Keys::new().unwrap()));
     let domains = HashMap::from([("h".to_owned(), directory.clone())]);
     (
         directory,
-        Session::new(Arc::new(Authenticator::new(Served { domains, policies })), terms(dialect)),
+        StdioSession::new(
+            Arc::new(Authenticator::new(Served { domains, policies })),
+            terms(dialect),
+        ),
     )
 }
 

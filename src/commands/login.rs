@@ -10,6 +10,7 @@ use tokio::time::Instant;
 
 use super::steps::{Step, Steps, milliseconds};
 use super::{BAD, Failure, GOOD, ODD, build, load, print_json, read_jid, runtime};
+use crate::answer::Answer;
 use crate::authenticator::Authenticator;
 use crate::cli::LoginArgs;
 use crate::deadline::Deadline;

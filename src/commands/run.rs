@@ -18,6 +18,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::service::{Nudge, Service};
 use super::{load, runtime};
+use crate::answer::Answer;
 use crate::config::{self, Caller, Config, FirstRequest};
 use crate::confine::{Extent, confine};
 use crate::exit;
@@ -25,7 +26,7 @@ use crate::observe::target::{self, Reopener, Target};
 use crate::protocol::dialect::{Dialect, Framing};
 use crate::protocol::tty::{self, Kind};
 use crate::session::lock_step::Terminal;
-use crate::session::{End, Session};
+use crate::session::{End, StdioSession};
 use crate::stdio::{Stdio, output_hung_up};
 
 /// ejabberd gives external authentication up for good if its program ends often within a second.
@@ -170,7 +171,7 @@ async fn attend(config: Config, path: PathBuf, terminal: Kind, log: Reopener) ->
     // The caller never changes, whoever it was that named it.
     let service = Service::new(path, Some(caller.terms.dialect), config);
     tracing::info!(version = env!("CARGO_PKG_VERSION"), caller = %caller.terms.dialect, "ready");
-    let session = Session::new(service.authenticator(), caller.terms);
+    let session = StdioSession::new(service.authenticator(), caller.terms);
     let nudge = Nudge::default();
     let end = tokio::select! {
         end = converse(&session, caller, terminal) => end,
@@ -192,8 +193,8 @@ async fn attend(config: Config, path: PathBuf, terminal: Kind, log: Reopener) ->
     }
 }
 
-async fn converse<D: crate::directory::Directory>(
-    session: &Session<D>,
+async fn converse<A: Answer>(
+    session: &StdioSession<A>,
     caller: Caller,
     terminal: Kind,
 ) -> io::Result<End> {

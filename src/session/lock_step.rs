@@ -21,8 +21,8 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
-use super::{End, Pending, Session, Timing};
-use crate::directory::Directory;
+use super::{End, Pending, StdioSession, Timing};
+use crate::answer::Answer;
 use crate::protocol::line::LineDecoder;
 use crate::request::{Request, Verb};
 use crate::verdict::Denial;
@@ -47,7 +47,7 @@ pub enum Terminal {
     Settled,
 }
 
-impl<D: Directory> Session<D> {
+impl<A: Answer> StdioSession<A> {
     /// Serves a terminal until it is closed or a rule ends the session.
     pub async fn lock_step(
         &self,
