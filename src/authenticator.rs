@@ -139,15 +139,18 @@ impl Policies {
         password: &SecretString,
         by: Deadline,
     ) -> Outcome {
-        let (outcome, is_doubtful) = match directory.pace().begin(by.remaining(), Instant::now()) {
-            Ok(step) => {
+        let (outcome, is_doubtful) = match directory
+            .admission()
+            .admit(by.remaining(), Instant::now())
+        {
+            Ok(slot) => {
                 let found = directory.find(account, Purpose::SignIn, by).await;
                 let outcome = match &found {
                     Ok(candidate) => self.prove(directory, account, candidate, password, by).await,
                     Err(outcome) => outcome.clone(),
                 };
                 let is_answered = !matches!(outcome.verdict, Verdict::Unavailable(_));
-                step.end(is_answered, Instant::now());
+                slot.end(is_answered, Instant::now());
                 (outcome, found.is_ok_and(|candidate| candidate.is_doubtful))
             }
             Err(expected) => (overloaded(expected), false),

@@ -3,10 +3,10 @@
 //!
 //! [`digest`] makes of accounts and passwords what can be kept; [`throttle`] keeps wrong passwords
 //! from locking an account; [`cache`] answers for a directory that cannot, or need not, be asked;
-//! [`pace`] tells early who would be answered too late; [`recent`] is a bounded memory with an age.
+//! [`admission`] tells early who would be answered too late; [`ttl_cache`] is a bounded cache.
 
+pub mod admission;
 pub mod cache;
 pub mod digest;
-pub mod pace;
-pub mod recent;
 pub mod throttle;
+pub mod ttl_cache;

@@ -20,8 +20,8 @@ use xmpp_ldap_auth::authenticator::{Authenticator, Policies, Served};
 use xmpp_ldap_auth::deadline::Deadline;
 use xmpp_ldap_auth::directory::{Candidate, Directory, Purpose};
 use xmpp_ldap_auth::jid::Account;
+use xmpp_ldap_auth::policy::admission::Admission;
 use xmpp_ldap_auth::policy::digest::Keys;
-use xmpp_ldap_auth::policy::pace::Pace;
 use xmpp_ldap_auth::protocol::dialect::Dialect;
 use xmpp_ldap_auth::session::lock_step::Terminal;
 use xmpp_ldap_auth::session::{End, StdioSession, Terms};
@@ -34,7 +34,7 @@ struct Scripted {
     running: Arc<AtomicUsize>,
     most: Arc<AtomicUsize>,
     changes: Arc<AtomicUsize>,
-    pace: Arc<Pace>,
+    admission: Arc<Admission>,
 }
 
 impl Scripted {
@@ -61,8 +61,8 @@ impl Directory for Scripted {
         account.domainpart()
     }
 
-    fn pace(&self) -> &Arc<Pace> {
-        &self.pace
+    fn admission(&self) -> &Arc<Admission> {
+        &self.admission
     }
 
     async fn find(&self, account: &Account, _: Purpose, _: Deadline) -> Result<Candidate, Outcome> {

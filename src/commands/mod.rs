@@ -26,8 +26,8 @@ use crate::exit;
 use crate::jid::Account;
 use crate::policy::cache::Cache;
 use crate::policy::digest::Keys;
-use crate::policy::recent::Recent;
 use crate::policy::throttle::Throttle;
+use crate::policy::ttl_cache::TtlCache;
 use crate::protocol::dialect::Dialect;
 
 /// For what is as it should be.
@@ -106,7 +106,7 @@ pub fn build(directories: Directories, policies: Option<Arc<Policies>>) -> io::R
         .filter_map(|(name, served)| {
             let directory = Arc::clone(built.get(&served.directory)?);
             let memory = Memory {
-                names: policy.dn_ttl.map(|ttl| Recent::new(policy.accounts, ttl)),
+                names: policy.dn_ttl.map(|ttl| TtlCache::new(policy.accounts, ttl)),
                 spares_binds: policy.cache.is_some(),
             };
             Some((name, Domain::new(directory, served.rules, memory)))

@@ -18,8 +18,8 @@ use super::template::{DnTemplate, FilterTemplate, PlainTemplate};
 use super::{Candidate, Directory, Purpose};
 use crate::deadline::Deadline;
 use crate::jid::Account;
-use crate::policy::pace::Pace;
-use crate::policy::recent::Recent;
+use crate::policy::admission::Admission;
+use crate::policy::ttl_cache::TtlCache;
 use crate::verdict::{Denial, Outage, Outcome, Verdict};
 
 /// sizeLimitExceeded is how a server says that there are more entries than were asked for.
@@ -112,7 +112,7 @@ pub struct Domain {
 #[derive(Debug, Default)]
 pub struct Memory {
     /// The DNs of accounts.
-    pub names: Option<Recent<Account, String>>,
+    pub names: Option<TtlCache<Account, String>>,
     /// Whether a sign-in may be granted from memory, so that the state of the account is to be read
     /// from its attributes: the bind that sees to it may not be made.
     pub spares_binds: bool,
@@ -358,8 +358,8 @@ fn refused_by(fault: &Fault) -> Outcome {
 }
 
 impl Directory for Domain {
-    fn pace(&self) -> &Arc<Pace> {
-        &self.directory.pace
+    fn admission(&self) -> &Arc<Admission> {
+        &self.directory.admission
     }
 
     fn domainpart<'a>(&'a self, account: &'a Account) -> &'a str {

@@ -18,7 +18,7 @@ use super::service::{Identity, ServicePool};
 use super::tries::{Failed, Tries};
 use crate::deadline::Deadline;
 use crate::observe::{Alarm, step};
-use crate::policy::pace::Pace;
+use crate::policy::admission::Admission;
 use crate::verdict::{Outage, Outcome};
 
 /// How often connections whose time is over are looked for.
@@ -106,7 +106,7 @@ pub struct LdapDirectory {
     pub(super) set_password: password::Method,
     must_change: diagnosis::MustChange,
     alarm: Alarm,
-    pub(super) pace: Arc<Pace>,
+    pub(super) admission: Arc<Admission>,
 }
 
 impl LdapDirectory {
@@ -130,7 +130,7 @@ impl LdapDirectory {
             set_password: settings.set_password,
             must_change: settings.must_change,
             alarm: Alarm::new(settings.name.clone()),
-            pace: Arc::default(),
+            admission: Arc::default(),
             name: settings.name,
         }
     }

@@ -46,7 +46,7 @@ use secrecy::SecretString;
 
 use crate::deadline::Deadline;
 use crate::jid::Account;
-use crate::policy::pace::Pace;
+use crate::policy::admission::Admission;
 use crate::verdict::Outcome;
 
 /// The response at the start of what a server sent, if it is as the protocol says, and the result
@@ -94,7 +94,7 @@ pub enum Purpose {
 /// wrongly when that happens.
 pub trait Directory: Send + Sync + 'static {
     /// How fast it answers sign-ins.
-    fn pace(&self) -> &Arc<Pace>;
+    fn admission(&self) -> &Arc<Admission>;
 
     /// The domain that an account belongs to, by whatever name it is called.
     fn domainpart<'a>(&'a self, account: &'a Account) -> &'a str;

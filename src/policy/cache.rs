@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::digest::{Digest, Id};
-use super::recent::Recent;
+use super::ttl_cache::TtlCache;
 
 /// When what is remembered counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,8 +49,8 @@ struct Proof {
 #[derive(Debug)]
 pub struct Cache {
     mode: Mode,
-    proofs: Recent<Id, Proof>,
-    existing: Recent<Id, ()>,
+    proofs: TtlCache<Id, Proof>,
+    existing: TtlCache<Id, ()>,
 }
 
 impl Cache {
@@ -59,8 +59,8 @@ impl Cache {
         let Settings { mode, good_for, accounts } = settings;
         Self {
             mode,
-            proofs: Recent::new(accounts, good_for),
-            existing: Recent::new(accounts, good_for),
+            proofs: TtlCache::new(accounts, good_for),
+            existing: TtlCache::new(accounts, good_for),
         }
     }
 

@@ -1,0 +1,94 @@
+//! A bounded cache whose values expire (TTL, time to live).
+
+use std::fmt;
+use std::hash::Hash;
+use std::num::NonZeroUsize;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use lru::LruCache;
+use tokio::time::Instant;
+
+/// Values with the time at which each was learned. When there are too many, the least recently used
+/// is forgotten.
+pub struct TtlCache<K, V> {
+    entries: Mutex<LruCache<K, (V, Instant)>>,
+    ttl: Duration,
+}
+
+impl<K, V> fmt::Debug for TtlCache<K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TtlCache").field("ttl", &self.ttl).finish_non_exhaustive()
+    }
+}
+
+impl<K: Hash + Eq, V: Clone> TtlCache<K, V> {
+    /// An empty cache of so many values, each of which is good for `ttl`.
+    pub fn new(capacity: NonZeroUsize, ttl: Duration) -> Self {
+        Self { entries: Mutex::new(LruCache::new(capacity)), ttl }
+    }
+
+    /// The value, unless it has expired.
+    pub fn get(&self, key: &K, now: Instant) -> Option<V> {
+        let mut entries = self.locked();
+        let (value, learned) = entries.get(key)?;
+        if now.saturating_duration_since(*learned) < self.ttl {
+            return Some(value.clone());
+        }
+        entries.pop(key);
+        None
+    }
+
+    /// Remembers a value, learned now, in place of any before.
+    pub fn put(&self, key: K, value: V, now: Instant) {
+        self.locked().put(key, (value, now));
+    }
+
+    /// Forgets a value.
+    pub fn forget(&self, key: &K) {
+        self.locked().pop(key);
+    }
+
+    /// Forgets every value that `is_stale`.
+    pub fn forget_where(&self, is_stale: impl Fn(&V) -> bool)
+    where
+        K: Clone,
+    {
+        let mut entries = self.locked();
+        let gone: Vec<K> = entries
+            .iter()
+            .filter(|(_, (value, _))| is_stale(value))
+            .map(|(key, _)| key.clone())
+            .collect();
+        for key in gone {
+            entries.pop(&key);
+        }
+    }
+
+    fn locked(&self) -> std::sync::MutexGuard<'_, LruCache<K, (V, Instant)>> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_expire_and_make_room() {
+        let cache = TtlCache::new(NonZeroUsize::new(2).unwrap(), Duration::from_secs(60));
+        let now = Instant::now();
+        cache.put("a", 1, now);
+        cache.put("b", 2, now);
+        assert_eq!(cache.get(&"a", now + Duration::from_secs(59)), Some(1));
+        cache.put("c", 3, now);
+        assert_eq!(cache.get(&"b", now), None);
+        assert_eq!(cache.get(&"a", now + Duration::from_secs(60)), None);
+        cache.forget(&"c");
+        assert_eq!(cache.get(&"c", now), None);
+        cache.put("d", 4, now);
+        cache.put("e", 5, now);
+        cache.forget_where(|value| *value == 5);
+        assert_eq!((cache.get(&"d", now), cache.get(&"e", now)), (Some(4), None));
+    }
+}
