@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use xmpp_ldap_auth::answer::Answer;
 use xmpp_ldap_auth::authenticator::Authenticator;
 use xmpp_ldap_auth::commands::build;
-use xmpp_ldap_auth::config::Config;
+use xmpp_ldap_auth::config;
 use xmpp_ldap_auth::deadline::Deadline;
 use xmpp_ldap_auth::protocol::dialect::Dialect;
 use xmpp_ldap_auth::request::Request;
@@ -33,8 +33,8 @@ async fn main() -> Result<()> {
         "#,
         server.url()
     );
-    let config = Config::read(&config, Some(Dialect::Prosody), None);
-    let authenticator = Authenticator::new(build(config.directories?, None)?.served);
+    let reading = config::read(&config, Some(Dialect::Prosody), None);
+    let authenticator = Authenticator::new(build(reading.configuration?, None)?.served);
 
     let request = Request::parse(b"auth:alice:example.com:secret");
     let by = Deadline::after(Instant::now(), Duration::from_secs(4));

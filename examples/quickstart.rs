@@ -23,7 +23,7 @@ use ldap_fixtures::slapd::{BASE, WRITER_DN, WRITER_PASSWORD};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use xmpp_ldap_auth::authenticator::Authenticator;
 use xmpp_ldap_auth::commands::build;
-use xmpp_ldap_auth::config::Config;
+use xmpp_ldap_auth::config;
 use xmpp_ldap_auth::protocol::dialect::{Dialect, Framing};
 use xmpp_ldap_auth::session::StdioSession;
 
@@ -132,13 +132,13 @@ struct XmppServer {
 impl XmppServer {
     /// Does what `xmpp-ldap-auth run` does, with a pipe in the place of standard input and output.
     fn start(dialect: Dialect, config: &Path) -> Result<Self> {
-        let config = Config::load(config, Some(dialect), None);
-        let built = build(config.directories?, None)?;
+        let reading = config::load(config, Some(dialect), None);
+        let built = build(reading.configuration?, None)?;
         for directory in built.directories {
             tokio::spawn(async move { directory.maintain().await });
         }
         let authenticator = Arc::new(Authenticator::new(built.served));
-        let session = StdioSession::new(authenticator, config.caller.terms);
+        let session = StdioSession::new(authenticator, reading.startup.caller.terms);
         let (pipe, stdio) = tokio::io::duplex(64 * 1024);
         tokio::spawn(async move {
             let (input, output) = tokio::io::split(stdio);

@@ -15,7 +15,8 @@ use std::time::Duration;
 
 use ldap_fixtures::tls::Authority;
 use support::{Site, binary};
-use xmpp_ldap_auth::config::{Config, FirstRequest};
+use xmpp_ldap_auth::config::startup::FirstRequest;
+use xmpp_ldap_auth::config::{self, Reading};
 use xmpp_ldap_auth::protocol::dialect::Dialect;
 
 /// Nothing wrong with it, and nothing in it that a test would not want to change.
@@ -39,36 +40,37 @@ fn site(config: &str) -> Site {
     site
 }
 
-fn read(site: &Site) -> Config {
-    Config::load(&site.config(), None, None)
+fn read(site: &Site) -> Reading {
+    config::load(&site.config(), None, None)
 }
 
 /// The problems of a configuration, one a line.
 fn problems(config: &str) -> String {
     let site = site(config);
-    let problems = read(&site).directories.unwrap_err().to_string();
+    let problems = read(&site).configuration.unwrap_err().to_string();
     problems.replace(site.path().to_str().unwrap(), "{dir}")
 }
 
 #[test]
 fn a_good_configuration_has_no_problems() {
     let site = site(GOOD);
-    let config = read(&site);
-    let directories = config.directories.unwrap();
-    assert_eq!(directories.domains["example.com"].directory, "corp");
-    assert_eq!(config.caller.terms.dialect, Dialect::Ejabberd);
-    assert_eq!(config.caller.terms.answer_within, Duration::from_secs(25));
-    assert_eq!(config.caller.terms.reply_within, Duration::from_millis(27_500));
-    assert_eq!(config.caller.terms.window, 64);
-    assert_eq!(config.caller.first_request, FirstRequest::Discard);
-    assert!(config.remarks.is_empty());
-    assert!(!format!("{:?}", directories.settings["corp"]).contains("tops3cret"));
+    let reading = read(&site);
+    let configuration = reading.configuration.unwrap();
+    assert_eq!(configuration.domains()["example.com"].0, "corp");
+    assert_eq!(reading.startup.caller.terms.dialect, Dialect::Ejabberd);
+    assert_eq!(reading.startup.caller.terms.answer_within, Duration::from_secs(25));
+    assert_eq!(reading.startup.caller.terms.reply_within, Duration::from_millis(27_500));
+    assert_eq!(reading.startup.caller.terms.window, 64);
+    assert_eq!(reading.startup.caller.first_request, FirstRequest::Discard);
+    assert!(reading.remarks.is_empty());
+    assert!(!format!("{:?}", configuration.directories["corp"]).contains("tops3cret"));
 }
 
 #[test]
 fn the_caller_comes_from_the_command_line_then_the_file_then_the_terminal() {
     let site = site(GOOD);
-    let dialect = |given, likely| Config::load(&site.config(), given, likely).caller.terms.dialect;
+    let dialect =
+        |given, likely| config::load(&site.config(), given, likely).startup.caller.terms.dialect;
     assert_eq!(dialect(Some(Dialect::MongooseIm), None), Dialect::MongooseIm);
     assert_eq!(dialect(None, Some(Dialect::Prosody)), Dialect::Ejabberd);
     site.write("config.toml", &GOOD.replace("caller = \"ejabberd\"", ""));
@@ -378,7 +380,7 @@ fn secrets_that_others_can_read_are_refused() {
         [(0o600, false), (0o640, false), (0o644, true), (0o602, true), (0o601, true)]
     {
         fs::set_permissions(&secret, fs::Permissions::from_mode(mode)).unwrap();
-        match read(&site).directories {
+        match read(&site).configuration {
             Ok(_) => assert!(!refused, "{mode:o}"),
             Err(problems) => {
                 assert!(refused, "{mode:o}: {problems}");
@@ -388,7 +390,7 @@ fn secrets_that_others_can_read_are_refused() {
     }
     fs::write(&secret, "").unwrap();
     fs::set_permissions(&secret, fs::Permissions::from_mode(0o600)).unwrap();
-    assert!(read(&site).directories.unwrap_err().to_string().contains("the secret is empty"));
+    assert!(read(&site).configuration.unwrap_err().to_string().contains("the secret is empty"));
 }
 
 #[test]
@@ -406,16 +408,16 @@ fn clear_text_is_for_this_machine_or_on_demand() {
         let config = GOOD
             .replace("ldaps://ldap.example.com", servers)
             .replace("bind_dn", &format!("{rest}\nbind_dn"));
-        assert_eq!(read(&site(&config)).directories.is_ok(), allowed, "{servers} {rest}");
+        assert_eq!(read(&site(&config)).configuration.is_ok(), allowed, "{servers} {rest}");
     }
 }
 
 #[test]
 fn without_a_service_account_there_is_a_remark() {
     let config = "caller = \"ejabberd\"\n[directory.corp]\nservers = [\"ldap://localhost\"]\nuser_dn = \"{localpart}@corp.example\"\n[domain.x]\ndirectory = \"corp\"";
-    let config = read(&site(config));
-    assert!(config.directories.is_ok());
-    assert!(config.remarks[0].text.contains("isuser"), "{:?}", config.remarks);
+    let reading = read(&site(config));
+    assert!(reading.configuration.is_ok());
+    assert!(reading.remarks[0].text.contains("isuser"), "{:?}", reading.remarks);
 }
 
 #[test]
@@ -443,8 +445,8 @@ fn every_example_is_right() {
 /// The effective values of a domain, one a line.
 fn effective(config: &str, domain: &str) -> String {
     let site = site(config);
-    let directories = read(&site).directories.unwrap_or_else(|problems| panic!("{problems}"));
-    let lines = directories.domains[domain].describe();
+    let configuration = read(&site).configuration.unwrap_or_else(|problems| panic!("{problems}"));
+    let lines = configuration.domains()[domain].1.describe();
     lines.into_iter().map(|(key, value)| format!("{key} = {value}\n")).collect()
 }
 
@@ -530,7 +532,7 @@ fn kerberos_problems(servers: &str, keys: &str) -> String {
     let site = site(&config);
     let path = site.secret("keytab", "");
     fs::write(&path, keytab("CORP.EXAMPLE", "svc-xmpp")).unwrap();
-    read(&site).directories.err().map(|problems| problems.to_string()).unwrap_or_default()
+    read(&site).configuration.err().map(|problems| problems.to_string()).unwrap_or_default()
 }
 
 const KEYTAB: &str = "keytab = \"{dir}/keytab\"\n";
@@ -546,7 +548,7 @@ fn a_global_catalog_is_searched_without_a_base_and_written_elsewhere() {
             .replace("servers = [\"ldaps://ldap.example.com\"]", servers)
             .replace("\"dc=example,dc=com\"", "\"\"\nset_password = \"auto\"")
             + "[directory.corp.write]\ndiscover = \"corp.example\"\n";
-        let problems = read(&site(&config)).directories.err();
+        let problems = read(&site(&config)).configuration.err();
         assert!(problems.is_none(), "{}", problems.unwrap());
     }
 }

@@ -57,8 +57,8 @@ fn each_thing_is_known_only_where_it_belongs() {
         ("std::env::", &["main.rs", "config/"]),
         ("crate::config", &["commands/"]),
         ("crate::commands", &[]),
-        ("crate::session", &["commands/", "config/mod.rs"]),
-        ("crate::protocol", &["session", "commands/", "config/mod.rs", "cli.rs"]),
+        ("crate::session", &["commands/", "config/"]),
+        ("crate::protocol", &["session", "commands/", "config/", "cli.rs"]),
         ("crate::authenticator", &["commands/"]),
         ("crate::directory", &["authenticator.rs", "commands/", "config/"]),
         (

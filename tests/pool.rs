@@ -17,7 +17,7 @@ use secrecy::SecretString;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{Instant, sleep};
-use xmpp_ldap_auth::config::Config;
+use xmpp_ldap_auth::config;
 use xmpp_ldap_auth::deadline::Deadline;
 use xmpp_ldap_auth::directory::domain::{Domain, Memory};
 use xmpp_ldap_auth::directory::ldap::LdapDirectory;
@@ -143,13 +143,9 @@ fn directory(url: &str) -> Arc<Domain> {
          [domain.h]\ndirectory = \"d\"\n",
         password.path()
     );
-    let mut directories = Config::read(&config, None, None).directories.unwrap();
-    let directory = LdapDirectory::new(directories.settings.remove("d").unwrap());
-    Arc::new(Domain::new(
-        directory.into(),
-        directories.domains["h"].rules.clone(),
-        Memory::default(),
-    ))
+    let configuration = config::read(&config, None, None).configuration.unwrap();
+    let (settings, rules) = configuration.into_domain("h").unwrap();
+    Arc::new(Domain::new(LdapDirectory::new(settings).into(), rules, Memory::default()))
 }
 
 async fn sign_in(directory: &Domain) -> Verdict {

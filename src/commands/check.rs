@@ -9,7 +9,9 @@ use serde_json::json;
 
 use super::{BAD, GOOD, ODD, print_json};
 use crate::cli::CheckArgs;
-use crate::config::{self, Caller, Config, Directories};
+use crate::config::startup::Caller;
+use crate::config::{self, Configuration, Reading};
+use crate::directory::domain::Rules;
 use crate::exit;
 use crate::protocol::dialect::Dialect;
 
@@ -18,55 +20,61 @@ use crate::protocol::dialect::Dialect;
 /// The exit code is 0 if `run` would serve, 78 if not.
 pub fn check(args: &CheckArgs, config: Option<PathBuf>, caller: Option<Dialect>) -> ExitCode {
     let path = config::path(config);
-    let config = Config::load(&path, caller, None);
+    let reading = config::load(&path, caller, None);
     if args.json {
-        let effective = config.directories.as_ref().ok();
-        let problems = config.directories.as_ref().err().map_or(&[][..], |problems| &problems.0);
+        let effective = reading.configuration.as_ref().ok();
+        let problems = reading.configuration.as_ref().err().cloned().unwrap_or_default();
         print_json(&json!({
             "file": path,
-            "ok": config.directories.is_ok(),
+            "ok": reading.configuration.is_ok(),
             "problems": problems,
-            "remarks": config.remarks,
-            "directories": effective.map(|directories| {
-                let all = directories.settings.iter();
-                all.map(|(name, settings)| (name, table(settings.describe()))).collect::<BTreeMap<_, _>>()
+            "remarks": reading.remarks,
+            "directories": effective.map(|configuration| {
+                let all = configuration.directories.iter();
+                all.map(|(name, config)| (name, table(config.settings.describe()))).collect::<BTreeMap<_, _>>()
             }),
-            "domains": effective.map(|directories| {
-                let all = directories.domains.iter();
-                all.map(|(name, served)| (name, table(served.describe()))).collect::<BTreeMap<_, _>>()
+            "domains": effective.map(|configuration| {
+                let all = configuration.domains().into_iter();
+                all.map(|(name, (directory, rules))| (name, table(describe_domain(directory, rules)))).collect::<BTreeMap<_, _>>()
             }),
-            "policy": effective.map(|directories| table(directories.policy.describe())),
-            "hints": hints(&config.caller),
+            "policy": effective.map(|configuration| table(configuration.policy.describe())),
+            "hints": hints(&reading.startup.caller),
         }));
     } else {
         // A closed pipe is the reader's choice.
-        let _ = print_for_people(&path, &config);
+        let _ = print_for_people(&path, &reading);
     }
-    exit::code(if config.directories.is_ok() { exit::OK } else { exit::CONFIG })
+    exit::code(if reading.configuration.is_ok() { exit::OK } else { exit::CONFIG })
 }
 
 fn table(values: Vec<(&'static str, String)>) -> BTreeMap<&'static str, String> {
     values.into_iter().collect()
 }
 
-fn print_for_people(path: &Path, config: &Config) -> io::Result<()> {
+fn describe_domain(directory: &str, rules: &Rules) -> Vec<(&'static str, String)> {
+    let mut lines = vec![("directory", directory.to_owned())];
+    lines.extend(rules.describe());
+    lines
+}
+
+fn print_for_people(path: &Path, reading: &Reading) -> io::Result<()> {
     let mut out = anstream::stdout();
-    match &config.directories {
-        Ok(directories) => {
-            print_effective(&mut out, &config.caller, directories)?;
-            for remark in &config.remarks {
+    match &reading.configuration {
+        Ok(configuration) => {
+            print_effective(&mut out, &reading.startup.caller, configuration)?;
+            for remark in &reading.remarks {
                 writeln!(out, "{ODD}remark:{ODD:#} {remark}")?;
             }
-            for hint in hints(&config.caller) {
+            for hint in hints(&reading.startup.caller) {
                 writeln!(out, "{ODD}hint:{ODD:#} {hint}")?;
             }
             writeln!(out, "{GOOD}{} is right{GOOD:#}", path.display())
         }
         Err(problems) => {
-            for problem in &problems.0 {
+            for problem in problems.iter() {
                 writeln!(out, "{BAD}problem:{BAD:#} {problem}")?;
             }
-            writeln!(out, "{BAD}{}: {} to mend{BAD:#}", path.display(), problems.0.len())
+            writeln!(out, "{BAD}{}: {} to mend{BAD:#}", path.display(), problems.len())
         }
     }
 }
@@ -74,26 +82,26 @@ fn print_for_people(path: &Path, config: &Config) -> io::Result<()> {
 fn print_effective(
     out: &mut impl Write,
     caller: &Caller,
-    directories: &Directories,
+    configuration: &Configuration,
 ) -> io::Result<()> {
     writeln!(
         out,
         "caller     {}, which waits {:?}; answers come within {:?}",
         caller.terms.dialect, caller.patience, caller.terms.answer_within
     )?;
-    for (name, settings) in &directories.settings {
+    for (name, config) in &configuration.directories {
         writeln!(out, "directory  {name}")?;
-        for (key, value) in settings.describe() {
+        for (key, value) in config.settings.describe() {
             writeln!(out, "             {key:<20} {value}")?;
         }
     }
-    for (domain, served) in &directories.domains {
+    for (domain, (directory, rules)) in configuration.domains() {
         writeln!(out, "domain     {domain}")?;
-        for (key, value) in served.describe() {
+        for (key, value) in describe_domain(directory, rules) {
             writeln!(out, "             {key:<20} {value}")?;
         }
     }
-    for (key, value) in directories.policy.describe() {
+    for (key, value) in configuration.policy.describe() {
         writeln!(out, "{key:<24} {value}")?;
     }
     Ok(())

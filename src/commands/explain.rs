@@ -2,17 +2,20 @@
 
 use std::io::{self, Write};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde_json::json;
 use tokio::time::Instant;
 
 use super::{BAD, Failure, GOOD, ODD, load, print_json, read_jid, runtime};
 use crate::cli::ExplainArgs;
+use crate::config::Configuration;
 use crate::deadline::Deadline;
 use crate::directory::domain::{Domain, Memory};
 use crate::directory::explain::{Explanation, Finding};
 use crate::directory::ldap::LdapDirectory;
 use crate::exit;
+use crate::jid::Account;
 use crate::protocol::dialect::Dialect;
 use crate::verdict::{Denial, Outcome, Verdict};
 
@@ -26,69 +29,68 @@ pub fn explain(
     caller: Option<Dialect>,
 ) -> anyhow::Result<u8> {
     let account = read_jid(&args.jid)?;
-    let config = load(config, caller, Some(Dialect::Prosody));
-    let directories = config.directories.map_err(Failure::config)?;
+    let reading = load(config, caller, Some(Dialect::Prosody));
+    let configuration = reading.configuration.map_err(Failure::config)?;
     let mut findings = vec![note("domain", account.domainpart().to_owned())];
-    let mut refusal = None;
-    match directories.domains.get(account.domainpart()) {
-        None => {
-            let known: Vec<&str> = directories.domains.keys().map(String::as_str).collect();
-            let outcome = Outcome::from(Denial::UnknownDomain);
-            refusal = Some(outcome.clone());
-            findings.push(Finding {
-                step: "domain",
-                text: format!("only these are served: {}", known.join(", ")),
-                refusal: Some(outcome),
-            });
+    match find(&account, configuration) {
+        Ok(domain) => {
+            findings.push(note("directory", domain.directory().name().to_owned()));
+            let within = reading.startup.caller.terms.answer_within;
+            findings.extend(ask(&account, &domain, within)?.findings);
         }
-        Some(served) => {
-            findings.push(note("directory", served.directory.clone()));
-            let served = served.clone();
-            let settings = directories
-                .settings
-                .into_iter()
-                .find(|(name, _)| *name == served.directory)
-                .map(|(_, settings)| settings);
-            if let Some(settings) = settings {
-                let domain = Domain::new(
-                    LdapDirectory::new(settings).into(),
-                    served.rules,
-                    Memory::default(),
-                );
-                let by = Deadline::after(Instant::now(), config.caller.terms.answer_within);
-                let runtime = runtime()?;
-                let told = runtime.block_on(async {
-                    by.bound(domain.explain(&account, by)).await.unwrap_or_else(|elapsed| {
-                        let text = "no answer in time".to_owned();
-                        let refusal = Some(elapsed.into());
-                        Explanation { findings: vec![Finding { step: "entry", text, refusal }] }
-                    })
-                });
-                runtime.shutdown_background();
-                refusal = told.refusal().cloned();
-                findings.extend(told.findings);
-            }
-        }
+        Err(unknown) => findings.push(unknown),
     }
-    if args.json {
-        print_json(&json!({
-            "jid": account.to_string(),
-            "could_sign_in": refusal.is_none(),
-            "reason": refusal.as_ref().map(|outcome| outcome.verdict.reason()),
-            "steps": findings.iter().map(to_json).collect::<Vec<_>>(),
-        }));
-    } else {
-        print_for_people(&findings, refusal.as_ref())?;
-    }
-    Ok(match refusal.map(|outcome| outcome.verdict) {
+    let explanation = Explanation { findings };
+    print(args, &account, &explanation)?;
+    Ok(match explanation.refusal().map(|outcome| outcome.verdict) {
         None | Some(Verdict::Granted) => exit::OK,
         Some(Verdict::Denied(_)) => exit::NOPERM,
         Some(Verdict::Unavailable(_)) => exit::UNAVAILABLE,
     })
 }
 
+/// The domain of the account; the error is what the user is refused by.
+fn find(account: &Account, configuration: Configuration) -> Result<Domain, Finding> {
+    let known = configuration.domains().into_keys().collect::<Vec<_>>().join(", ");
+    let unknown = || Finding {
+        step: "domain",
+        text: format!("only these are served: {known}"),
+        refusal: Some(Outcome::from(Denial::UnknownDomain)),
+    };
+    let (settings, rules) = configuration.into_domain(account.domainpart()).ok_or_else(unknown)?;
+    Ok(Domain::new(LdapDirectory::new(settings).into(), rules, Memory::default()))
+}
+
+/// What the directory says about the account, within the time.
+fn ask(account: &Account, domain: &Domain, within: Duration) -> io::Result<Explanation> {
+    let runtime = runtime()?;
+    let by = Deadline::after(Instant::now(), within);
+    let explanation = runtime.block_on(async { by.bound(domain.explain(account, by)).await });
+    runtime.shutdown_background();
+    Ok(explanation.unwrap_or_else(|elapsed| {
+        let text = "no answer in time".to_owned();
+        Explanation {
+            findings: vec![Finding { step: "entry", text, refusal: Some(elapsed.into()) }],
+        }
+    }))
+}
+
 fn note(step: &'static str, text: String) -> Finding {
     Finding { step, text, refusal: None }
+}
+
+fn print(args: &ExplainArgs, account: &Account, explanation: &Explanation) -> io::Result<()> {
+    let refusal = explanation.refusal();
+    if !args.json {
+        return print_for_people(&explanation.findings, refusal);
+    }
+    print_json(&json!({
+        "jid": account.to_string(),
+        "could_sign_in": refusal.is_none(),
+        "reason": refusal.map(|outcome| outcome.verdict.reason()),
+        "steps": explanation.findings.iter().map(to_json).collect::<Vec<_>>(),
+    }));
+    Ok(())
 }
 
 fn to_json(finding: &Finding) -> serde_json::Value {

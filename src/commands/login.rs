@@ -29,17 +29,17 @@ pub fn login(
     caller: Option<Dialect>,
 ) -> anyhow::Result<u8> {
     let account = read_jid(&args.jid)?;
-    let config = load(config, caller, Some(Dialect::Prosody));
-    let directories = config.directories.map_err(Failure::config)?;
+    let reading = load(config, caller, Some(Dialect::Prosody));
+    let configuration = reading.configuration.map_err(Failure::config)?;
     let password = read_password(args, &account)?;
 
     let steps = Steps::collect();
     let runtime = runtime()?;
     let started = Instant::now();
     let outcome = runtime.block_on(async {
-        let authenticator = Authenticator::new(build(directories, None)?.served);
+        let authenticator = Authenticator::new(build(configuration, None)?.served);
         let request = Request::Auth { account: Arc::new(account), password };
-        let by = Deadline::after(started, config.caller.terms.answer_within);
+        let by = Deadline::after(started, reading.startup.caller.terms.answer_within);
         let answer = by.bound(authenticator.answer(&request, by)).await;
         Ok::<_, io::Error>(answer.unwrap_or_else(Outcome::from))
     })?;

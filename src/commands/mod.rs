@@ -19,7 +19,7 @@ use anstyle::{AnsiColor, Style};
 
 use crate::authenticator::{Policies, Served};
 use crate::config::problem::{Problem, Problems};
-use crate::config::{self, Config, Directories, gssapi};
+use crate::config::{self, Configuration, DirectoryConfig, Reading, gssapi};
 use crate::directory::domain::{Domain, Memory};
 use crate::directory::ldap::LdapDirectory;
 use crate::exit;
@@ -57,15 +57,15 @@ pub fn conclude(done: anyhow::Result<u8>) -> ExitCode {
 }
 
 /// The configuration, in the environment that its directories need.
-fn load(given: Option<PathBuf>, caller: Option<Dialect>, likely: Option<Dialect>) -> Config {
-    let mut config = Config::load(&config::path(given), caller, likely);
-    if let Ok(directories) = &config.directories
-        && let Err(error) = gssapi::enter_environment(&directories.settings)
+fn load(given: Option<PathBuf>, caller: Option<Dialect>, likely: Option<Dialect>) -> Reading {
+    let mut reading = config::load(&config::path(given), caller, likely);
+    if let Ok(configuration) = &reading.configuration
+        && let Err(error) = gssapi::enter_environment(configuration)
     {
         let text = format!("Kerberos will not find its keytab: cannot start anew: {error}");
-        config.remarks.push(Problem { key: "sasl".to_owned(), line: None, text });
+        reading.remarks.push(Problem { key: "sasl".to_owned(), line: None, text });
     }
-    config
+    reading
 }
 
 fn read_jid(jid: &str) -> anyhow::Result<Account> {
@@ -85,8 +85,8 @@ pub struct Built {
 
 /// Builds the directories, with these policies or new ones. The error says that the system has no
 /// random numbers.
-pub fn build(directories: Directories, policies: Option<Arc<Policies>>) -> io::Result<Built> {
-    let policy = directories.policy;
+pub fn build(configuration: Configuration, policies: Option<Arc<Policies>>) -> io::Result<Built> {
+    let policy = configuration.policy;
     let policies = match policies {
         Some(policies) => policies,
         None => Arc::new(Policies {
@@ -95,24 +95,19 @@ pub fn build(directories: Directories, policies: Option<Arc<Policies>>) -> io::R
             cache: policy.cache.map(Cache::new),
         }),
     };
-    let built: HashMap<String, Arc<LdapDirectory>> = directories
-        .settings
-        .into_iter()
-        .map(|(name, settings)| (name, Arc::new(LdapDirectory::new(settings))))
-        .collect();
-    let domains = directories
-        .domains
-        .into_iter()
-        .filter_map(|(name, served)| {
-            let directory = Arc::clone(built.get(&served.directory)?);
+    let mut directories = Vec::new();
+    let mut domains = HashMap::new();
+    for DirectoryConfig { settings, domains: rules } in configuration.directories.into_values() {
+        let directory = Arc::new(LdapDirectory::new(settings));
+        for (name, rules) in rules {
             let memory = Memory {
                 names: policy.dn_ttl.map(|ttl| TtlCache::new(policy.accounts, ttl)),
                 spares_binds: policy.cache.is_some(),
             };
-            Some((name, Domain::new(directory, served.rules, memory)))
-        })
-        .collect();
-    let directories = built.into_values().collect();
+            domains.insert(name, Domain::new(Arc::clone(&directory), rules, memory));
+        }
+        directories.push(directory);
+    }
     Ok(Built { directories, served: Served { domains, policies } })
 }
 

@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde_json::json;
 use tokio::time::Instant;
@@ -9,7 +10,7 @@ use tokio::time::Instant;
 use super::steps::{Step, Steps};
 use super::{BAD, Failure, GOOD, ODD, load, print_json, runtime};
 use crate::cli::ProbeArgs;
-use crate::config::Directories;
+use crate::config::DirectoryConfig;
 use crate::deadline::Deadline;
 use crate::directory::domain::Rules;
 use crate::directory::ldap::LdapDirectory;
@@ -32,46 +33,20 @@ pub fn probe(
     config: Option<PathBuf>,
     caller: Option<Dialect>,
 ) -> anyhow::Result<u8> {
-    let config = load(config, caller, Some(Dialect::Prosody));
-    let directories = config.directories.map_err(Failure::config)?;
-    if let Some(unknown) =
-        args.directories.iter().find(|name| !directories.settings.contains_key(*name))
-    {
+    let reading = load(config, caller, Some(Dialect::Prosody));
+    let directories = reading.configuration.map_err(Failure::config)?.directories;
+    if let Some(unknown) = args.directories.iter().find(|name| !directories.contains_key(*name)) {
         let text = format!("there is no [directory.{unknown}] in the configuration");
         return Err(anyhow::Error::new(Failure(exit::USAGE)).context(text));
     }
     let runtime = runtime()?;
     let steps = Steps::collect();
-    let within = config.caller.terms.answer_within;
+    let within = reading.startup.caller.terms.answer_within;
     let probed = runtime.block_on(async {
         let mut probed = Vec::new();
-        let Directories { settings, domains, .. } = directories;
-        for (name, settings) in settings {
-            if !args.directories.is_empty() && !args.directories.contains(&name) {
-                continue;
-            }
-            let rules: Vec<(&str, &Rules)> = domains
-                .iter()
-                .filter(|(_, served)| served.directory == name && served.rules.alias_of.is_none())
-                .map(|(domain, served)| (domain.as_str(), &served.rules))
-                .collect();
-            let directory = LdapDirectory::new(settings);
-            let mut reports = Vec::new();
-            let (servers, fault) = directory.servers().await;
-            let fault = fault.map(Report::no_server);
-            reports.extend(fault.map(|report| (report, steps.take())));
-            for server in servers {
-                let by = Deadline::after(Instant::now(), within);
-                reports.push((directory.probe(&server, &rules, by).await, steps.take()));
-            }
-            reports.extend(
-                directory
-                    .probe_writer(Deadline::after(Instant::now(), within))
-                    .await
-                    .map(|report| (report, steps.take())),
-            );
-            for (report, steps) in reports {
-                probed.push(Probed { directory: name.clone(), report, steps });
+        for (name, config) in directories {
+            if args.directories.is_empty() || args.directories.contains(&name) {
+                probed.extend(probe_directory(&name, config, &steps, within).await);
             }
         }
         probed
@@ -86,6 +61,32 @@ pub fn probe(
         probed.iter().try_for_each(|probed| probed.print(&mut out))?;
     }
     Ok(if is_good { exit::OK } else { exit::UNAVAILABLE })
+}
+
+/// Asks every server of a directory.
+async fn probe_directory(
+    name: &str,
+    config: DirectoryConfig,
+    steps: &Steps,
+    within: Duration,
+) -> Vec<Probed> {
+    let rules = config.domains.iter().filter(|(_, rules)| rules.alias_of.is_none());
+    let rules: Vec<(&str, &Rules)> =
+        rules.map(|(domain, rules)| (domain.as_str(), rules)).collect();
+    let directory = LdapDirectory::new(config.settings);
+    let mut probed = Vec::new();
+    let mut add = |report| {
+        probed.push(Probed { directory: name.to_owned(), report, steps: steps.take() });
+    };
+    let (servers, fault) = directory.servers().await;
+    fault.map(Report::no_server).into_iter().for_each(&mut add);
+    for server in servers {
+        let by = Deadline::after(Instant::now(), within);
+        add(directory.probe(&server, &rules, by).await);
+    }
+    let by = Deadline::after(Instant::now(), within);
+    directory.probe_writer(by).await.into_iter().for_each(add);
+    probed
 }
 
 impl Probed {

@@ -19,7 +19,8 @@ use tokio::time::{Instant, sleep_until};
 use super::service::{Nudge, Service};
 use super::{load, runtime};
 use crate::answer::Answer;
-use crate::config::{self, Caller, Config, FirstRequest};
+use crate::config::startup::{Caller, FirstRequest};
+use crate::config::{self, Reading};
 use crate::confine::{Extent, confine};
 use crate::exit;
 use crate::observe::target::{self, Reopener, Target};
@@ -56,8 +57,8 @@ pub fn run(config: Option<PathBuf>, caller: Option<Dialect>) -> ExitCode {
     }
     let likely = is_pty(terminal).then_some(Dialect::Prosody);
     let path = config::path(config);
-    let config = load(Some(path.clone()), caller, likely);
-    let exit_code = catch_unwind(AssertUnwindSafe(|| serve(config, path, terminal)));
+    let reading = load(Some(path.clone()), caller, likely);
+    let exit_code = catch_unwind(AssertUnwindSafe(|| serve(reading, path, terminal)));
     if is_pty(terminal) {
         exit::code(exit::OK)
     } else {
@@ -100,16 +101,16 @@ fn own_the_process(terminal: Kind) {
 }
 
 /// Comes before the first thread, because each confines itself.
-fn give_up_rights(config: &Config, path: &Path) {
-    if !config.confine {
+fn give_up_rights(reading: &Reading, path: &Path) {
+    if !reading.startup.confine {
         return;
     }
-    let log = match &config.log.target {
+    let log = match &reading.startup.log.target {
         Target::File(path) => Some(path.as_path()),
         Target::Auto | Target::Stderr | Target::Journald | Target::Syslog => None,
     };
     let foreign = config::files_of_environment();
-    let readable = config.files.iter().chain(&foreign).map(PathBuf::as_path).chain([path]);
+    let readable = reading.files.iter().chain(&foreign).map(PathBuf::as_path).chain([path]);
     match confine(readable, log) {
         Ok(Extent::Fully | Extent::Partly) => {}
         Ok(Extent::Not) => {
@@ -131,9 +132,9 @@ fn close_inherited() {
     }
 }
 
-fn serve(config: Config, path: PathBuf, terminal: Kind) -> u8 {
+fn serve(reading: Reading, path: PathBuf, terminal: Kind) -> u8 {
     own_the_process(terminal);
-    let (log, opened) = target::start(&config.log, !is_pty(terminal));
+    let (log, opened) = target::start(&reading.startup.log, !is_pty(terminal));
     std::panic::set_hook(Box::new(|panic| {
         // The message could quote a peer; the place is what a developer needs.
         let place = panic.location().map(ToString::to_string);
@@ -142,13 +143,13 @@ fn serve(config: Config, path: PathBuf, terminal: Kind) -> u8 {
     if let Err(error) = opened {
         tracing::error!(%error, "the log cannot be written where the configuration says");
     }
-    if is_pty(terminal) && config.caller.terms.dialect.framing() == Framing::Packet {
+    if is_pty(terminal) && reading.startup.caller.terms.dialect.framing() == Framing::Packet {
         tracing::error!(
             "a terminal cannot carry packets: set external_auth_protocol = \"generic\" in Prosody"
         );
         return exit::OK;
     }
-    give_up_rights(&config, &path);
+    give_up_rights(&reading, &path);
     let runtime = match runtime() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -158,18 +159,17 @@ fn serve(config: Config, path: PathBuf, terminal: Kind) -> u8 {
         }
     };
     // As a task like those that it waits for, it is polled without a turn of the reactor between.
-    let attending = runtime.spawn(attend(config, path, terminal, log));
+    let attending = runtime.spawn(attend(reading, path, terminal, log));
     let code = runtime.block_on(attending).unwrap_or(exit::SOFTWARE);
     // Not dropped, because that waits for name look-ups that are still going on.
     runtime.shutdown_background();
     code
 }
 
-async fn attend(config: Config, path: PathBuf, terminal: Kind, log: Reopener) -> u8 {
+async fn attend(reading: Reading, path: PathBuf, terminal: Kind, log: Reopener) -> u8 {
     let started = Instant::now();
-    let caller = config.caller;
-    // The caller never changes, whoever it was that named it.
-    let service = Service::new(path, Some(caller.terms.dialect), config);
+    let caller = reading.startup.caller;
+    let service = Service::new(path, reading);
     tracing::info!(version = env!("CARGO_PKG_VERSION"), caller = %caller.terms.dialect, "ready");
     let session = StdioSession::new(service.authenticator(), caller.terms);
     let nudge = Nudge::default();

@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep};
 use super::{Built, build};
 use crate::authenticator::{Authenticator, Policies, Served};
 use crate::config::problem::Problems;
-use crate::config::{Config, Directories, gssapi};
+use crate::config::{self, Configuration, Reading, gssapi};
 use crate::deadline::Deadline;
 use crate::directory::domain::Domain;
 use crate::directory::ldap::LdapDirectory;
@@ -36,7 +36,8 @@ pub(super) type Nudge = Arc<Notify>;
 #[derive(Debug)]
 pub(super) struct Service {
     path: PathBuf,
-    caller: Option<Dialect>,
+    /// Never changes, whoever it was that named it.
+    caller: Dialect,
     authenticator: Arc<Authenticator<Domain>>,
     current: Option<Current>,
     /// The files that it names.
@@ -92,20 +93,19 @@ fn keep_up(directory: &Arc<LdapDirectory>) -> AbortHandle {
 impl Service {
     /// Serves by the configuration, as it was `first` read. One that cannot be used is said to be so,
     /// and every request is answered with "cannot tell", until it is mended.
-    pub(super) fn new(path: PathBuf, caller: Option<Dialect>, first: Config) -> Self {
+    pub(super) fn new(path: PathBuf, first: Reading) -> Self {
         for remark in &first.remarks {
             tracing::warn!(%remark, "configuration");
         }
         let mut service = Self {
             seen: Seen::of(&path, &first.files),
             path,
-            caller,
+            caller: first.startup.caller.terms.dialect,
             authenticator: Arc::new(Authenticator::misconfigured()),
             current: None,
             files: first.files,
         };
-        let config = service.load();
-        match config.directories.map_err(Refusal::from).and_then(|read| service.build(read)) {
+        match first.configuration.map_err(Refusal::from).and_then(|read| service.build(read)) {
             Ok(built) => service.put_to_use(built),
             Err(refusal) => {
                 refusal.tell();
@@ -168,19 +168,19 @@ impl Service {
 
     /// Reads the configuration. The files are looked at before, so that none changes unseen
     /// meanwhile.
-    fn load(&mut self) -> Config {
+    fn load(&mut self) -> Reading {
         loop {
             self.seen = Seen::of(&self.path, &self.files);
-            let config = Config::load(&self.path, self.caller, None);
-            if config.files == self.files {
-                return config;
+            let reading = config::load(&self.path, Some(self.caller), None);
+            if reading.files == self.files {
+                return reading;
             }
-            self.files = config.files;
+            self.files = reading.files;
         }
     }
 
     /// Builds what serves, with the memory of what serves now as far as it is still good.
-    fn build(&self, directories: Directories) -> Result<Built, Refusal> {
+    fn build(&self, configuration: Configuration) -> Result<Built, Refusal> {
         let policies = self.current.as_ref().and_then(|current| {
             if current.own == self.seen.own {
                 return Some(Arc::clone(&current.policies));
@@ -188,12 +188,12 @@ impl Service {
             // Whom other rules let in may have no right to it now, but what was wrong stays wrong.
             let Policies { keys, throttle, .. } = &*current.policies;
             let settings = throttle.as_ref().map(|throttle| throttle.settings());
-            (settings == directories.policy.throttle).then(|| {
-                let cache = directories.policy.cache.map(Cache::new);
+            (settings == configuration.policy.throttle).then(|| {
+                let cache = configuration.policy.cache.map(Cache::new);
                 Arc::new(Policies { keys: keys.clone(), throttle: throttle.clone(), cache })
             })
         });
-        build(directories, policies).map_err(|error| Refusal::Wrong(vec![error.to_string()]))
+        build(configuration, policies).map_err(|error| Refusal::Wrong(vec![error.to_string()]))
     }
 
     fn put_to_use(&mut self, built: Built) {
@@ -203,14 +203,14 @@ impl Service {
     }
 
     async fn renew(&mut self) -> Result<(), Refusal> {
-        let config = self.load();
-        let directories = config.directories?;
-        if !gssapi::is_environment_for(&directories.settings) {
+        let reading = self.load();
+        let configuration = reading.configuration?;
+        if !gssapi::is_environment_for(&configuration) {
             let text = "another keytab needs a new process: start the XMPP server anew".to_owned();
             return Err(Refusal::Wrong(vec![text]));
         }
-        let built = self.build(directories)?;
-        let by = Deadline::after(Instant::now(), config.caller.terms.answer_within);
+        let built = self.build(configuration)?;
+        let by = Deadline::after(Instant::now(), reading.startup.caller.terms.answer_within);
         let tried = built.directories.iter().map(async |directory| {
             let outcome = directory.try_out(by).await.err()?;
             self.judge(directory.name(), &outcome)
@@ -300,6 +300,6 @@ impl Refusal {
 
 impl From<Problems> for Refusal {
     fn from(problems: Problems) -> Self {
-        Self::Wrong(problems.0.iter().map(ToString::to_string).collect())
+        Self::Wrong(problems.iter().map(ToString::to_string).collect())
     }
 }

@@ -1,12 +1,13 @@
 //! One `[directory.NAME]` of the file.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::DirectoryConfig;
 use super::file::Table;
 use super::identity;
-use super::problem::Problem;
-use super::rules::{self, Layers, named};
+use super::rules::{self, Overrides, named};
 use super::servers::Reach;
 use super::tls;
 use crate::directory::diagnosis::MustChange;
@@ -16,18 +17,19 @@ use crate::directory::password;
 use crate::directory::pool::Limits;
 use crate::directory::preset::Preset;
 
-/// A `[directory.NAME]` whose rules are read once for each domain.
+/// A `[directory.NAME]` whose rules are read once for each domain that it serves.
 #[derive(Debug)]
-pub(super) struct Directory<'a> {
+pub(super) struct DirectoryTable<'a> {
     pub(super) name: &'a str,
     table: Table<'a>,
     preset: Option<Preset>,
     has_service: bool,
     is_catalog: bool,
     settings: Option<Settings>,
+    domains: BTreeMap<String, Rules>,
 }
 
-impl<'a> Directory<'a> {
+impl<'a> DirectoryTable<'a> {
     /// Reads how to reach it.
     pub(super) fn read(name: &'a str, table: Table<'a>, answer_within: Duration) -> Self {
         let preset = table.parsed("preset", |name| named(&Preset::ALL, name));
@@ -80,35 +82,25 @@ impl<'a> Directory<'a> {
             must_change: must_change.unwrap_or(MustChange::Deny),
             limits,
         });
-        Self { name, table, preset, has_service, is_catalog, settings }
+        let domains = BTreeMap::new();
+        Self { name, table, preset, has_service, is_catalog, settings, domains }
     }
 
     /// The rules of a domain that it serves, or its own.
-    pub(super) fn rules(
-        &self,
-        domain: Option<&Table<'_>>,
-        remarks: &mut Vec<Problem>,
-    ) -> Option<Rules> {
-        let layers = Layers {
+    pub(super) fn rules(&self, domain: Option<&Table<'_>>) -> Option<Rules> {
+        let overrides = Overrides {
             domain,
             directory: &self.table,
             preset: self.preset,
             is_catalog: self.is_catalog,
         };
-        let rules = rules::read(layers, self.has_service);
+        let rules = rules::read(overrides, self.has_service);
         if self.has_service {
             return rules;
         }
         match rules.as_ref().map(|rules| &rules.lookup) {
             Some(Lookup::Dn(_) | Lookup::Plain(..)) => {
-                let remark = Problem {
-                    key: format!("directory.{}", self.name),
-                    line: None,
-                    text: "without bind_dn nobody can look a user up: isuser is answered with \"cannot tell\"".to_owned(),
-                };
-                if !remarks.contains(&remark) {
-                    remarks.push(remark);
-                }
+                self.table.remark("without bind_dn nobody can look a user up: isuser is answered with \"cannot tell\"");
             }
             Some(Lookup::Search { .. }) | None => self.table.problem(
                 "bind_dn",
@@ -118,10 +110,22 @@ impl<'a> Directory<'a> {
         rules
     }
 
-    /// The settings, after everything else was asked for.
-    pub(super) fn finish(self) -> Option<Settings> {
+    /// Serves a domain by these rules.
+    pub(super) fn serve(&mut self, domain: String, rules: Rules) {
+        self.domains.insert(domain, rules);
+    }
+
+    /// How to reach it; `None` where there is a mistake.
+    pub(super) fn settings(&self) -> Option<&Settings> {
+        self.settings.as_ref()
+    }
+
+    /// The directory with its name, after everything else was asked for; `None` where there is a
+    /// mistake.
+    pub(super) fn finish(self) -> Option<(String, DirectoryConfig)> {
         self.table.finish();
-        self.settings
+        let config = DirectoryConfig { settings: self.settings?, domains: self.domains };
+        Some((self.name.to_owned(), config))
     }
 }
 

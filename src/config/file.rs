@@ -10,7 +10,7 @@ use std::time::Duration;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::problem::Problem;
+use super::problem::{Problem, Problems};
 
 /// The text of a configuration file and what was found to be wrong with it.
 #[derive(Debug)]
@@ -18,6 +18,7 @@ pub struct Source<'a> {
     text: &'a str,
     is_broken: Cell<bool>,
     problems: RefCell<Vec<(usize, Problem)>>,
+    remarks: RefCell<Vec<Problem>>,
     files: RefCell<Vec<PathBuf>>,
 }
 
@@ -28,6 +29,7 @@ impl<'a> Source<'a> {
             text,
             is_broken: Cell::new(false),
             problems: RefCell::default(),
+            remarks: RefCell::default(),
             files: RefCell::default(),
         }
     }
@@ -54,11 +56,16 @@ impl<'a> Source<'a> {
     }
 
     /// Every problem so far, in the order of the file.
-    pub fn problems(self) -> Vec<Problem> {
-        let mut problems = self.problems.into_inner();
+    pub fn problems(&self) -> Problems {
+        let mut problems = self.problems.take();
         problems.sort_by_key(|(offset, _)| *offset);
         problems.dedup_by(|a, b| a.1 == b.1);
-        problems.into_iter().map(|(_, problem)| problem).collect()
+        problems.into_iter().map(|(_, problem)| problem).collect::<Vec<_>>().into()
+    }
+
+    /// What is right but deserves a second look, each once.
+    pub fn remarks(&self) -> Vec<Problem> {
+        self.remarks.take()
     }
 
     fn record(&self, offset: usize, key: String, text: String) {
@@ -116,6 +123,15 @@ impl<'a> Table<'a> {
             .and_then(|table| table.get_key_value(key))
             .map_or(self.offset, |(key, _)| key.span().start);
         self.source.record(offset, self.full_key(key), text.into());
+    }
+
+    /// Records what is right about the table but deserves a second look.
+    pub fn remark(&self, text: &str) {
+        let remark = Problem { key: self.path.clone(), line: None, text: text.to_owned() };
+        let mut remarks = self.source.remarks.borrow_mut();
+        if !remarks.contains(&remark) {
+            remarks.push(remark);
+        }
     }
 
     fn typed<T>(

@@ -4,7 +4,6 @@
 //! its own. So a configuration that needs one makes the program start itself anew, with the
 //! environment that belongs to it, before it has done anything else.
 
-use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io;
 use std::net::IpAddr;
@@ -12,6 +11,7 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use super::Configuration;
 use super::file::Table;
 use super::keytab;
 use crate::directory::gssapi::Account;
@@ -86,8 +86,8 @@ fn has_full_name(server: &Server) -> bool {
 }
 
 /// The keytabs that the directories need, each once.
-fn keytabs(settings: &BTreeMap<String, Settings>) -> Vec<&Path> {
-    let identities = settings.values().flat_map(|settings| {
+fn keytabs<'a>(directories: impl Iterator<Item = &'a Settings>) -> Vec<&'a Path> {
+    let identities = directories.flat_map(|settings| {
         let writer = settings.writer.as_ref().and_then(|writer| writer.identity.as_ref());
         [settings.identity.as_ref(), writer]
     });
@@ -99,8 +99,8 @@ fn keytabs(settings: &BTreeMap<String, Settings>) -> Vec<&Path> {
 }
 
 /// Refuses directories that need different keytabs: a process has one.
-pub(super) fn check_keytabs(top: &Table<'_>, settings: &BTreeMap<String, Settings>) {
-    if keytabs(settings).len() > 1 {
+pub(super) fn check_keytabs<'a>(top: &Table<'_>, directories: impl Iterator<Item = &'a Settings>) {
+    if keytabs(directories).len() > 1 {
         top.problem(
             "directory",
             "there can be only one keytab; bring all keys into one file with ktutil, and name that everywhere",
@@ -109,25 +109,26 @@ pub(super) fn check_keytabs(top: &Table<'_>, settings: &BTreeMap<String, Setting
 }
 
 /// What the environment of a process must say for these directories.
-fn wanted(settings: &BTreeMap<String, Settings>) -> Option<[(&'static str, OsString); 2]> {
+fn wanted(configuration: &Configuration) -> Option<[(&'static str, OsString); 2]> {
     let mut name = OsString::from("FILE:");
-    name.push(keytabs(settings).first()?);
+    let directories = configuration.directories.values();
+    name.push(keytabs(directories.map(|directory| &directory.settings)).first()?);
     Some([(KEYTAB_VARIABLE, name), (CACHE_VARIABLE, OsString::from(CACHE))])
 }
 
 /// Whether the Kerberos library finds in this process's environment what these directories need.
-pub fn is_environment_for(settings: &BTreeMap<String, Settings>) -> bool {
+pub fn is_environment_for(configuration: &Configuration) -> bool {
     let is_there =
         |(variable, value): &(&str, OsString)| std::env::var_os(variable).as_ref() == Some(value);
-    wanted(settings).is_none_or(|wanted| wanted.iter().all(is_there))
+    wanted(configuration).is_none_or(|wanted| wanted.iter().all(is_there))
 }
 
 /// Starts the program anew where the Kerberos library needs another environment; returns where it
 /// does not, or where that is not possible.
 ///
 /// Process, arguments, standard input and output stay the same, and nothing was read from them.
-pub fn enter_environment(settings: &BTreeMap<String, Settings>) -> io::Result<()> {
-    let Some(wanted) = wanted(settings).filter(|_| !is_environment_for(settings)) else {
+pub fn enter_environment(configuration: &Configuration) -> io::Result<()> {
+    let Some(wanted) = wanted(configuration).filter(|_| !is_environment_for(configuration)) else {
         return Ok(());
     };
     let mut arguments = std::env::args_os();

@@ -7,7 +7,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::sync::OnceLock;
 
 use tempfile::NamedTempFile;
-use xmpp_ldap_auth::config::Config;
+use xmpp_ldap_auth::config;
+use xmpp_ldap_auth::config::problem::Problems;
 
 /// The secret that is planted.
 const SECRET: &str = "zqtops3cretqz";
@@ -46,15 +47,15 @@ pub fn check(input: &[u8]) {
     lines.insert(usize::from(*place) % (lines.len() + 1), mistake);
     let text = lines.join("\n");
 
-    let config = Config::read(&text, None, None);
-    let shown = format!("{config:?}");
+    let reading = config::read(&text, None, None);
+    let shown = format!("{reading:?}");
     assert!(!shown.contains(SECRET), "the secret shows in {shown}");
-    let problems = config.directories.as_ref().err();
+    let problems = reading.configuration.as_ref().err();
     if let Some(problems) = problems {
-        assert!(!problems.0.is_empty());
+        assert!(!problems.is_empty());
         assert!(!problems.to_string().contains(SECRET), "{problems}");
     }
-    for problem in problems.into_iter().flat_map(|problems| &problems.0).chain(&config.remarks) {
+    for problem in problems.into_iter().flat_map(Problems::iter).chain(&reading.remarks) {
         assert!(
             problem.line.is_none_or(|line| (1..=lines.len().max(1)).contains(&line)),
             "{problem}"

@@ -1,0 +1,81 @@
+//! The `[domain."NAME"]` tables: which directory serves each XMPP domain, and its aliases.
+
+use std::collections::BTreeMap;
+
+use super::directory::DirectoryTable;
+use super::file::Table;
+use crate::directory::domain::Rules;
+
+/// What a name of an XMPP domain was given to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Taken {
+    Domain,
+    Alias,
+}
+
+/// Gives each directory the domains that it serves.
+pub(super) fn read(top: &Table<'_>, directories: &mut [DirectoryTable<'_>]) {
+    let tables = top.tables("domain");
+    if tables.is_empty() {
+        top.problem(
+            "domain",
+            "write at least one [domain.\"example.com\"] with directory = \"NAME\"; any other domain is denied",
+        );
+    }
+    for directory in directories.iter() {
+        if !tables.iter().any(|(_, table)| table.string("directory") == Some(directory.name)) {
+            // Its mistakes are worth knowing before it serves anyone.
+            let _ = directory.rules(None);
+        }
+    }
+    let mut taken = BTreeMap::new();
+    for (name, table) in tables {
+        read_domain(name, &table, directories, &mut taken);
+        table.finish();
+    }
+}
+
+fn read_domain(
+    name: &str,
+    table: &Table<'_>,
+    directories: &mut [DirectoryTable<'_>],
+    taken: &mut BTreeMap<String, Taken>,
+) {
+    let domain = name.to_lowercase();
+    let aliases = table.list("aliases", |alias| Ok(alias.to_lowercase()));
+    for alias in &aliases {
+        if *alias == domain {
+            table.problem("aliases", "this domain is also an alias of itself");
+        } else if taken.insert(alias.clone(), Taken::Alias).is_some() {
+            table.problem("aliases", format!("{alias:?} is served twice"));
+        }
+    }
+    match taken.insert(domain.clone(), Taken::Domain) {
+        Some(Taken::Alias) => table.problem("aliases", "this domain is also an alias of another"),
+        Some(Taken::Domain) => {
+            table.problem("directory", "this domain is written twice, in two spellings")
+        }
+        None => {}
+    }
+    let named = table.string("directory");
+    let Some(directory) = directories.iter_mut().find(|directory| Some(directory.name) == named)
+    else {
+        let names: Vec<&str> = directories.iter().map(|directory| directory.name).collect();
+        table.problem(
+            "directory",
+            match named {
+                Some(_) => {
+                    format!("there is no such [directory]; write one of: {}", names.join(", "))
+                }
+                None => "write which [directory.NAME] serves this domain".to_owned(),
+            },
+        );
+        return;
+    };
+    if let Some(rules) = directory.rules(Some(table)) {
+        for alias in aliases {
+            directory.serve(alias, Rules { alias_of: Some(domain.clone()), ..rules.clone() });
+        }
+        directory.serve(domain, rules);
+    }
+}
