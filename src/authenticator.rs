@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use crate::answer::Answer;
 use crate::deadline::Deadline;
-use crate::directory::{Candidate, Directory, Purpose};
+use crate::directory::accounts::{Accounts, Candidate, Purpose};
 use crate::jid::Account;
 use crate::policy::cache::Cache;
 use crate::policy::digest::{Id, Keys};
@@ -43,7 +43,7 @@ pub struct Served<D> {
     pub policies: Arc<Policies>,
 }
 
-impl<D: Directory> Authenticator<D> {
+impl<D: Accounts> Authenticator<D> {
     /// Serves these domains.
     pub fn new(served: Served<D>) -> Self {
         Self { served: RwLock::new(Some(Arc::new(served))) }
@@ -90,7 +90,7 @@ impl<D: Directory> Authenticator<D> {
     }
 }
 
-impl<D: Directory> Answer for Authenticator<D> {
+impl<D: Accounts> Answer for Authenticator<D> {
     /// In this order: the configuration is usable, the domain is served, the password is not empty,
     /// the directory knows the account, the policies let it through, the directory answers.
     async fn answer(&self, request: &Request, by: Deadline) -> Outcome {
@@ -111,12 +111,7 @@ impl Policies {
         Self { keys, throttle: None, cache: None }
     }
 
-    async fn exists<D: Directory>(
-        &self,
-        directory: &D,
-        account: &Account,
-        by: Deadline,
-    ) -> Outcome {
+    async fn exists<D: Accounts>(&self, directory: &D, account: &Account, by: Deadline) -> Outcome {
         let outcome = directory.exists(account, by).await;
         let Some(cache) = &self.cache else { return outcome };
         let id = self.keys.id(&account.to_string());
@@ -132,7 +127,7 @@ impl Policies {
         outcome
     }
 
-    async fn authenticate<D: Directory>(
+    async fn authenticate<D: Accounts>(
         &self,
         directory: &D,
         account: &Account,
@@ -173,7 +168,7 @@ impl Policies {
         outcome
     }
 
-    async fn prove<D: Directory>(
+    async fn prove<D: Accounts>(
         &self,
         directory: &D,
         account: &Account,
@@ -215,7 +210,7 @@ impl Policies {
     }
 
     /// Asks the directory, unless the lock-out guard knows better.
-    async fn let_through<D: Directory>(
+    async fn let_through<D: Accounts>(
         &self,
         directory: &D,
         account: &Account,
@@ -262,7 +257,7 @@ impl Policies {
         }
     }
 
-    async fn set_password<D: Directory>(
+    async fn set_password<D: Accounts>(
         &self,
         directory: &D,
         account: &Account,

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ldap_fixtures::dns::NameServer;
-use xmpp_ldap_auth::directory::discovery::{Discovery, Site, Wanted};
-use xmpp_ldap_auth::directory::dns::Dns;
+use xmpp_ldap_auth::directory::locate::dns::Dns;
+use xmpp_ldap_auth::directory::locate::srv::{Discovery, Site, Wanted};
 
 const SERVICE: &str = "_ldap._tcp.dc._msdcs.corp.example";
 const WITHIN: Duration = Duration::from_secs(10);

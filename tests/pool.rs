@@ -19,9 +19,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{Instant, sleep};
 use xmpp_ldap_auth::config;
 use xmpp_ldap_auth::deadline::Deadline;
+use xmpp_ldap_auth::directory::Directory;
+use xmpp_ldap_auth::directory::accounts::{Accounts, Purpose};
 use xmpp_ldap_auth::directory::domain::{Domain, Memory};
-use xmpp_ldap_auth::directory::ldap::LdapDirectory;
-use xmpp_ldap_auth::directory::{Directory, Purpose};
 use xmpp_ldap_auth::jid::Account;
 use xmpp_ldap_auth::verdict::{Denial, Outage, Verdict};
 
@@ -145,7 +145,7 @@ fn directory(url: &str) -> Arc<Domain> {
     );
     let configuration = config::read(&config, None, None).configuration.unwrap();
     let (settings, rules) = configuration.into_domain("h").unwrap();
-    Arc::new(Domain::new(LdapDirectory::new(settings).into(), rules, Memory::default()))
+    Arc::new(Domain::new(Directory::new(settings).into(), rules, Memory::default()))
 }
 
 async fn sign_in(directory: &Domain) -> Verdict {

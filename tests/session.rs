@@ -18,7 +18,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 use xmpp_ldap_auth::authenticator::{Authenticator, Policies, Served};
 use xmpp_ldap_auth::deadline::Deadline;
-use xmpp_ldap_auth::directory::{Candidate, Directory, Purpose};
+use xmpp_ldap_auth::directory::accounts::{Accounts, Candidate, Purpose};
 use xmpp_ldap_auth::jid::Account;
 use xmpp_ldap_auth::policy::admission::Admission;
 use xmpp_ldap_auth::policy::digest::Keys;
@@ -56,7 +56,7 @@ impl Scripted {
     }
 }
 
-impl Directory for Scripted {
+impl Accounts for Scripted {
     fn domainpart<'a>(&'a self, account: &'a Account) -> &'a str {
         account.domainpart()
     }

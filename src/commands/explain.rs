@@ -11,9 +11,9 @@ use super::{BAD, Failure, GOOD, ODD, load, print_json, read_jid, runtime};
 use crate::cli::ExplainArgs;
 use crate::config::Configuration;
 use crate::deadline::Deadline;
+use crate::directory::Directory;
 use crate::directory::domain::{Domain, Memory};
-use crate::directory::explain::{Explanation, Finding};
-use crate::directory::ldap::LdapDirectory;
+use crate::directory::inspect::explain::{Explanation, Finding};
 use crate::exit;
 use crate::jid::Account;
 use crate::protocol::dialect::Dialect;
@@ -58,7 +58,7 @@ fn find(account: &Account, configuration: Configuration) -> Result<Domain, Findi
         refusal: Some(Outcome::from(Denial::UnknownDomain)),
     };
     let (settings, rules) = configuration.into_domain(account.domainpart()).ok_or_else(unknown)?;
-    Ok(Domain::new(LdapDirectory::new(settings).into(), rules, Memory::default()))
+    Ok(Domain::new(Directory::new(settings).into(), rules, Memory::default()))
 }
 
 /// What the directory says about the account, within the time.

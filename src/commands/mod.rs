@@ -20,8 +20,8 @@ use anstyle::{AnsiColor, Style};
 use crate::authenticator::{Policies, Served};
 use crate::config::problem::{Problem, Problems};
 use crate::config::{self, Configuration, DirectoryConfig, Reading, gssapi};
+use crate::directory::Directory;
 use crate::directory::domain::{Domain, Memory};
-use crate::directory::ldap::LdapDirectory;
 use crate::exit;
 use crate::jid::Account;
 use crate::policy::cache::Cache;
@@ -77,8 +77,8 @@ fn read_jid(jid: &str) -> anyhow::Result<Account> {
 /// What a configuration makes.
 #[derive(Debug)]
 pub struct Built {
-    /// The directories, to be kept up by [`LdapDirectory::maintain`].
-    pub directories: Vec<Arc<LdapDirectory>>,
+    /// The directories, to be kept up by [`Directory::maintain`].
+    pub directories: Vec<Arc<Directory>>,
     /// What answers requests.
     pub served: Served<Domain>,
 }
@@ -98,7 +98,7 @@ pub fn build(configuration: Configuration, policies: Option<Arc<Policies>>) -> i
     let mut directories = Vec::new();
     let mut domains = HashMap::new();
     for DirectoryConfig { settings, domains: rules } in configuration.directories.into_values() {
-        let directory = Arc::new(LdapDirectory::new(settings));
+        let directory = Arc::new(Directory::new(settings));
         for (name, rules) in rules {
             let memory = Memory {
                 names: policy.dn_ttl.map(|ttl| TtlCache::new(policy.accounts, ttl)),

@@ -12,9 +12,9 @@ use super::{BAD, Failure, GOOD, ODD, load, print_json, runtime};
 use crate::cli::ProbeArgs;
 use crate::config::DirectoryConfig;
 use crate::deadline::Deadline;
+use crate::directory::Directory;
 use crate::directory::domain::Rules;
-use crate::directory::ldap::LdapDirectory;
-use crate::directory::probe::{Mood, Report};
+use crate::directory::inspect::probe::{Mood, Report};
 use crate::exit;
 use crate::protocol::dialect::Dialect;
 
@@ -73,7 +73,7 @@ async fn probe_directory(
     let rules = config.domains.iter().filter(|(_, rules)| rules.alias_of.is_none());
     let rules: Vec<(&str, &Rules)> =
         rules.map(|(domain, rules)| (domain.as_str(), rules)).collect();
-    let directory = LdapDirectory::new(config.settings);
+    let directory = Directory::new(config.settings);
     let mut probed = Vec::new();
     let mut add = |report| {
         probed.push(Probed { directory: name.to_owned(), report, steps: steps.take() });
@@ -91,7 +91,7 @@ async fn probe_directory(
 
 impl Probed {
     fn to_json(&self) -> serde_json::Value {
-        let finding = |finding: &crate::directory::probe::Finding| json!({ "what": finding.what, "text": finding.text, "mood": name_of(finding.mood) });
+        let finding = |finding: &crate::directory::inspect::probe::Finding| json!({ "what": finding.what, "text": finding.text, "mood": name_of(finding.mood) });
         json!({
             "directory": self.directory,
             "server": &*self.report.server,

@@ -15,9 +15,9 @@ use crate::authenticator::{Authenticator, Policies, Served};
 use crate::config::problem::Problems;
 use crate::config::{self, Configuration, Reading, gssapi};
 use crate::deadline::Deadline;
+use crate::directory::Directory;
 use crate::directory::domain::Domain;
-use crate::directory::ldap::LdapDirectory;
-use crate::directory::service::is_account_refused;
+use crate::directory::pool::service::is_account_refused;
 use crate::files::Stamp;
 use crate::policy::cache::Cache;
 use crate::protocol::dialect::Dialect;
@@ -57,7 +57,7 @@ struct Current {
     /// The version of the configuration.
     own: Stamp,
     policies: Arc<Policies>,
-    directories: Vec<Arc<LdapDirectory>>,
+    directories: Vec<Arc<Directory>>,
     upkeep: Vec<AbortHandle>,
 }
 
@@ -85,7 +85,7 @@ impl Drop for Current {
     }
 }
 
-fn keep_up(directory: &Arc<LdapDirectory>) -> AbortHandle {
+fn keep_up(directory: &Arc<Directory>) -> AbortHandle {
     let directory = Arc::clone(directory);
     tokio::spawn(async move { directory.maintain().await }).abort_handle()
 }

@@ -10,12 +10,12 @@ use super::identity;
 use super::rules::{self, Overrides, named};
 use super::servers::Reach;
 use super::tls;
-use crate::directory::diagnosis::MustChange;
+use crate::directory::account::diagnosis::MustChange;
+use crate::directory::account::preset::Preset;
+use crate::directory::account::set_password::PasswordMethod;
 use crate::directory::domain::{Lookup, Rules};
-use crate::directory::ldap::{Settings, WriterSettings};
-use crate::directory::password;
-use crate::directory::pool::Limits;
-use crate::directory::preset::Preset;
+use crate::directory::pool::users::Limits;
+use crate::directory::{Settings, WriterSettings};
 
 /// A `[directory.NAME]` whose rules are read once for each domain that it serves.
 #[derive(Debug)]
@@ -43,11 +43,11 @@ impl<'a> DirectoryTable<'a> {
             [Some(&reach), writer_reach.as_ref()].into_iter().flatten().any(Reach::needs_tls);
         let tls = tls::read(&tls_table, is_needed);
         let identity = identity::read(&table, &tls_table, &reach.named);
-        let set_password = table.parsed("set_password", |name| named(&password::Method::ALL, name));
-        let set_password = set_password.unwrap_or(password::Method::Off);
+        let set_password = table.parsed("set_password", |name| named(&PasswordMethod::ALL, name));
+        let set_password = set_password.unwrap_or(PasswordMethod::Off);
         let is_catalog = reach.is_global_catalog();
         let writes_to_catalog = writer_reach.as_ref().map_or(is_catalog, Reach::is_global_catalog);
-        if set_password != password::Method::Off && writes_to_catalog {
+        if set_password != PasswordMethod::Off && writes_to_catalog {
             table.problem(
                 "set_password",
                 format!("a global catalog is read-only; write servers of the domain into [directory.{name}.write]"),
@@ -63,7 +63,7 @@ impl<'a> DirectoryTable<'a> {
         });
         tls_table.finish();
         let has_service = identity.is_some() || identity::is_written(&table);
-        if set_password != password::Method::Off && !has_service {
+        if set_password != PasswordMethod::Off && !has_service {
             table.problem(
                 "set_password",
                 "it needs a service account: write bind_dn and bind_password_file",

@@ -14,10 +14,10 @@ use std::process::Command;
 use super::Configuration;
 use super::file::Table;
 use super::keytab;
-use crate::directory::gssapi::Account;
-use crate::directory::ldap::Settings;
-use crate::directory::servers::{Endpoint, Server};
-use crate::directory::service::Identity;
+use crate::directory::Settings;
+use crate::directory::locate::server::{Endpoint, Server};
+use crate::directory::pool::service::Identity;
+use crate::directory::sasl::gssapi::Principal;
 use crate::files;
 
 /// Where the library looks for the keys of whoever signs in.
@@ -59,7 +59,7 @@ pub(super) fn read(table: &Table<'_>, servers: &[Server]) -> Option<Identity> {
             "ldaps:// is always TLS; write ldap:// and start_tls = true, which then is for the users' passwords",
         );
     }
-    Account::new(principal?, keytab?, host.map(str::to_owned), must_seal)
+    Principal::new(principal?, keytab?, host.map(str::to_owned), must_seal)
         .map(Identity::Gssapi)
         .map_err(|text| table.problem("sasl", text))
         .ok()
@@ -92,7 +92,7 @@ fn keytabs<'a>(directories: impl Iterator<Item = &'a Settings>) -> Vec<&'a Path>
         [settings.identity.as_ref(), writer]
     });
     let accounts = identities.flatten().filter_map(Identity::account);
-    let mut keytabs: Vec<&Path> = accounts.map(Account::keytab).collect();
+    let mut keytabs: Vec<&Path> = accounts.map(Principal::keytab).collect();
     keytabs.sort_unstable();
     keytabs.dedup();
     keytabs

@@ -5,8 +5,8 @@ use secrecy::SecretString;
 use super::file::Table;
 use super::gssapi;
 use super::secret;
-use crate::directory::servers::{Endpoint, Server};
-use crate::directory::service::{Credential, Identity};
+use crate::directory::locate::server::{Endpoint, Server};
+use crate::directory::pool::service::{Credential, Identity};
 
 /// The keys that say as whom.
 const KEYS: [&str; 3] = ["bind_dn", "sasl", "anonymous"];

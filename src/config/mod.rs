@@ -26,8 +26,8 @@ use self::file::{Source, Table};
 use self::policy::Policy;
 use self::problem::{Problem, Problems};
 use self::startup::Startup;
+use crate::directory::Settings;
 use crate::directory::domain::Rules;
-use crate::directory::ldap;
 use crate::protocol::dialect::Dialect;
 
 /// Where the file is, if neither the command line nor the environment says so.
@@ -63,7 +63,7 @@ pub struct Configuration {
 #[derive(Debug)]
 pub struct DirectoryConfig {
     /// How to reach it.
-    pub settings: ldap::Settings,
+    pub settings: Settings,
     /// How the users of each domain are found, and who of them may sign in; by the domain's name in
     /// lower case. No domain is in two directories.
     pub domains: BTreeMap<String, Rules>,
@@ -146,7 +146,7 @@ impl Configuration {
 
     /// The directory that serves the domain of this name, in lower case, and the domain's rules;
     /// `None` if none does.
-    pub fn into_domain(self, name: &str) -> Option<(ldap::Settings, Rules)> {
+    pub fn into_domain(self, name: &str) -> Option<(Settings, Rules)> {
         self.directories.into_values().find_map(|mut directory| {
             let rules = directory.domains.remove(name)?;
             Some((directory.settings, rules))

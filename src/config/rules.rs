@@ -2,11 +2,11 @@
 //! each of which `[domain."NAME"]` may override.
 
 use super::file::Table;
-use crate::directory::account::Schema;
+use crate::directory::account::preset::Preset;
+use crate::directory::account::state::Schema;
 use crate::directory::domain::{Lookup, Rules, Search};
 use crate::directory::groups::{self, Group, GroupRule};
-use crate::directory::preset::Preset;
-use crate::directory::template::{FilterTemplate, NameTemplate};
+use crate::directory::names::template::{FilterTemplate, NameTemplate};
 
 /// The keys that say how a user is found by a search.
 const SEARCH_KEYS: [&str; 4] = ["base", "user_filter", "login_attributes", "object_class"];

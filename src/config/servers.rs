@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::file::Table;
-use crate::directory::connector::Connector;
-use crate::directory::discovery::{Discovery, Site, Wanted};
-use crate::directory::dns::Dns;
-use crate::directory::servers::{Endpoint, NAMED, Server, Servers};
+use crate::directory::connect::connector::Connector;
+use crate::directory::locate::dns::Dns;
+use crate::directory::locate::server::{Endpoint, NAMED, Server};
+use crate::directory::locate::servers::Servers;
+use crate::directory::locate::srv::{Discovery, Site, Wanted};
 use crate::directory::tls::Tls;
 
 /// How servers are reached, but for TLS.

@@ -8,15 +8,15 @@ use secrecy::SecretString;
 use tokio::time::Instant;
 use tokio::time::error::Elapsed;
 
-use super::account::{Fault, Schema};
-use super::connection::{Depth, Query};
-use super::dn::Dn;
-use super::entry::Entry;
-use super::groups::GroupRule;
-use super::ldap::LdapDirectory;
-use super::template::{DnTemplate, FilterTemplate, PlainTemplate};
-use super::{Candidate, Directory, Purpose};
 use crate::deadline::Deadline;
+use crate::directory::Directory;
+use crate::directory::account::state::{Fault, Schema};
+use crate::directory::accounts::{Accounts, Candidate, Purpose};
+use crate::directory::groups::GroupRule;
+use crate::directory::message::entry::Entry;
+use crate::directory::message::{Query, Scope};
+use crate::directory::names::dn::Dn;
+use crate::directory::names::template::{DnTemplate, FilterTemplate, PlainTemplate};
 use crate::jid::Account;
 use crate::policy::admission::Admission;
 use crate::policy::ttl_cache::TtlCache;
@@ -103,8 +103,8 @@ impl Rules {
 /// An XMPP domain and the directory that serves it.
 #[derive(Debug)]
 pub struct Domain {
-    pub(super) directory: Arc<LdapDirectory>,
-    pub(super) rules: Rules,
+    pub(in crate::directory) directory: Arc<Directory>,
+    pub(in crate::directory) rules: Rules,
     memory: Memory,
 }
 
@@ -120,24 +120,24 @@ pub struct Memory {
 
 /// The one entry of a user.
 #[derive(Debug)]
-pub(super) struct Located {
-    pub(super) entry: Entry,
-    pub(super) server: Arc<str>,
+pub(in crate::directory) struct Located {
+    pub(in crate::directory) entry: Entry,
+    pub(in crate::directory) server: Arc<str>,
 }
 
 impl Domain {
     /// A domain that is served from a directory.
-    pub fn new(directory: Arc<LdapDirectory>, rules: Rules, memory: Memory) -> Self {
+    pub fn new(directory: Arc<Directory>, rules: Rules, memory: Memory) -> Self {
         Self { directory, rules, memory }
     }
 
     /// The directory that serves it.
-    pub fn directory(&self) -> &LdapDirectory {
+    pub fn directory(&self) -> &Directory {
         &self.directory
     }
 
     /// The account as the directory is asked about it.
-    pub(super) fn named(&self, account: &Account) -> Result<Account, Outcome> {
+    pub(in crate::directory) fn named(&self, account: &Account) -> Result<Account, Outcome> {
         let account = match &self.rules.alias_of {
             Some(domain) => account.at(domain),
             None => account.clone(),
@@ -149,7 +149,7 @@ impl Domain {
     }
 
     /// The one entry of an account.
-    pub(super) async fn locate(
+    pub(in crate::directory) async fn locate(
         &self,
         account: &Account,
         attributes: &[&str],
@@ -176,7 +176,7 @@ impl Domain {
         let searches = search.bases.iter().map(async |base| {
             // Two are enough to know that there is not exactly one.
             let query =
-                Query { base, depth: Depth::Subtree, filter: &filter, attributes, at_most: 2 };
+                Query { base, scope: Scope::Subtree, filter: &filter, attributes, at_most: 2 };
             searcher.search(&query, &[SIZE_LIMIT_EXCEEDED], by).await
         });
         let mut entries: Vec<Located> = Vec::new();
@@ -212,7 +212,7 @@ impl Domain {
     async fn read(&self, dn: &str, attributes: &[&str], by: Deadline) -> Result<Located, Outcome> {
         let query = Query {
             base: dn,
-            depth: Depth::Base,
+            scope: Scope::Base,
             filter: "(objectClass=*)",
             attributes,
             at_most: 1,
@@ -224,14 +224,14 @@ impl Domain {
     }
 
     /// What keeps an account from signing in, as far as its attributes tell.
-    pub(super) fn faults(&self, entry: &Entry) -> Vec<Fault> {
+    pub(in crate::directory) fn faults(&self, entry: &Entry) -> Vec<Fault> {
         let now = SystemTime::now();
         let faults = self.rules.account_state.iter().map(|schema| schema.faults(entry, now));
         faults.flatten().collect()
     }
 
     /// The attributes from which [`faults`](Self::faults) and a group rule judge.
-    pub(super) fn attributes(&self, rule: &GroupRule) -> Vec<&'static str> {
+    pub(in crate::directory) fn attributes(&self, rule: &GroupRule) -> Vec<&'static str> {
         let states = self.rules.account_state.iter().flat_map(|schema| schema.attributes());
         states.chain(rule.attributes()).copied().collect()
     }
@@ -357,7 +357,7 @@ fn refused_by(fault: &Fault) -> Outcome {
     Outcome::from(fault.denial).with_detail(&fault.text)
 }
 
-impl Directory for Domain {
+impl Accounts for Domain {
     fn admission(&self) -> &Arc<Admission> {
         &self.directory.admission
     }

@@ -6,12 +6,12 @@ use std::time::{Duration, SystemTime};
 
 use secrecy::SecretString;
 use tokio::time::Instant;
-use xmpp_ldap_auth::directory::account::Schema;
-use xmpp_ldap_auth::directory::connection::{Answer, PASSWORD_POLICY, ResponseControl};
-use xmpp_ldap_auth::directory::diagnosis::{MustChange, of_bind};
-use xmpp_ldap_auth::directory::entry::Entry;
-use xmpp_ldap_auth::directory::read_response;
-use xmpp_ldap_auth::directory::template::{FilterTemplate, NameTemplate};
+use xmpp_ldap_auth::directory::account::diagnosis::{MustChange, of_bind};
+use xmpp_ldap_auth::directory::account::state::Schema;
+use xmpp_ldap_auth::directory::message::entry::Entry;
+use xmpp_ldap_auth::directory::message::read_response;
+use xmpp_ldap_auth::directory::message::{Answer, PASSWORD_POLICY, ResponseControl};
+use xmpp_ldap_auth::directory::names::template::{FilterTemplate, NameTemplate};
 use xmpp_ldap_auth::jid::Account;
 use xmpp_ldap_auth::policy::digest::Keys;
 use xmpp_ldap_auth::policy::throttle::{Attempt, Budget, Entrance, Settings, Throttle};

@@ -4,8 +4,8 @@ use ldap3::asn1::{ASNTag, write};
 use ldap3::controls::RawControl;
 use ldap3::exop::Exop;
 
-use super::super::ber::{Writer, tag};
-use super::super::connection::{Depth, Query};
+use crate::directory::message::ber::{Writer, tag};
+use crate::directory::message::{Query, Scope};
 
 /// LDAPv3 (RFC 4511, section 4.2).
 const VERSION: u32 = 3;
@@ -27,7 +27,7 @@ const WHOLE_SUBTREE: u32 = 2;
 const NEVER_DEREF_ALIASES: u32 = 0;
 
 /// What is asked of a server. It is not `Debug`, because it can hold a password.
-pub(in super::super) enum Operation<'a> {
+pub(in crate::directory) enum Operation<'a> {
     /// A bind with a name and a password (RFC 4511, section 4.2).
     Bind {
         /// The name.
@@ -67,7 +67,7 @@ pub(in super::super) enum Operation<'a> {
 
 impl Operation<'_> {
     /// The tag of the request.
-    pub(in super::super) fn tag(&self) -> u8 {
+    pub(in crate::directory) fn tag(&self) -> u8 {
         match self {
             Self::Bind { .. } | Self::SaslBind { .. } => tag::BIND_REQUEST,
             Self::Search { .. } => tag::SEARCH_REQUEST,
@@ -77,7 +77,7 @@ impl Operation<'_> {
     }
 
     /// How many entries may be found.
-    pub(in super::super) fn at_most(&self) -> usize {
+    pub(in crate::directory) fn at_most(&self) -> usize {
         match self {
             Self::Search { query: Query { at_most: 0, .. }, .. } => usize::MAX,
             Self::Search { query, .. } => query.at_most.try_into().unwrap_or(usize::MAX),
@@ -86,7 +86,7 @@ impl Operation<'_> {
     }
 
     /// The message that asks for it.
-    pub(in super::super) fn message(&self, id: u32, controls: &[RawControl]) -> Vec<u8> {
+    pub(in crate::directory) fn message(&self, id: u32, controls: &[RawControl]) -> Vec<u8> {
         let mut message = Writer::default();
         message.constructed(tag::SEQUENCE, |message| {
             message.number(tag::INTEGER, id);
@@ -117,9 +117,9 @@ impl Operation<'_> {
             }
             Self::Search { query, filter, seconds } => {
                 out.octets(query.base.as_bytes());
-                let scope = match query.depth {
-                    Depth::Base => BASE_OBJECT,
-                    Depth::Subtree => WHOLE_SUBTREE,
+                let scope = match query.scope {
+                    Scope::Base => BASE_OBJECT,
+                    Scope::Subtree => WHOLE_SUBTREE,
                 };
                 out.number(tag::ENUMERATED, scope);
                 out.number(tag::ENUMERATED, NEVER_DEREF_ALIASES);
@@ -169,11 +169,11 @@ fn write_control(list: &mut Writer, control: &RawControl) {
 
 /// A filter (RFC 4511, section 4.5.1.7), encoded.
 #[derive(Debug)]
-pub(in super::super) struct Filter(Vec<u8>);
+pub(in crate::directory) struct Filter(Vec<u8>);
 
 impl Filter {
     /// Reads the text of a filter (RFC 4515); `None` if it is none.
-    pub(in super::super) fn parse(text: &str) -> Option<Self> {
+    pub(in crate::directory) fn parse(text: &str) -> Option<Self> {
         let mut bytes = Default::default();
         write::encode_into(&mut bytes, ldap3::parse_filter(text).ok()?.into_structure()).ok()?;
         Some(Self(bytes.to_vec()))
@@ -209,7 +209,7 @@ mod tests {
     #[test]
     fn a_search_is_written_as_the_protocol_says() {
         let query =
-            Query { base: "dc=x", depth: Depth::Subtree, filter: "", attributes: &[], at_most: 2 };
+            Query { base: "dc=x", scope: Scope::Subtree, filter: "", attributes: &[], at_most: 2 };
         let filter = Filter::parse("(uid=a)").unwrap();
         let search = Operation::Search { query: &query, filter: &filter, seconds: 4 };
         assert_eq!(

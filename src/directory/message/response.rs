@@ -1,31 +1,31 @@
 //! The responses to requests, read down to the last element.
 
-use super::super::ber::{Malformed, Reader, tag};
-use super::super::connection::{Answer, ResponseControl};
-use super::super::entry::Entry;
+use crate::directory::message::ber::{Malformed, Reader, tag};
+use crate::directory::message::entry::Entry;
+use crate::directory::message::{Answer, ResponseControl};
 
 /// Tags within responses: of the token of a bind (section 4.2.2), and of the name and the value of an
 /// extended response (section 4.12).
-pub(in super::super) const SERVER_SASL_CREDENTIALS: u8 = 0x87;
+pub(in crate::directory) const SERVER_SASL_CREDENTIALS: u8 = 0x87;
 const RESPONSE_NAME: u8 = 0x8a;
 const RESPONSE_VALUE: u8 = 0x8b;
 
 /// What a message is, without what is in its operation.
 #[derive(Clone, Debug)]
-pub(in super::super) struct Envelope<'a> {
+pub(in crate::directory) struct Envelope<'a> {
     /// The message ID.
-    pub(in super::super) id: u32,
+    pub(in crate::directory) id: u32,
     /// The tag of the operation.
-    pub(in super::super) operation: u8,
+    pub(in crate::directory) operation: u8,
     /// What is in it.
-    pub(in super::super) content: &'a [u8],
+    pub(in crate::directory) content: &'a [u8],
     /// The controls (section 4.1.11).
     controls: &'a [u8],
 }
 
 /// A response, which is as the protocol says.
 #[derive(Debug)]
-pub(in super::super) enum Response {
+pub(in crate::directory) enum Response {
     /// One entry of those that a search found.
     Entry(Entry),
     /// A reference of a search to another server.
@@ -36,7 +36,7 @@ pub(in super::super) enum Response {
 
 impl<'a> Envelope<'a> {
     /// Opens one whole message.
-    pub(in super::super) fn open(message: &'a [u8]) -> Result<Self, Malformed> {
+    pub(in crate::directory) fn open(message: &'a [u8]) -> Result<Self, Malformed> {
         let mut outer = Reader::new(message);
         let mut fields = Reader::new(outer.expect(tag::SEQUENCE)?);
         let digits = fields.expect(tag::INTEGER)?;
@@ -54,7 +54,7 @@ impl<'a> Envelope<'a> {
     }
 
     /// Whether this kind of response answers a request with that tag.
-    pub(in super::super) fn answers(&self, request: u8) -> bool {
+    pub(in crate::directory) fn answers(&self, request: u8) -> bool {
         matches!(
             (request, self.operation),
             (tag::BIND_REQUEST, tag::BIND_RESPONSE)
@@ -68,7 +68,7 @@ impl<'a> Envelope<'a> {
     }
 
     /// Reads the response.
-    pub(in super::super) fn response(&self) -> Result<Response, Malformed> {
+    pub(in crate::directory) fn response(&self) -> Result<Response, Malformed> {
         let controls = read_controls(self.controls)?;
         match self.operation {
             tag::BIND_RESPONSE
@@ -86,7 +86,7 @@ impl<'a> Envelope<'a> {
 
     /// The result code and the server's words in a response that ends an operation (RFC 4511,
     /// section 4.1.9).
-    pub(in super::super) fn result(&self) -> Result<(u32, &'a str), Malformed> {
+    pub(in crate::directory) fn result(&self) -> Result<(u32, &'a str), Malformed> {
         let mut fields = Reader::new(self.content);
         // One byte for every assigned code, two for the private range, and no longer than it must be
         // (X.690, section 8.3.2): another encoding of 0 would read as success.
@@ -150,8 +150,8 @@ fn read_controls(content: &[u8]) -> Result<Vec<ResponseControl>, Malformed> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::ber::Writer;
     use super::*;
+    use crate::directory::message::ber::Writer;
 
     fn read(message: &[u8]) -> Result<Response, Malformed> {
         Envelope::open(message)?.response()

@@ -1,6 +1,6 @@
 //! Answers of a server, from bytes.
 
-use xmpp_ldap_auth::directory::connection::{Answer, PASSWORD_POLICY, ResponseControl};
+use xmpp_ldap_auth::directory::message::{Answer, PASSWORD_POLICY, ResponseControl};
 
 use crate::first_line;
 

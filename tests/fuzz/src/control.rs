@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
-use xmpp_ldap_auth::directory::connection::{Answer, PASSWORD_POLICY, ResponseControl};
-use xmpp_ldap_auth::directory::control::{PasswordPolicy, PolicyError};
+use xmpp_ldap_auth::directory::message::password_policy::{PasswordPolicy, PolicyError};
+use xmpp_ldap_auth::directory::message::{Answer, PASSWORD_POLICY, ResponseControl};
 
 use crate::answer;
 

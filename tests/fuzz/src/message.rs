@@ -3,7 +3,7 @@
 
 use ldap3::LdapResult;
 use ldap3::asn1::{PL, Tag, parse_tag};
-use xmpp_ldap_auth::directory::read_response;
+use xmpp_ldap_auth::directory::message::read_response;
 
 /// The input is what a server sends.
 pub fn check(input: &[u8]) {

@@ -2,7 +2,7 @@
 //! it are the account's.
 
 use ldap3::asn1::{ASNTag, PL, StructureTag};
-use xmpp_ldap_auth::directory::template::FilterTemplate;
+use xmpp_ldap_auth::directory::names::template::FilterTemplate;
 use xmpp_ldap_auth::jid::Account;
 
 use crate::first_line;

@@ -1,0 +1,128 @@
+//! Setting a password as the service account.
+
+use std::fmt;
+
+use ldap3::controls::RawControl;
+use secrecy::{ExposeSecret, SecretString};
+use tokio::time::Instant;
+
+use crate::deadline::Deadline;
+use crate::directory::account::diagnosis;
+use crate::directory::pool::service::ServicePool;
+use crate::directory::session::Session;
+use crate::directory::session::multiplexer::Lost;
+use crate::observe::step;
+use crate::verdict::{Denial, Outage, Outcome};
+
+/// `PolicyHintsRequestValue ::= SEQUENCE { Flags INTEGER }` with the flag 1: keep to the password
+/// policy (MS-ADTS, section 3.1.1.3.4.1.27).
+const KEEP_TO_POLICY: &[u8] = b"\x30\x03\x02\x01\x01";
+
+/// How passwords are set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PasswordMethod {
+    /// Not at all.
+    Off,
+    /// By what the server's root DSE offers.
+    Auto,
+    /// By the password modify operation (RFC 3062).
+    Exop,
+    /// By replacing Active Directory's `unicodePwd` (MS-ADTS, section 3.1.1.3.1.5).
+    UnicodePwd,
+}
+
+impl PasswordMethod {
+    /// Every method, by the name that it has in the configuration.
+    pub const ALL: [(&'static str, Self); 4] = [
+        ("off", Self::Off),
+        ("auto", Self::Auto),
+        ("exop", Self::Exop),
+        ("unicode-pwd", Self::UnicodePwd),
+    ];
+}
+
+impl fmt::Display for PasswordMethod {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = Self::ALL.into_iter().find(|(_, method)| method == self);
+        f.write_str(name.map_or("off", |(name, _)| name))
+    }
+}
+
+/// Sets the password of an entry, on a connection of its own: this may not be repeated, so it must
+/// not start on one that could have died.
+pub(in crate::directory) async fn set(
+    pool: &ServicePool,
+    method: PasswordMethod,
+    dn: &str,
+    password: &SecretString,
+    by: Deadline,
+) -> Result<Outcome, Outcome> {
+    if method == PasswordMethod::Off {
+        return Err(Denial::PasswordChangeOff.into());
+    }
+    let connection = pool.open(by).await?;
+    let lost = |lost: Lost| lost.outcome(&connection.server);
+    let method = match method {
+        PasswordMethod::Auto => offered_by(&connection, by).await?,
+        chosen => chosen,
+    };
+    let started = Instant::now();
+    let answer = match method {
+        PasswordMethod::UnicodePwd => {
+            if !connection.is_private {
+                return Err(Outcome::from(Outage::ClearText).from_server(&connection.server));
+            }
+            let hints = connection.root_dse(by.remaining()).await.map_err(lost)?.policy_hints();
+            let hints = hints.into_iter().map(|oid| RawControl {
+                ctype: oid.to_owned(),
+                crit: true,
+                val: Some(KEEP_TO_POLICY.to_vec()),
+            });
+            let value = quoted_utf16(password.expose_secret());
+            let hints: Vec<RawControl> = hints.collect();
+            connection.replace(dn, "unicodePwd", &value, &hints).await.map_err(lost)?
+        }
+        _ => connection.modify_password(dn, password.expose_secret()).await.map_err(lost)?,
+    };
+    let done = format!("by {method}: result code {}", answer.code);
+    step("set password", &connection.server, started, &done);
+    Ok(diagnosis::of_password_change(&answer).outcome().from_server(&connection.server))
+}
+
+async fn offered_by(connection: &Session, by: Deadline) -> Result<PasswordMethod, Outcome> {
+    let root_dse = connection
+        .root_dse(by.remaining())
+        .await
+        .map_err(|lost| lost.outcome(&connection.server))?;
+    let refuse = |outage| Err(Outcome::from(outage).from_server(&connection.server));
+    if root_dse.is_read_only() {
+        refuse(Outage::ReadOnly)
+    } else if root_dse.has_password_modify() {
+        Ok(PasswordMethod::Exop)
+    } else if root_dse.is_active_directory() {
+        Ok(PasswordMethod::UnicodePwd)
+    } else {
+        refuse(Outage::Unsupported)
+    }
+}
+
+/// The password between quotation marks, in UTF-16 with the low byte first.
+fn quoted_utf16(password: &str) -> Vec<u8> {
+    let quoted = std::iter::once('"').chain(password.chars()).chain(std::iter::once('"'));
+    quoted
+        .flat_map(|character| character.encode_utf16(&mut [0; 2]).to_vec())
+        .flat_map(u16::to_le_bytes)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_is_quoted_in_utf16() {
+        assert_eq!(quoted_utf16("aé\""), b"\"\0a\0\xe9\0\"\0\"\0");
+        assert_eq!(quoted_utf16("😀"), b"\"\0\x3d\xd8\x00\xde\"\0");
+        assert_eq!(quoted_utf16(""), b"\"\0\"\0");
+    }
+}

@@ -1,0 +1,295 @@
+//! One configured directory: its connections, and the two operations that need no more than them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use secrecy::SecretString;
+use tokio::time::Instant;
+
+use crate::deadline::Deadline;
+use crate::directory::account::diagnosis;
+use crate::directory::account::preset::Preset;
+use crate::directory::account::set_password::{self, PasswordMethod};
+use crate::directory::connect::connector::Connector;
+use crate::directory::locate::server::Server;
+use crate::directory::message::result_code;
+use crate::directory::pool::attempts::{AttemptError, Attempts};
+use crate::directory::pool::search::Searcher;
+use crate::directory::pool::service::{Identity, ServicePool};
+use crate::directory::pool::users::{Limits, UserPool};
+use crate::directory::session::multiplexer::Lost;
+use crate::observe::{Alarm, step};
+use crate::policy::admission::Admission;
+use crate::verdict::{Outage, Outcome};
+
+/// How often connections whose time is over are looked for.
+const REAP_EVERY: Duration = Duration::from_secs(15);
+
+/// Where and as whom passwords are set, if not as searches are done.
+#[derive(Debug)]
+pub struct WriterSettings {
+    /// How to reach it; `None` for where searches go.
+    pub connector: Option<Connector>,
+    /// As whom; `None` for as whom searches are done.
+    pub identity: Option<Identity>,
+}
+
+/// Everything that the configuration says about how to reach one directory.
+#[derive(Debug)]
+pub struct Settings {
+    /// Its name in the configuration, for logs.
+    pub name: String,
+    /// The product that it is said to be.
+    pub preset: Option<Preset>,
+    /// How to reach it.
+    pub connector: Connector,
+    /// As whom to search; without it, only binds by name are possible.
+    pub identity: Option<Identity>,
+    /// How passwords are set.
+    pub set_password: PasswordMethod,
+    /// Where and as whom, if that is special.
+    pub writer: Option<WriterSettings>,
+    /// What becomes of a right password that must be changed.
+    pub must_change: diagnosis::MustChange,
+    /// The limits of its connections.
+    pub limits: Limits,
+}
+
+impl Settings {
+    /// The effective values by their keys, without secrets.
+    pub fn describe(&self) -> Vec<(&'static str, String)> {
+        let mut lines = Vec::new();
+        lines.extend(self.preset.map(|preset| ("preset", preset.to_string())));
+        lines.extend(self.connector.describe());
+        lines.push(describe_identity(self.identity.as_ref()));
+        lines.push(("set_password", self.set_password.to_string()));
+        if let Some(writer) = &self.writer {
+            let servers = writer.connector.as_ref().map(Connector::describe).unwrap_or_default();
+            let (key, name) = describe_identity(writer.identity.as_ref());
+            let servers = servers.into_iter().map(|(_, value)| value).collect::<Vec<_>>();
+            lines.push(("write", format!("{} {key} {name}", servers.join(" ")).trim().to_owned()));
+        }
+        lines.extend([
+            ("must_change_password", self.must_change.to_string()),
+            (
+                "pool",
+                format!(
+                    "{} binds at once, idle {:?}, lifetime {:?}",
+                    self.limits.size, self.limits.idle, self.limits.lifetime
+                ),
+            ),
+        ]);
+        lines
+    }
+}
+
+fn describe_identity(identity: Option<&Identity>) -> (&'static str, String) {
+    match identity {
+        Some(Identity::Simple { first, second }) => {
+            let rotation = second.as_ref().map(|second| format!(", or {}", second.name));
+            ("bind_dn", first.name.clone() + &rotation.unwrap_or_default())
+        }
+        Some(Identity::External) => ("sasl", "external".to_owned()),
+        Some(Identity::Gssapi(account)) => ("sasl", format!("gssapi as {}", account.principal())),
+        Some(Identity::Anonymous) => ("anonymous", "true".to_owned()),
+        None => ("bind_dn", "none".to_owned()),
+    }
+}
+
+/// One configured directory, with its connections.
+#[derive(Debug)]
+pub struct Directory {
+    name: String,
+    pub(in crate::directory) preset: Option<Preset>,
+    pub(in crate::directory) service: Option<Searcher>,
+    pub(in crate::directory) writer: Option<ServicePool>,
+    users: UserPool,
+    pub(in crate::directory) set_password: PasswordMethod,
+    must_change: diagnosis::MustChange,
+    alarm: Alarm,
+    pub(in crate::directory) admission: Arc<Admission>,
+}
+
+impl Directory {
+    /// A directory that is not connected to yet.
+    pub fn new(settings: Settings) -> Self {
+        let limits = settings.limits;
+        let connector = Arc::new(settings.connector);
+        let writer = settings.writer.and_then(|writer| {
+            let connector = writer.connector.map_or_else(|| Arc::clone(&connector), Arc::new);
+            let identity = writer.identity.or_else(|| settings.identity.clone())?;
+            Some(ServicePool::new(connector, identity, limits))
+        });
+        let service = settings.identity.map(|identity| Searcher {
+            pool: ServicePool::new(Arc::clone(&connector), identity, limits),
+        });
+        Self {
+            preset: settings.preset,
+            service,
+            writer,
+            users: UserPool::new(connector, limits),
+            set_password: settings.set_password,
+            must_change: settings.must_change,
+            alarm: Alarm::new(settings.name.clone()),
+            admission: Arc::default(),
+            name: settings.name,
+        }
+    }
+
+    /// Closes connections whose time is over, asks servers that are down whether they are up again,
+    /// and keeps what DNS says up to date, for as long as it is polled.
+    pub async fn maintain(&self) {
+        let watch_writer = async {
+            if let Some(writer) = self.writer_connector() {
+                writer.watch().await;
+            }
+        };
+        let grow_service = async {
+            if let Some(service) = &self.service {
+                service.pool.grow().await;
+            }
+        };
+        tokio::join!(self.keep_fresh(), self.connector().watch(), watch_writer, grow_service);
+    }
+
+    async fn keep_fresh(&self) {
+        loop {
+            tokio::time::sleep(REAP_EVERY).await;
+            for connector in [Some(self.connector()), self.writer_connector()].into_iter().flatten()
+            {
+                connector.servers.refresh(connector.connect_within).await;
+            }
+            self.users.reap();
+            if let Some(service) = &self.service {
+                service.pool.reap().await;
+            }
+        }
+    }
+
+    /// Signs the service accounts in, on connections of their own.
+    pub async fn try_out(&self, by: Deadline) -> Result<(), Outcome> {
+        for pool in self.service_pools() {
+            by.bound(pool.open(by)).await.unwrap_or_else(|elapsed| Err(elapsed.into()))?;
+        }
+        Ok(())
+    }
+
+    /// Whether nothing can be asked of it now.
+    pub fn is_out(&self) -> bool {
+        self.connector().servers.health.is_out()
+            || self.service_pools().any(|pool| pool.refused().is_some())
+    }
+
+    fn service_pools(&self) -> impl Iterator<Item = &ServicePool> {
+        self.service.iter().map(|service| &service.pool).chain(&self.writer)
+    }
+
+    /// Its name in the configuration.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// How its servers are reached.
+    pub(in crate::directory) fn connector(&self) -> &Connector {
+        self.users.connector()
+    }
+
+    /// How the servers that passwords are set on are reached, if those are others.
+    fn writer_connector(&self) -> Option<&Connector> {
+        let writer = self.writer.as_ref()?.connector();
+        (!std::ptr::eq(writer, self.connector())).then_some(writer)
+    }
+
+    /// Its servers, and what is wrong with finding them.
+    pub async fn servers(&self) -> (Vec<Server>, Option<String>) {
+        let connector = self.connector();
+        connector.servers.in_order(connector.connect_within).await
+    }
+
+    /// How many connections for user binds are open.
+    pub fn open_connections(&self) -> usize {
+        self.users.open()
+    }
+
+    /// Tells the operator of an outage, once.
+    pub(in crate::directory) fn hear(&self, outcome: &Outcome) {
+        self.alarm.hear(outcome);
+    }
+
+    /// Searches as the service account.
+    pub(in crate::directory) fn searcher(&self) -> Result<&Searcher, Outcome> {
+        self.service.as_ref().ok_or_else(|| Outage::Unanswerable.into())
+    }
+
+    /// Binds as the user, again only as long as nobody has judged the password.
+    pub(in crate::directory) async fn prove(
+        &self,
+        name: &str,
+        password: &SecretString,
+        by: Deadline,
+    ) -> Result<Outcome, Outcome> {
+        let mut attempts = Attempts::new(&self.connector().servers, by);
+        loop {
+            match self.try_prove(name, password, &attempts).await {
+                Ok(outcome) => return Ok(outcome),
+                Err(failed) => attempts.another(failed).await?,
+            }
+        }
+    }
+
+    async fn try_prove(
+        &self,
+        name: &str,
+        password: &SecretString,
+        attempts: &Attempts<'_>,
+    ) -> Result<Outcome, AttemptError> {
+        let lease = self.users.lease().await?;
+        let server = Arc::clone(lease.server());
+        let started = Instant::now();
+        let patience = attempts.patience(&server, lease.is_reused());
+        let bound = patience.bound(lease.bind(name, password)).await;
+        let bound = bound.unwrap_or(Err(Lost::Silent));
+        let answer = match bound {
+            Ok(answer) => answer,
+            Err(lost) => {
+                step("bind as the user", &server, started, &lost.to_string());
+                if lease.is_reused() {
+                    // Whatever ended this connection has probably ended the others that were idle.
+                    self.users.purge();
+                }
+                return Err(attempts.lost(&server, lease.is_reused(), &lost));
+            }
+        };
+        step("bind as the user", &server, started, &format!("result code {}", answer.code));
+        let outcome = diagnosis::of_bind(&answer, self.must_change).outcome().from_server(&server);
+        if result_code::is_elsewhere_better(answer.code) {
+            self.users.purge();
+            return Err(attempts.refused(&server, answer.code, outcome));
+        }
+        attempts.answered(&server);
+        lease.put_back();
+        Ok(outcome)
+    }
+
+    /// Sets the password of an entry. Connections on which its user may be bound with the old one
+    /// are closed.
+    pub(in crate::directory) async fn write_password(
+        &self,
+        dn: &str,
+        password: &SecretString,
+        by: Deadline,
+    ) -> Result<Outcome, Outcome> {
+        let pool = match &self.writer {
+            Some(writer) => writer,
+            None => &self.searcher()?.pool,
+        };
+        let done = set_password::set(pool, self.set_password, dn, password, by).await;
+        self.users.purge();
+        done
+    }
+
+    /// Whether passwords are set at all.
+    pub(in crate::directory) fn sets_passwords(&self) -> bool {
+        self.set_password != PasswordMethod::Off
+    }
+}

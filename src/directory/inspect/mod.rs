@@ -1,0 +1,4 @@
+//! What an administrator asks: why a user can or cannot sign in, and what a server is.
+
+pub mod explain;
+pub mod probe;

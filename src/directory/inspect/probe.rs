@@ -1,0 +1,320 @@
+//! What a server is, and what of the configuration cannot work there.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use crate::deadline::Deadline;
+use crate::directory::Directory;
+use crate::directory::account::set_password::PasswordMethod;
+use crate::directory::account::state::Schema;
+use crate::directory::domain::{Lookup, Rules, Search};
+use crate::directory::groups;
+use crate::directory::locate::server::Server;
+use crate::directory::message::{PASSWORD_POLICY, Query, Scope};
+use crate::directory::names::dn::Dn;
+use crate::directory::names::time::generalized_time;
+use crate::directory::pool::service::ServicePool;
+use crate::directory::session::Session;
+use crate::directory::session::root_dse::RootDse;
+use crate::verdict::Verdict;
+
+/// A clock that is off by more than this makes expiry dates wrong; by five minutes, it ends Kerberos.
+const TOLERABLE_SKEW_S: u64 = 60;
+
+/// Extensions and controls that matter here, by their object identifiers.
+const KNOWN: [(&str, &str); 8] = [
+    ("1.3.6.1.4.1.4203.1.11.1", "password modify (RFC 3062)"),
+    ("1.3.6.1.4.1.1466.20037", "StartTLS"),
+    ("1.3.6.1.4.1.4203.1.11.3", "who am I"),
+    (PASSWORD_POLICY, "password policy"),
+    ("1.2.840.113556.1.4.319", "paged results"),
+    ("1.2.840.113556.1.4.2239", "policy hints"),
+    ("1.2.840.113556.1.4.2066", "policy hints (old)"),
+    ("2.16.840.1.113730.3.4.2", "manage DSA IT"),
+];
+
+/// How good a finding is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mood {
+    /// As it should be.
+    Good,
+    /// Deserves a look.
+    Odd,
+    /// Something configured cannot work.
+    Bad,
+}
+
+/// One thing found.
+#[derive(Clone, Debug)]
+pub struct Finding {
+    /// What was looked at.
+    pub what: &'static str,
+    /// What was found, for people.
+    pub text: String,
+    /// How good that is.
+    pub mood: Mood,
+}
+
+/// What was found on one server.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// The server, as the configuration writes it.
+    pub server: Arc<str>,
+    /// In the order in which it was looked at.
+    pub findings: Vec<Finding>,
+}
+
+impl Report {
+    /// A report that no server could be asked.
+    pub fn no_server(fault: String) -> Self {
+        let mut report = Self { server: "discover".into(), findings: Vec::new() };
+        report.note(Mood::Bad, "servers", fault);
+        report
+    }
+
+    fn note(&mut self, mood: Mood, what: &'static str, text: impl Into<String>) {
+        self.findings.push(Finding { what, text: text.into(), mood });
+    }
+
+    fn judge(&mut self, what: &'static str, text: &str, problem: Option<&str>) {
+        match problem {
+            None => self.note(Mood::Good, what, text),
+            Some(problem) => self.note(Mood::Bad, what, format!("{text}: {problem}")),
+        }
+    }
+
+    /// Whether something configured cannot work there.
+    pub fn is_bad(&self) -> bool {
+        self.findings.iter().any(|finding| finding.mood == Mood::Bad)
+    }
+}
+
+impl Directory {
+    /// Asks one server. `domains` are the rules of the domains that this directory serves.
+    pub async fn probe(&self, server: &Server, domains: &[(&str, &Rules)], by: Deadline) -> Report {
+        let mut report = Report { server: Arc::clone(&server.name), findings: Vec::new() };
+        let account = self.service.as_ref().and_then(|service| service.pool.identity().account());
+        let connection = match self.connector().open_as(server, account).await {
+            Ok(connection) => connection,
+            Err(error) => {
+                report.note(Mood::Bad, "connect", error.to_string());
+                return report;
+            }
+        };
+        let encrypted = if connection.is_private { "encrypted, or local" } else { "in clear text" };
+        report.note(Mood::Good, "connect", encrypted);
+        let Some(service) = &self.service else {
+            report.note(Mood::Odd, "service bind", "there is no service account: nothing to see");
+            return report;
+        };
+        let Some(connection) = bind(&service.pool, connection, &mut report).await else {
+            return report;
+        };
+        let root_dse = match connection.root_dse(by.remaining()).await {
+            Ok(root_dse) => root_dse,
+            Err(lost) => {
+                report.note(Mood::Bad, "root DSE", lost.to_string());
+                return report;
+            }
+        };
+        self.judge_product(&root_dse, &mut report);
+        self.judge_set_password(&root_dse, &connection, &mut report);
+        for (domain, rules) in domains {
+            judge_rules(domain, rules, &root_dse, &connection, by, &mut report).await;
+        }
+        report
+    }
+
+    /// Asks where passwords are set, if that is elsewhere.
+    pub async fn probe_writer(&self, by: Deadline) -> Option<Report> {
+        let writer = self.writer.as_ref()?;
+        let mut report = Report { server: "write".into(), findings: Vec::new() };
+        match writer.open(by).await {
+            Ok(connection) => {
+                report.note(Mood::Good, "write", format!("signed in on {}", connection.server))
+            }
+            Err(outcome) => report.note(
+                Mood::Bad,
+                "write",
+                format!("{} {}", outcome.verdict, outcome.detail.unwrap_or_default()),
+            ),
+        }
+        Some(report)
+    }
+
+    fn judge_product(&self, root_dse: &RootDse, report: &mut Report) {
+        let is_controller = root_dse.is_active_directory();
+        let problem = match self.preset {
+            Some(preset) if preset.is_active_directory() && !is_controller => {
+                Some("it is no domain controller, but the preset is for one")
+            }
+            Some(preset) if !preset.is_active_directory() && is_controller => {
+                Some("it is a domain controller: write preset = \"active-directory\" or \"samba\"")
+            }
+            _ => None,
+        };
+        report.judge("product", &root_dse.product(), problem);
+        for (what, attribute) in [
+            ("host", "dnsHostName"),
+            ("naming context", "namingContexts"),
+            ("SASL", "supportedSASLMechanisms"),
+        ] {
+            let values: Vec<&str> = root_dse.texts(attribute).collect();
+            if !values.is_empty() {
+                report.note(Mood::Good, what, values.join("; "));
+            }
+        }
+        for (what, attribute) in
+            [("extensions", "supportedExtension"), ("controls", "supportedControl")]
+        {
+            let known =
+                KNOWN.iter().filter(|(oid, _)| root_dse.texts(attribute).any(|v| v == *oid));
+            let names: Vec<&str> = known.map(|(_, name)| *name).collect();
+            let count = root_dse.texts(attribute).count();
+            let among = if names.is_empty() { "none that matter here" } else { "among them" };
+            let text = format!("{count}, {among} {}", names.join(", "));
+            report.note(Mood::Good, what, text.trim_end());
+        }
+        judge_clock(root_dse, report);
+    }
+
+    fn judge_set_password(&self, root_dse: &RootDse, connection: &Session, report: &mut Report) {
+        if self.writer.is_some() || self.set_password == PasswordMethod::Off {
+            return;
+        }
+        let by_exop = root_dse.has_password_modify();
+        let method = match self.set_password {
+            PasswordMethod::Auto if by_exop => PasswordMethod::Exop,
+            PasswordMethod::Auto if root_dse.is_active_directory() => PasswordMethod::UnicodePwd,
+            method => method,
+        };
+        let problem = match method {
+            _ if root_dse.is_read_only() => Some("this domain controller is read-only"),
+            PasswordMethod::Exop if !by_exop => {
+                Some("the server does not offer the password modify operation")
+            }
+            PasswordMethod::UnicodePwd if !root_dse.is_active_directory() => {
+                Some("the server is no domain controller")
+            }
+            PasswordMethod::UnicodePwd if !connection.is_private => {
+                Some("domain controllers set passwords over TLS alone")
+            }
+            PasswordMethod::Auto => Some("the server offers no way to set a password"),
+            _ => None,
+        };
+        report.judge("set_password", &method.to_string(), problem);
+    }
+}
+
+async fn bind(service: &ServicePool, connection: Session, report: &mut Report) -> Option<Session> {
+    let server = Arc::clone(&connection.server);
+    match service.bind(connection).await.map_err(|error| error.outcome(&server)) {
+        Ok(connection) => {
+            report.note(Mood::Good, "service bind", "accepted");
+            Some(connection)
+        }
+        Err(outcome) => {
+            let advice = match outcome.verdict {
+                Verdict::Unavailable(outage) => outage.advice(),
+                Verdict::Granted | Verdict::Denied(_) => "",
+            };
+            let detail = outcome.detail.unwrap_or_default();
+            let text = format!("{} {detail}; {advice}", outcome.verdict);
+            report.note(Mood::Bad, "service bind", text);
+            None
+        }
+    }
+}
+
+fn judge_clock(root_dse: &RootDse, report: &mut Report) {
+    let Some(theirs) = root_dse.text("currentTime").and_then(generalized_time) else {
+        report.note(Mood::Good, "clock", "the server does not tell its time");
+        return;
+    };
+    let ours = SystemTime::now();
+    let skew = ours.duration_since(theirs).unwrap_or_else(|ahead| ahead.duration());
+    let text = format!("{} s apart from this machine's", skew.as_secs());
+    let mood = if skew.as_secs() > TOLERABLE_SKEW_S { Mood::Bad } else { Mood::Good };
+    report.note(mood, "clock", text);
+}
+
+async fn judge_rules(
+    domain: &str,
+    rules: &Rules,
+    root_dse: &RootDse,
+    connection: &Session,
+    by: Deadline,
+    report: &mut Report,
+) {
+    if let Lookup::Search(search) | Lookup::Plain(_, Some(search)) = &rules.lookup {
+        judge_search(domain, search, root_dse, connection, by, report).await;
+    }
+    let for_controllers = rules.account_state.contains(&Schema::ActiveDirectory);
+    if for_controllers != root_dse.is_active_directory() && !rules.account_state.is_empty() {
+        let text = format!("{domain}: account_state does not fit this product");
+        report.note(Mood::Odd, "account_state", text);
+    }
+    for rule in [&rules.sign_in, &rules.exist] {
+        let problem = match rule.method {
+            groups::Method::Chain if !root_dse.has_chain_rule() => {
+                Some("the server does not know the chain rule")
+            }
+            groups::Method::TokenGroups if !root_dse.is_active_directory() => {
+                Some("the server has no tokenGroups")
+            }
+            _ => None,
+        };
+        if rule.is_needed() {
+            report.judge("group_method", &format!("{domain}: {}", rule.method), problem);
+        }
+        for group in &rule.groups {
+            let name = group.to_string();
+            let problem = (!is_there(connection, &name, Scope::Base, "(objectClass=*)", by).await)
+                .then_some("it does not exist, or the service account may not see it");
+            report.judge("group", &format!("{domain}: {name}"), problem);
+        }
+        if rules.exist.is_same_as(&rules.sign_in) {
+            break;
+        }
+    }
+}
+
+async fn judge_search(
+    domain: &str,
+    search: &Search,
+    root_dse: &RootDse,
+    connection: &Session,
+    by: Deadline,
+    report: &mut Report,
+) {
+    for base in &search.bases {
+        let is_held = Dn::parse(base).is_some_and(|dn| root_dse.naming_context_of(&dn).is_some());
+        let problem = if is_there(connection, base, Scope::Base, "(objectClass=*)", by).await {
+            None
+        } else if !is_held && root_dse.text("namingContexts").is_some() {
+            Some("the server does not hold it; see its naming contexts")
+        } else {
+            Some("it does not exist, or the service account may not see it")
+        };
+        report.judge("base", &format!("{domain}: {base}"), problem);
+        if problem.is_none() {
+            let filter = search.filter.fill_any();
+            let is_used = is_there(connection, base, Scope::Subtree, &filter, by).await;
+            let (mood, found) =
+                if is_used { (Mood::Good, "finds users") } else { (Mood::Odd, "finds nobody") };
+            report.note(mood, "user_filter", format!("{domain}: {filter} {found}"));
+        }
+    }
+}
+
+async fn is_there(
+    connection: &Session,
+    base: &str,
+    scope: Scope,
+    filter: &str,
+    by: Deadline,
+) -> bool {
+    let query = Query { base, scope, filter, attributes: &[], at_most: 1 };
+    let found = by.bound(connection.search(&query, by.remaining())).await;
+    matches!(found, Ok(Ok(found)) if !found.entries.is_empty())
+}

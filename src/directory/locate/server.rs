@@ -1,0 +1,145 @@
+//! One server: its URL, and where that leads.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use percent_encoding::percent_decode_str;
+use url::Url;
+
+/// Servers of the configuration come behind those of DNS.
+pub const NAMED: u32 = 1 << 17;
+
+/// One server of the configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Server {
+    /// The URL as it was written, for logs.
+    pub name: Arc<str>,
+    /// Where to connect to.
+    pub endpoint: Endpoint,
+    /// Servers of a lower group are preferred; those of one group share the load.
+    pub group: u32,
+}
+
+/// Where to connect to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Endpoint {
+    /// `ldap://` or `ldaps://`.
+    Tcp {
+        /// A name, or an address without brackets.
+        host: String,
+        /// The TCP port.
+        port: u16,
+        /// Whether TLS begins with the first byte.
+        ldaps: bool,
+    },
+    /// `ldapi://`: a socket of this machine.
+    Unix(PathBuf),
+}
+
+impl Server {
+    /// Reads `ldap://host[:port]`, `ldaps://host[:port]` or `ldapi://%2Fpath%2Fto%2Fsocket`; the
+    /// error says what to write instead.
+    pub fn parse(source: &str) -> Result<Self, String> {
+        const FORMS: &str = "write ldaps://host, ldap://host or ldapi://%2Fpath%2Fto%2Fsocket";
+        let url = Url::parse(source).map_err(|error| format!("{error}; {FORMS}"))?;
+        let host = url
+            .host_str()
+            .filter(|host| !host.is_empty())
+            .ok_or_else(|| format!("no host; {FORMS}"))?;
+        if !matches!(url.path(), "" | "/") || url.query().is_some() || !url.username().is_empty() {
+            return Err(
+                "write the host and the port alone; base, filter and bind_dn are keys of their own"
+                    .to_owned(),
+            );
+        }
+        let tcp = |port, ldaps| Endpoint::Tcp {
+            host: host.trim_matches(['[', ']']).to_owned(),
+            port: url.port().unwrap_or(port),
+            ldaps,
+        };
+        let endpoint = match url.scheme() {
+            "ldap" => tcp(389, false),
+            "ldaps" => tcp(636, true),
+            "ldapi" => {
+                let path = percent_decode_str(host).decode_utf8().map_err(|_| FORMS.to_owned())?;
+                Endpoint::Unix(PathBuf::from(path.as_ref()))
+            }
+            _ => return Err(FORMS.to_owned()),
+        };
+        Ok(Self { name: source.into(), endpoint, group: NAMED })
+    }
+
+    /// Whether what is sent to it can be read on a network when it is not encrypted.
+    pub fn is_remote(&self) -> bool {
+        match &self.endpoint {
+            Endpoint::Unix(_) => false,
+            Endpoint::Tcp { host, .. } => match host.parse::<IpAddr>() {
+                Ok(address) => !address.is_loopback(),
+                Err(_) => host != "localhost",
+            },
+        }
+    }
+}
+
+impl fmt::Display for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tcp(host: &str, port: u16, ldaps: bool) -> Endpoint {
+        Endpoint::Tcp { host: host.to_owned(), port, ldaps }
+    }
+
+    #[test]
+    fn urls_are_read() {
+        for (source, endpoint) in [
+            ("ldap://dc1.corp.example", tcp("dc1.corp.example", 389, false)),
+            ("ldaps://dc1.corp.example/", tcp("dc1.corp.example", 636, true)),
+            ("ldaps://dc1:1636", tcp("dc1", 1636, true)),
+            ("ldap://192.0.2.1:3389", tcp("192.0.2.1", 3389, false)),
+            ("ldaps://[::1]", tcp("::1", 636, true)),
+            ("ldap://[2001:db8::1]:3389", tcp("2001:db8::1", 3389, false)),
+            ("ldapi://%2Frun%2Fslapd%2Fldapi", Endpoint::Unix("/run/slapd/ldapi".into())),
+        ] {
+            assert_eq!(Server::parse(source).unwrap().endpoint, endpoint, "{source}");
+        }
+    }
+
+    #[test]
+    fn other_urls_are_refused() {
+        for source in [
+            "",
+            "dc1",
+            "ldap:foo",
+            "ldap://",
+            "http://dc1",
+            "ldap://dc1/dc=x",
+            "ldap://a@dc1",
+            "ldap://dc1:99999",
+            "ldap://dc1?x",
+        ] {
+            assert!(Server::parse(source).is_err(), "{source}");
+        }
+    }
+
+    #[test]
+    fn loopback_is_not_remote() {
+        let remote = |source| Server::parse(source).unwrap().is_remote();
+        assert!(
+            !remote("ldap://127.0.0.1") && !remote("ldap://[::1]") && !remote("ldap://localhost")
+        );
+        assert!(!remote("ldapi://%2Frun%2Fldapi"));
+        assert!(
+            remote("ldap://192.0.2.1")
+                && remote("ldap://localhost.example")
+                && remote("ldap://dc1")
+        );
+    }
+}

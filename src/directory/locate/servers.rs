@@ -1,0 +1,153 @@
+//! Which servers there are, and in which order they are tried.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::directory::locate::health::Health;
+use crate::directory::locate::server::Server;
+use crate::directory::locate::srv::{Discovery, Site};
+
+/// The servers of one directory, with what is known about each.
+#[derive(Debug)]
+pub struct Servers {
+    discovery: Option<Discovery>,
+    fixed: Vec<Server>,
+    /// Whose turn it is within each group.
+    turn: AtomicUsize,
+    /// The groups of those that were known last, by their names.
+    groups: Mutex<HashMap<Arc<str>, u32>>,
+    /// Which of them are down.
+    pub health: Health,
+}
+
+impl Servers {
+    /// The servers that are found, and behind them those of the configuration.
+    pub fn new(discovery: Option<Discovery>, fixed: Vec<Server>) -> Self {
+        // Many processes start at the same time.
+        let turn = AtomicUsize::new(fastrand::usize(..1024));
+        Self { discovery, fixed, turn, groups: Mutex::default(), health: Health::default() }
+    }
+
+    /// The effective values by their keys.
+    pub fn describe(&self) -> Vec<(&'static str, String)> {
+        let mut lines = Vec::new();
+        if let Some(wanted) = self.discovery.as_ref().map(Discovery::wanted) {
+            lines.push(("discover", wanted.domain.clone()));
+            match &wanted.site {
+                Site::Any => {}
+                Site::Named(site) => lines.push(("site", site.clone())),
+                Site::Learned => lines.push(("site", "auto".to_owned())),
+            }
+            if wanted.global_catalog {
+                lines.push(("discover_global_catalog", "true".to_owned()));
+            }
+        }
+        if !self.fixed.is_empty() {
+            let groups = self.fixed.chunk_by(|a, b| a.group == b.group).map(|group| {
+                group.iter().map(|server| &*server.name).collect::<Vec<_>>().join(" or ")
+            });
+            lines.push(("servers", groups.collect::<Vec<_>>().join(", ")));
+        }
+        lines
+    }
+
+    /// All servers in the order in which to try them, those that are down last; and what is wrong
+    /// with finding them. Where they were never looked for, that is done `within` the time.
+    pub async fn in_order(&self, within: Duration) -> (Vec<Server>, Option<String>) {
+        let (mut servers, fault) = match &self.discovery {
+            Some(discovery) => discovery.servers(within).await,
+            None => (Vec::new(), None),
+        };
+        let mut fixed = self.fixed.clone();
+        let turn = self.turn.fetch_add(1, Ordering::Relaxed);
+        for group in fixed.chunk_by_mut(|a, b| a.group == b.group) {
+            group.rotate_left(turn % group.len());
+        }
+        servers.append(&mut fixed);
+        let groups = servers.iter().map(|server| (Arc::clone(&server.name), server.group));
+        let groups: HashMap<_, _> = groups.collect();
+        self.health.know(|name| groups.contains_key(name), groups.len(), Instant::now());
+        *self.groups.lock().unwrap_or_else(PoisonError::into_inner) = groups;
+        servers.sort_by_key(|server| (self.health.is_down(&server.name), server.group));
+        (servers, fault)
+    }
+
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.groups.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
+    /// Whether a better server is up, so that this one is not to be used any more.
+    pub fn is_outdone(&self, server: &str) -> bool {
+        let groups = self.groups.lock().unwrap_or_else(PoisonError::into_inner);
+        let rank = |name: &str, group: &u32| (self.health.is_down(name), *group);
+        let Some(own) = groups.get(server).map(|group| rank(server, group)) else { return true };
+        groups.iter().any(|(name, group)| rank(name, group) < own)
+    }
+
+    /// Looks for servers anew where what is known is no longer good.
+    pub async fn refresh(&self, within: Duration) {
+        if let Some(discovery) = &self.discovery {
+            discovery.refresh(within).await;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn servers(groups: &[&[&str]]) -> (Vec<Server>, Servers) {
+        let mut all = Vec::new();
+        for (group, urls) in (0..).zip(groups) {
+            let read = |url: &&str| Server { group, ..Server::parse(url).unwrap() };
+            all.extend(urls.iter().map(read));
+        }
+        (all.clone(), Servers::new(None, all))
+    }
+
+    async fn order(servers: &Servers) -> String {
+        let (servers, _) = servers.in_order(Duration::ZERO).await;
+        servers.iter().map(|server| server.name.trim_start_matches("ldap://")).collect()
+    }
+
+    #[tokio::test]
+    async fn servers_that_are_down_come_last() {
+        let (all, servers) = servers(&[&["ldap://a"], &["ldap://b"], &["ldap://c"]]);
+        let now = Instant::now();
+        assert_eq!(order(&servers).await, "abc");
+        servers.health.fall(&all[0].name, now);
+        assert_eq!(order(&servers).await, "bca");
+        servers.health.fall(&all[1].name, now);
+        assert_eq!(order(&servers).await, "cab");
+        servers.health.rise(&all[0].name, now);
+        assert_eq!(order(&servers).await, "acb");
+    }
+
+    #[tokio::test]
+    async fn servers_of_one_group_share_the_load() {
+        let (_, servers) = servers(&[&["ldap://a", "ldap://b"], &["ldap://c"]]);
+        let mut seen = [order(&servers).await, order(&servers).await];
+        seen.sort();
+        assert_eq!(seen, ["abc", "bac"]);
+    }
+
+    #[tokio::test]
+    async fn a_server_is_outdone_while_a_better_one_is_up() {
+        let (all, servers) = servers(&[&["ldap://a", "ldap://b"], &["ldap://c"]]);
+        let now = Instant::now();
+        order(&servers).await;
+        let outdone = |name| servers.is_outdone(name);
+        assert!(!outdone("ldap://a") && !outdone("ldap://b") && outdone("ldap://c"));
+        servers.health.fall(&all[0].name, now);
+        assert!(outdone("ldap://a") && !outdone("ldap://b") && outdone("ldap://c"));
+        servers.health.fall(&all[1].name, now);
+        assert!(!outdone("ldap://c") && outdone("ldap://unknown"));
+        servers.health.rise(&all[0].name, now);
+        assert!(outdone("ldap://c"));
+    }
+}

@@ -1,0 +1,264 @@
+//! Finding the servers of a domain in DNS, as Windows does (MS-ADTS, section 6.3.2).
+
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::time::{Instant, timeout};
+
+use crate::directory::locate::dns::{Dns, Offer};
+use crate::directory::locate::ldap_ping;
+use crate::directory::locate::server::{Endpoint, Server};
+use crate::directory::locate::srv_order::ordered;
+use crate::observe::step;
+
+/// After DNS gave no answer, it is asked again only after this long.
+const AGAIN_AFTER: Duration = Duration::from_secs(10);
+
+/// How many servers are asked for the site, at the same time.
+const ASKED_FOR_SITE: usize = 5;
+
+/// What to look for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wanted {
+    /// The DNS name of the domain, or, for a global catalog, of the forest.
+    pub domain: String,
+    /// Which servers are near.
+    pub site: Site,
+    /// Global catalogs rather than controllers of the domain.
+    pub global_catalog: bool,
+    /// Whether TLS begins with the first byte.
+    pub ldaps: bool,
+    /// Whether servers outside the domain are taken. DNS is not authentic: who forges its answers
+    /// could otherwise name any host for which he has a certificate of a public authority.
+    pub foreign_names: bool,
+}
+
+/// Which servers are near.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Site {
+    /// It is not asked.
+    Any,
+    /// Those of this site first.
+    Named(String),
+    /// Those of the site that the directory takes this machine to be in.
+    Learned,
+}
+
+/// Finds servers and remembers them.
+#[derive(Debug)]
+pub struct Discovery {
+    wanted: Wanted,
+    dns: Arc<Dns>,
+    known: Mutex<Known>,
+    /// Held by whoever asks.
+    turn: tokio::sync::Mutex<()>,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    /// Those near, then all; each list in itself without an order.
+    offers: [Vec<Offer>; 2],
+    ask_again_at: Option<Instant>,
+    fault: Option<String>,
+}
+
+impl Discovery {
+    /// Looks for what is wanted when it is first asked.
+    pub fn new(wanted: Wanted, dns: Arc<Dns>) -> Self {
+        let turn = tokio::sync::Mutex::new(());
+        Self { wanted, dns, known: Mutex::default(), turn }
+    }
+
+    /// What it looks for.
+    pub fn wanted(&self) -> &Wanted {
+        &self.wanted
+    }
+
+    /// The servers in an order that follows priorities and weights, and why there are none.
+    ///
+    /// Only the first call waits for DNS, at most `within`.
+    pub async fn servers(&self, within: Duration) -> (Vec<Server>, Option<String>) {
+        if self.locked().offers.iter().all(Vec::is_empty) {
+            self.refresh(within).await;
+        }
+        let known = self.locked();
+        let mut servers: Vec<Server> = Vec::new();
+        for (distance, offers) in (0..).zip(&known.offers) {
+            for offer in ordered(offers, fastrand::u32) {
+                let server = self.server(offer, distance);
+                if !servers.iter().any(|known| known.name == server.name) {
+                    servers.push(server);
+                }
+            }
+        }
+        let fault = known.fault.clone().filter(|_| servers.is_empty());
+        (servers, fault)
+    }
+
+    /// Asks anew where what is known is no longer good. Where that fails, it stays in use.
+    pub async fn refresh(&self, within: Duration) {
+        let _turn = self.turn.lock().await;
+        if self.locked().ask_again_at.is_some_and(|at| Instant::now() < at) {
+            return;
+        }
+        let started = Instant::now();
+        let found = timeout(within, self.look()).await.unwrap_or_else(|_| {
+            let text = format!("DNS: no answer within {within:?}");
+            Err(io::Error::new(io::ErrorKind::TimedOut, text))
+        });
+        let mut known = self.locked();
+        let result = match found {
+            Ok((offers, until)) => {
+                let result = summary(&offers);
+                *known = Known { offers, ask_again_at: Some(until), fault: None };
+                result
+            }
+            Err(error) => {
+                let text = error.to_string();
+                if known.fault.is_none() {
+                    tracing::warn!(
+                        domain = self.wanted.domain,
+                        problem = text,
+                        "cannot find the servers of the domain; those known before stay in use"
+                    );
+                }
+                known.ask_again_at = Some(Instant::now() + AGAIN_AFTER);
+                known.fault = Some(text.clone());
+                text
+            }
+        };
+        drop(known);
+        step("discover", &self.wanted.domain.as_str().into(), started, &result);
+    }
+
+    fn locked(&self) -> std::sync::MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn look(&self) -> io::Result<([Vec<Offer>; 2], Instant)> {
+        let Wanted { domain, global_catalog, .. } = &self.wanted;
+        let kind = if *global_catalog { "gc" } else { "dc" };
+        let (mut all, mut until) =
+            self.offers(&format!("_ldap._tcp.{kind}._msdcs.{domain}")).await?;
+        if all.is_empty() {
+            // Not Active Directory, or not all of it.
+            let service = if *global_catalog { "_gc" } else { "_ldap" };
+            (all, until) = self.offers(&format!("{service}._tcp.{domain}")).await?;
+        }
+        if all.is_empty() {
+            let text = format!(
+                "DNS has no servers for {domain}: neither _ldap._tcp.{kind}._msdcs.{domain} nor a plainer name exists"
+            );
+            return Err(io::Error::new(io::ErrorKind::NotFound, text));
+        }
+        let near = match self.site(&all).await {
+            Some(site) => {
+                let service = format!("_ldap._tcp.{site}._sites.{kind}._msdcs.{domain}");
+                let (near, near_until) = self.offers(&service).await?;
+                if !near.is_empty() {
+                    until = until.min(near_until);
+                }
+                near
+            }
+            None => Vec::new(),
+        };
+        Ok(([near, all], until))
+    }
+
+    async fn offers(&self, service: &str) -> io::Result<(Vec<Offer>, Instant)> {
+        let (mut offers, until) = self.dns.offers(service).await?;
+        offers.retain(|offer| {
+            let is_ours = self.wanted.foreign_names || is_within(&offer.host, &self.wanted.domain);
+            if !is_ours {
+                tracing::warn!(
+                    host = offer.host,
+                    domain = self.wanted.domain,
+                    "DNS names a server outside the domain, which is left out; set tls.ca_file to the domain's own authority to trust its certificate"
+                );
+            }
+            is_ours
+        });
+        Ok((offers, until))
+    }
+
+    async fn site(&self, controllers: &[Offer]) -> Option<String> {
+        let site = match &self.wanted.site {
+            Site::Any => return None,
+            Site::Named(site) => return Some(site.clone()),
+            Site::Learned => {
+                let nearest = ordered(controllers, fastrand::u32).take(ASKED_FOR_SITE);
+                let hosts = nearest.map(|offer| offer.host.as_str());
+                ldap_ping::site(&self.dns, &self.wanted.domain, hosts).await
+            }
+        };
+        // It becomes part of a name.
+        site.filter(|site| !site.is_empty() && !site.contains('.'))
+    }
+
+    /// The server of an offer; near ones have the distance 0. The ports in DNS are those for plain
+    /// LDAP.
+    fn server(&self, offer: &Offer, distance: u32) -> Server {
+        let Offer { host, port, priority, .. } = offer;
+        let port = match (self.wanted.ldaps, *port) {
+            (true, 389) => 636,
+            (true, 3268) => 3269,
+            (_, port) => port,
+        };
+        let scheme = if self.wanted.ldaps { "ldaps" } else { "ldap" };
+        Server {
+            name: format!("{scheme}://{host}:{port}").into(),
+            endpoint: Endpoint::Tcp { host: host.clone(), port, ldaps: self.wanted.ldaps },
+            group: distance << 16 | u32::from(*priority),
+        }
+    }
+}
+
+fn is_within(host: &str, domain: &str) -> bool {
+    let domain = domain.to_lowercase();
+    host.strip_suffix(&domain).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+}
+
+fn summary([near, all]: &[Vec<Offer>; 2]) -> String {
+    let names = |offers: &[Offer]| {
+        offers.iter().map(|offer| offer.host.as_str()).collect::<Vec<_>>().join(", ")
+    };
+    if near.is_empty() { names(all) } else { format!("near: {}; all: {}", names(near), names(all)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn discovery(ldaps: bool) -> Discovery {
+        let wanted = Wanted {
+            domain: "corp.example".to_owned(),
+            site: Site::Any,
+            global_catalog: false,
+            ldaps,
+            foreign_names: false,
+        };
+        Discovery::new(wanted, Arc::default())
+    }
+
+    #[test]
+    fn ports_of_dns_are_for_plain_ldap() {
+        let name = |ldaps: bool, port: u16| {
+            let host = "dc1.corp.example".to_owned();
+            discovery(ldaps).server(&Offer { priority: 0, weight: 0, host, port }, 0).name
+        };
+        assert_eq!(&*name(true, 389), "ldaps://dc1.corp.example:636");
+        assert_eq!(&*name(true, 3268), "ldaps://dc1.corp.example:3269");
+        assert_eq!(&*name(true, 1636), "ldaps://dc1.corp.example:1636");
+        assert_eq!(&*name(false, 389), "ldap://dc1.corp.example:389");
+    }
+
+    #[test]
+    fn a_host_belongs_to_the_domain_by_whole_labels() {
+        assert!(is_within("dc1.corp.example", "corp.example"));
+        assert!(is_within("dc1.eu.corp.example", "Corp.Example"));
+        assert!(is_within("corp.example", "corp.example"));
+        assert!(!is_within("dc1.evilcorp.example", "corp.example"));
+        assert!(!is_within("dc1.corp.example.net", "corp.example"));
+    }
+}

@@ -1,0 +1,222 @@
+//! BER (X.690) within the limits of RFC 4511, section 5.1: elements read one by one, never nested by
+//! recursion, and written.
+
+/// The answer is not what an LDAP server sends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a well-formed LDAP message: {0}")]
+pub(in crate::directory) struct Malformed(pub(in crate::directory) &'static str);
+
+/// The largest message taken from a server.
+pub(in crate::directory) const LARGEST_MESSAGE: usize = 8 << 20;
+
+/// Tags of RFC 4511, section 4.
+pub(in crate::directory) mod tag {
+    pub(in crate::directory) const BIND_REQUEST: u8 = 0x60;
+    pub(in crate::directory) const BIND_RESPONSE: u8 = 0x61;
+    pub(in crate::directory) const SEARCH_REQUEST: u8 = 0x63;
+    pub(in crate::directory) const SEARCH_ENTRY: u8 = 0x64;
+    pub(in crate::directory) const SEARCH_DONE: u8 = 0x65;
+    pub(in crate::directory) const MODIFY_REQUEST: u8 = 0x66;
+    pub(in crate::directory) const MODIFY_RESPONSE: u8 = 0x67;
+    pub(in crate::directory) const SEARCH_REFERENCE: u8 = 0x73;
+    pub(in crate::directory) const EXTENDED_REQUEST: u8 = 0x77;
+    pub(in crate::directory) const EXTENDED_RESPONSE: u8 = 0x78;
+
+    pub(in crate::directory) const BOOLEAN: u8 = 0x01;
+    pub(in crate::directory) const INTEGER: u8 = 0x02;
+    pub(in crate::directory) const OCTET_STRING: u8 = 0x04;
+    pub(in crate::directory) const ENUMERATED: u8 = 0x0a;
+    pub(in crate::directory) const SEQUENCE: u8 = 0x30;
+    pub(in crate::directory) const SET: u8 = 0x31;
+    pub(in crate::directory) const CONTROLS: u8 = 0xa0;
+    pub(in crate::directory) const REFERRAL: u8 = 0xa3;
+
+    /// Not LDAP: the content type of a TLS alert (RFC 8446, section 5.1).
+    pub(in crate::directory) const TLS_ALERT: u8 = 0x15;
+}
+
+/// The header at the start of `input`: the tag, and where content begins and ends. `None` if
+/// `input` ends within the header.
+fn header(input: &[u8]) -> Result<Option<(u8, usize, usize)>, Malformed> {
+    let (Some(&tag), Some(&first)) = (input.first(), input.get(1)) else { return Ok(None) };
+    if tag & 0x1f == 0x1f {
+        return Err(Malformed("a tag of several bytes"));
+    }
+    let (start, length) = match first {
+        0..=0x7f => (2, usize::from(first)),
+        0x81..=0x84 => {
+            let start = 2 + usize::from(first & 0x0f);
+            let Some(digits) = input.get(2..start) else { return Ok(None) };
+            (start, digits.iter().fold(0, |length, digit| length << 8 | usize::from(*digit)))
+        }
+        _ => return Err(Malformed("an indefinite or enormous length")),
+    };
+    Ok(Some((tag, start, start.saturating_add(length))))
+}
+
+/// How long the message at the start of `input` is, or `None` while that cannot be told. A message
+/// that would exceed [`LARGEST_MESSAGE`] is refused as soon as its length is known.
+pub(in crate::directory) fn message_length(input: &[u8]) -> Result<Option<usize>, Malformed> {
+    match header(input)? {
+        None => Ok(None),
+        Some((tag::SEQUENCE, _, end)) if end <= LARGEST_MESSAGE => Ok(Some(end)),
+        Some((tag::SEQUENCE, _, _)) => Err(Malformed("longer than 8 MiB")),
+        Some((tag::TLS_ALERT, _, _)) => {
+            Err(Malformed("it is TLS, not LDAP: write ldaps:// for this port"))
+        }
+        Some(_) => Err(Malformed("it does not begin with a SEQUENCE")),
+    }
+}
+
+/// Writes elements one after the other.
+#[derive(Debug, Default)]
+pub(in crate::directory) struct Writer(Vec<u8>);
+
+impl Writer {
+    /// An element with this content.
+    pub(in crate::directory) fn primitive(&mut self, tag: u8, content: &[u8]) {
+        self.constructed(tag, |inner| inner.raw(content));
+    }
+
+    /// An element around those that `fill` writes.
+    pub(in crate::directory) fn constructed(&mut self, tag: u8, fill: impl FnOnce(&mut Self)) {
+        let start = self.0.len();
+        fill(self);
+        let length = self.0.len() - start;
+        let [a, b, c, d] = u32::try_from(length).unwrap_or(u32::MAX).to_be_bytes();
+        let long = [tag, 0x84, a, b, c, d];
+        let short = [tag, d];
+        let header = if length < 0x80 { &short[..] } else { &long[..] };
+        self.0.splice(start..start, header.iter().copied());
+    }
+
+    /// An INTEGER, or an ENUMERATED, that is not negative.
+    pub(in crate::directory) fn number(&mut self, tag: u8, number: u32) {
+        let digits = [&[0], &number.to_be_bytes()[..]].concat();
+        // Without leading zeros, but for one that keeps it from being negative.
+        let leading = digits.windows(2).take_while(|pair| matches!(pair, [0, ..=0x7f])).count();
+        self.primitive(tag, digits.get(leading..).unwrap_or_default());
+    }
+
+    /// An OCTET STRING.
+    pub(in crate::directory) fn octets(&mut self, content: &[u8]) {
+        self.primitive(tag::OCTET_STRING, content);
+    }
+
+    /// A BOOLEAN.
+    pub(in crate::directory) fn boolean(&mut self, value: bool) {
+        self.primitive(tag::BOOLEAN, &[if value { 0xff } else { 0 }]);
+    }
+
+    /// Elements that were written elsewhere.
+    pub(in crate::directory) fn raw(&mut self, elements: &[u8]) {
+        self.0.extend_from_slice(elements);
+    }
+
+    /// What was written.
+    pub(in crate::directory) fn into_bytes(self) -> Vec<u8> {
+        self.0
+    }
+}
+
+/// Reads elements one after the other, each of which must lie wholly within its parent.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::directory) struct Reader<'a>(&'a [u8]);
+
+impl<'a> Reader<'a> {
+    pub(in crate::directory) fn new(content: &'a [u8]) -> Self {
+        Self(content)
+    }
+
+    /// The tag and the content of the next element, if there is one.
+    pub(in crate::directory) fn next(&mut self) -> Result<Option<(u8, &'a [u8])>, Malformed> {
+        if self.0.is_empty() {
+            return Ok(None);
+        }
+        let (tag, start, end) = header(self.0)?.ok_or(Malformed("an element is cut off"))?;
+        let content =
+            self.0.get(start..end).ok_or(Malformed("an element is longer than its parent"))?;
+        self.0 = self.0.get(end..).unwrap_or_default();
+        Ok(Some((tag, content)))
+    }
+
+    /// The content of the next element, which must have this tag.
+    pub(in crate::directory) fn expect(&mut self, tag: u8) -> Result<&'a [u8], Malformed> {
+        match self.next()? {
+            Some((found, content)) if found == tag => Ok(content),
+            Some(_) => Err(Malformed("an element of another type than the protocol says")),
+            None => Err(Malformed("an element is missing")),
+        }
+    }
+
+    /// The next element, which must be an OCTET STRING in UTF-8.
+    pub(in crate::directory) fn text(&mut self) -> Result<&'a str, Malformed> {
+        std::str::from_utf8(self.expect(tag::OCTET_STRING)?)
+            .map_err(|_| Malformed("text that is not UTF-8"))
+    }
+
+    /// Whether there is no further element.
+    pub(in crate::directory) fn is_at_end(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_can_be_read() {
+        let long = vec![7; 300];
+        let mut writer = Writer::default();
+        writer.constructed(tag::SEQUENCE, |inner| {
+            inner.octets(&long);
+            inner.boolean(true);
+        });
+        let bytes = writer.into_bytes();
+        assert_eq!(message_length(&bytes), Ok(Some(bytes.len())));
+        let mut outer = Reader::new(&bytes);
+        let mut inner = Reader::new(outer.expect(tag::SEQUENCE).unwrap());
+        assert_eq!(inner.expect(tag::OCTET_STRING), Ok(&long[..]));
+        assert_eq!(inner.expect(tag::BOOLEAN), Ok(&[0xff][..]));
+        assert!(inner.is_at_end() && outer.is_at_end());
+    }
+
+    #[test]
+    fn numbers_are_as_short_as_they_can_be() {
+        for (number, digits) in [
+            (0, &[0][..]),
+            (1, &[1]),
+            (127, &[127]),
+            (128, &[0, 128]),
+            (256, &[1, 0]),
+            (u32::MAX, &[0, 255, 255, 255, 255]),
+        ] {
+            let mut writer = Writer::default();
+            writer.number(tag::INTEGER, number);
+            assert_eq!(writer.into_bytes().get(2..), Some(digits), "{number}");
+        }
+    }
+
+    #[test]
+    fn a_prefix_of_a_message_asks_for_more() {
+        let message = [0x30, 3, 2, 1, 1];
+        for end in 0..2 {
+            assert_eq!(message_length(&message[..end]), Ok(None), "{end}");
+        }
+        for end in 2..message.len() {
+            assert_eq!(message_length(&message[..end]), Ok(Some(message.len())), "{end}");
+        }
+    }
+
+    #[test]
+    fn lengths_that_no_message_has_are_refused() {
+        for (what, message) in [
+            ("4 GiB", &b"\x30\x84\xff\xff\xff\xff\x02"[..]),
+            ("indefinite", b"\x30\x80\x02\x01\x01"),
+            ("no SEQUENCE", b"HTTP/1.1 400 Bad Request"),
+        ] {
+            assert!(message_length(message).is_err(), "{what}");
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! Times as directories write them.
+
+use std::fmt;
+use std::time::{Duration, SystemTime};
+
+/// From 1601, where Windows begins, to 1970, in seconds.
+const WINDOWS_EPOCH_S: u64 = 11_644_473_600;
+
+/// Windows counts in units of 100 ns.
+const TICKS_PER_SECOND: u64 = 10_000_000;
+
+/// Reads a GeneralizedTime (RFC 4517, section 3.3.13); `None` if it is none, or before 1970.
+pub(in crate::directory) fn generalized_time(source: &str) -> Option<SystemTime> {
+    let digits_end = source.find(|c: char| !c.is_ascii_digit())?;
+    let (digits, rest) = source.split_at(digits_end);
+    let (minute, second) = match digits.len() {
+        10 => ("00", "00"),
+        12 => (digits.get(10..)?, "00"),
+        14 => (digits.get(10..12)?, digits.get(12..)?),
+        _ => return None,
+    };
+    let zone = rest.trim_start_matches(['.', ',']);
+    let has_fraction = zone.len() < rest.len();
+    let zone = zone.trim_start_matches(|c: char| has_fraction && c.is_ascii_digit());
+    let (date, hour) = (digits.get(..8)?, digits.get(8..10)?);
+    let (year, month, day) = (date.get(..4)?, date.get(4..6)?, date.get(6..)?);
+    let utc = format!("{year}-{month}-{day}T{hour}:{minute}:{second}Z");
+    let local = humantime::parse_rfc3339(&utc).ok()?;
+    if zone == "Z" {
+        return Some(local);
+    }
+    let (sign, offset) = zone.split_at_checked(1)?;
+    if !matches!(offset.len(), 2 | 4) || !offset.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let hours: u64 = offset.get(..2)?.parse().ok()?;
+    let minutes: u64 =
+        offset.get(2..).filter(|minutes| !minutes.is_empty()).unwrap_or("0").parse().ok()?;
+    let offset = Duration::from_secs(hours * 3600 + minutes * 60);
+    match sign {
+        "+" => local.checked_sub(offset),
+        "-" => local.checked_add(offset),
+        _ => None,
+    }
+}
+
+/// The time that Windows counts in units of 100 ns from 1601; `None` if it is before 1970.
+pub(in crate::directory) fn windows_time(ticks: u64) -> Option<SystemTime> {
+    let seconds = (ticks / TICKS_PER_SECOND).checked_sub(WINDOWS_EPOCH_S)?;
+    SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(seconds))
+}
+
+/// The start of a day that is counted from 1970.
+pub(in crate::directory) fn unix_day(days: u64) -> Option<SystemTime> {
+    SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(days.checked_mul(86_400)?))
+}
+
+/// A time for people, in UTC.
+pub(in crate::directory) struct Shown(pub(in crate::directory) SystemTime);
+
+impl fmt::Display for Shown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // A date beyond the year 9999 has no form.
+        let mut text = String::new();
+        match fmt::write(&mut text, format_args!("{}", humantime::format_rfc3339_seconds(self.0))) {
+            Ok(()) => f.write_str(&text),
+            Err(fmt::Error) => f.write_str("the end of time"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(source: &str) -> Option<String> {
+        generalized_time(source).map(|time| Shown(time).to_string())
+    }
+
+    #[test]
+    fn generalized_times_are_read() {
+        for (source, expected) in [
+            ("20261124083000Z", "2026-11-24T08:30:00Z"),
+            ("20261124083000.0Z", "2026-11-24T08:30:00Z"),
+            ("20261124083000,123Z", "2026-11-24T08:30:00Z"),
+            ("202611240830Z", "2026-11-24T08:30:00Z"),
+            ("2026112408Z", "2026-11-24T08:00:00Z"),
+            ("20261124083000+0130", "2026-11-24T07:00:00Z"),
+            ("20261124083000-05", "2026-11-24T13:30:00Z"),
+            ("19700101000000Z", "1970-01-01T00:00:00Z"),
+        ] {
+            assert_eq!(shown(source).as_deref(), Some(expected), "{source}");
+        }
+        for source in [
+            "",
+            "Z",
+            "20261124083000",
+            "20261324083000Z",
+            "2026112408300Z",
+            "20261124083000X",
+            "20261124083000+1",
+            "20261124083000+1x",
+            "000001010000Z",
+            "16010101000000Z",
+            "ü",
+            "20261124083000é",
+        ] {
+            assert_eq!(shown(source), None, "{source}");
+        }
+    }
+
+    #[test]
+    fn windows_times_are_read() {
+        assert_eq!(windows_time(0), None);
+        let time = windows_time(134_000_000_000_000_000).unwrap();
+        assert_eq!(Shown(time).to_string(), "2025-08-18T14:13:20Z");
+        let _ = Shown(windows_time(u64::MAX).unwrap()).to_string();
+    }
+}

@@ -1,0 +1,6 @@
+//! Sessions that are kept, and how often work on them is tried.
+
+pub(in crate::directory) mod attempts;
+pub mod search;
+pub mod service;
+pub mod users;

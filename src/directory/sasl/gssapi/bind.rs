@@ -1,0 +1,190 @@
+//! The LDAP side of the sign-in: bind requests and responses that carry SASL tokens (RFC 4511,
+//! section 4.2), and what the two sides agree on at its end (RFC 4752, section 3.1).
+
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use crate::directory::message::ber::{Malformed, Reader};
+use crate::directory::message::result_code;
+use crate::directory::message::{Envelope, Operation, SERVER_SASL_CREDENTIALS};
+use crate::directory::sasl::refusal::Refused;
+use crate::directory::session::multiplexer::{self, Broken};
+
+/// saslBindInProgress (RFC 4511, appendix A.2).
+const IN_PROGRESS: u32 = 14;
+
+/// What the server has to say to a token.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Reply {
+    /// It wants another one.
+    GoOn(Vec<u8>),
+    /// The sign-in is complete.
+    Done,
+}
+
+/// A bind of several steps.
+#[derive(Debug, Default)]
+pub(super) struct Bind {
+    steps: u32,
+}
+
+impl Bind {
+    /// Hands a token to the server.
+    pub(super) async fn send(
+        &mut self,
+        stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
+        token: &[u8],
+    ) -> std::io::Result<Reply> {
+        self.steps = self.steps.saturating_add(1);
+        let bind = Operation::SaslBind { mechanism: "GSSAPI", token };
+        let answer = multiplexer::ask(stream, self.steps, &bind).await;
+        let answer = answer.map_err(std::io::Error::other)?;
+        read(&answer)
+    }
+}
+
+fn read(answer: &[u8]) -> std::io::Result<Reply> {
+    let malformed = |malformed: Malformed| std::io::Error::other(Broken::from(malformed));
+    let envelope = Envelope::open(answer).map_err(malformed)?;
+    match envelope.result().map_err(malformed)? {
+        (0, _) => Ok(Reply::Done),
+        (IN_PROGRESS, _) => {
+            let token = token(envelope.content).map_err(malformed)?;
+            Ok(Reply::GoOn(token.unwrap_or_default().to_vec()))
+        }
+        (code, words) if result_code::is_elsewhere_better(code) => {
+            Err(std::io::Error::other(explained(code, words)))
+        }
+        (code, words) => Err(std::io::Error::other(Refused { code, text: explained(code, words) })),
+    }
+}
+
+/// The server's words, and what to do where they are known to puzzle.
+fn explained(code: u32, words: &str) -> String {
+    let advice = match code {
+        7 => "the server does not offer GSSAPI",
+        8 => {
+            "the server wants more protection than it was given: on Samba, where `ldap server require strong auth = yes` refuses Kerberos over TLS, write sasl_seal = true with ldap:// servers"
+        }
+        49 if words.contains("80090346") => {
+            "the server wants channel bindings that fit its TLS certificate; is there a proxy between?"
+        }
+        53 => {
+            "the server takes Kerberos only without TLS: write sasl_seal = true with ldap:// servers"
+        }
+        _ => return format!("the server refused Kerberos: result code {code}, {words:?}"),
+    };
+    format!("the server refused Kerberos: result code {code}, {words:?}; {advice}")
+}
+
+fn token(response: &[u8]) -> Result<Option<&[u8]>, Malformed> {
+    let mut fields = Reader::new(response);
+    while let Some((tag, content)) = fields.next()? {
+        if tag == SERVER_SASL_CREDENTIALS {
+            return Ok(Some(content));
+        }
+    }
+    Ok(None)
+}
+
+/// How the messages after the sign-in are protected (RFC 4752, section 3.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Protection {
+    /// Not by Kerberos.
+    Nothing,
+    /// Against changes.
+    Integrity,
+    /// Against changes and readers.
+    Confidentiality,
+}
+
+impl Protection {
+    fn bit(self) -> u8 {
+        match self {
+            Self::Nothing => 1,
+            Self::Integrity => 2,
+            Self::Confidentiality => 4,
+        }
+    }
+}
+
+/// What a server offers at the end of the sign-in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Offer {
+    protections: u8,
+    /// The largest sealed message that it takes.
+    pub(super) largest: usize,
+}
+
+impl Offer {
+    /// Reads the four bytes of the server.
+    pub(super) fn read(message: &[u8]) -> Option<Self> {
+        let [protections, high, middle, low] = *message else { return None };
+        let largest = [high, middle, low].iter().fold(0, |n, byte| n << 8 | usize::from(*byte));
+        Some(Self { protections, largest })
+    }
+
+    /// The first of these that the server offers.
+    pub(super) fn choose(self, wanted: &[Protection]) -> Option<Protection> {
+        wanted.iter().copied().find(|protection| self.protections & protection.bit() != 0)
+    }
+}
+
+/// The answer to an offer: the choice, the largest sealed message that is taken (0 where nothing is
+/// sealed), and no other name than the ticket's.
+pub(super) fn choice(protection: Protection, largest: u32) -> [u8; 4] {
+    let largest = if protection == Protection::Nothing { 0 } else { largest };
+    let [_, high, middle, low] = largest.to_be_bytes();
+    [protection.bit(), high, middle, low]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_are_read() {
+        let done = b"\x30\x0c\x02\x01\x01\x61\x07\x0a\x01\x00\x04\x00\x04\x00";
+        assert_eq!(read(done).unwrap(), Reply::Done);
+        let token = b"\x30\x10\x02\x01\x01\x61\x0b\x0a\x01\x0e\x04\x00\x04\x00\x87\x02\x01\x02";
+        assert_eq!(read(token).unwrap(), Reply::GoOn(vec![1, 2]));
+        let empty = b"\x30\x0c\x02\x01\x01\x61\x07\x0a\x01\x0e\x04\x00\x04\x00";
+        assert_eq!(read(empty).unwrap(), Reply::GoOn(vec![]));
+    }
+
+    #[test]
+    fn a_refusal_carries_its_code_and_advice() {
+        let strong = b"\x30\x0e\x02\x01\x01\x61\x09\x0a\x01\x08\x04\x00\x04\x02no";
+        let error = read(strong).unwrap_err();
+        let refused = error.get_ref().unwrap().downcast_ref::<Refused>().unwrap();
+        assert_eq!(refused.code, 8);
+        assert!(refused.text.contains("sasl_seal"), "{refused}");
+    }
+
+    #[test]
+    fn offers_have_four_bytes() {
+        assert_eq!(Offer::read(b"\x07\x00\xff\xff").unwrap().largest, 0xffff);
+        for odd in [&b""[..], b"\x07", b"\x07\x00\xff", b"\x07\x00\xff\xff\x00"] {
+            assert_eq!(Offer::read(odd), None, "{odd:?}");
+        }
+    }
+
+    #[test]
+    fn the_first_wish_that_is_offered_is_chosen() {
+        use Protection::{Confidentiality, Integrity, Nothing};
+        let choose = |offer: u8, wanted: &[Protection]| {
+            Offer::read(&[offer, 0, 16, 0]).unwrap().choose(wanted)
+        };
+        assert_eq!(choose(7, &[Confidentiality, Integrity]), Some(Confidentiality));
+        assert_eq!(choose(3, &[Confidentiality, Integrity]), Some(Integrity));
+        assert_eq!(choose(3, &[Confidentiality]), None);
+        assert_eq!(choose(7, &[Nothing]), Some(Nothing));
+        assert_eq!(choose(6, &[Nothing]), None);
+        assert_eq!(choose(0, &[Confidentiality, Integrity, Nothing]), None);
+    }
+
+    #[test]
+    fn no_size_is_named_where_nothing_is_sealed() {
+        assert_eq!(choice(Protection::Nothing, 0x10000), [1, 0, 0, 0]);
+        assert_eq!(choice(Protection::Confidentiality, 0x10000), [4, 1, 0, 0]);
+    }
+}

@@ -1,0 +1,157 @@
+//! An LDAP session (RFC 4511, section 2): one connection to a server, and the operations on it.
+//!
+//! What is sent and received is in [`message`](crate::directory::message), and how in
+//! [`multiplexer`](crate::directory::session::multiplexer).
+
+pub mod multiplexer;
+pub mod root_dse;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ldap3::controls::{PagedResults, RawControl};
+use ldap3::exop::PasswordModify;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::OnceCell;
+use tokio::time::Instant;
+
+use crate::directory::message::password_policy;
+use crate::directory::message::{Answer, Filter, Operation, PASSWORD_POLICY, Query, Scope};
+use crate::directory::session::multiplexer::{Found, Lost, Multiplexer};
+use crate::directory::session::root_dse::RootDse;
+
+/// The paged results control (RFC 2696), and how many entries a page may have. Servers allow 500 or
+/// more.
+const PAGED_RESULTS: &str = "1.2.840.113556.1.4.319";
+const PAGE: i32 = 500;
+
+/// So many entries are more than anybody is looking for.
+const MOST_ENTRIES: usize = 100_000;
+
+/// An open connection. Dropping it closes the socket.
+#[derive(Debug)]
+pub struct Session {
+    multiplexer: Multiplexer,
+    /// The server at the other end.
+    pub server: Arc<str>,
+    /// When it was opened.
+    pub opened: Instant,
+    /// Whether nobody on the way can read it.
+    pub is_private: bool,
+    root_dse: OnceCell<Arc<RootDse>>,
+}
+
+impl Session {
+    /// A connection over a stream on which no LDAP is outstanding; `is_private` says whether nobody on
+    /// the way can read it.
+    pub(in crate::directory) fn over<S>(stream: S, server: &Arc<str>, is_private: bool) -> Self
+    where
+        S: AsyncRead + AsyncWrite + Send + 'static,
+    {
+        Self {
+            multiplexer: Multiplexer::over(stream, server),
+            server: Arc::clone(server),
+            opened: Instant::now(),
+            is_private,
+            root_dse: OnceCell::new(),
+        }
+    }
+
+    /// Whether it is known to have ended.
+    pub fn is_closed(&self) -> bool {
+        self.multiplexer.is_closed()
+    }
+
+    async fn ask(&self, operation: Operation<'_>, controls: &[RawControl]) -> Result<Answer, Lost> {
+        Ok(self.multiplexer.ask(&operation, controls).await?.answer)
+    }
+
+    /// Binds with a name and a non-empty password (RFC 4513, section 5.1.3), and asks for what the
+    /// directory's password policy has to say.
+    pub async fn bind(&self, name: &str, password: &str) -> Result<Answer, Lost> {
+        let policy = RawControl { ctype: PASSWORD_POLICY.to_owned(), crit: false, val: None };
+        self.ask(Operation::Bind { name, password }, &[policy]).await
+    }
+
+    /// Binds as whom the TLS client certificate or the local socket says (RFC 4513, section 5.2.3).
+    pub async fn bind_external(&self) -> Result<Answer, Lost> {
+        self.ask(Operation::SaslBind { mechanism: "EXTERNAL", token: b"" }, &[]).await
+    }
+
+    /// Searches for entries (RFC 4511, section 4.5). References to other servers are not followed.
+    pub async fn search(&self, query: &Query<'_>, within: Duration) -> Result<Found, Lost> {
+        self.search_with(query, within, &[]).await
+    }
+
+    /// Searches for all entries, in pages where the server has them (RFC 2696), because servers
+    /// limit how many they return at once.
+    pub async fn search_all(&self, query: &Query<'_>, within: Duration) -> Result<Found, Lost> {
+        let mut entries = Vec::new();
+        let mut cookie = Vec::new();
+        loop {
+            let page = PagedResults { size: PAGE, cookie }.into();
+            let mut found = self.search_with(query, within, &[page]).await?;
+            entries.append(&mut found.entries);
+            let control = found.answer.controls.iter().find(|control| control.oid == PAGED_RESULTS);
+            let next =
+                control.and_then(|control| password_policy::page_cookie(control.value.as_deref()?));
+            match next {
+                Some(next) if !next.is_empty() && found.answer.code == 0 => {
+                    if entries.len() > MOST_ENTRIES {
+                        return Err(Lost::Malformed(format!("more than {MOST_ENTRIES} entries")));
+                    }
+                    cookie = next;
+                }
+                _ => return Ok(Found { entries, answer: found.answer }),
+            }
+        }
+    }
+
+    async fn search_with(
+        &self,
+        query: &Query<'_>,
+        within: Duration,
+        controls: &[RawControl],
+    ) -> Result<Found, Lost> {
+        let filter = Filter::parse(query.filter)
+            .ok_or_else(|| Lost::Ended(format!("{} is no filter", query.filter)))?;
+        let seconds = u32::try_from(within.as_secs()).unwrap_or(u32::MAX).max(1);
+        self.multiplexer.ask(&Operation::Search { query, filter: &filter, seconds }, controls).await
+    }
+
+    /// What the server says about itself, which is read once.
+    pub async fn root_dse(&self, within: Duration) -> Result<Arc<RootDse>, Lost> {
+        let read = || async {
+            let query = Query {
+                base: "",
+                scope: Scope::Base,
+                filter: "(objectClass=*)",
+                attributes: &RootDse::ATTRIBUTES,
+                at_most: 1,
+            };
+            let found = self.search(&query, within).await?;
+            // A server that shows none to us has nothing to tell.
+            let entry = found.entries.into_iter().next().unwrap_or_default();
+            Ok::<_, Lost>(Arc::new(RootDse::new(entry)))
+        };
+        Ok(Arc::clone(self.root_dse.get_or_try_init(read).await?))
+    }
+
+    /// Replaces the values of an attribute by one (RFC 4511, section 4.6).
+    pub async fn replace(
+        &self,
+        dn: &str,
+        attribute: &str,
+        value: &[u8],
+        controls: &[RawControl],
+    ) -> Result<Answer, Lost> {
+        self.ask(Operation::Replace { dn, attribute, value }, controls).await
+    }
+
+    /// Sets the password of an entry (RFC 3062).
+    pub async fn modify_password(&self, dn: &str, password: &str) -> Result<Answer, Lost> {
+        let request =
+            PasswordModify { user_id: Some(dn), old_pass: None, new_pass: Some(password) };
+        self.ask(Operation::Extended(&request.into()), &[]).await
+    }
+}

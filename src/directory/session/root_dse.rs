@@ -1,0 +1,118 @@
+//! What a server says about itself in its root DSE (RFC 4512, section 5.1).
+
+use crate::directory::message::entry::Entry;
+use crate::directory::names::dn::Dn;
+
+/// The password modify operation (RFC 3062).
+const PASSWORD_MODIFY: &str = "1.3.6.1.4.1.4203.1.11.1";
+
+/// The server is an Active Directory domain controller (MS-ADTS, section 3.1.1.3.4.3).
+const ACTIVE_DIRECTORY: &str = "1.2.840.113556.1.4.800";
+
+/// The domain controller knows LDAP_MATCHING_RULE_IN_CHAIN: it is of Windows Server 2003 or later.
+const WINDOWS_2003: &str = "1.2.840.113556.1.4.1670";
+
+/// The domain controller is read-only.
+const READ_ONLY_CONTROLLER: &str = "1.2.840.113556.1.4.1920";
+
+/// The policy hints controls, by which a password reset keeps to the password history (MS-ADTS,
+/// section 3.1.1.3.4.1.27); the second is what Windows Server 2008 R2 called it.
+const POLICY_HINTS: [&str; 2] = ["1.2.840.113556.1.4.2239", "1.2.840.113556.1.4.2066"];
+
+/// A root DSE.
+#[derive(Clone, Debug)]
+pub struct RootDse(Entry);
+
+impl RootDse {
+    /// The attributes that it is made of. They are operational, so each must be asked for by name.
+    pub const ATTRIBUTES: [&str; 15] = [
+        "vendorName",
+        "vendorVersion",
+        "namingContexts",
+        "defaultNamingContext",
+        "supportedControl",
+        "supportedExtension",
+        "supportedCapabilities",
+        "supportedSASLMechanisms",
+        "supportedLDAPVersion",
+        "currentTime",
+        "dnsHostName",
+        "domainFunctionality",
+        "isGlobalCatalogReady",
+        "objectClass",
+        "serverName",
+    ];
+
+    /// The root DSE in the entry that was read.
+    pub fn new(entry: Entry) -> Self {
+        Self(entry)
+    }
+
+    /// Its values of an attribute.
+    pub fn texts(&self, attribute: &str) -> impl Iterator<Item = &str> {
+        self.0.texts(attribute)
+    }
+
+    /// Its first value of an attribute.
+    pub fn text(&self, attribute: &str) -> Option<&str> {
+        self.0.text(attribute)
+    }
+
+    /// Whether passwords are set by the operation of RFC 3062.
+    pub fn has_password_modify(&self) -> bool {
+        self.0.has("supportedExtension", PASSWORD_MODIFY)
+    }
+
+    /// Whether this is a domain controller of Active Directory, or of Samba.
+    pub fn is_active_directory(&self) -> bool {
+        self.0.has("supportedCapabilities", ACTIVE_DIRECTORY)
+    }
+
+    /// Whether the rule `1.2.840.113556.1.4.1941` walks nested groups there.
+    pub fn has_chain_rule(&self) -> bool {
+        self.is_active_directory() && self.0.has("supportedCapabilities", WINDOWS_2003)
+    }
+
+    /// Whether it is a read-only domain controller.
+    pub fn is_read_only(&self) -> bool {
+        self.0.has("supportedCapabilities", READ_ONLY_CONTROLLER)
+    }
+
+    /// The policy hints controls that it knows.
+    pub fn policy_hints(&self) -> Vec<&'static str> {
+        POLICY_HINTS.into_iter().filter(|oid| self.0.has("supportedControl", oid)).collect()
+    }
+
+    /// Whether it knows a control.
+    pub fn has_control(&self, oid: &str) -> bool {
+        self.0.has("supportedControl", oid)
+    }
+
+    /// The naming context that an entry lies in.
+    pub fn naming_context_of(&self, dn: &Dn) -> Option<&str> {
+        self.texts("namingContexts")
+            .filter_map(|context| Some((context, Dn::parse(context)?)))
+            .filter(|(_, base)| base.depth() > 0 && dn.is_within(base))
+            .max_by_key(|(_, base)| base.depth())
+            .map(|(context, _)| context)
+    }
+
+    /// The product in a few words, as far as it can be told.
+    pub fn product(&self) -> String {
+        let vendor = self.text("vendorName").unwrap_or_default();
+        let version = self.text("vendorVersion").unwrap_or_default();
+        if self.is_active_directory() {
+            return match vendor {
+                "" => "Active Directory".to_owned(),
+                vendor => format!("{vendor} {version}").trim_end().to_owned(),
+            };
+        }
+        if !vendor.is_empty() || !version.is_empty() {
+            return format!("{vendor} {version}").trim().to_owned();
+        }
+        if self.0.has("objectClass", "OpenLDAProotDSE") {
+            return "OpenLDAP".to_owned();
+        }
+        "unknown".to_owned()
+    }
+}
