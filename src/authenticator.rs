@@ -1,42 +1,32 @@
-//! The policy of an answer: which directory is asked, when it is not, and what is remembered.
+//! What is answered: which directory is asked what, and when it need not or must not be asked.
+
+mod sign_in;
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 use tokio::time::Instant;
 
 use crate::answer::Answer;
 use crate::deadline::Deadline;
-use crate::directory::accounts::{Accounts, Candidate, Purpose};
+use crate::directory::accounts::{Accounts, Purpose};
 use crate::jid::Account;
+use crate::policy::Policies;
 use crate::policy::cache::Cache;
-use crate::policy::digest::{Id, Keys};
-use crate::policy::throttle::{Attempt, Entrance, Throttle};
+use crate::policy::digest::Id;
 use crate::request::Request;
 use crate::verdict::{Denial, Outage, Outcome, Verdict};
-
-/// What stands between requests and directories.
-#[derive(Debug)]
-pub struct Policies {
-    /// What makes of accounts and passwords something that can be remembered.
-    pub keys: Keys,
-    /// The lock-out guard, if it is on.
-    pub throttle: Option<Arc<Throttle>>,
-    /// The credential cache, if it is on.
-    pub cache: Option<Cache>,
-}
 
 /// Answers requests for the XMPP domains served.
 #[derive(Debug)]
 pub struct Authenticator<D> {
-    served: RwLock<Option<Arc<Served<D>>>>,
+    served: RwLock<Option<Arc<ServedDomains<D>>>>,
 }
 
 /// What is served, and how. Several domains may share one directory.
 #[derive(Debug)]
-pub struct Served<D> {
+pub struct ServedDomains<D> {
     /// The directories by their domains, in lower case.
     pub domains: HashMap<String, D>,
     /// What stands before them.
@@ -45,7 +35,7 @@ pub struct Served<D> {
 
 impl<D: Accounts> Authenticator<D> {
     /// Serves these domains.
-    pub fn new(served: Served<D>) -> Self {
+    pub fn new(served: ServedDomains<D>) -> Self {
         Self { served: RwLock::new(Some(Arc::new(served))) }
     }
 
@@ -56,7 +46,7 @@ impl<D: Accounts> Authenticator<D> {
     }
 
     /// Serves these domains from now on; requests that are under way end as they began.
-    pub fn serve(&self, served: Served<D>) {
+    pub fn serve(&self, served: ServedDomains<D>) {
         *self.served.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(served));
     }
 
@@ -68,24 +58,21 @@ impl<D: Accounts> Authenticator<D> {
             | Request::SetPass { account, .. } => account,
         };
         let served = self.served().ok_or(Outage::Misconfigured)?;
-        let directory = served.domains.get(account.domainpart()).ok_or(Denial::UnknownDomain)?;
-        let policies = &served.policies;
+        let inquiry = served.inquiry(account, by)?;
         Ok(match request {
             Request::Auth { password, .. } => {
                 check_empty(password)?;
-                policies.authenticate(directory, account, password, by).await
+                inquiry.sign_in(password).await
             }
             Request::SetPass { password, .. } => {
                 check_empty(password)?;
-                policies.set_password(directory, account, password, by).await
+                inquiry.set_password(password).await?
             }
-            Request::IsUser { .. } | Request::Refused { .. } => {
-                policies.exists(directory, account, by).await
-            }
+            Request::IsUser { .. } | Request::Refused { .. } => inquiry.exists().await,
         })
     }
 
-    fn served(&self) -> Option<Arc<Served<D>>> {
+    fn served(&self) -> Option<Arc<ServedDomains<D>>> {
         self.served.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
@@ -94,9 +81,8 @@ impl<D: Accounts> Answer for Authenticator<D> {
     /// In this order: the configuration is usable, the domain is served, the password is not empty,
     /// the directory knows the account, the policies let it through, the directory answers.
     async fn answer(&self, request: &Request, by: Deadline) -> Outcome {
-        match self.try_answer(request, by).await {
-            Ok(outcome) | Err(outcome) => outcome,
-        }
+        let (Ok(outcome) | Err(outcome)) = self.try_answer(request, by).await;
+        outcome
     }
 }
 
@@ -105,191 +91,55 @@ fn check_empty(password: &SecretString) -> Result<(), Outcome> {
     if password.expose_secret().is_empty() { Err(Denial::EmptyPassword.into()) } else { Ok(()) }
 }
 
-impl Policies {
-    /// Policies that let everything through and remember nothing.
-    pub fn none(keys: Keys) -> Self {
-        Self { keys, throttle: None, cache: None }
-    }
+/// What is asked about one account, of the directory that serves it and of what is remembered.
+struct Inquiry<'a, D> {
+    directory: &'a D,
+    policies: &'a Policies,
+    /// The credential cache, if it is on, and as whom it knows the account.
+    cached: Option<(&'a Cache, Id)>,
+    account: &'a Account,
+    by: Deadline,
+}
 
-    async fn exists<D: Accounts>(&self, directory: &D, account: &Account, by: Deadline) -> Outcome {
-        let outcome = directory.exists(account, by).await;
-        let Some(cache) = &self.cache else { return outcome };
-        let id = self.keys.id(&account.to_string());
-        match outcome.verdict {
-            Verdict::Granted => cache.exists(id, Instant::now()),
-            Verdict::Denied(_) => cache.is_gone(id),
-            Verdict::Unavailable(outage) => {
-                if outage.is_absence() && cache.knows(id, Instant::now()) {
-                    return remembered(&outcome);
-                }
-            }
-        }
-        outcome
-    }
-
-    async fn authenticate<D: Accounts>(
-        &self,
-        directory: &D,
-        account: &Account,
-        password: &SecretString,
-        by: Deadline,
-    ) -> Outcome {
-        let (outcome, is_doubtful) = match directory
-            .admission()
-            .admit(by.remaining(), Instant::now())
-        {
-            Ok(slot) => {
-                let found = directory.find(account, Purpose::SignIn, by).await;
-                let outcome = match &found {
-                    Ok(candidate) => self.prove(directory, account, candidate, password, by).await,
-                    Err(outcome) => outcome.clone(),
-                };
-                let is_answered = !matches!(outcome.verdict, Verdict::Unavailable(_));
-                slot.end(is_answered, Instant::now());
-                (outcome, found.is_ok_and(|candidate| candidate.is_doubtful))
-            }
-            Err(expected) => (overloaded(expected), false),
-        };
-        let Some(cache) = &self.cache else { return outcome };
-        let id = self.keys.id(&account.to_string());
-        match outcome.verdict {
-            Verdict::Denied(Denial::UnknownUser) => cache.is_gone(id),
-            Verdict::Denied(Denial::TooManyFailures) | Verdict::Granted => {}
-            Verdict::Denied(_) => cache.refused(id),
-            Verdict::Unavailable(outage) => {
-                if !is_doubtful
-                    && outage.is_absence()
-                    && cache.vouches_for(id, self.keys.digest(id, password), Instant::now())
-                {
-                    return remembered(&outcome);
-                }
-            }
-        }
-        outcome
-    }
-
-    async fn prove<D: Accounts>(
-        &self,
-        directory: &D,
-        account: &Account,
-        candidate: &Candidate,
-        password: &SecretString,
-        by: Deadline,
-    ) -> Outcome {
-        let entry = self.keys.id(&candidate.entry);
-        let cached = self.cache.as_ref().map(|cache| {
-            let id = self.keys.id(&account.to_string());
-            (cache, id, self.keys.digest(id, password))
-        });
-        if !candidate.is_doubtful
-            && let Some((cache, id, digest)) = &cached
-            && cache.spares(*id, entry, *digest, Instant::now())
-        {
-            return Outcome::from(Verdict::Granted).with_detail("remembered; see [cache]");
-        }
-        let outcome = self.let_through(directory, account, candidate, entry, password, by).await;
-        if let Some((cache, id, digest)) = cached {
-            match outcome.verdict {
-                Verdict::Granted => cache.proved(id, entry, digest, Instant::now()),
-                Verdict::Denied(Denial::TooManyFailures) | Verdict::Unavailable(_) => {}
-                // Even if the look below comes to nothing.
-                Verdict::Denied(_) => cache.refused(id),
-            }
-        }
-        if candidate.is_remembered
-            && matches!(outcome.verdict, Verdict::Denied(Denial::WrongPassword))
-        {
-            // The entry may have another name by now.
-            return match directory.find(account, Purpose::SignInAfresh, by).await {
-                Ok(afresh) if afresh.name == candidate.name => outcome,
-                Ok(afresh) => Box::pin(self.prove(directory, account, &afresh, password, by)).await,
-                Err(other) => other,
-            };
-        }
-        outcome
-    }
-
-    /// Asks the directory, unless the lock-out guard knows better.
-    async fn let_through<D: Accounts>(
-        &self,
-        directory: &D,
-        account: &Account,
-        candidate: &Candidate,
-        entry: Id,
-        password: &SecretString,
-        by: Deadline,
-    ) -> Outcome {
-        let Some(throttle) = &self.throttle else {
-            return directory.prove(candidate, password, by).await;
-        };
-        let domain = self.keys.id(directory.domainpart(account));
-        let attempt = Attempt { domain, entry, digest: self.keys.digest(entry, password) };
-        loop {
-            match throttle.enter(attempt, Instant::now()) {
-                Entrance::Ask(permit) => {
-                    let outcome = directory.prove(candidate, password, by).await;
-                    permit.conclude(&outcome, Instant::now());
-                    return outcome;
-                }
-                Entrance::Share(mut shared) => {
-                    match by.bound(shared.wait_for(Option::is_some)).await {
-                        Ok(Ok(outcome)) => {
-                            // An outage of whoever asked, with less time, is not ours.
-                            let outcome = outcome.clone();
-                            if let Some(outcome) = outcome.filter(|outcome| {
-                                !matches!(outcome.verdict, Verdict::Unavailable(_))
-                            }) {
-                                return outcome;
-                            }
-                        }
-                        Ok(Err(_)) => {}
-                        Err(elapsed) => return elapsed.into(),
-                    }
-                }
-                Entrance::Wait(mut other) => {
-                    // Its end, of whatever kind.
-                    if let Err(elapsed) = by.bound(other.wait_for(Option::is_some)).await {
-                        return elapsed.into();
-                    }
-                }
-                Entrance::Deny(outcome) => return outcome,
-            }
-        }
-    }
-
-    async fn set_password<D: Accounts>(
-        &self,
-        directory: &D,
-        account: &Account,
-        password: &SecretString,
-        by: Deadline,
-    ) -> Outcome {
-        let candidate = match directory.find(account, Purpose::SetPassword, by).await {
-            Ok(candidate) => candidate,
-            Err(outcome) => return outcome,
-        };
-        let entry = self.keys.id(&candidate.entry);
-        // Before, because this may be given up half-way; and after, because a sign-in with the old
-        // password may have ended meanwhile.
-        self.forget(entry);
-        let outcome = directory.set_password(&candidate, password, by).await;
-        if !matches!(outcome.verdict, Verdict::Denied(_)) {
-            self.forget(entry);
-        }
-        outcome
-    }
-
-    /// What is known about the passwords of an entry may be true no more.
-    fn forget(&self, entry: Id) {
-        self.throttle.iter().for_each(|throttle| throttle.changed(entry));
-        self.cache.iter().for_each(|cache| cache.changed(entry));
+impl<D: Accounts> ServedDomains<D> {
+    fn inquiry<'a>(&'a self, account: &'a Account, by: Deadline) -> Result<Inquiry<'a, D>, Denial> {
+        let directory = self.domains.get(account.domainpart()).ok_or(Denial::UnknownDomain)?;
+        let policies = &*self.policies;
+        let cache = policies.cache.as_ref();
+        let cached = cache.map(|cache| (cache, policies.key.id(&account.to_string())));
+        Ok(Inquiry { directory, policies, cached, account, by })
     }
 }
 
-/// The outcome of a sign-in whose answer would come too late.
-fn overloaded(expected: Duration) -> Outcome {
-    Outcome::from(Outage::Overloaded)
-        .with_detail(&format!("the answer could be expected in {expected:.1?}"))
+impl<D: Accounts> Inquiry<'_, D> {
+    async fn exists(&self) -> Outcome {
+        let outcome = self.directory.exists(self.account, self.by).await;
+        let Some((cache, account)) = self.cached else { return outcome };
+        match outcome.verdict {
+            Verdict::Granted => cache.record_existence(account, Instant::now()),
+            Verdict::Denied(_) => cache.forget_account(account),
+            Verdict::Unavailable(outage) => {
+                if outage.is_absence() && cache.knows(account, Instant::now()) {
+                    return remembered(&outcome);
+                }
+            }
+        }
+        outcome
+    }
+
+    async fn set_password(&self, password: &SecretString) -> Result<Outcome, Outcome> {
+        let Self { directory, policies, account, by, .. } = *self;
+        let candidate = directory.find(account, Purpose::SetPassword, by).await?;
+        let entry = policies.key.id(&candidate.entry);
+        // Before, because this may be given up half-way; and after, because a sign-in with the old
+        // password may have ended meanwhile.
+        policies.forget(entry);
+        let outcome = directory.set_password(&candidate, password, by).await;
+        if !matches!(outcome.verdict, Verdict::Denied(_)) {
+            policies.forget(entry);
+        }
+        Ok(outcome)
+    }
 }
 
 /// The yes that stands in for an outage.

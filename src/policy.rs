@@ -1,12 +1,60 @@
 //! What is remembered between requests, to spare the directory and to protect its users: nothing
 //! here knows LDAP, a wire, or a clock. Time is an argument.
 //!
-//! [`digest`] makes of accounts and passwords what can be kept; [`throttle`] keeps wrong passwords
-//! from locking an account; [`cache`] answers for a directory that cannot, or need not, be asked;
-//! [`admission`] tells early who would be answered too late; [`ttl_cache`] is a bounded cache.
+//! [`digest`] makes of names and passwords what can be kept; [`guard`] keeps wrong passwords from the
+//! directory; [`cache`] answers for a directory that cannot, or need not, be asked; [`admission`]
+//! tells early who would be answered too late; [`ttl_cache`] is a bounded cache.
 
 pub mod admission;
 pub mod cache;
 pub mod digest;
-pub mod throttle;
+pub mod guard;
 pub mod ttl_cache;
+
+use std::io;
+use std::sync::Arc;
+
+use self::cache::{Cache, CacheSettings};
+use self::digest::{Id, ProcessKey};
+use self::guard::{Guard, GuardSettings};
+
+/// What stands between requests and directories.
+#[derive(Debug)]
+pub struct Policies {
+    /// Under which everything is remembered.
+    pub key: ProcessKey,
+    /// The lock-out guard, if it is on.
+    pub guard: Option<Arc<Guard>>,
+    /// The credential cache, if it is on.
+    pub cache: Option<Cache>,
+}
+
+impl Policies {
+    /// Policies that remember nothing yet. The error says that the system has no random numbers.
+    pub fn new(guard: Option<GuardSettings>, cache: Option<CacheSettings>) -> io::Result<Self> {
+        Ok(Self {
+            key: ProcessKey::new()?,
+            guard: guard.map(Guard::new),
+            cache: cache.map(Cache::new),
+        })
+    }
+
+    /// The policies of another configuration. What was wrong stays wrong, unless the guard keeps to
+    /// something else now; whom other rules let in may have no right to it any more.
+    pub fn renewed(
+        &self,
+        guard: Option<GuardSettings>,
+        cache: Option<CacheSettings>,
+    ) -> io::Result<Self> {
+        if guard != self.guard.as_ref().map(|guard| guard.settings()) {
+            return Self::new(guard, cache);
+        }
+        Ok(Self { key: self.key.clone(), guard: self.guard.clone(), cache: cache.map(Cache::new) })
+    }
+
+    /// What is known about the passwords of an entry may be true no more.
+    pub fn forget(&self, entry: Id) {
+        self.guard.iter().for_each(|guard| guard.forget(entry));
+        self.cache.iter().for_each(|cache| cache.forget_entry(entry));
+    }
+}

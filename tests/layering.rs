@@ -69,7 +69,7 @@ fn each_thing_is_known_only_where_it_belongs() {
             "Instant::now()",
             &[
                 "session",
-                "authenticator.rs",
+                "authenticator",
                 "deadline.rs",
                 "directory/",
                 "observe",

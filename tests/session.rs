@@ -16,12 +16,12 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, ReadHalf, WriteHalf};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
-use xmpp_ldap_auth::authenticator::{Authenticator, Policies, Served};
+use xmpp_ldap_auth::authenticator::{Authenticator, ServedDomains};
 use xmpp_ldap_auth::deadline::Deadline;
 use xmpp_ldap_auth::directory::accounts::{Accounts, Candidate, Purpose};
 use xmpp_ldap_auth::jid::Account;
+use xmpp_ldap_auth::policy::Policies;
 use xmpp_ldap_auth::policy::admission::Admission;
-use xmpp_ldap_auth::policy::digest::Keys;
 use xmpp_ldap_auth::protocol::dialect::Dialect;
 use xmpp_ldap_auth::session::lock_step::Terminal;
 use xmpp_ldap_auth::session::{End, StdioSession, Terms};
@@ -108,12 +108,12 @@ fn terms(dialect: Dialect) -> Terms {
 
 fn session(dialect: Dialect) -> (Scripted, StdioSession<Authenticator<Scripted>>) {
     let directory = Scripted::default();
-    let policies = Arc::new(Policies::none(Keys::new().unwrap()));
+    let policies = Arc::new(Policies::new(None, None).unwrap());
     let domains = HashMap::from([("h".to_owned(), directory.clone())]);
     (
         directory,
         StdioSession::new(
-            Arc::new(Authenticator::new(Served { domains, policies })),
+            Arc::new(Authenticator::new(ServedDomains { domains, policies })),
             terms(dialect),
         ),
     )

@@ -17,16 +17,14 @@ use std::sync::Arc;
 
 use anstyle::{AnsiColor, Style};
 
-use crate::authenticator::{Policies, Served};
+use crate::authenticator::ServedDomains;
 use crate::config::problem::{Problem, Problems};
 use crate::config::{self, Configuration, DirectoryConfig, Reading, gssapi};
 use crate::directory::Directory;
 use crate::directory::domain::{Domain, Memory};
 use crate::exit;
 use crate::jid::Account;
-use crate::policy::cache::Cache;
-use crate::policy::digest::Keys;
-use crate::policy::throttle::Throttle;
+use crate::policy::Policies;
 use crate::policy::ttl_cache::TtlCache;
 use crate::protocol::dialect::Dialect;
 
@@ -80,7 +78,7 @@ pub struct Built {
     /// The directories, to be kept up by [`Directory::maintain`].
     pub directories: Vec<Arc<Directory>>,
     /// What answers requests.
-    pub served: Served<Domain>,
+    pub served: ServedDomains<Domain>,
 }
 
 /// Builds the directories, with these policies or new ones. The error says that the system has no
@@ -89,11 +87,7 @@ pub fn build(configuration: Configuration, policies: Option<Arc<Policies>>) -> i
     let policy = configuration.policy;
     let policies = match policies {
         Some(policies) => policies,
-        None => Arc::new(Policies {
-            keys: Keys::new()?,
-            throttle: policy.throttle.map(Throttle::new),
-            cache: policy.cache.map(Cache::new),
-        }),
+        None => Arc::new(Policies::new(policy.guard, policy.cache)?),
     };
     let mut directories = Vec::new();
     let mut domains = HashMap::new();
@@ -108,7 +102,7 @@ pub fn build(configuration: Configuration, policies: Option<Arc<Policies>>) -> i
         }
         directories.push(directory);
     }
-    Ok(Built { directories, served: Served { domains, policies } })
+    Ok(Built { directories, served: ServedDomains { domains, policies } })
 }
 
 /// A runtime on this thread: one pipe is too little work for more.

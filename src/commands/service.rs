@@ -11,7 +11,8 @@ use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep};
 
 use super::{Built, build};
-use crate::authenticator::{Authenticator, Policies, Served};
+use crate::authenticator::{Authenticator, ServedDomains};
+use crate::config::policy::Policy;
 use crate::config::problem::Problems;
 use crate::config::{self, Configuration, Reading, gssapi};
 use crate::deadline::Deadline;
@@ -19,7 +20,7 @@ use crate::directory::Directory;
 use crate::directory::domain::Domain;
 use crate::directory::pool::service::is_account_refused;
 use crate::files::Stamp;
-use crate::policy::cache::Cache;
+use crate::policy::Policies;
 use crate::protocol::dialect::Dialect;
 use crate::verdict::Outcome;
 
@@ -62,7 +63,7 @@ struct Current {
 }
 
 impl Current {
-    fn new(built: Built, own: Stamp) -> (Self, Served<Domain>) {
+    fn new(built: Built, own: Stamp) -> (Self, ServedDomains<Domain>) {
         let Built { directories, served } = built;
         let upkeep = directories.iter().map(keep_up).collect();
         let policies = Arc::clone(&served.policies);
@@ -181,19 +182,17 @@ impl Service {
 
     /// Builds what serves, with the memory of what serves now as far as it is still good.
     fn build(&self, configuration: Configuration) -> Result<Built, Refusal> {
-        let policies = self.current.as_ref().and_then(|current| {
-            if current.own == self.seen.own {
-                return Some(Arc::clone(&current.policies));
+        let Policy { guard, cache, .. } = configuration.policy;
+        let policies = match &self.current {
+            None => Ok(None),
+            Some(current) if current.own == self.seen.own => {
+                Ok(Some(Arc::clone(&current.policies)))
             }
-            // Whom other rules let in may have no right to it now, but what was wrong stays wrong.
-            let Policies { keys, throttle, .. } = &*current.policies;
-            let settings = throttle.as_ref().map(|throttle| throttle.settings());
-            (settings == configuration.policy.throttle).then(|| {
-                let cache = configuration.policy.cache.map(Cache::new);
-                Arc::new(Policies { keys: keys.clone(), throttle: throttle.clone(), cache })
-            })
-        });
-        build(configuration, policies).map_err(|error| Refusal::Wrong(vec![error.to_string()]))
+            Some(current) => current.policies.renewed(guard, cache).map(|new| Some(Arc::new(new))),
+        };
+        policies
+            .and_then(|policies| build(configuration, policies))
+            .map_err(|error| Refusal::Wrong(vec![error.to_string()]))
     }
 
     fn put_to_use(&mut self, built: Built) {

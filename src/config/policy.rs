@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::file::Table;
 use super::rules::named;
-use crate::policy::cache::{self, Mode};
-use crate::policy::throttle::{self, Budget};
+use crate::policy::cache::{CacheSettings, Mode};
+use crate::policy::guard::{Budget, GuardSettings};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -17,9 +17,9 @@ const ACCOUNTS: usize = 10_000;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Policy {
     /// The lock-out guard, unless it is off.
-    pub throttle: Option<throttle::Settings>,
+    pub guard: Option<GuardSettings>,
     /// The credential cache, if it is on.
-    pub cache: Option<cache::Settings>,
+    pub cache: Option<CacheSettings>,
     /// How long the DN of an account is remembered, if it is.
     pub dn_ttl: Option<Duration>,
     /// How many accounts are remembered by each of these.
@@ -35,7 +35,7 @@ impl Policy {
             .and_then(NonZeroUsize::new)
             .unwrap_or(accounts);
         Self {
-            throttle: read_throttle(top.table("throttle"), accounts),
+            guard: read_guard(top.table("throttle"), accounts),
             dn_ttl: cache_table.duration("dn_ttl"),
             cache: read_cache(cache_table, accounts),
             accounts,
@@ -50,12 +50,12 @@ impl Policy {
                 budget.failures, budget.within, budget.first_wait, budget.longest_wait
             )
         };
-        let mut lines = match &self.throttle {
+        let mut lines = match &self.guard {
             None => vec![("throttle", "off".to_owned())],
-            Some(throttle) => vec![
-                ("throttle", budget(&throttle.account)),
-                ("throttle.domain", budget(&throttle.domain)),
-                ("throttle.remember_wrong", format!("{:?}", throttle.remember_wrong)),
+            Some(guard) => vec![
+                ("throttle", budget(&guard.account)),
+                ("throttle.domain", budget(&guard.domain)),
+                ("throttle.remember_wrong", format!("{:?}", guard.remember_wrong)),
             ],
         };
         lines.push(match &self.cache {
@@ -71,13 +71,13 @@ impl Policy {
     }
 }
 
-fn read_throttle(table: Table<'_>, accounts: NonZeroUsize) -> Option<throttle::Settings> {
+fn read_guard(table: Table<'_>, accounts: NonZeroUsize) -> Option<GuardSettings> {
     let is_on = table.flag_or("enabled", true);
     let count = |key, default| {
         let count = table.count(key, 1..=100_000).and_then(|count| u32::try_from(count).ok());
         count.unwrap_or(default)
     };
-    let settings = throttle::Settings {
+    let settings = GuardSettings {
         account: Budget {
             failures: count("failures", 3),
             within: table.duration("within").unwrap_or(60 * MINUTE),
@@ -97,7 +97,7 @@ fn read_throttle(table: Table<'_>, accounts: NonZeroUsize) -> Option<throttle::S
     is_on.then_some(settings)
 }
 
-fn read_cache(table: Table<'_>, accounts: NonZeroUsize) -> Option<cache::Settings> {
+fn read_cache(table: Table<'_>, accounts: NonZeroUsize) -> Option<CacheSettings> {
     let mode = table.parsed("mode", |name| match name {
         "off" => Ok(None),
         name => named(&Mode::ALL, name).map(Some).map_err(|text| format!("{text}, \"off\"")),
@@ -109,5 +109,5 @@ fn read_cache(table: Table<'_>, accounts: NonZeroUsize) -> Option<cache::Setting
         Mode::Ttl => 5 * MINUTE,
         Mode::StaleIfUnavailable => 12 * 60 * MINUTE,
     };
-    Some(cache::Settings { mode, good_for: good_for.unwrap_or(default), accounts })
+    Some(CacheSettings { mode, good_for: good_for.unwrap_or(default), accounts })
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::digest::{Digest, Id};
+use super::digest::{Attempt, Digest, Id};
 use super::ttl_cache::TtlCache;
 
 /// When what is remembered counts.
@@ -26,9 +26,9 @@ impl Mode {
         [("ttl", Self::Ttl), ("stale-if-unavailable", Self::StaleIfUnavailable)];
 }
 
-/// What the configuration says.
+/// What the cache keeps to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Settings {
+pub struct CacheSettings {
     /// When it counts.
     pub mode: Mode,
     /// For how long.
@@ -45,7 +45,8 @@ struct Proof {
     digest: Digest,
 }
 
-/// Remembers who signed in with which password, and who exists.
+/// Remembers who signed in with which password, and who exists. An account is the name that was
+/// typed, because in an outage nobody can say which entry it has.
 #[derive(Debug)]
 pub struct Cache {
     mode: Mode,
@@ -55,8 +56,8 @@ pub struct Cache {
 
 impl Cache {
     /// An empty cache.
-    pub fn new(settings: Settings) -> Self {
-        let Settings { mode, good_for, accounts } = settings;
+    pub fn new(settings: CacheSettings) -> Self {
+        let CacheSettings { mode, good_for, accounts } = settings;
         Self {
             mode,
             proofs: TtlCache::new(accounts, good_for),
@@ -64,18 +65,29 @@ impl Cache {
         }
     }
 
-    /// Whether the directory need not be asked to prove this password of this account, which has
-    /// this entry now.
-    pub fn spares(&self, account: Id, entry: Id, digest: Digest, now: Instant) -> bool {
-        let proof = (self.mode == Mode::Ttl).then(|| self.proofs.get(&account, now)).flatten();
-        proof.is_some_and(|proof| proof.entry == entry && proof.digest == digest)
+    fn proof(&self, mode: Mode, account: Id, now: Instant) -> Option<Proof> {
+        (self.mode == mode).then(|| self.proofs.get(&account, now)).flatten()
     }
 
-    /// Whether the password counts as right while the directory cannot answer.
-    pub fn vouches_for(&self, account: Id, digest: Digest, now: Instant) -> bool {
-        let is_stale = self.mode == Mode::StaleIfUnavailable;
-        let proof = is_stale.then(|| self.proofs.get(&account, now)).flatten();
-        proof.is_some_and(|proof| proof.digest == digest)
+    /// Whether the directory need not be asked to prove the password of this attempt, made on the
+    /// entry that the account has now.
+    pub fn spares(&self, account: Id, attempt: &Attempt, now: Instant) -> bool {
+        let proof = self.proof(Mode::Ttl, account, now);
+        proof.is_some_and(|Proof { entry, digest }| {
+            entry == attempt.entry && digest == attempt.digest
+        })
+    }
+
+    /// Whether a password counts as right while the directory cannot answer; `digest` makes it one of
+    /// the entry that the account had.
+    pub fn vouches_for(
+        &self,
+        account: Id,
+        digest: impl FnOnce(Id) -> Digest,
+        now: Instant,
+    ) -> bool {
+        let proof = self.proof(Mode::StaleIfUnavailable, account, now);
+        proof.is_some_and(|proof| proof.digest == digest(proof.entry))
     }
 
     /// Whether the account counts as existing while the directory cannot answer.
@@ -84,30 +96,31 @@ impl Cache {
     }
 
     /// The directory has accepted the password.
-    pub fn proved(&self, account: Id, entry: Id, digest: Digest, now: Instant) {
+    pub fn record_proof(&self, account: Id, attempt: &Attempt, now: Instant) {
+        let Attempt { entry, digest, .. } = *attempt;
         self.proofs.put(account, Proof { entry, digest }, now);
     }
 
     /// The directory has said no to a sign-in.
-    pub fn refused(&self, account: Id) {
+    pub fn forget_proof(&self, account: Id) {
         self.proofs.forget(&account);
     }
 
     /// The directory has said that the account exists.
-    pub fn exists(&self, account: Id, now: Instant) {
+    pub fn record_existence(&self, account: Id, now: Instant) {
         if self.mode == Mode::StaleIfUnavailable {
             self.existing.put(account, (), now);
         }
     }
 
     /// The directory has said that nobody has this name, or nobody who counts.
-    pub fn is_gone(&self, account: Id) {
+    pub fn forget_account(&self, account: Id) {
         self.proofs.forget(&account);
         self.existing.forget(&account);
     }
 
     /// The password of an entry was changed: by whatever name its user signs in.
-    pub fn changed(&self, entry: Id) {
+    pub fn forget_entry(&self, entry: Id) {
         self.proofs.forget_where(|proof| proof.entry == entry);
     }
 }
@@ -116,42 +129,41 @@ impl Cache {
 mod tests {
     use secrecy::SecretString;
 
-    use super::super::digest::Keys;
+    use super::super::digest::ProcessKey;
     use super::*;
 
     const MINUTE: Duration = Duration::from_secs(60);
 
     struct Bed {
         cache: Cache,
-        keys: Keys,
+        key: ProcessKey,
         now: Instant,
     }
 
     impl Bed {
         fn new(mode: Mode) -> Self {
             let accounts = NonZeroUsize::new(10).unwrap();
-            let cache = Cache::new(Settings { mode, good_for: 10 * MINUTE, accounts });
-            Self { cache, keys: Keys::new().unwrap(), now: Instant::now() }
+            let cache = Cache::new(CacheSettings { mode, good_for: 10 * MINUTE, accounts });
+            Self { cache, key: ProcessKey::new().unwrap(), now: Instant::now() }
         }
 
-        fn digest(&self, account: &str, password: &str) -> Digest {
-            self.keys.digest(self.keys.id(account), &SecretString::from(password))
+        fn attempt(&self, entry: &str, password: &str) -> Attempt {
+            self.key.attempt("example.com", entry, &SecretString::from(password))
         }
 
         fn prove(&self, account: &str, entry: &str, password: &str) {
-            let digest = self.digest(account, password);
-            self.cache.proved(self.keys.id(account), self.keys.id(entry), digest, self.now);
+            let attempt = self.attempt(entry, password);
+            self.cache.record_proof(self.key.id(account), &attempt, self.now);
         }
 
         fn spares(&self, account: &str, entry: &str, password: &str, after: Duration) -> bool {
-            let digest = self.digest(account, password);
-            let (account, entry) = (self.keys.id(account), self.keys.id(entry));
-            self.cache.spares(account, entry, digest, self.now + after)
+            let attempt = self.attempt(entry, password);
+            self.cache.spares(self.key.id(account), &attempt, self.now + after)
         }
 
         fn vouches(&self, account: &str, password: &str, after: Duration) -> bool {
-            let digest = self.digest(account, password);
-            self.cache.vouches_for(self.keys.id(account), digest, self.now + after)
+            let digest = |entry| self.key.digest(entry, &SecretString::from(password));
+            self.cache.vouches_for(self.key.id(account), digest, self.now + after)
         }
     }
 
@@ -182,13 +194,13 @@ mod tests {
     fn a_no_and_a_change_are_remembered_by_forgetting() {
         let bed = Bed::new(Mode::Ttl);
         bed.prove("alice", "cn=a", "secret");
-        bed.cache.refused(bed.keys.id("alice"));
+        bed.cache.forget_proof(bed.key.id("alice"));
         assert!(!bed.spares("alice", "cn=a", "secret", MINUTE));
         for name in ["alice", "alice@example.com"] {
             bed.prove(name, "cn=a", "secret");
         }
         bed.prove("bob", "cn=b", "secret");
-        bed.cache.changed(bed.keys.id("cn=a"));
+        bed.cache.forget_entry(bed.key.id("cn=a"));
         for name in ["alice", "alice@example.com"] {
             assert!(!bed.spares(name, "cn=a", "secret", MINUTE));
         }
@@ -199,11 +211,11 @@ mod tests {
     fn who_existed_is_known_while_nobody_can_say() {
         for (mode, known) in [(Mode::StaleIfUnavailable, true), (Mode::Ttl, false)] {
             let bed = Bed::new(mode);
-            let alice = bed.keys.id("alice");
+            let alice = bed.key.id("alice");
             assert!(!bed.cache.knows(alice, bed.now));
-            bed.cache.exists(alice, bed.now);
+            bed.cache.record_existence(alice, bed.now);
             assert_eq!(bed.cache.knows(alice, bed.now), known);
-            bed.cache.is_gone(alice);
+            bed.cache.forget_account(alice);
             assert!(!bed.cache.knows(alice, bed.now));
         }
     }
@@ -212,7 +224,7 @@ mod tests {
     fn who_is_gone_does_not_sign_in() {
         let bed = Bed::new(Mode::StaleIfUnavailable);
         bed.prove("alice", "cn=a", "secret");
-        bed.cache.is_gone(bed.keys.id("alice"));
+        bed.cache.forget_account(bed.key.id("alice"));
         assert!(!bed.vouches("alice", "secret", MINUTE));
     }
 }

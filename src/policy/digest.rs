@@ -1,4 +1,4 @@
-//! Accounts and passwords in a form that says nothing to whoever reads this process's memory
+//! Names and passwords in a form that says nothing to whoever reads this process's memory
 //! without its key: HMAC-SHA-256 with a key that is made at the start and never leaves.
 
 use std::io;
@@ -7,19 +7,30 @@ use ring::hmac::{HMAC_SHA256, Key, Tag, sign};
 use ring::rand::SystemRandom;
 use secrecy::{ExposeSecret, SecretString};
 
-/// An account, or anything else that has a name.
+/// A domain, an account, an entry: whatever has a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Id([u8; 16]);
 
-/// A password of an account: the same password of another account has another digest.
+/// A password of an entry: the same password of another entry has another digest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Digest([u8; 16]);
 
+/// An attempt to sign in, as it is remembered.
+#[derive(Clone, Copy, Debug)]
+pub struct Attempt {
+    /// The domain.
+    pub domain: Id,
+    /// The entry, by whatever name its user was called.
+    pub entry: Id,
+    /// The password, as one of this entry.
+    pub digest: Digest,
+}
+
 /// The key of a process.
 #[derive(Clone, Debug)]
-pub struct Keys(Key);
+pub struct ProcessKey(Key);
 
-impl Keys {
+impl ProcessKey {
     /// A new key. The error says that the system has no random numbers.
     pub fn new() -> io::Result<Self> {
         Key::generate(HMAC_SHA256, &SystemRandom::new())
@@ -32,18 +43,24 @@ impl Keys {
         Id(half(&sign(&self.0, name.as_bytes())))
     }
 
-    /// The digest of an account's password.
-    pub fn digest(&self, account: Id, password: &SecretString) -> Digest {
-        let digest = self.computed(account, password);
+    /// An attempt to sign in as an entry of a domain.
+    pub fn attempt(&self, domain: &str, entry: &str, password: &SecretString) -> Attempt {
+        let entry = self.id(entry);
+        Attempt { domain: self.id(domain), entry, digest: self.digest(entry, password) }
+    }
+
+    /// The digest of an entry's password.
+    pub fn digest(&self, entry: Id, password: &SecretString) -> Digest {
+        let digest = self.computed(entry, password);
         overwrite_stack();
         digest
     }
 
     /// Not inlined, so that what it leaves behind lies below its caller.
     #[inline(never)]
-    fn computed(&self, account: Id, password: &SecretString) -> Digest {
+    fn computed(&self, entry: Id, password: &SecretString) -> Digest {
         let mut context = ring::hmac::Context::with_key(&self.0);
-        context.update(&account.0);
+        context.update(&entry.0);
         context.update(password.expose_secret().as_bytes());
         Digest(half(&context.sign()))
     }
@@ -68,13 +85,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn digests_depend_on_the_password_the_account_and_the_process() {
-        let keys = Keys::new().unwrap();
-        let [alice, bob] = ["alice", "bob"].map(|name| keys.id(name));
+    fn digests_depend_on_the_password_the_entry_and_the_process() {
+        let key = ProcessKey::new().unwrap();
+        let [alice, bob] = ["alice", "bob"].map(|name| key.id(name));
         let [secret, other] = ["secret", "other"].map(SecretString::from);
-        assert_eq!(keys.digest(alice, &secret), keys.digest(alice, &secret));
-        assert_ne!(keys.digest(alice, &secret), keys.digest(alice, &other));
-        assert_ne!(keys.digest(alice, &secret), keys.digest(bob, &secret));
-        assert_ne!(keys.id("alice"), Keys::new().unwrap().id("alice"));
+        assert_eq!(key.digest(alice, &secret), key.digest(alice, &secret));
+        assert_ne!(key.digest(alice, &secret), key.digest(alice, &other));
+        assert_ne!(key.digest(alice, &secret), key.digest(bob, &secret));
+        assert_ne!(key.id("alice"), ProcessKey::new().unwrap().id("alice"));
     }
 }

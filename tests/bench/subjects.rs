@@ -13,8 +13,8 @@ use xmpp_ldap_auth::directory::message::read_response;
 use xmpp_ldap_auth::directory::message::{Answer, PASSWORD_POLICY, ResponseControl};
 use xmpp_ldap_auth::directory::names::template::{FilterTemplate, NameTemplate};
 use xmpp_ldap_auth::jid::Account;
-use xmpp_ldap_auth::policy::digest::Keys;
-use xmpp_ldap_auth::policy::throttle::{Attempt, Budget, Entrance, Settings, Throttle};
+use xmpp_ldap_auth::policy::digest::ProcessKey;
+use xmpp_ldap_auth::policy::guard::{Budget, Entrance, Guard, GuardSettings};
 use xmpp_ldap_auth::protocol::Decoder;
 use xmpp_ldap_auth::protocol::dialect::{Dialect, Framing};
 use xmpp_ldap_auth::request::{Request, Verb};
@@ -39,7 +39,7 @@ pub const SUBJECTS: [Subject; 15] = [
     ("judge an account, of Active Directory", judge_account),
     ("read a message with an entry", read_entry),
     ("digest an account and a password", digest),
-    ("pass the lock-out guard", pass_throttle),
+    ("pass the lock-out guard", pass_guard),
 ];
 
 const REQUEST: &str = "auth:alice.liddell:example.com:correct horse battery staple";
@@ -166,37 +166,34 @@ fn read_entry(times: u64) {
     }
 }
 
-fn keys() -> Keys {
-    Keys::new().unwrap_or_else(|error| unreachable!("{error}"))
+fn process_key() -> ProcessKey {
+    ProcessKey::new().unwrap_or_else(|error| unreachable!("{error}"))
 }
 
 fn digest(times: u64) {
-    let keys = keys();
+    let key = process_key();
     let password = SecretString::from("correct horse battery staple");
     for _ in 0..times {
-        let account = keys.id(black_box("alice.liddell@example.com"));
-        black_box(keys.digest(account, black_box(&password)));
+        let account = key.id(black_box("alice.liddell@example.com"));
+        black_box(key.digest(account, black_box(&password)));
     }
 }
 
-fn pass_throttle(times: u64) {
+fn pass_guard(times: u64) {
     let minute = Duration::from_secs(60);
     let budget = Budget { failures: 3, within: minute, first_wait: minute, longest_wait: minute };
     let accounts = NonZeroUsize::new(10_000).unwrap_or(NonZeroUsize::MIN);
-    let throttle = Throttle::new(Settings {
+    let guard = Guard::new(GuardSettings {
         account: budget,
         domain: budget,
         remember_wrong: minute,
         accounts,
     });
-    let keys = keys();
-    let entry = keys.id("alice");
-    let digest = keys.digest(entry, &SecretString::from("secret"));
-    let attempt = Attempt { domain: keys.id("example.com"), entry, digest };
+    let attempt = process_key().attempt("example.com", "alice", &SecretString::from("secret"));
     let now = Instant::now();
     let outcome = Outcome::from(Verdict::Granted);
     for _ in 0..times {
-        match throttle.enter(black_box(attempt), now) {
+        match guard.enter(black_box(attempt), now) {
             Entrance::Ask(permit) => permit.conclude(&outcome, now),
             Entrance::Share(_) | Entrance::Wait(_) | Entrance::Deny(_) => {
                 unreachable!("the password is right")

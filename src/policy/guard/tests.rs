@@ -2,15 +2,15 @@
 
 use secrecy::SecretString;
 
-use super::super::digest::Keys;
+use super::super::digest::ProcessKey;
 use super::*;
 use crate::verdict::Outage;
 
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
 
-fn settings() -> Settings {
-    Settings {
+fn settings() -> GuardSettings {
+    GuardSettings {
         account: Budget {
             failures: 3,
             within: 60 * MINUTE,
@@ -29,38 +29,36 @@ fn settings() -> Settings {
 }
 
 struct Bed {
-    throttle: Arc<Throttle>,
-    keys: Keys,
+    guard: Arc<Guard>,
+    key: ProcessKey,
     start: Instant,
 }
 
 impl Bed {
     fn new() -> Self {
-        let keys = Keys::new().unwrap();
-        Self { throttle: Throttle::new(settings()), keys, start: Instant::now() }
+        let key = ProcessKey::new().unwrap();
+        Self { guard: Guard::new(settings()), key, start: Instant::now() }
     }
 
     fn attempt(&self, user: &str, password: &str) -> Attempt {
-        let entry = self.keys.id(user);
-        let digest = self.keys.digest(entry, &SecretString::from(password));
-        Attempt { domain: self.keys.id("example.com"), entry, digest }
+        self.key.attempt("example.com", user, &SecretString::from(password))
     }
 
-    /// What becomes of an attempt: `None` if the directory was asked, which says `verdict`.
+    /// Why an attempt is held back: `None` if the directory was asked, which says `verdict`.
     fn sign_in(
         &self,
         user: &str,
         password: &str,
         verdict: impl Into<Outcome>,
         at: Duration,
-    ) -> Option<Verdict> {
+    ) -> Option<Hold> {
         let now = self.start + at;
-        match self.throttle.enter(self.attempt(user, password), now) {
+        match self.guard.enter(self.attempt(user, password), now) {
             Entrance::Ask(permit) => {
                 permit.conclude(&verdict.into(), now);
                 None
             }
-            Entrance::Deny(outcome) => Some(outcome.verdict),
+            Entrance::Deny(hold) => Some(hold),
             Entrance::Share(_) | Entrance::Wait(_) => panic!("nobody else is asking"),
         }
     }
@@ -70,15 +68,20 @@ fn no() -> Outcome {
     Denial::WrongPassword.into()
 }
 
-const WRONG_AGAIN: Option<Verdict> = Some(Verdict::Denied(Denial::WrongPassword));
-const TOO_MANY: Option<Verdict> = Some(Verdict::Denied(Denial::TooManyFailures));
+fn same_again(ago: Duration) -> Option<Hold> {
+    Some(Hold::SameAgain { ago })
+}
+
+fn wait(whose: Whose, left: Duration) -> Option<Hold> {
+    Some(Hold::Wait { whose, left })
+}
 
 #[test]
 fn the_same_wrong_password_is_refused_from_memory_for_a_while() {
     let bed = Bed::new();
     assert_eq!(bed.sign_in("alice", "old", no(), Duration::ZERO), None);
     for at in [SECOND, MINUTE, 9 * MINUTE] {
-        assert_eq!(bed.sign_in("alice", "old", no(), at), WRONG_AGAIN);
+        assert_eq!(bed.sign_in("alice", "old", no(), at), same_again(at));
     }
     assert_eq!(bed.sign_in("bob", "old", no(), MINUTE), None);
     assert_eq!(bed.sign_in("alice", "new", Verdict::Granted, MINUTE), None);
@@ -93,11 +96,11 @@ fn different_wrong_passwords_are_let_through_ever_more_seldom() {
     for (index, at) in (0..4).zip([0, 1, 2, 3]) {
         assert_eq!(bed.sign_in("alice", &index.to_string(), no(), at * SECOND), None);
     }
-    assert_eq!(bed.sign_in("alice", "4", no(), 4 * SECOND), TOO_MANY);
-    assert_eq!(bed.sign_in("alice", "5", no(), 62 * SECOND), TOO_MANY);
+    assert_eq!(bed.sign_in("alice", "4", no(), 4 * SECOND), wait(Whose::Account, 59 * SECOND));
+    assert_eq!(bed.sign_in("alice", "5", no(), 62 * SECOND), wait(Whose::Account, SECOND));
     assert_eq!(bed.sign_in("alice", "6", no(), 64 * SECOND), None);
     // Twice as long.
-    assert_eq!(bed.sign_in("alice", "7", no(), 180 * SECOND), TOO_MANY);
+    assert_eq!(bed.sign_in("alice", "7", no(), 180 * SECOND), wait(Whose::Account, 4 * SECOND));
     assert_eq!(bed.sign_in("alice", "8", no(), 185 * SECOND), None);
     assert_eq!(bed.sign_in("bob", "1", no(), 185 * SECOND), None);
     // A whole hour without a failure frees as many as there were.
@@ -123,13 +126,13 @@ fn who_was_let_in_before_is_let_through_always() {
     for index in 0..4 {
         assert_eq!(bed.sign_in("alice", &index.to_string(), no(), SECOND), None);
     }
-    assert_eq!(bed.sign_in("alice", "other", no(), 2 * SECOND), TOO_MANY);
+    assert_eq!(bed.sign_in("alice", "other", no(), 2 * SECOND), wait(Whose::Account, 59 * SECOND));
     assert_eq!(bed.sign_in("alice", "right", Verdict::Granted, 2 * SECOND), None);
     // That success has cleared the account.
     assert_eq!(bed.sign_in("alice", "other", no(), 3 * SECOND), None);
     // Once it is wrong, it is as any other.
     assert_eq!(bed.sign_in("alice", "right", no(), 4 * SECOND), None);
-    assert_eq!(bed.sign_in("alice", "right", no(), 5 * SECOND), WRONG_AGAIN);
+    assert_eq!(bed.sign_in("alice", "right", no(), 5 * SECOND), same_again(SECOND));
 }
 
 #[test]
@@ -138,7 +141,7 @@ fn a_domain_has_a_budget_too() {
     for index in 0..11 {
         assert_eq!(bed.sign_in(&format!("user{index}"), "x", no(), Duration::ZERO), None);
     }
-    assert_eq!(bed.sign_in("another", "x", no(), Duration::ZERO), TOO_MANY);
+    assert_eq!(bed.sign_in("another", "x", no(), Duration::ZERO), wait(Whose::Domain, SECOND));
     assert_eq!(bed.sign_in("another", "x", Verdict::Granted, SECOND), None);
 }
 
@@ -168,7 +171,7 @@ fn a_change_forgets_everything() {
     for index in 0..4 {
         assert_eq!(bed.sign_in("alice", &index.to_string(), no(), Duration::ZERO), None);
     }
-    bed.throttle.changed(bed.keys.id("alice"));
+    bed.guard.forget(bed.key.id("alice"));
     assert_eq!(bed.sign_in("alice", "0", Verdict::Granted, SECOND), None);
 }
 
@@ -176,19 +179,19 @@ fn a_change_forgets_everything() {
 async fn identical_attempts_at_the_same_time_are_one() {
     let bed = Bed::new();
     let attempt = bed.attempt("alice", "secret");
-    let Entrance::Ask(permit) = bed.throttle.enter(attempt, bed.start) else { panic!() };
-    let Entrance::Share(mut outcome) = bed.throttle.enter(attempt, bed.start) else { panic!() };
+    let Entrance::Ask(permit) = bed.guard.enter(attempt, bed.start) else { panic!() };
+    let Entrance::Share(outcome) = bed.guard.enter(attempt, bed.start) else { panic!() };
     let other = bed.attempt("alice", "other");
-    assert!(matches!(bed.throttle.enter(other, bed.start), Entrance::Ask(_)));
+    assert!(matches!(bed.guard.enter(other, bed.start), Entrance::Ask(_)));
     permit.conclude(&Verdict::Granted.into(), bed.start);
-    let shared = outcome.wait_for(Option::is_some).await.unwrap().clone();
+    let shared = outcome.ended().await;
     assert_eq!(shared.unwrap().verdict, Verdict::Granted);
     // Whoever gave up tells nobody anything.
-    let Entrance::Ask(permit) = bed.throttle.enter(attempt, bed.start) else { panic!() };
-    let Entrance::Share(mut outcome) = bed.throttle.enter(attempt, bed.start) else { panic!() };
+    let Entrance::Ask(permit) = bed.guard.enter(attempt, bed.start) else { panic!() };
+    let Entrance::Share(outcome) = bed.guard.enter(attempt, bed.start) else { panic!() };
     drop(permit);
-    assert!(outcome.wait_for(Option::is_some).await.is_err());
-    assert!(matches!(bed.throttle.enter(attempt, bed.start), Entrance::Ask(_)));
+    assert!(outcome.ended().await.is_none());
+    assert!(matches!(bed.guard.enter(attempt, bed.start), Entrance::Ask(_)));
 }
 
 #[test]
@@ -198,15 +201,15 @@ fn memory_is_bounded() {
         let at = index * 10 * SECOND;
         bed.sign_in(&format!("user{index}"), "x", no(), at);
     }
-    let state = bed.throttle.locked();
-    assert_eq!(state.accounts.len(), 100);
-    assert_eq!(state.under_way.len(), 0);
+    let state = bed.guard.locked();
+    assert_eq!(state.records.len(), 100);
+    assert_eq!(state.in_flight.len(), 0);
 }
 
 #[test]
 fn no_more_passwords_are_under_way_than_may_be_wrong() {
     let bed = Bed::new();
-    let enter = |password: &str| bed.throttle.enter(bed.attempt("alice", password), bed.start);
+    let enter = |password: &str| bed.guard.enter(bed.attempt("alice", password), bed.start);
     let asking: Vec<_> = ["a", "b", "c"].map(enter).into_iter().collect();
     assert!(asking.iter().all(|entrance| matches!(entrance, Entrance::Ask(_))));
     assert!(matches!(enter("d"), Entrance::Wait(_)));
@@ -218,5 +221,5 @@ fn no_more_passwords_are_under_way_than_may_be_wrong() {
     }
     // One more than is free begins the first wait.
     assert_eq!(bed.sign_in("alice", "d", no(), SECOND), None);
-    assert_eq!(bed.sign_in("alice", "e", no(), SECOND), TOO_MANY);
+    assert_eq!(bed.sign_in("alice", "e", no(), SECOND), wait(Whose::Account, MINUTE));
 }
