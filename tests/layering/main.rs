@@ -1,0 +1,250 @@
+//! Who may know whom: the files of `src/` keep to their places.
+
+#![allow(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
+
+mod imports;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use imports::{Tree, module_of, sources};
+
+/// Every part of `src/`, a file or a folder. Each uses only those that stand before it.
+const LAYERS: &[&str] = &[
+    "exit",
+    "verdict",
+    "deadline",
+    "jid",
+    "request",
+    "answer",
+    "files",
+    "protocol",
+    "stdio",
+    "peer",
+    "policy",
+    "observe",
+    "directory/names",
+    "directory/message",
+    "directory/tls",
+    "directory/session",
+    "directory/sasl",
+    "directory/locate",
+    "directory/connect",
+    "directory/pool",
+    "directory/account",
+    "directory/groups",
+    "directory/directory",
+    "directory/accounts",
+    "directory/domain",
+    "directory/inspect",
+    "directory",
+    "authenticator",
+    "session",
+    "confine",
+    "config",
+    "cli",
+    "commands",
+    "lib",
+    "main",
+];
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
+}
+
+/// What is wrong with a tree whose parts have this order, with the files of each violation.
+fn violations(root: &Path, layers: &[&str]) -> Vec<String> {
+    let place = |file: &str| {
+        let module = module_of(file);
+        let holds = |layer: &str| {
+            module.strip_prefix(layer).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        // A part of a part has a place of its own.
+        let parts = layers.iter().enumerate().filter(|(_, layer)| holds(layer));
+        parts.max_by_key(|(_, layer)| layer.len()).map(|(place, _)| place)
+    };
+    let tree = Tree::read(root);
+    let imports = tree.imports();
+    let homeless = sources(root).into_keys().filter(|file| place(file).is_none());
+    let mut found: Vec<String> = homeless.map(|file| format!("{file} has no place")).collect();
+    let upward = imports.iter().filter(|(user, used)| place(user) < place(used));
+    found.extend(upward.map(|(user, used)| format!("{user} uses {used}, which stands above it")));
+    found.extend(circles(&imports));
+    found
+}
+
+/// The shortest circle through each import that is part of one.
+fn circles(imports: &BTreeSet<(&str, &str)>) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for (user, used) in imports {
+        let mut came_from = BTreeMap::from([(*used, *user)]);
+        let mut queue = VecDeque::from([*used]);
+        while let Some(file) = queue.pop_front().filter(|file| file != user) {
+            for (_, next) in imports.iter().filter(|(importer, _)| *importer == file) {
+                if !came_from.contains_key(next) {
+                    came_from.insert(next, file);
+                    queue.push_back(next);
+                }
+            }
+        }
+        let mut circle = vec![*user];
+        while let Some(before) = came_from.get(circle[0]) {
+            circle.insert(0, before);
+            if before == user {
+                // Told from its first file on, wherever it was entered.
+                circle.pop();
+                let first = (0..circle.len()).min_by_key(|at| circle[*at]).unwrap_or_default();
+                circle.rotate_left(first);
+                found.insert(format!("a circle: {}", circle.join(" uses ")));
+                break;
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn every_file_uses_only_what_stands_before_it() {
+    let found = violations(&root(), LAYERS);
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+/// The code of a file without comments and tests, by its path below `src/`.
+fn code() -> Vec<(String, String)> {
+    let files = sources(&root()).into_iter();
+    files
+        .map(|(path, text)| {
+            let code = text.split("#[cfg(test)]").next().unwrap().lines();
+            let code = code.filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>();
+            (path, code.join("\n"))
+        })
+        .collect()
+}
+
+#[test]
+fn each_thing_is_known_only_where_it_belongs() {
+    for (word, allowed) in [
+        ("ldap3::", &["directory/"][..]),
+        ("libgssapi::", &["directory/sasl/gssapi/context.rs"]),
+        (
+            "use ring::",
+            &[
+                "directory/sasl/gssapi/channel_binding.rs",
+                "directory/tls/trust.rs",
+                "policy/digest.rs",
+            ],
+        ),
+        ("hickory_resolver::", &["directory/locate/dns.rs"]),
+        ("deadpool::", &["directory/pool/users.rs"]),
+        ("rustls", &["directory/tls", "config/tls.rs"]),
+        (
+            ".expose_secret()",
+            &[
+                "authenticator.rs",
+                "directory/account/set_password.rs",
+                "directory/pool/users.rs",
+                "directory/pool/service.rs",
+                "policy/digest.rs",
+            ],
+        ),
+        ("std::env::", &["main.rs", "config/"]),
+        ("crate::config", &["commands/"]),
+        ("crate::commands", &[]),
+        ("crate::session", &["commands/", "config/"]),
+        ("crate::protocol", &["session", "commands/", "config/", "cli.rs"]),
+        ("crate::authenticator", &["commands/"]),
+        ("crate::directory", &["directory/", "authenticator", "commands/", "config/"]),
+        (
+            "Instant::now()",
+            &[
+                "session",
+                "authenticator",
+                "deadline.rs",
+                "directory/",
+                "observe",
+                "stdio.rs",
+                "commands/",
+                "config/",
+                "protocol/",
+            ],
+        ),
+        ("tokio::spawn", &["session.rs", "directory/session/multiplexer.rs", "commands/"]),
+        ("process::exit", &[]),
+        ("serde::", &["config/problem.rs"]),
+        ("toml::", &["config/"]),
+    ] {
+        for (path, code) in code() {
+            let is_allowed = allowed.iter().any(|prefix| path.starts_with(prefix));
+            assert!(is_allowed || !code.contains(word), "{path} must not know {word}");
+        }
+    }
+}
+
+#[test]
+fn files_have_one_subject() {
+    for (path, text) in sources(&root()) {
+        assert!(text.starts_with("//! "), "{path} does not say what it is about");
+        assert!(text.lines().count() <= 450, "{path} is long; is it still about one thing?");
+    }
+}
+
+/// What is wrong with a made-up tree of `low`, `high` and the folder `top`, in this order.
+fn violations_of(files: &[(&str, &str)]) -> Vec<String> {
+    let root = tempfile::tempdir().unwrap();
+    fs::create_dir(root.path().join("top")).unwrap();
+    for (path, source) in files {
+        fs::write(root.path().join(path), source).unwrap();
+    }
+    violations(root.path(), &["low", "high", "top", "lib"])
+}
+
+#[test]
+fn each_sort_of_violation_is_named_with_its_files() {
+    let upward = ["low.rs uses high.rs, which stands above it"];
+    for source in [
+        "use crate::high::High;",
+        "use super::{high::{self, High}, other};",
+        "use crate::high; fn f() -> high::High { high::make() }",
+        "fn f<'a>(x: &'a str) { let _ = ('\\'', \"\\\"\", crate::high::High); }",
+        "pub(crate) use super::top::High as Renamed;",
+    ] {
+        let files =
+            [("low.rs", source), ("high.rs", ""), ("top/mod.rs", "pub use crate::high::High;")];
+        assert_eq!(violations_of(&files), upward, "{source}");
+    }
+    assert_eq!(
+        violations_of(&[("low.rs", ""), ("new.rs", "pub struct New;")]),
+        ["new.rs has no place"]
+    );
+    let circle = violations_of(&[
+        ("top/a.rs", "use super::b::B; pub struct A;"),
+        ("top/b.rs", "use crate::top::{c::C};"),
+        ("top/c.rs", "fn f() -> super::a::A {}"),
+        ("top/mod.rs", "mod a; mod b; mod c; pub use a::A;"),
+    ]);
+    assert_eq!(circle, ["a circle: top/a.rs uses top/b.rs uses top/c.rs"]);
+    let folder = violations_of(&[
+        ("top/a.rs", "use super::Of;"),
+        ("top/mod.rs", "mod a; use a::A; pub struct Of;"),
+    ]);
+    assert_eq!(folder, ["a circle: top/a.rs uses top/mod.rs"]);
+}
+
+#[test]
+fn what_keeps_to_its_place_is_no_violation() {
+    let files = [
+        ("low.rs", "// use crate::high::High;\nfn f() { \"crate::high::High\"; }"),
+        ("high.rs", "use crate::low::f; #[cfg(test)] mod tests { use crate::top::A; } fn g() {}"),
+        ("top/mod.rs", "mod a; mod b; pub use a::A;"),
+        ("top/a.rs", "pub(in crate::high) struct A; use crate::{high, low::*}; use std::fs;"),
+        ("top/b.rs", "use super::A; fn f() -> super::A { crate::top::A::new() }"),
+        ("lib.rs", "pub mod low; pub mod high; pub mod top;"),
+    ];
+    assert_eq!(violations_of(&files), [""; 0]);
+}
