@@ -1,9 +1,8 @@
 //! Files that the configuration names: who may read them, and whether they have changed.
 
-use std::fs::Metadata;
 use std::io;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Refuses a file that anyone can read: what is secret in it is not.
 pub fn check_private(path: &Path) -> Result<(), String> {
@@ -25,22 +24,39 @@ pub fn unreadable(path: &Path, error: &io::Error) -> String {
     )
 }
 
-/// What tells one version of some files from the next.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Stamp(Vec<Option<[i64; 4]>>);
+/// A version of a file; that it is not there is one too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Version(Option<[i64; 4]>);
 
-impl Stamp {
-    /// The stamp of these files now; one that is not there is a version too.
-    pub fn of<'a>(paths: impl IntoIterator<Item = &'a Path>) -> Self {
-        let one = |path| std::fs::metadata(path).ok().map(|metadata| version(&metadata));
-        Self(paths.into_iter().map(one).collect())
+impl Version {
+    /// A file that is written anew has another time, one that is moved into its place another number.
+    fn of(path: &Path) -> Self {
+        Self(std::fs::metadata(path).ok().map(|metadata| {
+            let number = metadata.ino().cast_signed();
+            [number, metadata.size().cast_signed(), metadata.mtime(), metadata.mtime_nsec()]
+        }))
     }
 }
 
-/// A file that is written anew has another time, one that is moved into its place another number.
-fn version(metadata: &Metadata) -> [i64; 4] {
-    let number = metadata.ino().cast_signed();
-    [number, metadata.size().cast_signed(), metadata.mtime(), metadata.mtime_nsec()]
+/// Files that were read, each in the version that it had before.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Watch(Vec<(PathBuf, Version)>);
+
+impl Watch {
+    /// Watches a file. Call this before the file is read, so that no change goes unseen.
+    pub fn add(&mut self, path: &Path) {
+        self.0.push((path.to_owned(), Version::of(path)));
+    }
+
+    /// The files.
+    pub fn paths(&self) -> impl Iterator<Item = &Path> {
+        self.0.iter().map(|(path, _)| path.as_path())
+    }
+
+    /// Whether any of them has another version now.
+    pub fn has_changed(&self) -> bool {
+        self.0.iter().any(|(path, version)| Version::of(path) != *version)
+    }
 }
 
 #[cfg(test)]
@@ -51,17 +67,30 @@ mod tests {
     fn a_change_of_any_file_is_seen() {
         let directory = tempfile::tempdir().unwrap();
         let [one, other, next] = ["one", "other", "next"].map(|name| directory.path().join(name));
-        let stamp = || Stamp::of([one.as_path(), other.as_path()]);
-        let missing = stamp();
+        let watch = || {
+            let mut watch = Watch::default();
+            watch.add(&one);
+            watch.add(&other);
+            watch
+        };
+        let missing = watch();
         std::fs::write(&one, "a").unwrap();
-        let there = stamp();
-        assert_ne!(missing, there);
-        assert_eq!(there, stamp());
+        assert!(missing.has_changed());
+        let there = watch();
+        assert!(!there.has_changed());
+        assert_eq!(there, watch());
         std::fs::write(&one, "ab").unwrap();
-        let longer = stamp();
-        assert_ne!(there, longer);
+        assert!(there.has_changed());
+        let longer = watch();
         std::fs::write(&next, "cd").unwrap();
+        assert!(!longer.has_changed());
         std::fs::rename(&next, &one).unwrap();
-        assert_ne!(longer, stamp());
+        assert!(longer.has_changed());
+        assert_ne!(longer, watch());
+        let both = watch();
+        std::fs::write(&other, "").unwrap();
+        assert!(both.has_changed());
+        std::fs::remove_file(&one).unwrap();
+        assert!(longer.has_changed());
     }
 }

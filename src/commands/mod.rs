@@ -5,8 +5,8 @@ pub mod explain;
 pub mod login;
 pub mod manual;
 pub mod probe;
+mod reload;
 pub mod run;
-mod service;
 mod steps;
 
 use std::collections::HashMap;

@@ -16,7 +16,7 @@ use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior,
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{Instant, sleep_until};
 
-use super::service::{Nudge, Service};
+use super::reload::{ReloadSignal, Reloader};
 use super::{load, runtime};
 use crate::answer::Answer;
 use crate::config::startup::{Caller, FirstRequest};
@@ -110,7 +110,7 @@ fn give_up_rights(reading: &Reading, path: &Path) {
         Target::Auto | Target::Stderr | Target::Journald | Target::Syslog => None,
     };
     let foreign = config::files_of_environment();
-    let readable = reading.files.iter().chain(&foreign).map(PathBuf::as_path).chain([path]);
+    let readable = reading.files.paths().chain(foreign.iter().map(PathBuf::as_path)).chain([path]);
     match confine(readable, log) {
         Ok(Extent::Fully | Extent::Partly) => {}
         Ok(Extent::Not) => {
@@ -169,14 +169,14 @@ fn serve(reading: Reading, path: PathBuf, terminal: Kind) -> u8 {
 async fn attend(reading: Reading, path: PathBuf, terminal: Kind, log: Reopener) -> u8 {
     let started = Instant::now();
     let caller = reading.startup.caller;
-    let service = Service::new(path, reading);
+    let reloader = Reloader::new(path, reading);
     tracing::info!(version = env!("CARGO_PKG_VERSION"), caller = %caller.terms.dialect, "ready");
-    let session = StdioSession::new(service.authenticator(), caller.terms);
-    let nudge = Nudge::default();
+    let session = StdioSession::new(reloader.authenticator(), caller.terms);
+    let reload = ReloadSignal::default();
     let end = tokio::select! {
         end = converse(&session, caller, terminal) => end,
-        end = signals(is_pty(terminal), &log, &nudge) => end,
-        () = service.follow(Arc::clone(&nudge)) => Ok(End::InputClosed),
+        end = signals(is_pty(terminal), &log, &reload) => end,
+        () = reloader.follow(Arc::clone(&reload)) => Ok(End::InputClosed),
     };
     tracing::info!(?end, "ending");
     match (end, caller.terms.dialect.framing()) {
@@ -224,7 +224,7 @@ async fn converse<A: Answer>(
 
 /// Ends on SIGTERM. SIGINT is the terminal's and not meant for us; SIGHUP means that the terminal
 /// is gone, or else that the log was rotated and the configuration may have changed.
-async fn signals(is_pty: bool, log: &Reopener, nudge: &Nudge) -> io::Result<End> {
+async fn signals(is_pty: bool, log: &Reopener, reload: &ReloadSignal) -> io::Result<End> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut hang_up = signal(SignalKind::hangup())?;
@@ -237,7 +237,7 @@ async fn signals(is_pty: bool, log: &Reopener, nudge: &Nudge) -> io::Result<End>
                     return Ok(End::InputClosed);
                 }
                 log.reopen();
-                nudge.notify_one();
+                reload.notify_one();
             }
         }
     }

@@ -4,13 +4,14 @@
 //! answers as if the key were not there. So one pass finds every mistake.
 
 use std::cell::{Cell, RefCell};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::problem::{Problem, Problems};
+use crate::files::Watch;
 
 /// The text of a configuration file and what was found to be wrong with it.
 #[derive(Debug)]
@@ -19,7 +20,7 @@ pub struct Source<'a> {
     is_broken: Cell<bool>,
     problems: RefCell<Vec<(usize, Problem)>>,
     remarks: RefCell<Vec<Problem>>,
-    files: RefCell<Vec<PathBuf>>,
+    files: RefCell<Watch>,
 }
 
 impl<'a> Source<'a> {
@@ -51,7 +52,7 @@ impl<'a> Source<'a> {
     }
 
     /// The files that were read for it; see [`Table::reads`].
-    pub fn files(&self) -> Vec<PathBuf> {
+    pub fn files(&self) -> Watch {
         self.files.borrow().clone()
     }
 
@@ -111,9 +112,9 @@ impl<'a> Table<'a> {
         self.raw(key).is_some()
     }
 
-    /// Records that what is in this file matters as if it stood here.
+    /// Records that what is in this file, which is read next, matters as if it stood here.
     pub fn reads(&self, path: &Path) {
-        self.source.files.borrow_mut().push(path.to_owned());
+        self.source.files.borrow_mut().add(path);
     }
 
     /// Records a problem with a key, or with the table where the key is missing.

@@ -28,6 +28,7 @@ use self::problem::{Problem, Problems};
 use self::startup::Startup;
 use crate::directory::Settings;
 use crate::directory::domain::Rules;
+use crate::files::Watch;
 use crate::protocol::dialect::Dialect;
 
 /// Where the file is, if neither the command line nor the environment says so.
@@ -42,8 +43,10 @@ pub struct Reading {
     /// What a process needs to stay alive, answer in the caller's dialect and say what is wrong,
     /// even if nothing else in the file is usable.
     pub startup: Startup,
+    /// The file itself, unless only its text was given.
+    pub file: Watch,
     /// The files that it names.
-    pub files: Vec<PathBuf>,
+    pub files: Watch,
     /// What is right but deserves a second look.
     pub remarks: Vec<Problem>,
     /// What is served, or everything that is wrong in the file.
@@ -87,15 +90,17 @@ pub fn files_of_environment() -> Vec<PathBuf> {
 /// Reads the file. `caller` wins over what the file says; `likely_caller` stands in where nobody says
 /// anything.
 pub fn load(path: &Path, caller: Option<Dialect>, likely_caller: Option<Dialect>) -> Reading {
+    let mut file = Watch::default();
+    file.add(path);
     match std::fs::read_to_string(path) {
-        Ok(text) => read(&text, caller, likely_caller),
+        Ok(text) => Reading { file, ..read(&text, caller, likely_caller) },
         Err(error) => {
             let problem = Problem::of_file(format!(
                 "cannot read {}: {error}; name the file with --config or ${PATH_VARIABLE}",
                 path.display()
             ));
             let configuration = Err(Problems::from(vec![problem]));
-            Reading { configuration, ..read("", caller, likely_caller) }
+            Reading { file, configuration, ..read("", caller, likely_caller) }
         }
     }
 }
@@ -111,6 +116,7 @@ pub fn read(text: &str, caller: Option<Dialect>, likely_caller: Option<Dialect>)
     let problems = source.problems();
     Reading {
         startup,
+        file: Watch::default(),
         files: source.files(),
         remarks: source.remarks(),
         configuration: configuration.filter(|_| problems.is_empty()).ok_or(problems),

@@ -1,0 +1,175 @@
+//! Serves by the configuration, and by a new one when it changes, without a request noticing.
+
+mod active;
+mod refusal;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep};
+
+use self::active::Active;
+use self::refusal::{Refusal, Retry};
+use super::{Built, build};
+use crate::authenticator::Authenticator;
+use crate::config::policy::Policy;
+use crate::config::{self, Configuration, Reading, gssapi};
+use crate::deadline::Deadline;
+use crate::directory::domain::Domain;
+use crate::files::Watch;
+use crate::protocol::dialect::Dialect;
+
+/// How often the files are looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// A configuration that is right but does not work is tried again after this long.
+const RETRY_AFTER: Duration = Duration::from_secs(30);
+
+/// Asks for a reload, as SIGHUP does.
+pub(super) type ReloadSignal = Arc<Notify>;
+
+/// Reads the configuration again, and replaces what serves.
+#[derive(Debug)]
+pub(super) struct Reloader {
+    path: PathBuf,
+    /// Never changes, whoever it was that named it.
+    caller: Dialect,
+    authenticator: Arc<Authenticator<Domain>>,
+    active: Option<Active>,
+    /// The configuration file and the files that it names, as they were read last.
+    file: Watch,
+    named: Watch,
+}
+
+impl Reloader {
+    /// Serves by the configuration, as it was `first` read. One that cannot be used is said to be so,
+    /// and every request is answered with "cannot tell", until it is mended.
+    pub(super) fn new(path: PathBuf, first: Reading) -> Self {
+        for remark in &first.remarks {
+            tracing::warn!(%remark, "configuration");
+        }
+        let mut reloader = Self {
+            path,
+            caller: first.startup.caller.terms.dialect,
+            authenticator: Arc::new(Authenticator::misconfigured()),
+            active: None,
+            file: first.file,
+            named: first.files,
+        };
+        let built = first.configuration.map_err(Refusal::from);
+        match built.and_then(|configuration| reloader.build(configuration)) {
+            Ok(built) => reloader.activate(built),
+            Err(refusal) => {
+                refusal.report();
+                tracing::error!(
+                    "every request is answered with \"cannot tell\" until the configuration is right"
+                );
+            }
+        }
+        reloader
+    }
+
+    /// What answers requests.
+    pub(super) fn authenticator(&self) -> Arc<Authenticator<Domain>> {
+        Arc::clone(&self.authenticator)
+    }
+
+    /// Reloads, for as long as it is polled, when it is asked to, and when a file changes. What cannot
+    /// be used, or does not work, changes nothing.
+    pub(super) async fn follow(mut self, signal: ReloadSignal) {
+        let mut retry = Retry::WhenChanged;
+        let mut retry_from = Instant::now();
+        loop {
+            let is_asked = tokio::select! {
+                () = signal.notified() => true,
+                () = sleep(LOOK_EVERY) => false,
+            };
+            let is_due = Instant::now() >= retry_from && self.is_due(retry);
+            if !is_asked && !is_due && !self.has_changed() {
+                continue;
+            }
+            match self.reload().await {
+                Ok(()) => {
+                    retry = Retry::WhenChanged;
+                    tracing::info!("the configuration was read again and is in use");
+                }
+                Err(refusal) => {
+                    retry = refusal.retry;
+                    refusal.report();
+                    tracing::error!("{}", retry.consequence());
+                }
+            }
+            retry_from = Instant::now() + RETRY_AFTER;
+        }
+    }
+
+    fn is_due(&self, retry: Retry) -> bool {
+        match retry {
+            Retry::AfterPause => true,
+            Retry::WhenActiveFails => self.active.as_ref().is_some_and(Active::is_any_out),
+            Retry::WhenChanged => false,
+        }
+    }
+
+    /// Whether a file has changed that matters: one that the configuration names, or itself while
+    /// there is none that could be used.
+    fn has_changed(&self) -> bool {
+        self.named.has_changed() || (self.active.is_none() && self.file.has_changed())
+    }
+
+    async fn reload(&mut self) -> Result<(), Refusal> {
+        let reading = config::load(&self.path, Some(self.caller), None);
+        self.file = reading.file;
+        self.named = reading.files;
+        let configuration = reading.configuration?;
+        if !gssapi::is_environment_for(&configuration) {
+            return Err(Refusal::wrong(
+                "another keytab needs a new process: start the XMPP server anew",
+            ));
+        }
+        let built = self.build(configuration)?;
+        let by = Deadline::after(Instant::now(), reading.startup.caller.terms.answer_within);
+        self.try_out(&built, by).await?;
+        self.activate(built);
+        Ok(())
+    }
+
+    /// Builds what serves, with the memory of what serves now as far as it is still good.
+    fn build(&self, configuration: Configuration) -> Result<Built, Refusal> {
+        let Policy { guard, cache, .. } = configuration.policy;
+        let policies = match &self.active {
+            None => Ok(None),
+            Some(active) if active.file == self.file => Ok(Some(Arc::clone(&active.policies))),
+            Some(active) => active.policies.renewed(guard, cache).map(|new| Some(Arc::new(new))),
+        };
+        policies
+            .and_then(|policies| build(configuration, policies))
+            .map_err(|error| Refusal::wrong(&error.to_string()))
+    }
+
+    /// Signs in to each directory. One that did not work before either refuses nothing.
+    async fn try_out(&self, built: &Built, by: Deadline) -> Result<(), Refusal> {
+        let tried = built.directories.iter().map(async |directory| {
+            let outcome = directory.try_out(by).await.err()?;
+            let refusal = Refusal::by_directory(directory.name(), &outcome);
+            if self.active.as_ref().is_some_and(|active| active.is_out(directory.name())) {
+                let problem = refusal.to_string();
+                tracing::warn!(problem, "it did not work before either");
+                return None;
+            }
+            Some(refusal)
+        });
+        let refusals = join_all(tried).await.into_iter().flatten();
+        refusals.reduce(Refusal::and).map_or(Ok(()), Err)
+    }
+
+    fn activate(&mut self, built: Built) {
+        let Built { directories, served } = built;
+        let policies = Arc::clone(&served.policies);
+        self.active = Some(Active::new(self.file.clone(), policies, directories));
+        self.authenticator.serve(served);
+    }
+}
