@@ -36,7 +36,7 @@ async fn main() -> Result<()> {
     let reading = config::read(&config, Some(Dialect::Prosody), None);
     let authenticator = Authenticator::new(build(reading.configuration?, None)?.served);
 
-    let request = Request::parse(b"auth:alice:example.com:secret");
+    let request = Request::parse(b"auth:alice:example.com:secret")?;
     let by = Deadline::after(Instant::now(), Duration::from_secs(4));
     let outcome = by.bound(authenticator.answer(&request, by)).await.unwrap_or_else(Outcome::from);
 

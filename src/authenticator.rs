@@ -51,12 +51,7 @@ impl<D: Accounts> Authenticator<D> {
     }
 
     async fn try_answer(&self, request: &Request, by: Deadline) -> Result<Outcome, Outcome> {
-        let account = match request {
-            Request::Refused { denial, .. } => return Err((*denial).into()),
-            Request::Auth { account, .. }
-            | Request::IsUser { account }
-            | Request::SetPass { account, .. } => account,
-        };
+        let account = request.account();
         let served = self.served().ok_or(Outage::Misconfigured)?;
         let inquiry = served.inquiry(account, by)?;
         Ok(match request {
@@ -68,7 +63,7 @@ impl<D: Accounts> Authenticator<D> {
                 check_empty(password)?;
                 inquiry.set_password(password).await?
             }
-            Request::IsUser { .. } | Request::Refused { .. } => inquiry.exists().await,
+            Request::IsUser { .. } => inquiry.exists().await,
         })
     }
 

@@ -1,5 +1,6 @@
 //! The command line.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand};
@@ -89,7 +90,7 @@ pub struct ExplainArgs {
 
 /// The caller that the program's own name ends with, as in `xmpp-ldap-auth-prosody`: Prosody can
 /// pass no argument, but it can start a symbolic link.
-pub fn caller_from_name(program: &str) -> Option<Dialect> {
+pub fn caller_from_name(program: &OsStr) -> Option<Dialect> {
     let name = Path::new(program).file_name()?.to_str()?;
     Dialect::ALL
         .into_iter()
@@ -108,9 +109,12 @@ mod tests {
 
     #[test]
     fn the_name_tells_the_caller() {
-        assert_eq!(caller_from_name("/usr/bin/xmpp-ldap-auth-prosody"), Some(Dialect::Prosody));
-        assert_eq!(caller_from_name("x-mongooseim"), Some(Dialect::MongooseIm));
-        assert_eq!(caller_from_name("/usr/bin/xmpp-ldap-auth"), None);
-        assert_eq!(caller_from_name("/opt/prosody/xmpp-ldap-auth"), None);
+        assert_eq!(
+            caller_from_name("/usr/bin/xmpp-ldap-auth-prosody".as_ref()),
+            Some(Dialect::Prosody)
+        );
+        assert_eq!(caller_from_name("x-mongooseim".as_ref()), Some(Dialect::MongooseIm));
+        assert_eq!(caller_from_name("/usr/bin/xmpp-ldap-auth".as_ref()), None);
+        assert_eq!(caller_from_name("/opt/prosody/xmpp-ldap-auth".as_ref()), None);
     }
 }

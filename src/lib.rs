@@ -11,19 +11,38 @@
 //!    caller survives.
 //! 2. "Cannot tell" is never "no" until the last byte is chosen, and never "yes".
 //! 3. "Yes" to `auth` means: this directory accepted this non-empty password for exactly one entry,
-//!    within this request; or the credential cache says so, by its documented rule.
-//! 4. A password is never in a log, an error, a `Debug`, a command line, an environment or a core
-//!    file.
+//!    the one whose JID was asked for, within this request; or the credential cache says so, by its
+//!    documented rule.
+//! 4. A password or key is never in a log, an error, a `Debug`, a command line or a core file, and in
+//!    an environment only where `bind_password_env` asks for it.
 //! 5. Standard output belongs to the protocol; in `run`, so does standard error when it is the same
-//!    terminal.
+//!    terminal. Writing a log line to standard error never delays a reply.
+//! 6. A wrong password reaches the directory only when the lock-out guard lets it, whose memory is
+//!    this process's.
 //!
 //! # The way of a request, which is the order to read the modules in
 //!
-//! [`commands`] build the parts from [`config`]. [`stdio`] brings bytes to the [`session`], which
-//! cuts them by [`protocol`] into [`request`]s and gives each a [`deadline`]. The [`authenticator`]
-//! refuses what needs no directory, asks a [`directory`] the rest, and lets the [`policy`] stand
-//! between both. The answer is a [`verdict`], which the session turns into bytes again, and tells
-//! [`observe`]. Before the first request the process [`confine`]s itself.
+//! `main` looks first who is at the other end, a [`peer`], and hands over to one of the
+//! [`commands`]: `run` reads the [`config`], lets the process [`confine`] itself, and starts a
+//! session.
+//!
+//! ```text
+//! session        stdio brings bytes, protocol cuts them into requests;
+//!   │            each gets its deadline when its last byte is in
+//!   ▼
+//! answer         the one thing that a session asks
+//!   ▼
+//! authenticator  refuses what needs no directory, and lets policy stand before the rest
+//!   ▼
+//! directory      finds the entry and proves the password
+//!   │
+//!   ▼ verdict
+//! session        protocol turns it into the caller's bytes; observe writes one audit event
+//! ```
+//!
+//! Each module uses only those before it: [`exit`], [`verdict`], [`deadline`], [`jid`],
+//! [`request`], [`answer`]; [`files`], [`protocol`], [`stdio`], [`peer`]; [`policy`], [`observe`],
+//! [`directory`], [`authenticator`]; [`session`]; [`confine`], [`config`], [`commands`].
 
 pub mod answer;
 pub mod authenticator;
@@ -37,6 +56,7 @@ pub mod exit;
 pub mod files;
 pub mod jid;
 pub mod observe;
+pub mod peer;
 pub mod policy;
 pub mod protocol;
 pub mod request;

@@ -7,6 +7,7 @@ use clap::Parser;
 use xmpp_ldap_auth::cli::{Cli, Command, caller_from_name};
 use xmpp_ldap_auth::commands::{check, conclude, explain, login, manual, probe, run};
 use xmpp_ldap_auth::exit;
+use xmpp_ldap_auth::peer::process::Process;
 use zeroizing_alloc::ZeroAlloc;
 
 /// Overwrites what is freed: passwords pass through buffers of many libraries, none of which does.
@@ -14,20 +15,23 @@ use zeroizing_alloc::ZeroAlloc;
 static ALLOCATOR: ZeroAlloc<System> = ZeroAlloc(System);
 
 fn main() -> ExitCode {
-    let program = std::env::args().next().unwrap_or_default();
+    let process = Process::begin();
+    process.contain(|| start(process))
+}
+
+fn start(process: Process) -> ExitCode {
+    let program = std::env::args_os().next().unwrap_or_default();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) if error.use_stderr() && run::is_started_by_server() => {
-            return run::refuse(&error.to_string());
-        }
-        Err(error) => {
-            let _ = error.print();
-            return exit::code(if error.use_stderr() { exit::USAGE } else { exit::OK });
+        Err(error) if error.use_stderr() => return run::refuse(process, &error),
+        Err(help) => {
+            let _ = help.print();
+            return exit::code(exit::OK);
         }
     };
     let caller = cli.caller.or_else(|| caller_from_name(&program));
     match cli.command.unwrap_or(Command::Run) {
-        Command::Run => run::run(cli.config, caller),
+        Command::Run => run::run(process, cli.config, caller),
         Command::Check(args) => check::check(&args, cli.config, caller),
         Command::Probe(args) => conclude(probe::probe(&args, cli.config, caller)),
         Command::Login(args) => conclude(login::login(&args, cli.config, caller)),

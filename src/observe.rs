@@ -1,4 +1,5 @@
-//! What the program says about itself: the log, and where it may go.
+//! What the program says about itself: the events of a request, the alarm of a directory, and where
+//! the log goes.
 
 pub mod target;
 
@@ -8,6 +9,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::jid::Account;
+use crate::request::Verb;
 use crate::verdict::{Outcome, Verdict};
 
 /// The tracing target of the steps of a request.
@@ -20,6 +23,52 @@ const QUIET: Duration = Duration::from_secs(60);
 pub fn step(step: &'static str, server: &Arc<str>, started: Instant, result: &str) {
     let us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
     tracing::debug!(target: STEP, step, %server, us, result);
+}
+
+/// What is logged of a request that was answered.
+#[derive(Clone, Copy, Debug)]
+pub struct Audit<'a> {
+    /// What was asked.
+    pub verb: Verb,
+    /// Whom it was about, where that could be read.
+    pub account: Option<&'a Account>,
+    /// What became of it.
+    pub outcome: &'a Outcome,
+    /// From its last byte to the reply.
+    pub took: Duration,
+    /// How much of that it waited for its work to begin.
+    pub queued: Duration,
+}
+
+/// The level of an event is part of its kind, so that there are two kinds.
+macro_rules! request_event {
+    ($level:ident, $audit:expr) => {
+        tracing::$level!(
+            verb = $audit.verb.name(),
+            user = $audit.account.map(Account::localpart),
+            domain = $audit.account.map(Account::domainpart),
+            verdict = $audit.outcome.verdict.name(),
+            reason = $audit.outcome.verdict.reason(),
+            server = $audit.outcome.server.as_deref(),
+            detail = $audit.outcome.detail.as_deref(),
+            ms = milliseconds($audit.took),
+            queue_ms = milliseconds($audit.queued),
+            "request"
+        )
+    };
+}
+
+/// Logs the one event of a request.
+pub fn audit(audit: &Audit<'_>) {
+    match audit.outcome.verdict {
+        Verdict::Granted | Verdict::Denied(_) => request_event!(info, audit),
+        Verdict::Unavailable(_) => request_event!(warn, audit),
+    }
+}
+
+/// In milliseconds, to the tenth; a finer number would only look exact.
+pub fn milliseconds(time: Duration) -> f64 {
+    (time.as_secs_f64() * 1e4).round() / 1e1
 }
 
 /// Says loudly that a directory cannot answer: once, then at most once a minute, and once when it

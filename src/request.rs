@@ -1,14 +1,14 @@
 //! The text of a request, parsed: `verb:user:host[:password]`.
 //!
-//! Parsing is total: whatever the bytes are, there is exactly one [`Request`] for them, because
-//! whatever the bytes are, the caller waits for exactly one reply.
+//! Parsing is total: whatever the bytes are, they are exactly one [`Request`] or one [`Refused`],
+//! because whatever the bytes are, the caller waits for exactly one reply.
 
 use std::sync::Arc;
 
 use secrecy::SecretString;
 
 use crate::jid::Account;
-use crate::verdict::Denial;
+use crate::verdict::{Denial, Verdict};
 
 /// What is asked. It decides how a refusal is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,7 +44,7 @@ impl Verb {
     }
 }
 
-/// One request. `Debug` never shows the password.
+/// What is to be carried out. `Debug` never shows the password.
 #[derive(Clone, Debug)]
 pub enum Request {
     /// Check a password.
@@ -66,13 +66,18 @@ pub enum Request {
         /// The new password, verbatim; it may be empty.
         password: SecretString,
     },
-    /// Not to be carried out, whatever the directory would say.
-    Refused {
-        /// The verb as far as it could be read.
-        verb: Verb,
-        /// Why it is refused.
-        denial: Denial,
-    },
+}
+
+/// What is not to be carried out, whatever the directory would say.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{}", Verdict::Denied(*.denial))]
+pub struct Refused {
+    /// The verb as far as it could be read.
+    pub verb: Verb,
+    /// Whom it is about, where that could be read.
+    pub account: Option<Arc<Account>>,
+    /// Why it is refused.
+    pub denial: Denial,
 }
 
 impl Request {
@@ -80,35 +85,26 @@ impl Request {
     ///
     /// The fields end at the first three colons; the rest is the password, colons and spaces
     /// included. `isuser` has exactly two fields after the verb.
-    pub fn parse(text: &[u8]) -> Self {
-        let mut fields = text.splitn(2, |byte| *byte == b':');
+    pub fn parse(text: &[u8]) -> Result<Self, Refused> {
+        let mut fields = text.splitn(4, |byte| *byte == b':');
         let verb = Verb::parse(fields.next().unwrap_or_default());
-        let rest = fields.next().unwrap_or_default();
         if verb == Verb::Other {
-            return Self::Refused { verb, denial: Denial::Unsupported };
+            // What stands behind an unknown word may be a piece of a password, so that it is not
+            // taken for a name, which would be logged.
+            return Err(Refused { verb, account: None, denial: Denial::Unsupported });
         }
-        Self::parse_fields(verb, rest).unwrap_or(Self::Refused { verb, denial: Denial::Malformed })
-    }
-
-    /// A request that could not be read as a whole.
-    pub fn unreadable() -> Self {
-        Self::Refused { verb: Verb::Other, denial: Denial::Malformed }
-    }
-
-    fn parse_fields(verb: Verb, rest: &[u8]) -> Option<Self> {
-        let rest = std::str::from_utf8(rest).ok()?;
-        let mut fields = rest.splitn(3, ':');
-        let account = Arc::new(Account::new(fields.next()?, fields.next()?)?);
-        match (verb, fields.next()) {
-            (Verb::IsUser, None) => Some(Self::IsUser { account }),
-            (Verb::Auth, Some(password)) => {
-                Some(Self::Auth { account, password: legible(password)? })
+        let account = read_account(fields.next(), fields.next()).map(Arc::new);
+        let request = match (verb, account.clone(), fields.next()) {
+            (Verb::Auth, Some(account), Some(password)) => {
+                legible(password).map(|password| Self::Auth { account, password })
             }
-            (Verb::SetPass, Some(password)) => {
-                Some(Self::SetPass { account, password: legible(password)? })
+            (Verb::IsUser, Some(account), None) => Some(Self::IsUser { account }),
+            (Verb::SetPass, Some(account), Some(password)) => {
+                legible(password).map(|password| Self::SetPass { account, password })
             }
-            (Verb::Auth | Verb::IsUser | Verb::SetPass | Verb::Other, _) => None,
-        }
+            _ => None,
+        };
+        request.ok_or(Refused { verb, account, denial: Denial::Malformed })
     }
 
     /// What is asked.
@@ -117,24 +113,34 @@ impl Request {
             Self::Auth { .. } => Verb::Auth,
             Self::IsUser { .. } => Verb::IsUser,
             Self::SetPass { .. } => Verb::SetPass,
-            Self::Refused { verb, .. } => *verb,
         }
     }
 
-    /// Whom it is about, where that could be read.
-    pub fn account(&self) -> Option<&Arc<Account>> {
+    /// Whom it is about.
+    pub fn account(&self) -> &Arc<Account> {
         match self {
             Self::Auth { account, .. }
             | Self::IsUser { account }
-            | Self::SetPass { account, .. } => Some(account),
-            Self::Refused { .. } => None,
+            | Self::SetPass { account, .. } => account,
         }
     }
 }
 
+impl Refused {
+    /// A request that could not be read as a whole.
+    pub fn unreadable() -> Self {
+        Self { verb: Verb::Other, account: None, denial: Denial::Malformed }
+    }
+}
+
+fn read_account(localpart: Option<&[u8]>, domainpart: Option<&[u8]>) -> Option<Account> {
+    Account::new(str::from_utf8(localpart?).ok()?, str::from_utf8(domainpart?).ok()?)
+}
+
 /// A password without control characters: RFC 8265 forbids them (section 4.2.2, base class
 /// FreeformClass), and one in a line can only be an attempt to forge a request.
-fn legible(password: &str) -> Option<SecretString> {
+fn legible(password: &[u8]) -> Option<SecretString> {
+    let password = str::from_utf8(password).ok()?;
     (!password.chars().any(char::is_control)).then(|| SecretString::from(password))
 }
 
@@ -146,7 +152,7 @@ mod tests {
 
     fn auth(text: &str) -> (String, String, String) {
         match Request::parse(text.as_bytes()) {
-            Request::Auth { account, password } => (
+            Ok(Request::Auth { account, password }) => (
                 account.localpart().to_owned(),
                 account.domainpart().to_owned(),
                 password.expose_secret().to_owned(),
@@ -169,37 +175,40 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_a_request_is_refused_with_its_verb() {
+    fn what_is_not_a_request_is_refused_with_what_could_be_read() {
         let long = format!("isuser:{}:h", "a".repeat(1024));
-        for (text, verb) in [
-            (&b""[..], Verb::Other),
-            (b"auth", Verb::Auth),
-            (b"auth:", Verb::Auth),
-            (b"auth:alice", Verb::Auth),
-            (b"auth:alice:h", Verb::Auth),
-            (b"auth::h:p", Verb::Auth),
-            (b"auth:alice::p", Verb::Auth),
-            (b"auth:alice:h:p\r", Verb::Auth),
-            (b"auth:alice:h:p\x00", Verb::Auth),
-            (b"auth:al\tice:h:p", Verb::Auth),
-            (b"auth:Alice:h:p", Verb::Auth),
-            (b"auth:alice:h:\xff", Verb::Auth),
-            (b"auth:alice:h:\xc2\x85", Verb::Auth),
-            (b"AUTH:alice:h:p", Verb::Other),
-            (b" auth:alice:h:p", Verb::Other),
-            (b"isuser:alice", Verb::IsUser),
-            (b"isuser:alice:h:", Verb::IsUser),
-            (b"isuser:alice:h:x", Verb::IsUser),
-            (b"setpass:alice:h", Verb::SetPass),
-            (b"setpass:alice:h:a\nb", Verb::SetPass),
-            (b"tryregister:alice:h:p", Verb::Other),
-            (b"removeuser:alice:h", Verb::Other),
-            (b"\xff\xfe", Verb::Other),
-            (long.as_bytes(), Verb::IsUser),
+        for (text, verb, account) in [
+            (&b""[..], Verb::Other, None),
+            (b"auth", Verb::Auth, None),
+            (b"auth:", Verb::Auth, None),
+            (b"auth:alice", Verb::Auth, None),
+            (b"auth:alice:h", Verb::Auth, Some("alice@h")),
+            (b"auth::h:p", Verb::Auth, None),
+            (b"auth:alice::p", Verb::Auth, None),
+            (b"auth:alice:h:p\r", Verb::Auth, Some("alice@h")),
+            (b"auth:alice:h:p\x00", Verb::Auth, Some("alice@h")),
+            (b"auth:al\tice:h:p", Verb::Auth, None),
+            (b"auth:Alice:h:p", Verb::Auth, None),
+            (b"auth:alice:h:\xff", Verb::Auth, Some("alice@h")),
+            (b"auth:al\xff:h:p", Verb::Auth, None),
+            (b"auth:alice:h:\xc2\x85", Verb::Auth, Some("alice@h")),
+            (b"AUTH:alice:h:p", Verb::Other, None),
+            (b" auth:alice:h:p", Verb::Other, None),
+            (b"isuser:alice", Verb::IsUser, None),
+            (b"isuser:alice:h:", Verb::IsUser, Some("alice@h")),
+            (b"isuser:alice:h:x", Verb::IsUser, Some("alice@h")),
+            (b"setpass:alice:h", Verb::SetPass, Some("alice@h")),
+            (b"setpass:alice:h:a\nb", Verb::SetPass, Some("alice@h")),
+            (b"tryregister:alice:h:p", Verb::Other, None),
+            (b"removeuser:alice:h", Verb::Other, None),
+            (b"the:rest:of:a password", Verb::Other, None),
+            (b"\xff\xfe", Verb::Other, None),
+            (long.as_bytes(), Verb::IsUser, None),
         ] {
-            let request = Request::parse(text);
-            assert!(matches!(request, Request::Refused { .. }), "{text:?} gave {request:?}");
-            assert_eq!(request.verb(), verb, "{text:?}");
+            let refused = Request::parse(text).unwrap_err();
+            assert_eq!(refused.verb, verb, "{text:?}");
+            let read = refused.account.map(|account| account.to_string());
+            assert_eq!(read.as_deref(), account, "{text:?}");
         }
     }
 

@@ -1,4 +1,4 @@
-//! Standard input and output without helper threads.
+//! The standard streams without helper threads.
 //!
 //! The descriptors are not switched to non-blocking mode, because that would change them for every
 //! process that shares them. Instead each read and write says that it must not wait (preadv2(2) with
@@ -15,6 +15,9 @@ use rustix::termios::isatty;
 use tokio::io::unix::{AsyncFd, AsyncFdRegisterError};
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 
+/// Up to so many bytes are written to a pipe together, or not at all (pipe(7)).
+const PIPE_BUF: usize = 4096;
+
 /// Stands for the stream's own position, which pipes, sockets and terminals do not have.
 const NO_OFFSET: u64 = u64::MAX;
 
@@ -22,12 +25,12 @@ const NO_OFFSET: u64 = u64::MAX;
 #[derive(Debug)]
 pub enum Stdio {
     /// A pipe or a socket: the reactor tells when it is ready.
-    Signalled(AsyncFd<OwnedFd>),
+    Stream(AsyncFd<OwnedFd>),
     /// A terminal: the kernel is asked each time, because the reactor's knowledge is a turn old, and
     /// the last look before a reply must see what is there.
-    Asked(AsyncFd<OwnedFd>),
+    Terminal(AsyncFd<OwnedFd>),
     /// A file or `/dev/null`: always ready, and unknown to epoll.
-    Immediate(OwnedFd),
+    File(OwnedFd),
 }
 
 impl Stdio {
@@ -44,12 +47,12 @@ impl Stdio {
     fn new(fd: OwnedFd, interest: Interest) -> io::Result<Self> {
         let is_terminal = isatty(&fd);
         match register(fd, interest) {
-            Ok(fd) if is_terminal => Ok(Self::Asked(fd)),
-            Ok(fd) => Ok(Self::Signalled(fd)),
+            Ok(fd) if is_terminal => Ok(Self::Terminal(fd)),
+            Ok(fd) => Ok(Self::Stream(fd)),
             Err(error) => {
                 let (fd, cause) = error.into_parts();
                 match cause.kind() {
-                    io::ErrorKind::PermissionDenied => Ok(Self::Immediate(fd)),
+                    io::ErrorKind::PermissionDenied => Ok(Self::File(fd)),
                     _ => Err(cause),
                 }
             }
@@ -81,7 +84,7 @@ fn register(
 
 /// Does an operation that takes flags if it need not wait, or fails with `EAGAIN`.
 fn without_waiting<T>(
-    fd: &OwnedFd,
+    fd: impl AsFd,
     readiness: PollFlags,
     mut operation: impl FnMut(ReadWriteFlags) -> Result<T, Errno>,
 ) -> Result<T, Errno> {
@@ -90,7 +93,7 @@ fn without_waiting<T>(
         Err(Errno::OPNOTSUPP) => {}
         done => return done,
     }
-    let mut fds = [PollFd::new(fd, readiness)];
+    let mut fds = [PollFd::new(&fd, readiness)];
     match poll(&mut fds, Some(&Timespec::default())) {
         Ok(0) | Err(Errno::INTR) => Err(Errno::AGAIN),
         Ok(_) => retry_on_intr(|| operation(ReadWriteFlags::empty())),
@@ -99,7 +102,7 @@ fn without_waiting<T>(
 }
 
 /// Reads what is there, and says how much.
-fn read(fd: &OwnedFd, buffer: &mut ReadBuf<'_>) -> Result<usize, Errno> {
+fn read_now(fd: &OwnedFd, buffer: &mut ReadBuf<'_>) -> Result<usize, Errno> {
     let length = without_waiting(fd, PollFlags::IN, |flags| {
         preadv2(fd, &mut [IoSliceMut::new(buffer.initialize_unfilled())], NO_OFFSET, flags)
     })?;
@@ -107,10 +110,14 @@ fn read(fd: &OwnedFd, buffer: &mut ReadBuf<'_>) -> Result<usize, Errno> {
     Ok(length)
 }
 
-/// Writes what there is room for, and says how much.
-fn write(fd: &OwnedFd, bytes: &[u8]) -> Result<usize, Errno> {
-    without_waiting(fd, PollFlags::OUT, |flags| {
-        pwritev2(fd, &[IoSlice::new(bytes)], NO_OFFSET, flags)
+/// Writes what there is room for on a pipe, a socket or a terminal, and says how much; `EAGAIN` if
+/// there is no room.
+pub fn write_now(fd: impl AsFd, bytes: &[u8]) -> Result<usize, Errno> {
+    // poll(2) promises no more room than this in a pipe.
+    let promised = bytes.get(..PIPE_BUF).unwrap_or(bytes);
+    without_waiting(&fd, PollFlags::OUT, |flags| {
+        let bytes = if flags.is_empty() { promised } else { bytes };
+        pwritev2(&fd, &[IoSlice::new(bytes)], NO_OFFSET, flags)
     })
 }
 
@@ -121,15 +128,15 @@ impl AsyncRead for Stdio {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         match self.get_mut() {
-            Self::Immediate(fd) => {
+            Self::File(fd) => {
                 let length =
                     retry_on_intr(|| rustix::io::read(&*fd, buffer.initialize_unfilled()))?;
                 buffer.advance(length);
             }
-            Self::Signalled(fd) => loop {
+            Self::Stream(fd) => loop {
                 let mut signal = ready!(fd.poll_read_ready(context))?;
                 let room = buffer.remaining();
-                match read(fd.get_ref(), buffer) {
+                match read_now(fd.get_ref(), buffer) {
                     Err(Errno::AGAIN) => signal.clear_ready(),
                     Err(error) => return Poll::Ready(Err(error.into())),
                     Ok(length) => {
@@ -141,8 +148,8 @@ impl AsyncRead for Stdio {
                     }
                 }
             },
-            Self::Asked(fd) => loop {
-                match read(fd.get_ref(), buffer) {
+            Self::Terminal(fd) => loop {
+                match read_now(fd.get_ref(), buffer) {
                     Err(Errno::AGAIN) => ready!(fd.poll_read_ready(context))?.clear_ready(),
                     Err(error) => return Poll::Ready(Err(error.into())),
                     Ok(_) => break,
@@ -160,13 +167,13 @@ impl AsyncWrite for Stdio {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let fd = match self.get_mut() {
-            Self::Immediate(fd) => {
+            Self::File(fd) => {
                 return Poll::Ready(Ok(retry_on_intr(|| rustix::io::write(&*fd, bytes))?));
             }
-            Self::Signalled(fd) | Self::Asked(fd) => fd,
+            Self::Stream(fd) | Self::Terminal(fd) => fd,
         };
         loop {
-            match write(fd.get_ref(), bytes) {
+            match write_now(fd.get_ref(), bytes) {
                 Err(Errno::AGAIN) => ready!(fd.poll_write_ready(context))?.clear_ready(),
                 written => return Poll::Ready(Ok(written?)),
             }
@@ -179,5 +186,29 @@ impl AsyncWrite for Stdio {
 
     fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         Poll::Ready(Ok(()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+
+    use super::*;
+
+    #[test]
+    fn a_full_pipe_takes_what_it_has_room_for_and_nobody_waits() {
+        let (mut reader, writer) = io::pipe().unwrap();
+        let mut room = 0;
+        let refused = loop {
+            match write_now(&writer, &[b'x'; 1000]) {
+                Ok(written) => room += written,
+                Err(error) => break error,
+            }
+        };
+        assert_eq!(refused, Errno::AGAIN);
+        drop(writer);
+        let mut taken = Vec::new();
+        reader.read_to_end(&mut taken).unwrap();
+        assert_eq!(taken.len(), room);
     }
 }

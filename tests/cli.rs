@@ -9,8 +9,8 @@
 
 mod support;
 
-use std::process::Command;
-use std::time::Duration;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use support::Answer::{CannotTell, No};
 use support::{Adapter, Framing, Site, binary};
@@ -33,6 +33,27 @@ fn help_and_version_are_printed() {
         assert!(String::from_utf8_lossy(&output.stdout).contains(word));
     }
     assert_eq!(binary().arg("--nonsense").output().unwrap().status.code(), Some(64));
+}
+
+#[test]
+fn a_wrong_command_line_on_a_pipe_ends_no_sooner_than_ejabberd_survives() {
+    let started = Instant::now();
+    let output = binary().args(["--conf", "/etc/x"]).stdin(Stdio::piped()).output().unwrap();
+    assert!(started.elapsed() >= Duration::from_secs(2), "{:?}", started.elapsed());
+    assert_eq!(output.status.code(), Some(64));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("--conf"));
+}
+
+#[test]
+fn the_log_tells_whose_request_was_malformed() {
+    let site = Site::new(NOBODY);
+    let mut adapter = Adapter::start(&site, Framing::Packet);
+    assert_eq!(adapter.ask("auth:alice:example.com:tops3cret\r"), No);
+    adapter.logs("malformed");
+    let log = adapter.log();
+    let line = log.lines().find(|line| line.contains("malformed")).unwrap();
+    assert!(line.contains("user=\"alice\" domain=\"example.com\""), "{line}");
+    assert!(!log.contains("tops3cret"), "{log}");
 }
 
 #[test]
@@ -129,9 +150,9 @@ fn no_answer_is_late_although_nobody_reads_the_log() {
     let mut child = site
         .command()
         .args(["--caller", "prosody"])
-        .stdin(std::process::Stdio::piped())
-        .stdout(std::process::Stdio::piped())
-        .stderr(std::process::Stdio::piped())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
         .spawn()
         .unwrap();
     let (mut input, output) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
@@ -158,7 +179,7 @@ fn the_log_file_is_reopened_on_hang_up() {
     std::fs::rename(&log, &rotated).unwrap();
     let pid = rustix::process::Pid::from_raw(i32::try_from(adapter.id()).unwrap()).unwrap();
     rustix::process::kill_process(pid, rustix::process::Signal::HUP).unwrap();
-    let started = std::time::Instant::now();
+    let started = Instant::now();
     while !log.exists() {
         assert!(started.elapsed() < Duration::from_secs(30), "the log is not reopened");
         assert_eq!(adapter.ask("isuser:alice:nowhere.example"), No);

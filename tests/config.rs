@@ -15,9 +15,9 @@ use std::time::Duration;
 
 use ldap_fixtures::tls::Authority;
 use support::{Site, binary};
-use xmpp_ldap_auth::config::startup::FirstRequest;
 use xmpp_ldap_auth::config::{self, Reading};
 use xmpp_ldap_auth::protocol::dialect::Dialect;
+use xmpp_ldap_auth::session::lock_step::FirstRequest;
 
 /// Nothing wrong with it, and nothing in it that a test would not want to change.
 const GOOD: &str = r#"caller = "ejabberd"

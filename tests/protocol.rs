@@ -12,21 +12,26 @@ use secrecy::ExposeSecret;
 use xmpp_ldap_auth::jid::Account;
 use xmpp_ldap_auth::protocol::dialect::Framing;
 use xmpp_ldap_auth::protocol::line::{LONGEST_LINE, LineDecoder};
-use xmpp_ldap_auth::protocol::{Decoder, End};
-use xmpp_ldap_auth::request::{Request, Verb};
+use xmpp_ldap_auth::protocol::{Decoder, StreamEnd};
+use xmpp_ldap_auth::request::{Refused, Request, Verb};
 use xmpp_ldap_auth::verdict::Denial;
 
 /// Everything that a caller could see of a request.
-fn shown(request: &Request) -> String {
+fn shown(request: &Result<Request, Refused>) -> String {
+    let request = match request {
+        Ok(request) => request,
+        Err(Refused { verb, account, denial }) => {
+            let account = account.as_ref().map(ToString::to_string);
+            return format!("{verb:?} {account:?} {:?}", format!("{denial:?}"));
+        }
+    };
     let password = match request {
         Request::Auth { password, .. } | Request::SetPass { password, .. } => {
-            password.expose_secret().to_owned()
+            password.expose_secret()
         }
-        Request::IsUser { .. } => String::new(),
-        Request::Refused { denial, .. } => format!("{denial:?}"),
+        Request::IsUser { .. } => "",
     };
-    let account = request.account().map(ToString::to_string);
-    format!("{:?} {account:?} {password:?}", request.verb())
+    format!("{:?} {:?} {password:?}", request.verb(), Some(request.account().to_string()))
 }
 
 /// Decodes a stream that arrives in these pieces.
@@ -40,12 +45,12 @@ fn decode<'a>(framing: Framing, pieces: impl IntoIterator<Item = &'a [u8]>) -> (
         }
     }
     match decoder.finish() {
-        End::Clean => (requests, false),
-        End::Last(request) => {
+        StreamEnd::Clean => (requests, false),
+        StreamEnd::Last(request) => {
             requests.push(shown(&request));
             (requests, false)
         }
-        End::Cut => (requests, true),
+        StreamEnd::Cut => (requests, true),
     }
 }
 
@@ -167,7 +172,7 @@ proptest! {
             format!("isuser:alice:exa{control}mple.com"),
         ] {
             let request = Request::parse(text.as_bytes());
-            let refused = matches!(request, Request::Refused { denial: Denial::Malformed, .. });
+            let refused = matches!(request, Err(Refused { denial: Denial::Malformed, .. }));
             prop_assert!(refused, "{:?} gave {:?}", text, request);
         }
     }
@@ -186,8 +191,8 @@ fn an_overlong_line_costs_one_no_and_no_memory() {
     while let Some(request) = decoder.next_request() {
         requests.push(request);
     }
-    assert!(matches!(requests[0], Request::Refused { denial: Denial::Malformed, .. }));
-    assert!(matches!(requests[1], Request::Auth { .. }));
+    assert!(matches!(requests[0], Err(Refused { denial: Denial::Malformed, .. })));
+    assert!(matches!(requests[1], Ok(Request::Auth { .. })));
     assert_eq!(requests.len(), 2);
 }
 
@@ -199,7 +204,7 @@ fn a_line_may_be_just_as_long_as_the_limit() {
         let mut decoder = LineDecoder::default();
         decoder.push(line.as_bytes());
         let request = decoder.next_request().unwrap();
-        assert_eq!(matches!(request, Request::Auth { .. }), accepted, "{length}");
+        assert_eq!(matches!(request, Ok(Request::Auth { .. })), accepted, "{length}");
     }
 }
 

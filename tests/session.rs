@@ -8,12 +8,14 @@
 )]
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
-use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, ReadHalf, WriteHalf};
+use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadHalf, WriteHalf};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 use xmpp_ldap_auth::authenticator::{Authenticator, ServedDomains};
@@ -23,8 +25,8 @@ use xmpp_ldap_auth::jid::Account;
 use xmpp_ldap_auth::policy::Policies;
 use xmpp_ldap_auth::policy::admission::Admission;
 use xmpp_ldap_auth::protocol::dialect::Dialect;
-use xmpp_ldap_auth::session::lock_step::Terminal;
-use xmpp_ldap_auth::session::{End, StdioSession, Terms};
+use xmpp_ldap_auth::session::lock_step::FirstRequest;
+use xmpp_ldap_auth::session::{SessionEnd, StdioSession, Terms};
 use xmpp_ldap_auth::verdict::{Denial, Outage, Outcome, Verdict};
 
 /// Does what the localpart says: `yes`, `no`, `out`, `never`, `panic`, or `yes-500` and the like
@@ -93,7 +95,7 @@ struct Caller {
     directory: Scripted,
     read: ReadHalf<DuplexStream>,
     write: WriteHalf<DuplexStream>,
-    session: JoinHandle<End>,
+    session: JoinHandle<SessionEnd>,
     started: Instant,
 }
 
@@ -130,17 +132,17 @@ impl Caller {
         Self::new(directory, ours, session)
     }
 
-    fn terminal(terminal: Terminal) -> Self {
+    fn terminal(first: FirstRequest) -> Self {
         let (directory, session) = session(Dialect::Prosody);
         let (ours, theirs) = tokio::io::duplex(4096);
         let session = tokio::spawn(async move {
             let (read, write) = tokio::io::split(theirs);
-            session.lock_step(read, write, terminal).await
+            session.lock_step(read, write, first, Instant::now()).await
         });
         Self::new(directory, ours, session)
     }
 
-    fn new(directory: Scripted, stream: DuplexStream, session: JoinHandle<End>) -> Self {
+    fn new(directory: Scripted, stream: DuplexStream, session: JoinHandle<SessionEnd>) -> Self {
         let (read, write) = tokio::io::split(stream);
         Self { directory, read, write, session, started: Instant::now() }
     }
@@ -165,7 +167,7 @@ impl Caller {
     }
 
     /// Closes our end; gives everything that still comes, and how the session ended.
-    async fn close(mut self) -> (String, End) {
+    async fn close(mut self) -> (String, SessionEnd) {
         self.write.shutdown().await.unwrap();
         let mut rest = String::new();
         self.read.read_to_string(&mut rest).await.unwrap();
@@ -186,7 +188,7 @@ async fn replies_keep_the_order_of_the_requests() {
     caller.send("auth:yes-300:h:p\nauth:no-100:h:p\nisuser:yes-200:h\nauth:no:h:p\n").await;
     assert_eq!(caller.replies().await, ["1\n", "0\n", "1\n", "0\n"]);
     assert_eq!(caller.started.elapsed().as_millis(), 300);
-    assert_eq!(caller.close().await, (String::new(), End::InputClosed));
+    assert_eq!(caller.close().await, (String::new(), SessionEnd::InputClosed));
 }
 
 #[tokio::test(start_paused = true)]
@@ -231,7 +233,7 @@ async fn a_panic_is_an_outage_of_one_request() {
 async fn at_the_end_of_input_everything_in_flight_is_answered() {
     let mut caller = Caller::pipe(Dialect::Prosody, 4096);
     caller.send("auth:yes-900:h:p\nauth:never:h:p\nauth:no:h:p\nauth:yes:h:p\nauth:yes:h:p\nisuser:yes:h").await;
-    assert_eq!(caller.close().await, ("1\n0\n0\n1\n1\n1\n".to_owned(), End::InputClosed));
+    assert_eq!(caller.close().await, ("1\n0\n0\n1\n1\n1\n".to_owned(), SessionEnd::InputClosed));
 }
 
 #[tokio::test(start_paused = true)]
@@ -257,14 +259,14 @@ async fn a_caller_that_does_not_read_ends_the_session_instead_of_getting_a_late_
         let _ = caller.write.write_all(b"auth:yes:h:p\nauth:yes:h:p\n").await;
         sleep(Duration::from_secs(60)).await;
     });
-    assert_eq!(caller.session.await.unwrap(), End::OutputClosed);
+    assert_eq!(caller.session.await.unwrap(), SessionEnd::OutputClosed);
 
     let mut caller = Caller::pipe(Dialect::Prosody, 2);
     let write = tokio::spawn(async move {
         let _ = caller.write.write_all(b"auth:yes:h:p\nauth:yes:h:p\n").await;
         caller.write
     });
-    assert_eq!(caller.session.await.unwrap(), End::Late);
+    assert_eq!(caller.session.await.unwrap(), SessionEnd::Late);
     assert_eq!(caller.started.elapsed().as_millis(), 4500);
     drop(write.await.unwrap());
 }
@@ -274,12 +276,15 @@ async fn a_caller_that_went_away_ends_the_session() {
     let mut caller = Caller::pipe(Dialect::Prosody, 4096);
     caller.send("auth:yes:h:p\n").await;
     drop((caller.read, caller.write));
-    assert!(matches!(caller.session.await.unwrap(), End::OutputClosed | End::InputClosed));
+    assert!(matches!(
+        caller.session.await.unwrap(),
+        SessionEnd::OutputClosed | SessionEnd::InputClosed
+    ));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_terminal_is_answered_one_by_one() {
-    let mut caller = Caller::terminal(Terminal::Settled);
+    let mut caller = Caller::terminal(FirstRequest::Answer);
     for (request, reply) in [
         ("auth:yes:h:p\n", "1\n"),
         ("auth:no:h:p\n", "0\n"),
@@ -292,12 +297,12 @@ async fn a_terminal_is_answered_one_by_one() {
         caller.send(request).await;
         assert_eq!(caller.reply().await.0, reply, "{request}");
     }
-    assert_eq!(caller.close().await, (String::new(), End::InputClosed));
+    assert_eq!(caller.close().await, (String::new(), SessionEnd::InputClosed));
 }
 
 #[tokio::test(start_paused = true)]
 async fn lines_that_come_together_on_a_terminal_are_not_carried_out() {
-    let mut caller = Caller::terminal(Terminal::Settled);
+    let mut caller = Caller::terminal(FirstRequest::Answer);
     caller.send("setpass:yes:h:x\nsetpass:yes:h:injected\n").await;
     assert_eq!(caller.reply().await.0, "0\n");
     caller.send("auth:yes:h:p\nauth:yes:h:p\nauth:").await;
@@ -309,7 +314,7 @@ async fn lines_that_come_together_on_a_terminal_are_not_carried_out() {
 
 #[tokio::test(start_paused = true)]
 async fn a_line_before_the_reply_on_a_terminal_refuses_both() {
-    let mut caller = Caller::terminal(Terminal::Settled);
+    let mut caller = Caller::terminal(FirstRequest::Answer);
     caller.send("auth:yes-2000:h:p\n").await;
     sleep(Duration::from_secs(1)).await;
     caller.send("auth:yes:h:p\n").await;
@@ -323,7 +328,7 @@ async fn a_line_before_the_reply_on_a_terminal_refuses_both() {
 
 #[tokio::test(start_paused = true)]
 async fn an_injected_line_that_comes_a_moment_later_stops_a_password_change() {
-    let mut caller = Caller::terminal(Terminal::Settled);
+    let mut caller = Caller::terminal(FirstRequest::Answer);
     caller.send("setpass:yes:h:x\n").await;
     sleep(Duration::from_millis(3)).await;
     caller.send("auth:yes:h:p\n").await;
@@ -334,7 +339,7 @@ async fn an_injected_line_that_comes_a_moment_later_stops_a_password_change() {
 
 #[tokio::test(start_paused = true)]
 async fn even_an_instant_denial_on_a_terminal_waits_for_an_injected_line() {
-    let mut caller = Caller::terminal(Terminal::Settled);
+    let mut caller = Caller::terminal(FirstRequest::Answer);
     caller.send("auth:yes:other:p\n").await;
     sleep(Duration::from_millis(3)).await;
     caller.send("auth:yes:h:p\n").await;
@@ -344,33 +349,93 @@ async fn even_an_instant_denial_on_a_terminal_waits_for_an_injected_line() {
 
 #[tokio::test(start_paused = true)]
 async fn a_terminal_is_answered_by_the_deadline() {
-    let mut caller = Caller::terminal(Terminal::Settled);
+    let mut caller = Caller::terminal(FirstRequest::Answer);
     caller.send("auth:never:h:p\n").await;
     assert_eq!(caller.reply().await, ("0\n".to_owned(), 4000));
 }
 
+/// Prosody at its quickest: the next line is on the terminal before the write of the reply to the
+/// last one has returned.
+struct Quick {
+    terminal: WriteHalf<DuplexStream>,
+    next: Vec<&'static str>,
+    replies: Arc<Mutex<Vec<u8>>>,
+}
+
+impl AsyncWrite for Quick {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<std::io::Result<usize>> {
+        self.replies.lock().unwrap().extend(bytes);
+        if let Some(line) = self.next.pop() {
+            let written = Pin::new(&mut self.terminal).poll_write(context, line.as_bytes());
+            assert!(matches!(written, Poll::Ready(Ok(length)) if length == line.len()));
+        }
+        Poll::Ready(Ok(bytes.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_follows_a_reply_at_once_has_all_its_time() {
+    let (_, session) = session(Dialect::Prosody);
+    let (ours, theirs) = tokio::io::duplex(4096);
+    let (_, mut write) = tokio::io::split(ours);
+    let (read, _) = tokio::io::split(theirs);
+    write.write_all(b"auth:yes-3000:h:p\n").await.unwrap();
+    let replies = Arc::new(Mutex::new(Vec::new()));
+    let next = vec!["auth:yes-3000:h:p\n", "auth:yes-3000:h:p\n"];
+    let output = Quick { terminal: write, next, replies: Arc::clone(&replies) };
+    let served = session.lock_step(read, output, FirstRequest::Answer, Instant::now());
+    let _ = tokio::time::timeout(Duration::from_secs(10), served).await;
+    assert_eq!(*replies.lock().unwrap(), b"1\n1\n1\n");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_waited_on_a_terminal_has_been_there_since_the_start() {
+    let (_, session) = session(Dialect::Prosody);
+    let (mut ours, theirs) = tokio::io::duplex(4096);
+    let since = Instant::now();
+    ours.write_all(b"auth:never:h:p\n").await.unwrap();
+    sleep(Duration::from_secs(1)).await;
+    let (read, write) = tokio::io::split(theirs);
+    tokio::spawn(async move { session.lock_step(read, write, FirstRequest::Answer, since).await });
+    let mut reply = [0; 2];
+    ours.read_exact(&mut reply).await.unwrap();
+    assert_eq!((&reply, since.elapsed().as_millis()), (b"0\n", 4000));
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_closed_terminal_ends_the_session_at_once() {
-    let mut caller = Caller::terminal(Terminal::Settled);
+    let mut caller = Caller::terminal(FirstRequest::Answer);
     caller.send("auth:never:h:p\n").await;
     sleep(Duration::from_millis(100)).await;
     let started = Instant::now();
-    assert_eq!(caller.close().await, (String::new(), End::InputClosed));
+    assert_eq!(caller.close().await, (String::new(), SessionEnd::InputClosed));
     assert_eq!(started.elapsed().as_millis(), 0);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_piece_of_a_line_on_a_terminal_is_never_answered() {
-    let mut caller = Caller::terminal(Terminal::Settled);
+    let mut caller = Caller::terminal(FirstRequest::Answer);
     caller.send("auth:yes:h").await;
     caller.silence(Duration::from_secs(10)).await;
-    assert_eq!(caller.session.await.unwrap(), End::Late);
+    assert_eq!(caller.session.await.unwrap(), SessionEnd::Late);
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_first_request_of_a_fresh_terminal_is_read_and_not_answered() {
-    let mut caller = Caller::terminal(Terminal::Fresh);
+    let mut caller = Caller::terminal(FirstRequest::Discard);
     caller.send("auth:yes:h:p\n").await;
     caller.silence(Duration::from_secs(10)).await;
-    assert_eq!(caller.session.await.unwrap(), End::FirstRequest);
+    assert_eq!(caller.session.await.unwrap(), SessionEnd::FirstRequest);
 }

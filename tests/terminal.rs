@@ -9,8 +9,11 @@
 
 mod support;
 
+use std::ffi::OsStr;
 use std::io::Read;
 use std::net::TcpListener;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::process::CommandExt;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -94,7 +97,8 @@ fn injected_lines_get_one_no_together() {
         assert_eq!(child.terminal.read_within(Duration::from_millis(30)), "");
     }
     let log = std::fs::read_to_string(site.path().join("log")).unwrap();
-    assert!(log.contains("out-of-step"), "{log}");
+    let line = log.lines().find(|line| line.contains("out-of-step")).unwrap();
+    assert!(line.contains("user=\"alice\"") && !line.contains("mallory"), "{line}");
 }
 
 #[test]
@@ -159,6 +163,22 @@ fn the_exit_status_is_0_whatever_ends_it() {
     let mut child = Terminal::new().spawn(command);
     assert_eq!(child.wait().code(), Some(0));
     assert_eq!(child.terminal.read_within(Duration::ZERO), "");
+}
+
+#[test]
+fn a_name_of_the_program_that_is_no_text_ends_nothing() {
+    let site = Site::new(NOBODY);
+    let named = || {
+        let mut command = site.command();
+        command.arg0(OsStr::from_bytes(b"\xff"));
+        command
+    };
+    let mut first = Terminal::new().spawn(named());
+    first.terminal.send(REQUEST);
+    assert_eq!(first.wait().code(), Some(0));
+    let mut child = next(first, named());
+    child.terminal.send(REQUEST);
+    assert_eq!(child.terminal.read_within(PATIENCE), "0\n");
 }
 
 #[test]

@@ -3,12 +3,13 @@
 use std::io::{self, BufRead, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use secrecy::SecretString;
 use serde_json::json;
 use tokio::time::Instant;
 
-use super::steps::{Step, Steps, milliseconds};
+use super::steps::{Step, Steps};
 use super::{BAD, Failure, GOOD, ODD, build, load, print_json, read_jid, runtime};
 use crate::answer::Answer;
 use crate::authenticator::Authenticator;
@@ -16,6 +17,7 @@ use crate::cli::LoginArgs;
 use crate::deadline::Deadline;
 use crate::exit;
 use crate::jid::Account;
+use crate::observe::milliseconds;
 use crate::protocol::dialect::Dialect;
 use crate::request::Request;
 use crate::verdict::{Outcome, Verdict};
@@ -43,7 +45,7 @@ pub fn login(
         let answer = by.bound(authenticator.answer(&request, by)).await;
         Ok::<_, io::Error>(answer.unwrap_or_else(Outcome::from))
     })?;
-    let us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+    let took = started.elapsed();
     runtime.shutdown_background();
 
     let steps = steps.take();
@@ -54,11 +56,11 @@ pub fn login(
             "reason": outcome.verdict.reason(),
             "server": outcome.server.as_deref(),
             "detail": outcome.detail.as_deref(),
-            "ms": milliseconds(us),
+            "ms": milliseconds(took),
             "steps": steps.iter().map(Step::to_json).collect::<Vec<_>>(),
         }));
     } else {
-        print_for_people(&outcome, us, &steps)?;
+        print_for_people(&outcome, took, &steps)?;
     }
     Ok(match outcome.verdict {
         Verdict::Granted => exit::OK,
@@ -76,7 +78,7 @@ fn read_password(args: &LoginArgs, account: &Account) -> anyhow::Result<SecretSt
     Ok(line.strip_suffix('\n').unwrap_or(&line).into())
 }
 
-fn print_for_people(outcome: &Outcome, us: u64, steps: &[Step]) -> io::Result<()> {
+fn print_for_people(outcome: &Outcome, took: Duration, steps: &[Step]) -> io::Result<()> {
     let mut out = anstream::stdout();
     for step in steps {
         writeln!(out, "{step}")?;
@@ -86,7 +88,7 @@ fn print_for_people(outcome: &Outcome, us: u64, steps: &[Step]) -> io::Result<()
         Verdict::Denied(_) => BAD,
         Verdict::Unavailable(_) => ODD,
     };
-    write!(out, "{:>9.1} ms  {style}{}{style:#}", milliseconds(us), outcome.verdict)?;
+    write!(out, "{:>9.1} ms  {style}{}{style:#}", milliseconds(took), outcome.verdict)?;
     match &outcome.detail {
         Some(detail) => writeln!(out, "  {detail}")?,
         None => writeln!(out)?,

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use serde_json::json;
 use tracing::field::{Field, Visit};
@@ -9,17 +10,7 @@ use tracing_subscriber::Layer;
 use tracing_subscriber::layer::{Context, SubscriberExt};
 use tracing_subscriber::registry::Registry;
 
-use crate::observe::STEP;
-
-/// To the tenth; a finer number would only look exact.
-#[expect(
-    clippy::as_conversions,
-    clippy::cast_precision_loss,
-    reason = "no wait is 2^52 microseconds long"
-)]
-pub(super) fn milliseconds(us: u64) -> f64 {
-    (us as f64 / 100.0).round() / 10.0
-}
+use crate::observe::{STEP, milliseconds};
 
 /// One step of an authentication, as the directory told of it.
 #[derive(Debug, Default)]
@@ -27,26 +18,26 @@ pub(super) struct Step {
     step: String,
     server: String,
     result: String,
-    us: u64,
+    took: Duration,
 }
 
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ms = milliseconds(self.us);
+        let ms = milliseconds(self.took);
         write!(f, "{ms:>9.1} ms  {:<17} {}  {}", self.step, self.server, self.result)
     }
 }
 
 impl Step {
     pub(super) fn to_json(&self) -> serde_json::Value {
-        json!({ "step": self.step, "server": self.server, "result": self.result, "ms": milliseconds(self.us) })
+        json!({ "step": self.step, "server": self.server, "result": self.result, "ms": milliseconds(self.took) })
     }
 }
 
 impl Visit for Step {
     fn record_u64(&mut self, field: &Field, value: u64) {
         if field.name() == "us" {
-            self.us = value;
+            self.took = Duration::from_micros(value);
         }
     }
 

@@ -9,6 +9,7 @@ use super::file::Table;
 use crate::observe::target::{Format, Log};
 use crate::protocol::dialect::Dialect;
 use crate::session::Terms;
+use crate::session::lock_step::FirstRequest;
 
 /// How many requests of a pipe are worked on at once, unless the file says otherwise.
 const WINDOW: usize = 64;
@@ -31,17 +32,8 @@ pub struct Caller {
     pub terms: Terms,
     /// How long the caller waits for a reply.
     pub patience: Duration,
-    /// What happens to the first request on a fresh terminal.
+    /// What happens to the first request on a terminal that was never used before.
     pub first_request: FirstRequest,
-}
-
-/// What happens to the first request on a terminal that was never used before.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FirstRequest {
-    /// It is read and not answered: lpty may have echoed it as a reply already.
-    Discard,
-    /// It is answered: the module on the other side is patched against the echo.
-    Answer,
 }
 
 impl Startup {

@@ -1,6 +1,7 @@
 //! Where the log goes.
 //!
-//! Writing a log line never blocks an answer: what a full pipe does not take at once is lost.
+//! Writing a line to standard error never delays an answer: what a full pipe does not take at once
+//! is lost. The journal and syslog may make it wait.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
@@ -9,13 +10,14 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::FileType;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry::Registry;
 use tracing_subscriber::{Layer, fmt};
+
+use crate::stdio::write_now;
 
 /// What is logged, where, and how.
 #[derive(Clone, Debug)]
@@ -118,8 +120,8 @@ fn open_layer(
     let only = |layer| Ok((Some(layer), Reopener::default()));
     match target {
         Target::Auto | Target::Stderr if stderr_is_free => {
-            let may_block = !is_file(io::stderr());
-            only(lines(log.format, move || Lossy { to: io::stderr(), may_block }))
+            let is_file = is_file(io::stderr());
+            only(lines(log.format, move || Lossy { to: io::stderr(), is_file }))
         }
         Target::Auto | Target::Stderr => open_layer(log, &Target::Journald, false)
             .or_else(|_| open_layer(log, &Target::Syslog, false))
@@ -186,21 +188,19 @@ fn is_file(fd: impl AsFd) -> bool {
     status.is_ok_and(|status| FileType::from_raw_mode(status.st_mode) == FileType::RegularFile)
 }
 
-/// Writes only what the other side takes at once.
+/// Standard error, of which only what the other side takes at once is written.
 struct Lossy<W> {
     to: W,
-    may_block: bool,
+    is_file: bool,
 }
 
 impl<W: Write + AsFd> Write for Lossy<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let ready = !self.may_block || {
-            let mut fds = [PollFd::new(&self.to, PollFlags::OUT)];
-            poll(&mut fds, Some(&Timespec::default())).is_ok_and(|ready| ready > 0)
-        };
-        // poll(2) promises room for PIPE_BUF bytes in a pipe.
-        if ready {
-            let _ = self.to.write_all(bytes.get(..bytes.len().min(4096)).unwrap_or_default());
+        if self.is_file {
+            // Many a file system refuses writes that must not wait, whatever room there is.
+            self.to.write_all(bytes)?;
+        } else {
+            let _ = write_now(&self.to, bytes);
         }
         Ok(bytes.len())
     }

@@ -1,8 +1,7 @@
 //! Prosody's lines: one request up to each newline.
 
-use std::fmt;
-
-use crate::request::Request;
+use super::unread::Unread;
+use crate::request::{Refused, Request};
 
 /// The longest line in bytes, without its newline. Prosody's module sends no longer one.
 pub const LONGEST_LINE: usize = 1000;
@@ -12,57 +11,46 @@ pub const LONGEST_LINE: usize = 1000;
 /// However the stream is cut into pushes, the requests are the same. Memory is bounded by
 /// [`LONGEST_LINE`] and the size of one push: a longer line is forgotten as it comes in and gives
 /// one malformed request at its newline.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub struct LineDecoder {
-    buffer: Vec<u8>,
-    start: usize,
+    unread: Unread,
+    /// In how many of these there is no newline.
     searched: usize,
+    /// Whether the beginning of the line was forgotten.
     overlong: bool,
-}
-
-/// Without the bytes, which hold passwords.
-impl fmt::Debug for LineDecoder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("LineDecoder").field("held", &self.held()).finish_non_exhaustive()
-    }
 }
 
 impl LineDecoder {
     /// Takes in what was read.
     pub fn push(&mut self, bytes: &[u8]) {
-        let rest = self.buffer.get(self.start..).unwrap_or_default();
-        // A new buffer, because only what is freed is wiped.
-        self.buffer = [rest, bytes].concat();
-        self.searched -= self.start;
-        self.start = 0;
+        self.unread.push(bytes);
     }
 
     /// The next whole line, or `None` when more input is needed.
-    pub fn next_request(&mut self) -> Option<Request> {
-        let unsearched = self.buffer.get(self.searched..).unwrap_or_default();
+    pub fn next_request(&mut self) -> Option<Result<Request, Refused>> {
+        let (_, unsearched) = self.unread.bytes().split_at_checked(self.searched)?;
         let Some(newline) = unsearched.iter().position(|byte| *byte == b'\n') else {
-            self.searched = self.buffer.len();
-            let rest = self.searched - self.start;
-            if rest == 0 || rest > LONGEST_LINE {
-                *self = Self { overlong: self.overlong || rest > 0, ..Self::default() };
+            self.searched = self.unread.len();
+            if self.searched > LONGEST_LINE {
+                *self = Self { overlong: true, ..Self::default() };
             }
             return None;
         };
-        let end = self.searched + newline;
-        let line = self.buffer.get(self.start..end).unwrap_or_default();
+        let (line, _) = self.unread.bytes().split_at_checked(self.searched + newline)?;
         let request = if std::mem::take(&mut self.overlong) || line.len() > LONGEST_LINE {
-            Request::unreadable()
+            Err(Refused::unreadable())
         } else {
             Request::parse(line)
         };
-        self.start = end + 1;
-        self.searched = self.start;
+        let length = line.len() + 1;
+        self.unread.consume(length);
+        self.searched = 0;
         Some(request)
     }
 
     /// How many bytes are held that belong to no request yet.
     pub fn held(&self) -> usize {
-        self.buffer.len() - self.start
+        self.unread.len()
     }
 
     /// Whether bytes were taken in that belong to no request yet.
@@ -76,7 +64,7 @@ impl LineDecoder {
     }
 
     /// At the end of input: the last line, if it came without a newline.
-    pub fn finish(&mut self) -> Option<Request> {
+    pub fn finish(&mut self) -> Option<Result<Request, Refused>> {
         if !self.is_partial() {
             return None;
         }

@@ -21,13 +21,13 @@
 pub mod dialect;
 pub mod line;
 pub mod packet;
-pub mod tty;
+mod unread;
 
 use dialect::Framing;
 use line::LineDecoder;
 use packet::PacketDecoder;
 
-use crate::request::Request;
+use crate::request::{Refused, Request};
 
 /// Either codec, chosen by the dialect.
 #[derive(Debug)]
@@ -40,11 +40,11 @@ pub enum Decoder {
 
 /// How a byte stream ended.
 #[derive(Debug)]
-pub enum End {
+pub enum StreamEnd {
     /// Between two requests.
     Clean,
     /// With a last line that has no newline.
-    Last(Request),
+    Last(Result<Request, Refused>),
     /// In the middle of a packet.
     Cut,
 }
@@ -67,7 +67,7 @@ impl Decoder {
     }
 
     /// The next whole request, or `None` when more input is needed.
-    pub fn next_request(&mut self) -> Option<Request> {
+    pub fn next_request(&mut self) -> Option<Result<Request, Refused>> {
         match self {
             Self::Line(decoder) => decoder.next_request(),
             Self::Packet(decoder) => decoder.next_request(),
@@ -83,11 +83,11 @@ impl Decoder {
     }
 
     /// To be called once, at the end of input and after the last request.
-    pub fn finish(&mut self) -> End {
+    pub fn finish(&mut self) -> StreamEnd {
         match self {
-            Self::Line(decoder) => decoder.finish().map_or(End::Clean, End::Last),
-            Self::Packet(decoder) if decoder.held() > 0 => End::Cut,
-            Self::Packet(_) => End::Clean,
+            Self::Line(decoder) => decoder.finish().map_or(StreamEnd::Clean, StreamEnd::Last),
+            Self::Packet(decoder) if decoder.held() > 0 => StreamEnd::Cut,
+            Self::Packet(_) => StreamEnd::Clean,
         }
     }
 }

@@ -14,57 +14,54 @@
 //!   ends; Prosody notices at once, and the next child finds the terminal in raw mode.
 //! - After the deadline nothing is written: the process ends, and Prosody starts another. A process
 //!   that was stopped cannot know how long a request has been waiting, so a request counts from the
-//!   last moment at which the terminal was seen to be empty.
+//!   last moment at which [`Lines::look`] saw nothing.
 
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
-use tokio::time::{Instant, sleep_until, timeout, timeout_at};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::{Instant, sleep_until};
 
-use super::{End, Pending, StdioSession, Timing};
+use super::lines::{Lines, Look};
+use super::pending::{Pending, Timing};
+use super::{SessionEnd, StdioSession};
 use crate::answer::Answer;
-use crate::protocol::line::LineDecoder;
-use crate::request::{Request, Verb};
+use crate::request::{Refused, Request, Verb};
 use crate::verdict::Denial;
 
 /// How long the terminal must have been quiet. The pieces of one write follow each other within
 /// microseconds; Prosody stands still for this long, so it is no longer than that needs.
 const QUIET: Duration = Duration::from_millis(10);
 
-/// How often an idle terminal is looked at, which is how much earlier than it was read a request may
-/// be taken to have come.
-const LOOK: Duration = Duration::from_millis(250);
-
-/// A line that is not complete after this long is a leftover: Prosody sends a line in one write.
-const STALL: Duration = Duration::from_secs(1);
-
-/// Whether the terminal has carried a request before.
+/// What happens to the first request on a terminal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Terminal {
-    /// It may have echoed, or be about to echo, the first request.
-    Fresh,
-    /// It has been in raw mode since before the request was written.
-    Settled,
+pub enum FirstRequest {
+    /// It is read and not answered: lpty may have echoed it as a reply already.
+    Discard,
+    /// It is answered: the terminal was in raw mode before it was written, or the module on the
+    /// other side is patched against the echo.
+    Answer,
 }
 
 impl<A: Answer> StdioSession<A> {
-    /// Serves a terminal until it is closed or a rule ends the session.
+    /// Serves a terminal until it is closed or a rule ends the session. What is there already came
+    /// after `since`.
     pub async fn lock_step(
         &self,
         input: impl AsyncRead + Unpin,
         mut output: impl AsyncWrite + Unpin,
-        terminal: Terminal,
-    ) -> End {
-        let mut input = Lines::new(input);
+        first: FirstRequest,
+        since: Instant,
+    ) -> SessionEnd {
+        let mut input = Lines::new(input, since);
         loop {
-            let step = match terminal {
-                Terminal::Fresh => input.swallow_first().await,
-                Terminal::Settled => self.step(&mut input, &mut output).await,
+            let step = match first {
+                FirstRequest::Discard => discard(&mut input).await,
+                FirstRequest::Answer => self.step(&mut input, &mut output).await,
             };
             if let Err(end) = step {
-                if end == End::Late {
+                if end == SessionEnd::Late {
                     // What is still unread would be answered by the next child, out of step.
-                    let _ = input.drain().await;
+                    let _ = input.drain(QUIET).await;
                 }
                 return end;
             }
@@ -75,30 +72,38 @@ impl<A: Answer> StdioSession<A> {
         &self,
         input: &mut Lines<impl AsyncRead + Unpin>,
         output: &mut (impl AsyncWrite + Unpin),
-    ) -> Result<(), End> {
+    ) -> Result<(), SessionEnd> {
         let (request, timing) = input.next_line().await?;
-        let verb = request.verb();
-        let mut pending = match self.outcome_if_quiet(input, request, timing).await? {
+        let (verb, account) = match &request {
+            Ok(request) => (request.verb(), Some(request.account().clone())),
+            Err(refused) => (refused.verb, refused.account.clone()),
+        };
+        let mut pending = match self.pending_if_quiet(input, request, timing).await? {
             Some(pending) => pending,
             None => {
-                input.drain().await?;
-                self.begin(Request::Refused { verb, denial: Denial::OutOfStep }, timing)
+                input.drain(QUIET).await?;
+                self.begin(Err(Refused { verb, account, denial: Denial::OutOfStep }), timing)
             }
         };
         let outcome = pending.outcome().await;
-        self.reply(output, &pending, outcome).await
+        self.reply(output, &pending, &outcome).await
     }
 
     /// The finished request, or `None` if anything came behind it.
-    async fn outcome_if_quiet(
+    async fn pending_if_quiet(
         &self,
         input: &mut Lines<impl AsyncRead + Unpin>,
-        request: Request,
+        request: Result<Request, Refused>,
         timing: Timing,
-    ) -> Result<Option<Pending>, End> {
+    ) -> Result<Option<Pending>, SessionEnd> {
         let quiet = timing.read + QUIET;
+        if input.has_more() {
+            return Ok(None);
+        }
         // Only a password change has an effect that could not be taken back.
-        if request.verb() == Verb::SetPass && input.more_before(quiet).await? {
+        if request.as_ref().is_ok_and(|request| request.verb() == Verb::SetPass)
+            && let Look::Bytes(_) = input.look(sleep_until(quiet)).await?
+        {
             return Ok(None);
         }
         let mut pending = self.begin(request, timing);
@@ -106,107 +111,16 @@ impl<A: Answer> StdioSession<A> {
             let _ = pending.outcome().await;
             sleep_until(quiet).await;
         };
-        tokio::select! {
-            biased;
-            more = input.more() => return more.map(|()| None),
-            () = finished => {}
-        }
-        Ok((!input.more_now().await?).then_some(pending))
+        Ok(match input.look(finished).await? {
+            Look::Empty(_) => Some(pending),
+            Look::Bytes(_) => None,
+        })
     }
 }
 
-/// Lines from a terminal, with an eye on what comes behind each.
-struct Lines<R> {
-    input: R,
-    decoder: LineDecoder,
-    chunk: Vec<u8>,
-    empty_at: Instant,
-}
-
-impl<R: AsyncRead + Unpin> Lines<R> {
-    fn new(input: R) -> Self {
-        Self {
-            input,
-            decoder: LineDecoder::default(),
-            chunk: vec![0; 4096],
-            empty_at: Instant::now(),
-        }
-    }
-
-    /// Takes in what is there. A closed terminal is an error: 0 bytes, or EIO.
-    async fn read(&mut self) -> Result<(), End> {
-        match self.input.read(&mut self.chunk).await {
-            Ok(length @ 1..) => {
-                let read = self.chunk.get_mut(..length).unwrap_or_default();
-                self.decoder.push(read);
-                // It held a password.
-                read.fill(0);
-                Ok(())
-            }
-            Ok(0) | Err(_) => Err(End::InputClosed),
-        }
-    }
-
-    /// The next line.
-    async fn next_line(&mut self) -> Result<(Request, Timing), End> {
-        let born = self.first_bytes().await?;
-        let stalled = Instant::now() + STALL;
-        loop {
-            let read = Instant::now();
-            if let Some(request) = self.decoder.next_request() {
-                return Ok((request, Timing { born, read }));
-            }
-            timeout_at(stalled, self.read()).await.unwrap_or(Err(End::Late))?;
-        }
-    }
-
-    /// Waits for the beginning of a line; the last moment at which it had not come yet.
-    async fn first_bytes(&mut self) -> Result<Instant, End> {
-        loop {
-            let now = Instant::now();
-            if self.more_now().await? {
-                return Ok(self.empty_at);
-            }
-            self.empty_at = now;
-            if self.more_before(now + LOOK).await? {
-                return Ok(self.empty_at);
-            }
-        }
-    }
-
-    /// Resolves when there is something behind the last line.
-    async fn more(&mut self) -> Result<(), End> {
-        if self.decoder.is_partial() { Ok(()) } else { self.read().await }
-    }
-
-    /// Whether anything comes before `moment`.
-    async fn more_before(&mut self, moment: Instant) -> Result<bool, End> {
-        timeout_at(moment, self.more()).await.map_or(Ok(false), |more| more.map(|()| true))
-    }
-
-    /// Whether anything is there at this very moment.
-    async fn more_now(&mut self) -> Result<bool, End> {
-        tokio::select! {
-            biased;
-            more = self.more() => more.map(|()| true),
-            () = std::future::ready(()) => Ok(false),
-        }
-    }
-
-    /// Throws away what is there, until the terminal is quiet.
-    async fn drain(&mut self) -> Result<(), End> {
-        self.decoder.forget();
-        while let Ok(read) = timeout(QUIET, self.read()).await {
-            read?;
-            self.decoder.forget();
-        }
-        Ok(())
-    }
-
-    /// Reads the first request of a fresh terminal whole, for nobody to answer.
-    async fn swallow_first(&mut self) -> Result<(), End> {
-        self.next_line().await?;
-        self.drain().await?;
-        Err(End::FirstRequest)
-    }
+/// Reads the first request of a terminal whole, for nobody to answer.
+async fn discard(input: &mut Lines<impl AsyncRead + Unpin>) -> Result<(), SessionEnd> {
+    let _ = input.next_line().await?;
+    input.drain(QUIET).await?;
+    Err(SessionEnd::FirstRequest)
 }

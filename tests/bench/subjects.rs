@@ -55,7 +55,7 @@ fn packet() -> Vec<u8> {
 
 fn parse(times: u64, request: &str) {
     for _ in 0..times {
-        black_box(Request::parse(black_box(request.as_bytes())));
+        let _ = black_box(Request::parse(black_box(request.as_bytes())));
     }
 }
 
@@ -64,7 +64,7 @@ fn decode(times: u64, framing: Framing, stream: &[u8]) {
     for _ in 0..times {
         decoder.push(black_box(stream));
         while let Some(request) = decoder.next_request() {
-            black_box(request);
+            let _ = black_box(request);
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use xmpp_ldap_auth::protocol::dialect::Framing;
 use xmpp_ldap_auth::protocol::line::LONGEST_LINE;
-use xmpp_ldap_auth::request::Request;
+use xmpp_ldap_auth::request::{Refused, Request};
 
 use crate::stream::{self, Decoded, facts};
 
@@ -18,7 +18,7 @@ fn expected(stream: &[u8]) -> Decoded {
     }
     let request = |line: &&[u8]| match line.len() {
         0..=LONGEST_LINE => Request::parse(line),
-        _ => Request::unreadable(),
+        _ => Err(Refused::unreadable()),
     };
     (lines.iter().map(request).map(|request| facts(&request)).collect(), false)
 }

@@ -1,5 +1,6 @@
 //! The text of a request.
 
+use xmpp_ldap_auth::jid::Account;
 use xmpp_ldap_auth::request::{Request, Verb};
 use xmpp_ldap_auth::verdict::Denial;
 
@@ -17,12 +18,15 @@ pub fn check(input: &[u8]) {
         Verb::Other => assert!(!matches!(written, b"auth" | b"isuser" | b"setpass")),
         Verb::Auth | Verb::IsUser | Verb::SetPass => assert_eq!(written, verb.name().as_bytes()),
     }
-    let Some(account) = account else {
+    if let Some(denial) = denial {
         let expected = if verb == Verb::Other { Denial::Unsupported } else { Denial::Malformed };
-        assert_eq!(denial, Some(expected));
+        assert_eq!(denial, expected);
         assert!(!is_plain(input), "a plain request was refused");
+        assert_eq!(account, readable(verb, input), "who it was is not known");
+        assert!(password.is_none());
         return;
-    };
+    }
+    let account = account.unwrap();
     assert_eq!(password.is_some(), verb != Verb::IsUser);
     let text = std::str::from_utf8(input).unwrap();
     let host = text.split(':').nth(2).unwrap();
@@ -43,6 +47,17 @@ pub fn check(input: &[u8]) {
     }
     let another = Request::parse(fields.join(":").as_bytes());
     assert_eq!(format!("{request:?}"), format!("{another:?}"), "the password shows");
+}
+
+/// The account in a request with one of the verbs whose fields are known.
+fn readable(verb: Verb, input: &[u8]) -> Option<Account> {
+    let fields: Vec<&[u8]> = input.split(|byte| *byte == b':').collect();
+    match fields[..] {
+        [_, user, host, ..] if verb != Verb::Other => {
+            Account::new(std::str::from_utf8(user).ok()?, std::str::from_utf8(host).ok()?)
+        }
+        _ => None,
+    }
 }
 
 /// Whether nobody could have anything against it.

@@ -3,8 +3,8 @@
 use secrecy::ExposeSecret;
 use xmpp_ldap_auth::jid::Account;
 use xmpp_ldap_auth::protocol::dialect::Framing;
-use xmpp_ldap_auth::protocol::{Decoder, End};
-use xmpp_ldap_auth::request::{Request, Verb};
+use xmpp_ldap_auth::protocol::{Decoder, StreamEnd};
+use xmpp_ldap_auth::request::{Refused, Request, Verb};
 use xmpp_ldap_auth::verdict::Denial;
 
 /// Everything that a request says.
@@ -14,16 +14,20 @@ pub type Facts = (Verb, Option<Account>, Option<String>, Option<Denial>);
 pub type Decoded = (Vec<Facts>, bool);
 
 /// What this request says.
-pub fn facts(request: &Request) -> Facts {
-    let account = request.account().map(|account| Account::clone(account));
-    let (password, denial) = match request {
-        Request::Auth { password, .. } | Request::SetPass { password, .. } => {
-            (Some(password.expose_secret().to_owned()), None)
+pub fn facts(request: &Result<Request, Refused>) -> Facts {
+    let request = match request {
+        Ok(request) => request,
+        Err(Refused { verb, account, denial }) => {
+            return (*verb, account.as_deref().cloned(), None, Some(*denial));
         }
-        Request::IsUser { .. } => (None, None),
-        Request::Refused { denial, .. } => (None, Some(*denial)),
     };
-    (request.verb(), account, password, denial)
+    let password = match request {
+        Request::Auth { password, .. } | Request::SetPass { password, .. } => {
+            Some(password.expose_secret().to_owned())
+        }
+        Request::IsUser { .. } => None,
+    };
+    (request.verb(), Some(Account::clone(request.account())), password, None)
 }
 
 /// The input is the lengths of the pieces, one a byte, a newline, and the stream.
@@ -65,11 +69,11 @@ fn decode<'a>(
         assert!(decoder.held() <= longest, "{} bytes are held", decoder.held());
     }
     match decoder.finish() {
-        End::Clean => (requests, false),
-        End::Last(request) => {
+        StreamEnd::Clean => (requests, false),
+        StreamEnd::Last(request) => {
             requests.push(facts(&request));
             (requests, false)
         }
-        End::Cut => (requests, true),
+        StreamEnd::Cut => (requests, true),
     }
 }

@@ -1,0 +1,81 @@
+//! Who stands at the other end of standard input.
+
+pub mod process;
+
+use std::io;
+use std::os::fd::AsFd;
+
+use rustix::io::retry_on_intr;
+use rustix::termios::{
+    OptionalActions, Winsize, isatty, tcgetattr, tcgetwinsize, tcsetattr, tcsetwinsize,
+};
+
+use crate::protocol::dialect::{Dialect, Framing};
+
+/// The mark on a terminal that has carried a request. lpty never looks at the window size, and it
+/// survives us; a terminal without rows and columns is nobody's screen.
+const USED: Winsize = Winsize { ws_row: 0, ws_col: 0, ws_xpixel: 0x5850, ws_ypixel: 0x4d50 };
+
+/// Who stands at the other end of standard input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Peer {
+    /// A terminal with a size: somebody sits before it.
+    Person,
+    /// A pipe, a socket or a file: ejabberd, MongooseIM, or somebody's script.
+    Pipe,
+    /// A terminal without a size, as Prosody's lpty makes it. Whatever is written on it, by standard
+    /// error as well, is taken for a reply.
+    Lpty {
+        /// Whether it has never carried a request before.
+        is_fresh: bool,
+    },
+}
+
+impl Peer {
+    /// Looks at this end of the connection.
+    pub fn at(fd: impl AsFd) -> Self {
+        if !isatty(&fd) {
+            return Self::Pipe;
+        }
+        match tcgetwinsize(&fd) {
+            Ok(size) if size.ws_row > 0 && size.ws_col > 0 => Self::Person,
+            size => Self::Lpty { is_fresh: size != Ok(USED) },
+        }
+    }
+
+    /// The XMPP server that asks, if nobody says which one.
+    pub fn likely_dialect(self) -> Option<Dialect> {
+        match self {
+            Self::Person | Self::Pipe => None,
+            Self::Lpty { .. } => Some(Dialect::Prosody),
+        }
+    }
+
+    /// Whether requests and replies in this framing arrive as they were written.
+    pub fn carries(self, framing: Framing) -> bool {
+        match (self, framing) {
+            // lpty writes and reads strings up to the first zero byte.
+            (Self::Lpty { .. }, Framing::Packet) => false,
+            (Self::Lpty { .. }, Framing::Line) | (Self::Person | Self::Pipe, _) => true,
+        }
+    }
+
+    /// Whether standard error may be written to.
+    pub fn leaves_stderr(self) -> bool {
+        !matches!(self, Self::Lpty { .. })
+    }
+}
+
+/// Marks the terminal as used, for the next process on it.
+pub fn mark_used(terminal: impl AsFd) -> io::Result<()> {
+    Ok(tcsetwinsize(terminal, USED)?)
+}
+
+/// Switches off everything that a terminal does with bytes: echo, signals from control characters,
+/// flow control, newline translation. Otherwise a `^S` in a password would stop the output.
+pub fn make_raw(terminal: impl AsFd) -> io::Result<()> {
+    let mut attributes = tcgetattr(&terminal)?;
+    attributes.make_raw();
+    // Not "flush": the first request is usually waiting already.
+    Ok(retry_on_intr(|| tcsetattr(&terminal, OptionalActions::Now, &attributes))?)
+}
