@@ -6,7 +6,8 @@ use crate::directory::account::preset::Preset;
 use crate::directory::account::state::Schema;
 use crate::directory::domain::{Lookup, Rules, Search};
 use crate::directory::groups::{self, Group, GroupRule};
-use crate::directory::names::template::{FilterTemplate, NameTemplate};
+use crate::directory::message::filter_template::FilterTemplate;
+use crate::directory::names::bind_name::NameTemplate;
 
 /// The keys that say how a user is found by a search.
 const SEARCH_KEYS: [&str; 4] = ["base", "user_filter", "login_attributes", "object_class"];

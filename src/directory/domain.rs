@@ -14,9 +14,10 @@ use crate::directory::account::state::{Fault, Schema};
 use crate::directory::accounts::{Accounts, Candidate, Purpose};
 use crate::directory::groups::GroupRule;
 use crate::directory::message::entry::Entry;
+use crate::directory::message::filter_template::FilterTemplate;
 use crate::directory::message::{Query, Scope};
+use crate::directory::names::bind_name::{DnTemplate, PlainTemplate};
 use crate::directory::names::dn::Dn;
-use crate::directory::names::template::{DnTemplate, FilterTemplate, PlainTemplate};
 use crate::jid::Account;
 use crate::policy::admission::Admission;
 use crate::policy::ttl_cache::TtlCache;
@@ -210,13 +211,7 @@ impl Domain {
     }
 
     async fn read(&self, dn: &str, attributes: &[&str], by: Deadline) -> Result<Located, Outcome> {
-        let query = Query {
-            base: dn,
-            scope: Scope::Base,
-            filter: "(objectClass=*)",
-            attributes,
-            at_most: 1,
-        };
+        let query = Query::entry(dn, attributes);
         let reply = self.directory.searcher()?.search(&query, &[NO_SUCH_OBJECT], by).await?;
         let missing = || Outcome::from(Denial::UnknownUser).from_server(&reply.server);
         let entry = reply.entries.into_iter().next().ok_or_else(missing)?;

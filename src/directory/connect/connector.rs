@@ -14,8 +14,8 @@ use crate::directory::connect::tcp::dial;
 use crate::directory::locate::dns::Dns;
 use crate::directory::locate::server::{Endpoint, Server};
 use crate::directory::locate::servers::Servers;
+use crate::directory::message::Query;
 use crate::directory::message::result_code;
-use crate::directory::message::{Query, Scope};
 use crate::directory::sasl::gssapi::Principal;
 use crate::directory::sasl::refusal::Refused;
 use crate::directory::session::Session;
@@ -152,13 +152,7 @@ impl Connector {
 
     /// Whether a server answers, and not only its network.
     async fn probe(&self, server: &Server) {
-        let query = Query {
-            base: "",
-            scope: Scope::Base,
-            filter: "(objectClass=*)",
-            attributes: &[],
-            at_most: 1,
-        };
+        let query = Query::entry("", &[]);
         let answered = timeout(self.connect_within, async {
             let connection = self.open_as(server, None).await.ok()?;
             connection.search(&query, self.connect_within).await.ok()

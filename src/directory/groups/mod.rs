@@ -5,7 +5,7 @@ use std::fmt;
 
 use crate::deadline::Deadline;
 use crate::directory::message::entry::Entry;
-use crate::directory::message::{Query, Scope};
+use crate::directory::message::{Filter, Query, Scope};
 use crate::directory::names::dn::Dn;
 use crate::directory::pool::search::Searcher;
 use crate::directory::session::root_dse::RootDse;
@@ -240,21 +240,20 @@ impl GroupRule {
         let mut members = vec![user.dn.clone()];
         let login_names: Vec<&str> =
             if by_login_name { user.texts("uid").collect() } else { Vec::new() };
-        let mut conditions: Vec<String> = login_names
+        let mut conditions: Vec<Vec<Filter>> = login_names
             .into_iter()
-            .map(|name| format!("(memberUid={})", ldap3::ldap_escape(name)))
+            .map(|name| vec![Filter::equality("memberUid", name.as_bytes())])
             .collect();
         for level in 0.. {
             if self.method != Method::MemberUid {
                 conditions.extend(members.iter().map(|dn| {
-                    let dn = ldap3::ldap_escape(dn.as_str());
-                    format!("(member={dn})(uniqueMember={dn})")
+                    ["member", "uniqueMember"].map(|it| Filter::equality(it, dn.as_bytes())).into()
                 }));
             }
             members.clear();
             for some in conditions.chunks(NAMES) {
                 for base in &bases {
-                    let filter = format!("(|{})", some.concat());
+                    let filter = Filter::or(some.iter().flatten());
                     let query = Query {
                         base,
                         scope: Scope::Subtree,
@@ -310,7 +309,7 @@ async fn by_chain_rule(
     by: Deadline,
 ) -> Result<(), Outcome> {
     for (index, group) in membership.missing() {
-        let filter = format!("(memberOf:{IN_CHAIN}:={})", ldap3::ldap_escape(&*group.name));
+        let filter = Filter::extensible("memberOf", IN_CHAIN, group.name.as_bytes());
         let query = Query {
             base: &user.dn,
             scope: Scope::Base,
@@ -357,12 +356,7 @@ async fn read(
     searcher: &Searcher,
     by: Deadline,
 ) -> Result<Option<Entry>, Outcome> {
-    let query = Query {
-        base: dn,
-        scope: Scope::Base,
-        filter: "(objectClass=*)",
-        attributes: &[attribute],
-        at_most: 1,
-    };
+    let attributes = [attribute];
+    let query = Query::entry(dn, &attributes);
     Ok(searcher.search(&query, &[NO_SUCH_OBJECT], by).await?.entries.into_iter().next())
 }

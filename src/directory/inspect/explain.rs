@@ -4,7 +4,7 @@
 use crate::deadline::Deadline;
 use crate::directory::domain::{Domain, Located, Lookup, Search};
 use crate::directory::groups::{Group, GroupRule};
-use crate::directory::message::{Query, Scope};
+use crate::directory::message::Query;
 use crate::jid::Account;
 use crate::verdict::{Denial, Outcome};
 
@@ -154,13 +154,7 @@ impl Domain {
 
     async fn is_missing(&self, group: &Group, by: Deadline) -> bool {
         let name = group.to_string();
-        let query = Query {
-            base: &name,
-            scope: Scope::Base,
-            filter: "(objectClass=*)",
-            attributes: &[],
-            at_most: 1,
-        };
+        let query = Query::entry(&name, &[]);
         match self.directory.searcher() {
             Ok(searcher) => searcher.search(&query, &[], by).await.is_err(),
             Err(_) => false,
@@ -169,7 +163,7 @@ impl Domain {
 }
 
 fn explain_search(search: &Search, account: &Account, told: &mut Explanation) {
-    told.note("filter", search.filter.fill(account));
+    told.note("filter", search.filter.fill(account).to_string());
     for base in &search.bases {
         told.note("base", base.clone());
     }

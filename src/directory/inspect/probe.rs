@@ -10,7 +10,8 @@ use crate::directory::account::state::Schema;
 use crate::directory::domain::{Lookup, Rules, Search};
 use crate::directory::groups;
 use crate::directory::locate::server::Server;
-use crate::directory::message::{PASSWORD_POLICY, Query, Scope};
+use crate::directory::message::filter::ANY_ENTRY;
+use crate::directory::message::{Filter, PASSWORD_POLICY, Query, Scope};
 use crate::directory::names::dn::Dn;
 use crate::directory::names::time::generalized_time;
 use crate::directory::pool::service::ServicePool;
@@ -269,7 +270,7 @@ async fn judge_rules(
         }
         for group in &rule.groups {
             let name = group.to_string();
-            let problem = (!is_there(connection, &name, Scope::Base, "(objectClass=*)", by).await)
+            let problem = (!is_there(connection, &name, Scope::Base, &ANY_ENTRY, by).await)
                 .then_some("it does not exist, or the service account may not see it");
             report.judge("group", &format!("{domain}: {name}"), problem);
         }
@@ -289,7 +290,7 @@ async fn judge_search(
 ) {
     for base in &search.bases {
         let is_held = Dn::parse(base).is_some_and(|dn| root_dse.naming_context_of(&dn).is_some());
-        let problem = if is_there(connection, base, Scope::Base, "(objectClass=*)", by).await {
+        let problem = if is_there(connection, base, Scope::Base, &ANY_ENTRY, by).await {
             None
         } else if !is_held && root_dse.text("namingContexts").is_some() {
             Some("the server does not hold it; see its naming contexts")
@@ -298,8 +299,8 @@ async fn judge_search(
         };
         report.judge("base", &format!("{domain}: {base}"), problem);
         if problem.is_none() {
-            let filter = search.filter.fill_any();
-            let is_used = is_there(connection, base, Scope::Subtree, &filter, by).await;
+            let filter = search.filter.for_anyone();
+            let is_used = is_there(connection, base, Scope::Subtree, filter, by).await;
             let (mood, found) =
                 if is_used { (Mood::Good, "finds users") } else { (Mood::Odd, "finds nobody") };
             report.note(mood, "user_filter", format!("{domain}: {filter} {found}"));
@@ -311,7 +312,7 @@ async fn is_there(
     connection: &Session,
     base: &str,
     scope: Scope,
-    filter: &str,
+    filter: &Filter,
     by: Deadline,
 ) -> bool {
     let query = Query { base, scope, filter, attributes: &[], at_most: 1 };

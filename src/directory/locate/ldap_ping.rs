@@ -20,8 +20,8 @@ const PATIENCE: Duration = Duration::from_millis(500);
 const PORT: u16 = 389;
 
 /// Asks for an answer of the form `NETLOGON_SAM_LOGON_RESPONSE_EX` (NETLOGON_NT_VERSION_5 and 5EX,
-/// section 6.3.1.1), little-endian, as in a filter.
-const VERSION: &str = "\\06\\00\\00\\00";
+/// section 6.3.1.1), little-endian.
+const VERSION: &[u8] = b"\x06\0\0\0";
 /// The attribute of the root DSE that answers.
 const NETLOGON: &str = "Netlogon";
 /// The operation codes of that form (section 6.3.1.3): the domain is here, and no user was asked for.
@@ -63,23 +63,26 @@ async fn ping(dns: &Dns, domain: &str, host: &str) -> Option<String> {
     };
     let socket = UdpSocket::bind((any, 0)).await.ok()?;
     socket.connect(address).await.ok()?;
-    socket.send(&request(domain)?).await.ok()?;
+    socket.send(&request(domain)).await.ok()?;
     let mut buffer = vec![0; 4096];
     let length = socket.recv(&mut buffer).await.ok()?;
     client_site(&netlogon(buffer.get(..length)?)?)
 }
 
 /// A search of the root DSE for its attribute `Netlogon`.
-fn request(domain: &str) -> Option<Vec<u8>> {
+fn request(domain: &str) -> Vec<u8> {
+    let filter = Filter::and(&[
+        Filter::equality("DnsDomain", domain.as_bytes()),
+        Filter::equality("NtVer", VERSION),
+    ]);
     let query = Query {
         base: "",
         scope: Scope::Base,
-        filter: &format!("(&(DnsDomain={})(NtVer={VERSION}))", ldap3::ldap_escape(domain)),
+        filter: &filter,
         attributes: &[NETLOGON],
         at_most: 0,
     };
-    let filter = Filter::parse(query.filter)?;
-    Some(Operation::Search { query: &query, filter: &filter, seconds: 0 }.message(1, &[]))
+    Operation::Search { query: &query, seconds: 0 }.message(1, &[])
 }
 
 /// The value of the attribute in an answer.
@@ -198,7 +201,7 @@ mod tests {
 
     #[test]
     fn a_request_is_a_search_of_the_root_dse() {
-        let request = request("corp.example").unwrap();
+        let request = request("corp.example");
         let envelope = Envelope::open(&request).unwrap();
         assert_eq!((envelope.id, envelope.operation), (1, ber::tag::SEARCH_REQUEST));
         let text = String::from_utf8_lossy(&request);

@@ -68,6 +68,18 @@ pub(in crate::directory) fn message_length(input: &[u8]) -> Result<Option<usize>
     }
 }
 
+/// Whether elements of this type hold others.
+pub(in crate::directory) fn is_constructed(tag: u8) -> bool {
+    tag & 0x20 != 0
+}
+
+/// One element.
+pub(in crate::directory) fn element(tag: u8, content: &[u8]) -> Vec<u8> {
+    let mut writer = Writer::default();
+    writer.primitive(tag, content);
+    writer.into_bytes()
+}
+
 /// Writes elements one after the other.
 #[derive(Debug, Default)]
 pub(in crate::directory) struct Writer(Vec<u8>);
@@ -84,9 +96,13 @@ impl Writer {
         fill(self);
         let length = self.0.len() - start;
         let [a, b, c, d] = u32::try_from(length).unwrap_or(u32::MAX).to_be_bytes();
-        let long = [tag, 0x84, a, b, c, d];
-        let short = [tag, d];
-        let header = if length < 0x80 { &short[..] } else { &long[..] };
+        let header: &[u8] = match length {
+            0..=0x7f => &[tag, d],
+            0x80..=0xff => &[tag, 0x81, d],
+            0x100..=0xffff => &[tag, 0x82, c, d],
+            0x1_0000..=0xff_ffff => &[tag, 0x83, b, c, d],
+            _ => &[tag, 0x84, a, b, c, d],
+        };
         self.0.splice(start..start, header.iter().copied());
     }
 

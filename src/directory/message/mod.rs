@@ -9,15 +9,20 @@
 
 pub(in crate::directory) mod ber;
 pub mod entry;
+pub mod filter;
+pub mod filter_template;
 pub mod password_policy;
 mod request;
 mod response;
 pub(in crate::directory) mod result_code;
 
-pub(in crate::directory) use self::request::{Filter, Operation};
+pub use self::filter::Filter;
+pub(in crate::directory) use self::request::Operation;
 #[cfg(feature = "gssapi")]
 pub(in crate::directory) use self::response::SERVER_SASL_CREDENTIALS;
 pub(in crate::directory) use self::response::{Envelope, Response};
+
+use self::filter::ANY_ENTRY;
 
 /// What to search for.
 #[derive(Clone, Copy, Debug)]
@@ -26,12 +31,19 @@ pub struct Query<'a> {
     pub base: &'a str,
     /// Which entries below it.
     pub scope: Scope,
-    /// The filter (RFC 4515).
-    pub filter: &'a str,
+    /// Which of these.
+    pub filter: &'a Filter,
     /// The attributes to read.
     pub attributes: &'a [&'a str],
     /// How many entries to ask for at most; 0 for all.
     pub at_most: u32,
+}
+
+impl<'a> Query<'a> {
+    /// One entry, by its DN.
+    pub fn entry(dn: &'a str, attributes: &'a [&'a str]) -> Self {
+        Self { base: dn, scope: Scope::Base, filter: &ANY_ENTRY, attributes, at_most: 1 }
+    }
 }
 
 /// The entries that a search is about.

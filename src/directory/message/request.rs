@@ -1,6 +1,5 @@
 //! The requests that are made, as they are written.
 
-use ldap3::asn1::{ASNTag, write};
 use ldap3::controls::RawControl;
 use ldap3::exop::Exop;
 
@@ -47,8 +46,6 @@ pub(in crate::directory) enum Operation<'a> {
     Search {
         /// What for.
         query: &'a Query<'a>,
-        /// Its filter.
-        filter: &'a Filter,
         /// For how many seconds at most.
         seconds: u32,
     },
@@ -115,7 +112,7 @@ impl Operation<'_> {
                     credentials.octets(token);
                 });
             }
-            Self::Search { query, filter, seconds } => {
+            Self::Search { query, seconds } => {
                 out.octets(query.base.as_bytes());
                 let scope = match query.scope {
                     Scope::Base => BASE_OBJECT,
@@ -126,7 +123,7 @@ impl Operation<'_> {
                 out.number(tag::INTEGER, query.at_most);
                 out.number(tag::INTEGER, *seconds);
                 out.boolean(false);
-                out.raw(&filter.0);
+                out.raw(query.filter.as_bytes());
                 let attributes: &[&str] =
                     if query.attributes.is_empty() { &[NO_ATTRIBUTES] } else { query.attributes };
                 out.constructed(tag::SEQUENCE, |list| {
@@ -167,22 +164,10 @@ fn write_control(list: &mut Writer, control: &RawControl) {
     });
 }
 
-/// A filter (RFC 4511, section 4.5.1.7), encoded.
-#[derive(Debug)]
-pub(in crate::directory) struct Filter(Vec<u8>);
-
-impl Filter {
-    /// Reads the text of a filter (RFC 4515); `None` if it is none.
-    pub(in crate::directory) fn parse(text: &str) -> Option<Self> {
-        let mut bytes = Default::default();
-        write::encode_into(&mut bytes, ldap3::parse_filter(text).ok()?.into_structure()).ok()?;
-        Some(Self(bytes.to_vec()))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::directory::message::Filter;
 
     #[test]
     fn a_bind_is_written_as_the_protocol_says() {
@@ -208,16 +193,15 @@ mod tests {
 
     #[test]
     fn a_search_is_written_as_the_protocol_says() {
+        let filter = &Filter::equality("uid", b"a");
         let query =
-            Query { base: "dc=x", scope: Scope::Subtree, filter: "", attributes: &[], at_most: 2 };
-        let filter = Filter::parse("(uid=a)").unwrap();
-        let search = Operation::Search { query: &query, filter: &filter, seconds: 4 };
+            Query { base: "dc=x", scope: Scope::Subtree, filter, attributes: &[], at_most: 2 };
+        let search = Operation::Search { query: &query, seconds: 4 };
         assert_eq!(
             search.message(2, &[]),
             b"\x30\x2b\x02\x01\x02\x63\x26\x04\x04dc=x\x0a\x01\x02\x0a\x01\x00\x02\x01\x02\x02\x01\
               \x04\x01\x01\x00\xa3\x08\x04\x03uid\x04\x01a\x30\x05\x04\x031.1"
         );
-        assert!(Filter::parse("(uid=a").is_none());
     }
 
     #[test]

@@ -55,6 +55,11 @@ impl Dn {
         key
     }
 
+    /// The attributes in it and their values, without escapes.
+    pub(super) fn values(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        self.0.iter().flatten().map(|(attribute, value)| (attribute.as_str(), value.as_slice()))
+    }
+
     /// How many relative names it has.
     pub fn depth(&self) -> usize {
         self.0.len()

@@ -1,5 +1,6 @@
-//! Values with a syntax: names (RFC 4514), filters and names made of a user's, times (RFC 4517).
+//! Values with a syntax: names (RFC 4514), those that are made of a user's, times (RFC 4517).
 
+pub mod bind_name;
 pub mod dn;
-pub mod template;
+pub mod placeholder;
 pub(in crate::directory) mod time;

@@ -16,7 +16,7 @@ use tokio::sync::OnceCell;
 use tokio::time::Instant;
 
 use crate::directory::message::password_policy;
-use crate::directory::message::{Answer, Filter, Operation, PASSWORD_POLICY, Query, Scope};
+use crate::directory::message::{Answer, Operation, PASSWORD_POLICY, Query};
 use crate::directory::session::multiplexer::{Found, Lost, Multiplexer};
 use crate::directory::session::root_dse::RootDse;
 
@@ -113,22 +113,14 @@ impl Session {
         within: Duration,
         controls: &[RawControl],
     ) -> Result<Found, Lost> {
-        let filter = Filter::parse(query.filter)
-            .ok_or_else(|| Lost::Ended(format!("{} is no filter", query.filter)))?;
         let seconds = u32::try_from(within.as_secs()).unwrap_or(u32::MAX).max(1);
-        self.multiplexer.ask(&Operation::Search { query, filter: &filter, seconds }, controls).await
+        self.multiplexer.ask(&Operation::Search { query, seconds }, controls).await
     }
 
     /// What the server says about itself, which is read once.
     pub async fn root_dse(&self, within: Duration) -> Result<Arc<RootDse>, Lost> {
         let read = || async {
-            let query = Query {
-                base: "",
-                scope: Scope::Base,
-                filter: "(objectClass=*)",
-                attributes: &RootDse::ATTRIBUTES,
-                at_most: 1,
-            };
+            let query = Query::entry("", &RootDse::ATTRIBUTES);
             let found = self.search(&query, within).await?;
             // A server that shows none to us has nothing to tell.
             let entry = found.entries.into_iter().next().unwrap_or_default();

@@ -1,8 +1,8 @@
 //! Names to bind with: whatever the account is called, a DN keeps its parts, and a plain name its
 //! separators.
 
+use xmpp_ldap_auth::directory::names::bind_name::NameTemplate;
 use xmpp_ldap_auth::directory::names::dn::Dn;
-use xmpp_ldap_auth::directory::names::template::NameTemplate;
 use xmpp_ldap_auth::jid::Account;
 
 use crate::first_line;

@@ -1,8 +1,8 @@
 //! Filter templates: whatever the account is called, the filter stays what it is, and the values in
 //! it are the account's.
 
-use ldap3::asn1::{ASNTag, PL, StructureTag};
-use xmpp_ldap_auth::directory::names::template::FilterTemplate;
+use ldap3::asn1::{ASNTag, PL, StructureTag, parse_tag};
+use xmpp_ldap_auth::directory::message::filter_template::FilterTemplate;
 use xmpp_ldap_auth::jid::Account;
 
 use crate::first_line;
@@ -54,8 +54,11 @@ fn check_filter(source: &str, account: &Account) {
     let mut expected = parsed(&marked).expect("a template that was read is a filter");
     let filled = template.fill(account);
     fill(&mut expected, &values(account));
-    assert_eq!(parsed(&filled), Some(expected), "{filled}");
-    assert!(parsed(&template.fill_any()).is_some());
+    let (rest, sent) = parse_tag(filled.as_bytes()).expect("a filter is an element");
+    assert!(rest.is_empty());
+    assert_eq!(sent, expected, "{filled}");
+    assert_eq!(parsed(&filled.to_string()), Some(expected), "{filled}");
+    assert!(parsed(&template.for_anyone().to_string()).is_some());
 }
 
 /// A filter as it goes to the server.

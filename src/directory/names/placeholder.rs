@@ -1,0 +1,217 @@
+//! Placeholders for the parts of an account, and the texts and values that they stand in.
+//!
+//! What takes the place of a placeholder comes from the network. So a text is filled through an
+//! escape alone, and a value only where it has left its text behind.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use crate::jid::Account;
+
+/// A part of an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Placeholder {
+    Localpart,
+    Domain,
+    Jid,
+    Address,
+}
+
+impl Placeholder {
+    const ALL: [Self; 4] = [Self::Localpart, Self::Domain, Self::Jid, Self::Address];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Localpart => "localpart",
+            Self::Domain => "domain",
+            Self::Jid => "jid",
+            Self::Address => "address",
+        }
+    }
+
+    fn value(self, account: &Account) -> Cow<'_, str> {
+        match self {
+            Self::Localpart => account.localpart().into(),
+            Self::Domain => account.domainpart().into(),
+            // An address in the localpart came as an escape: user\\40corp.example.
+            Self::Address if account.localpart().contains('@') => account.localpart().into(),
+            Self::Jid | Self::Address => {
+                [account.localpart(), "@", account.domainpart()].concat().into()
+            }
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Part<T> {
+    Literal(T),
+    Placeholder(Placeholder),
+}
+
+impl<T> Part<T> {
+    fn names_the_user(&self) -> bool {
+        matches!(self, Self::Placeholder(placeholder) if *placeholder != Placeholder::Domain)
+    }
+}
+
+/// A text with placeholders, as it is written in the configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TextTemplate(Vec<Part<String>>);
+
+impl TextTemplate {
+    /// Reads a text; the error says what to write instead.
+    pub fn parse(source: &str) -> Result<Self, String> {
+        let mut parts = Vec::new();
+        let mut rest = source;
+        while let Some((text, after)) = rest.split_once('{') {
+            let (name, behind) = after
+                .split_once('}')
+                .ok_or_else(|| format!("close the brace in {after:?}, or leave it out"))?;
+            let known = Placeholder::ALL.into_iter().find(|known| known.name() == name);
+            let placeholder = known.ok_or_else(|| {
+                format!(
+                    "{{{name}}} is no placeholder; write {{localpart}}, {{domain}}, {{jid}} or {{address}}"
+                )
+            })?;
+            parts.extend([Part::Literal(text.to_owned()), Part::Placeholder(placeholder)]);
+            rest = behind;
+        }
+        parts.push(Part::Literal(rest.to_owned()));
+        if parts.iter().any(Part::names_the_user) {
+            Ok(Self(parts))
+        } else {
+            Err("it never mentions {localpart}, {jid} or {address}, so it would be the same for everyone"
+                .to_owned())
+        }
+    }
+
+    /// The text for an account.
+    pub fn fill(&self, account: &Account, escape: fn(&str) -> Cow<'_, str>) -> String {
+        self.with(|placeholder, filled| filled.push_str(&escape(&placeholder.value(account))))
+    }
+
+    /// The text with the same in the place of every placeholder.
+    pub fn fill_with(&self, text: &str) -> String {
+        self.with(|_, filled| filled.push_str(text))
+    }
+
+    /// The text with each placeholder's name between two [`Mark`]s, which are escaped, and that mark.
+    /// The error says what to leave out.
+    pub fn marked(&self) -> Result<(String, Mark), String> {
+        let literals = self.fill_with("").to_ascii_lowercase();
+        let escaped = |byte: u8| format!("\\{byte:02x}");
+        let mark = (Mark::FIRST..=u8::MAX).find(|byte| !literals.contains(&escaped(*byte)));
+        let mark = mark.ok_or("leave out one of the escapes \\f8 to \\ff, all of which it has")?;
+        let text = self.with(|placeholder, text| {
+            text.push_str(&[&escaped(mark), placeholder.name(), &escaped(mark)].concat());
+        });
+        Ok((text, Mark(mark)))
+    }
+
+    /// Whether an escape of the form `\xx` begins before a placeholder and ends in what fills it.
+    pub fn cuts_an_escape(&self) -> bool {
+        self.0.windows(2).any(|pair| match pair {
+            [Part::Literal(text), Part::Placeholder(_)] => {
+                let before = text.strip_suffix(|c: char| c.is_ascii_hexdigit()).unwrap_or(text);
+                [text, before]
+                    .into_iter()
+                    .any(|text| (text.len() - text.trim_end_matches('\\').len()) % 2 == 1)
+            }
+            _ => false,
+        })
+    }
+
+    /// Whether it is nothing but one of the placeholders that are addresses.
+    pub fn is_address(&self) -> bool {
+        matches!(
+            self.0.as_slice(),
+            [Part::Literal(before), Part::Placeholder(Placeholder::Address), Part::Literal(after)]
+                if before.is_empty() && after.is_empty()
+        )
+    }
+
+    fn with(&self, fill: impl Fn(Placeholder, &mut String)) -> String {
+        // Few are longer.
+        let mut filled = String::with_capacity(128);
+        for part in &self.0 {
+            match part {
+                Part::Literal(literal) => filled.push_str(literal),
+                Part::Placeholder(placeholder) => fill(*placeholder, &mut filled),
+            }
+        }
+        filled
+    }
+}
+
+impl fmt::Display for TextTemplate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|part| match part {
+            Part::Literal(text) => f.write_str(text),
+            Part::Placeholder(placeholder) => write!(f, "{{{}}}", placeholder.name()),
+        })
+    }
+}
+
+/// A byte that no UTF-8 has, and that a text does not escape either.
+#[derive(Clone, Copy, Debug)]
+pub struct Mark(u8);
+
+impl Mark {
+    /// No UTF-8 has this byte, nor any that is greater.
+    const FIRST: u8 = 0xf8;
+}
+
+/// A value with placeholders, in which nothing is escaped.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ValueTemplate(Vec<Part<Vec<u8>>>);
+
+impl ValueTemplate {
+    /// Reads a value of a text with marks; `None` if no placeholder is in it.
+    pub fn read(value: &[u8], Mark(mark): Mark) -> Option<Self> {
+        let mut pieces = value.split(|byte| *byte == mark);
+        let mut parts = vec![Part::Literal(pieces.next()?.to_vec())];
+        while let Some(name) = pieces.next() {
+            let known = Placeholder::ALL.into_iter().find(|known| known.name().as_bytes() == name);
+            parts.extend([Part::Placeholder(known?), Part::Literal(pieces.next()?.to_vec())]);
+        }
+        (parts.len() > 1).then_some(Self(parts))
+    }
+
+    /// The value for an account, piece by piece.
+    pub fn fill(&self, account: &Account, mut take: impl FnMut(&[u8])) {
+        for part in &self.0 {
+            match part {
+                Part::Literal(literal) => take(literal),
+                Part::Placeholder(placeholder) => take(placeholder.value(account).as_bytes()),
+            }
+        }
+    }
+
+    /// Whether it differs from user to user.
+    fn names_the_user(&self) -> bool {
+        self.0.iter().any(Part::names_the_user)
+    }
+}
+
+/// An attribute that must have a certain value, by which an entry is the user's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NameAssertion {
+    /// The attribute description (RFC 4512, section 2.5).
+    pub attribute: String,
+    value: ValueTemplate,
+}
+
+impl NameAssertion {
+    /// The assertion; `None` if its value is the same for all users of a domain.
+    pub fn new(attribute: &str, value: &ValueTemplate) -> Option<Self> {
+        let assertion = Self { attribute: attribute.to_owned(), value: value.clone() };
+        value.names_the_user().then_some(assertion)
+    }
+
+    /// The value that the attribute of an account's entry has, in the spelling of the request.
+    pub fn value(&self, account: &Account) -> Vec<u8> {
+        let mut value = Vec::new();
+        self.value.fill(account, |piece| value.extend_from_slice(piece));
+        value
+    }
+}
