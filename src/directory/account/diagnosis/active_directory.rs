@@ -1,0 +1,64 @@
+//! What domain controllers of Active Directory say, Microsoft's and Samba's, with codes of Windows
+//! (MS-ERREF, section 2.2).
+
+use super::meaning::{Meaning, Table, by_sign, by_words, cannot_tell, no};
+use crate::directory::message::Answer;
+use crate::directory::message::result_code::{
+    CONSTRAINT_VIOLATION, INVALID_CREDENTIALS, UNWILLING_TO_PERFORM,
+};
+use crate::verdict::Denial::*;
+use crate::verdict::Outage;
+
+/// The password must be changed; who gives a wrong one is told something else.
+const MUST_CHANGE: u32 = 0x773;
+
+#[rustfmt::skip]
+pub(super) static BIND: &Table<u32> = &[
+    (INVALID_CREDENTIALS, 0x56, no(WrongPassword, "a wrong password")),
+    (INVALID_CREDENTIALS, 0x51f, cannot_tell(Outage::Directory, "the domain controller found no logon server")),
+    (INVALID_CREDENTIALS, 0x525, no(UnknownUser, "no such user")),
+    (INVALID_CREDENTIALS, 0x52e, no(WrongPassword, "no such user, or a wrong password")),
+    (INVALID_CREDENTIALS, 0x52f, no(LogonRestricted, "an account restriction")),
+    (INVALID_CREDENTIALS, 0x530, no(LogonHours, "not at this time of day")),
+    (INVALID_CREDENTIALS, 0x531, no(LogonRestricted, "not from this workstation")),
+    (INVALID_CREDENTIALS, 0x532, no(PasswordExpired, "the password has expired")),
+    (INVALID_CREDENTIALS, 0x533, no(AccountDisabled, "the account is disabled")),
+    (INVALID_CREDENTIALS, 0x534, no(LogonRestricted, "not granted this type of logon")),
+    (INVALID_CREDENTIALS, 0x568, cannot_tell(Outage::Directory, "the user is in too many groups for a token")),
+    (INVALID_CREDENTIALS, 0x569, no(LogonRestricted, "not granted this type of logon")),
+    (INVALID_CREDENTIALS, 0x6ba, cannot_tell(Outage::Directory, "the domain controller could not call another")),
+    (INVALID_CREDENTIALS, 0x6fb, cannot_tell(Outage::Directory, "the trust between domains is broken")),
+    (INVALID_CREDENTIALS, 0x6fd, cannot_tell(Outage::Directory, "the trust between domains is broken")),
+    (INVALID_CREDENTIALS, 0x701, no(AccountExpired, "the account has expired")),
+    (INVALID_CREDENTIALS, MUST_CHANGE, no(MustChangePassword, "the password must be changed")),
+    (INVALID_CREDENTIALS, 0x775, no(AccountLocked, "the account is locked")),
+    (INVALID_CREDENTIALS, 0x8009_0346, cannot_tell(Outage::Directory, "the domain controller wants TLS channel bindings")),
+];
+
+#[rustfmt::skip]
+pub(super) static PASSWORD_CHANGE: &Table<&str> = &[
+    (UNWILLING_TO_PERFORM, "0000001f", cannot_tell(Outage::ClearText, "domain controllers set passwords over TLS alone")),
+    (CONSTRAINT_VIOLATION, "00000056", no(PasswordRefused, "the old password does not match")),
+    (CONSTRAINT_VIOLATION, "0000052d", no(PasswordRefused, "the password policy: length, complexity, history or age")),
+    (UNWILLING_TO_PERFORM, "0000052d", no(PasswordRefused, "the password policy: length, complexity, history or age")),
+];
+
+pub(super) fn of_bind(answer: &Answer) -> Option<&'static Meaning> {
+    by_sign(BIND, answer.code, &windows_code(&answer.text)?)
+}
+
+pub(super) fn of_password_change(answer: &Answer) -> Option<&'static Meaning> {
+    by_words(PASSWORD_CHANGE, answer)
+}
+
+/// Whether a bind was refused although its password was right, because it must be changed.
+pub(super) fn wants_change(answer: &Answer) -> bool {
+    answer.code == INVALID_CREDENTIALS && windows_code(&answer.text) == Some(MUST_CHANGE)
+}
+
+/// The code of Windows in a message: `…, comment: AcceptSecurityContext error, data 52e, v4563`.
+fn windows_code(message: &str) -> Option<u32> {
+    let (_, behind) = message.split_once("AcceptSecurityContext error, data ")?;
+    let end = behind.find(|c: char| !c.is_ascii_hexdigit()).unwrap_or(behind.len());
+    u32::from_str_radix(behind.get(..end)?, 16).ok()
+}

@@ -1,0 +1,60 @@
+//! What the answer to a bind as the user means.
+
+use std::fmt;
+
+use super::meaning::{Judgement, Meaning};
+use super::{active_directory, ds389, edirectory, password_policy, result_codes};
+use crate::directory::message::Answer;
+use crate::directory::message::password_policy::PasswordPolicy;
+use crate::directory::message::result_code::SUCCESS;
+use crate::verdict::{Denial, Verdict};
+
+/// What becomes of a right password that must be changed before it is used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MustChange {
+    /// It does not sign in.
+    Deny,
+    /// It signs in: XMPP clients could not change it otherwise.
+    Allow,
+}
+
+impl MustChange {
+    /// Both, by the names that they have in the configuration.
+    pub const ALL: [(&'static str, Self); 2] = [("deny", Self::Deny), ("allow", Self::Allow)];
+}
+
+impl fmt::Display for MustChange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Deny => "deny",
+            Self::Allow => "allow",
+        })
+    }
+}
+
+/// The judgement of a bind as the user.
+///
+/// What a product says in its own words goes before the password policy's control, which is coarser:
+/// 389 Directory Server sends the same error for an account that is locked and for one that was
+/// made inactive. The bare result code comes last.
+pub fn of_bind(answer: &Answer, must_change: MustChange) -> Judgement {
+    let policy = PasswordPolicy::of(answer);
+    let meaning = active_directory::of_bind(answer)
+        .or_else(|| ds389::of_bind(answer))
+        .or_else(|| edirectory::of_bind(answer))
+        .or_else(|| password_policy::of_bind(answer.code, policy))
+        .or_else(|| result_codes::of_bind(answer.code))
+        .copied()
+        .unwrap_or_else(|| Meaning::unlisted(answer.code));
+    match (meaning.verdict, must_change) {
+        (Verdict::Denied(Denial::MustChangePassword), MustChange::Allow)
+            if answer.code == SUCCESS || active_directory::wants_change(answer) =>
+        {
+            Judgement { verdict: Verdict::Granted, remark: Some(meaning.words.to_owned()) }
+        }
+        (Verdict::Granted, _) => {
+            Judgement { verdict: Verdict::Granted, remark: password_policy::warning(policy) }
+        }
+        _ => meaning.judgement(answer),
+    }
+}

@@ -1,0 +1,80 @@
+//! The tables of what answers mean, and how they are read.
+
+use crate::directory::message::Answer;
+use crate::directory::message::result_code;
+use crate::verdict::{Denial, Outage, Outcome, Verdict};
+
+/// A verdict, and what the log adds to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Judgement {
+    /// The verdict.
+    pub verdict: Verdict,
+    /// What the answer means, in words, and the server's own.
+    pub remark: Option<String>,
+}
+
+impl Judgement {
+    /// The outcome of a request that ended with this.
+    pub fn outcome(self) -> Outcome {
+        Outcome::from(self.verdict).with_detail(&self.remark.unwrap_or_default())
+    }
+}
+
+/// What an answer comes to, and why in words; none where the verdict says it all.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Meaning {
+    pub(super) verdict: Verdict,
+    pub(super) words: &'static str,
+}
+
+pub(super) const YES: Meaning = Meaning { verdict: Verdict::Granted, words: "" };
+
+pub(super) const fn no(denial: Denial, words: &'static str) -> Meaning {
+    Meaning { verdict: Verdict::Denied(denial), words }
+}
+
+pub(super) const fn cannot_tell(outage: Outage, words: &'static str) -> Meaning {
+    Meaning { verdict: Verdict::Unavailable(outage), words }
+}
+
+impl Meaning {
+    /// What an answer means that is in no table.
+    pub(super) fn unlisted(code: u32) -> Self {
+        cannot_tell(result_code::outage(code), "")
+    }
+
+    /// The judgement, with the server's own words behind these.
+    pub(super) fn judgement(self, answer: &Answer) -> Judgement {
+        // Windows ends its messages with a NUL.
+        let message = answer.text.trim_matches(['\0', '\n', ' ']);
+        let parts: Vec<&str> =
+            [self.words, message].into_iter().filter(|part| !part.is_empty()).collect();
+        let remark = (!parts.is_empty()).then(|| parts.join(": "));
+        Judgement { verdict: self.verdict, remark }
+    }
+}
+
+/// What answers mean, by their result code and a sign in them. No answer fits two rows, so the rows
+/// have no order.
+pub(super) type Table<Sign> = [(u32, Sign, Meaning)];
+
+/// The row of an answer with this sign.
+pub(super) fn by_sign<S: PartialEq>(
+    table: &'static Table<S>,
+    code: u32,
+    sign: &S,
+) -> Option<&'static Meaning> {
+    table.iter().find(|(of, known, _)| *of == code && known == sign).map(|(.., meaning)| meaning)
+}
+
+/// The row of an answer that has these words in its message, in upper or lower case.
+pub(super) fn by_words(
+    table: &'static Table<&'static str>,
+    answer: &Answer,
+) -> Option<&'static Meaning> {
+    let says = |words: &str| {
+        let mut parts = answer.text.as_bytes().windows(words.len());
+        parts.any(|part| part.eq_ignore_ascii_case(words.as_bytes()))
+    };
+    table.iter().find(|(code, words, _)| *code == answer.code && says(words)).map(|row| &row.2)
+}

@@ -1,0 +1,16 @@
+//! What OpenLDAP says in its messages. About binds, it says no more than its password policy does.
+
+use super::meaning::{Meaning, Table, by_words, cannot_tell};
+use crate::directory::message::Answer;
+use crate::directory::message::result_code::UNWILLING_TO_PERFORM;
+use crate::verdict::Outage;
+
+#[rustfmt::skip]
+pub(super) static PASSWORD_CHANGE: &Table<&str> = &[
+    (UNWILLING_TO_PERFORM, "no update referral", cannot_tell(Outage::ReadOnly, "the server is a replica")),
+    (UNWILLING_TO_PERFORM, "operation restricted", cannot_tell(Outage::ReadOnly, "the database is read-only")),
+];
+
+pub(super) fn of_password_change(answer: &Answer) -> Option<&'static Meaning> {
+    by_words(PASSWORD_CHANGE, answer)
+}

@@ -1,0 +1,43 @@
+//! What result codes mean by themselves (RFC 4511, appendix A.2).
+
+use super::meaning::{Meaning, Table, YES, by_sign, cannot_tell, no};
+use crate::directory::message::result_code::{
+    BUSY, CONSTRAINT_VIOLATION, INAPPROPRIATE_AUTHENTICATION, INVALID_CREDENTIALS, NO_SUCH_OBJECT,
+    PROTOCOL_ERROR, REFERRAL, SUCCESS, UNAVAILABLE, UNWILLING_TO_PERFORM,
+};
+use crate::verdict::Denial::*;
+use crate::verdict::Outage;
+
+const BUSY_NOW: Meaning = cannot_tell(Outage::Directory, "the server is busy");
+const NOT_THERE: Meaning =
+    cannot_tell(Outage::Directory, "the server is shutting down, or is not there yet");
+
+pub(super) static BIND: &Table<()> = &[
+    (SUCCESS, (), YES),
+    (REFERRAL, (), cannot_tell(Outage::Referral, "")),
+    (NO_SUCH_OBJECT, (), no(UnknownUser, "no such entry")),
+    (INAPPROPRIATE_AUTHENTICATION, (), no(WrongPassword, "the entry has no password")),
+    (INVALID_CREDENTIALS, (), no(WrongPassword, "")),
+    (BUSY, (), BUSY_NOW),
+    (UNAVAILABLE, (), NOT_THERE),
+];
+
+#[rustfmt::skip]
+pub(super) static PASSWORD_CHANGE: &Table<()> = &[
+    (SUCCESS, (), YES),
+    (PROTOCOL_ERROR, (), cannot_tell(Outage::Unsupported, "the server does not know this operation")),
+    (REFERRAL, (), cannot_tell(Outage::ReadOnly, "the server refers to another one for changes")),
+    (CONSTRAINT_VIOLATION, (), no(PasswordRefused, "")),
+    (NO_SUCH_OBJECT, (), no(UnknownUser, "no such entry")),
+    (BUSY, (), BUSY_NOW),
+    (UNAVAILABLE, (), NOT_THERE),
+    (UNWILLING_TO_PERFORM, (), no(PasswordRefused, "")),
+];
+
+pub(super) fn of_bind(code: u32) -> Option<&'static Meaning> {
+    by_sign(BIND, code, &())
+}
+
+pub(super) fn of_password_change(code: u32) -> Option<&'static Meaning> {
+    by_sign(PASSWORD_CHANGE, code, &())
+}

@@ -1,0 +1,195 @@
+//! Answers as servers sent them, and answers as nobody ever should.
+
+use std::fmt;
+
+use proptest::prelude::*;
+
+use super::meaning::{Meaning, Table};
+use super::*;
+use crate::directory::message::password_policy::PasswordPolicy;
+use crate::directory::message::{Answer, PASSWORD_POLICY, ResponseControl};
+use crate::verdict::{Denial, Verdict};
+
+fn answer(code: u32, text: &str) -> Answer {
+    Answer { code, text: text.to_owned(), controls: Vec::new() }
+}
+
+fn bytes(hex: &str) -> Vec<u8> {
+    let digits = (0..hex.len()).step_by(2).map(|at| &hex[at..at + 2]);
+    digits.map(|digits| u8::from_str_radix(digits, 16).unwrap()).collect()
+}
+
+/// `OID=hex`, separated by commas.
+fn controls(source: &str) -> Vec<ResponseControl> {
+    let listed = source.split(',').filter(|control| !control.is_empty());
+    listed
+        .map(|control| {
+            let (oid, hex) = control.split_once('=').unwrap();
+            ResponseControl { oid: oid.to_owned(), value: Some(bytes(hex)) }
+        })
+        .collect()
+}
+
+/// Every row of every table: the kind of its answers, its table's name and its place there, and
+/// whether an answer fits.
+fn rows() -> Vec<(&'static str, String, Box<dyn Fn(&Answer) -> bool>)> {
+    type Find = fn(&Answer) -> Option<&'static Meaning>;
+    fn listed<S: fmt::Debug>(
+        kind: &'static str,
+        table: &'static Table<S>,
+        find: Find,
+    ) -> impl Iterator<Item = (&'static str, String, Box<dyn Fn(&Answer) -> bool>)> {
+        table.iter().map(move |(code, sign, meaning)| {
+            let fits = move |answer: &Answer| {
+                find(answer).is_some_and(|found| std::ptr::eq(found, meaning))
+            };
+            (kind, format!("{code} {sign:?} {meaning:?}"), Box::new(fits) as Box<_>)
+        })
+    }
+    let by_policy: Find =
+        |answer| password_policy::of_bind(answer.code, PasswordPolicy::of(answer));
+    listed("bind", active_directory::BIND, active_directory::of_bind)
+        .chain(listed("bind", ds389::BIND, ds389::of_bind))
+        .chain(listed("bind", edirectory::BIND, edirectory::of_bind))
+        .chain(listed("bind", password_policy::BIND, by_policy))
+        .chain(listed("bind", password_policy::NETSCAPE_BIND, by_policy))
+        .chain(listed("bind", result_codes::BIND, |answer| result_codes::of_bind(answer.code)))
+        .chain(listed(
+            "setpass",
+            active_directory::PASSWORD_CHANGE,
+            active_directory::of_password_change,
+        ))
+        .chain(listed("setpass", ds389::PASSWORD_CHANGE, ds389::of_password_change))
+        .chain(listed("setpass", openldap::PASSWORD_CHANGE, openldap::of_password_change))
+        .chain(listed("setpass", result_codes::PASSWORD_CHANGE, |answer| {
+            result_codes::of_password_change(answer.code)
+        }))
+        .collect()
+}
+
+/// Lines of `operation <TAB> case <TAB> result code <TAB> message <TAB> controls <TAB> verdict:
+/// reason`, as servers sent them.
+#[test]
+fn captured_answers_mean_what_they_should() {
+    let replies = concat!(env!("CARGO_MANIFEST_DIR"), "/ldap-fixtures/replies");
+    let mut unseen = rows();
+    for file in std::fs::read_dir(replies).unwrap() {
+        let path = file.unwrap().path();
+        for line in std::fs::read_to_string(&path).unwrap().lines() {
+            if line.is_empty() || line.starts_with('#') {
+                continue;
+            }
+            let context = format!("{}: {line}", path.display());
+            let [operation, _, code, message, listed, expected] =
+                line.split('\t').collect::<Vec<_>>()[..]
+            else {
+                panic!("six columns are wanted: {context}");
+            };
+            let answer = Answer {
+                code: code.parse().unwrap(),
+                text: message.replace("\\0", "\0"),
+                controls: controls(listed),
+            };
+            let judged = match operation {
+                "bind" => of_bind(&answer, MustChange::Deny),
+                "setpass" => of_password_change(&answer),
+                _ => panic!("bind or setpass is wanted: {context}"),
+            };
+            assert_eq!(judged.verdict.to_string(), expected, "{context}");
+            unseen.retain(|(kind, _, fits)| *kind != operation || !fits(&answer));
+            if judged.verdict != Verdict::Granted {
+                assert!(!judged.verdict.advice().is_empty(), "{context}");
+            }
+        }
+    }
+    let unseen: Vec<String> = unseen.into_iter().map(|(_, row, _)| row).collect();
+    assert!(unseen.is_empty(), "no captured answer for {unseen:#?}");
+}
+
+/// A row that says the same as the code by itself, or as another row, would never count.
+#[test]
+fn no_answer_fits_two_rows_of_a_table() {
+    fn check<S: PartialEq + fmt::Debug>(table: &Table<S>, covers: fn(&S, &S) -> bool) {
+        for (index, (code, sign, _)) in table.iter().enumerate() {
+            let mut others = table.iter().enumerate().filter(|(other, _)| *other != index);
+            let twice = others.any(|(_, (other, its, _))| other == code && covers(its, sign));
+            assert!(!twice, "{code} {sign:?}");
+        }
+    }
+    for table in [ds389::BIND, edirectory::BIND] {
+        check(table, |words, others| others.contains(words));
+    }
+    for table in [active_directory::PASSWORD_CHANGE, ds389::PASSWORD_CHANGE] {
+        check(table, |words, others| others.contains(words));
+    }
+    check(openldap::PASSWORD_CHANGE, |words, others| others.contains(words));
+    check(active_directory::BIND, PartialEq::eq);
+    check(password_policy::BIND, PartialEq::eq);
+    check(password_policy::NETSCAPE_BIND, PartialEq::eq);
+    check(result_codes::BIND, PartialEq::eq);
+    check(result_codes::PASSWORD_CHANGE, PartialEq::eq);
+}
+
+#[test]
+fn who_must_change_the_password_may_be_let_in() {
+    let text =
+        "80090308: LdapErr: DSID-0C090439, comment: AcceptSecurityContext error, data 773, v4563\0";
+    let judged = of_bind(&answer(49, text), MustChange::Allow);
+    assert_eq!(judged.verdict, Verdict::Granted);
+    assert!(judged.remark.unwrap().contains("must be changed"));
+    for data in ["532", "533", "701", "775", "52e"] {
+        let judged = of_bind(&answer(49, &text.replace("773", data)), MustChange::Allow);
+        assert_ne!(judged.verdict, Verdict::Granted, "{data}");
+    }
+}
+
+#[test]
+fn warnings_go_to_the_log() {
+    let mut granted = answer(0, "");
+    granted.controls = controls("1.3.6.1.4.1.42.2.27.8.5.1=3005a003810102");
+    let judged = of_bind(&granted, MustChange::Deny);
+    assert_eq!(judged.remark.unwrap(), "grace logins left: 2");
+    granted.controls = controls("2.16.840.1.113730.3.4.5=3836343030");
+    let judged = of_bind(&granted, MustChange::Deny);
+    assert_eq!(judged.remark.unwrap(), "the password expires in 1day");
+}
+
+#[test]
+fn an_outage_is_never_a_denial() {
+    for code in [1, 2, 3, 7, 8, 10, 11, 13, 19, 34, 50, 51, 52, 53, 80, 123, 4096, u32::MAX] {
+        let judged = of_bind(&answer(code, ""), MustChange::Deny);
+        assert!(matches!(judged.verdict, Verdict::Unavailable(_)), "{code}");
+    }
+    for code in [1, 2, 3, 8, 10, 13, 49, 50, 51, 52, 80, u32::MAX] {
+        let judged = of_password_change(&answer(code, ""));
+        assert!(matches!(judged.verdict, Verdict::Unavailable(_)), "{code}");
+    }
+}
+
+#[test]
+fn a_policy_judges_a_new_password_only_where_the_server_refused_it() {
+    let judged = |code, error: u8| {
+        let mut answer = answer(code, "");
+        answer.controls = controls(&format!("{PASSWORD_POLICY}=30038101{error:02x}"));
+        of_password_change(&answer).verdict
+    };
+    for code in [19, 50, 53] {
+        assert_eq!(judged(code, 5), Verdict::Denied(Denial::PasswordRefused), "{code}");
+    }
+    for code in [8, 10, 51, 52, 80] {
+        assert!(matches!(judged(code, 5), Verdict::Unavailable(_)), "{code}");
+    }
+    for error in 0..3 {
+        assert!(matches!(judged(50, error), Verdict::Unavailable(_)), "{error}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn only_success_is_a_yes(code in 1..=u32::MAX, text in ".*", hex in "([0-9a-f]{2}){0,12}") {
+        let mut answer = answer(code, &text);
+        answer.controls = controls(&format!("1.3.6.1.4.1.42.2.27.8.5.1={hex}"));
+        prop_assert_ne!(of_bind(&answer, MustChange::Deny).verdict, Verdict::Granted);
+        prop_assert_ne!(of_password_change(&answer).verdict, Verdict::Granted);
+    }
+}
