@@ -3,7 +3,7 @@
 
 use super::file::Table;
 use crate::directory::account::preset::Preset;
-use crate::directory::account::state::Schema;
+use crate::directory::account::state::StateSchema;
 use crate::directory::domain::{Lookup, Rules, Search};
 use crate::directory::groups::{self, Group, GroupRule};
 use crate::directory::message::filter_template::FilterTemplate;
@@ -55,7 +55,7 @@ pub(super) fn read(overrides: Overrides<'_>, has_service: bool) -> Option<Rules>
     }
     let account_state = overrides.with("account_state");
     let account_state = if account_state.has("account_state") {
-        account_state.list("account_state", |name| named(&Schema::ALL, name))
+        account_state.list("account_state", |name| named(&StateSchema::ALL, name))
     } else {
         overrides.preset.map(Preset::account_state).unwrap_or_default().to_vec()
     };

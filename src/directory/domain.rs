@@ -10,7 +10,7 @@ use tokio::time::error::Elapsed;
 
 use crate::deadline::Deadline;
 use crate::directory::Directory;
-use crate::directory::account::state::{Fault, Schema};
+use crate::directory::account::state::{StateFault, StateSchema};
 use crate::directory::accounts::{Accounts, Candidate, Purpose};
 use crate::directory::groups::GroupRule;
 use crate::directory::message::entry::Entry;
@@ -57,7 +57,7 @@ pub struct Rules {
     /// How a user is named in the directory.
     pub lookup: Lookup,
     /// In which attributes the state of an account stands.
-    pub account_state: Vec<Schema>,
+    pub account_state: Vec<StateSchema>,
     /// Whether an account that cannot sign in is hidden from `isuser`.
     pub hide_inactive: bool,
     /// Who may sign in, and have a password set.
@@ -87,7 +87,7 @@ impl Rules {
                 lines.push(("user_dn", template.to_string()));
             }
         }
-        let states: Vec<String> = self.account_state.iter().map(Schema::to_string).collect();
+        let states: Vec<String> = self.account_state.iter().map(StateSchema::to_string).collect();
         lines.extend([
             ("unescape_localpart", self.unescape.to_string()),
             ("account_state", if states.is_empty() { "none".into() } else { states.join(", ") }),
@@ -219,7 +219,7 @@ impl Domain {
     }
 
     /// What keeps an account from signing in, as far as its attributes tell.
-    pub(in crate::directory) fn faults(&self, entry: &Entry) -> Vec<Fault> {
+    pub(in crate::directory) fn faults(&self, entry: &Entry) -> Vec<StateFault> {
         let now = SystemTime::now();
         let faults = self.rules.account_state.iter().map(|schema| schema.faults(entry, now));
         faults.flatten().collect()
@@ -289,7 +289,7 @@ impl Domain {
     }
 
     /// The states of accounts that the directory does not see to when the user binds.
-    fn unenforced(&self) -> impl Iterator<Item = &Schema> {
+    fn unenforced(&self) -> impl Iterator<Item = &StateSchema> {
         self.rules.account_state.iter().filter(|schema| !schema.is_enforced_by_bind())
     }
 
@@ -348,7 +348,7 @@ impl Domain {
     }
 }
 
-fn refused_by(fault: &Fault) -> Outcome {
+fn refused_by(fault: &StateFault) -> Outcome {
     Outcome::from(fault.denial).with_detail(&fault.text)
 }
 

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use secrecy::SecretString;
 use tokio::time::Instant;
 use xmpp_ldap_auth::directory::account::diagnosis::{MustChange, of_bind};
-use xmpp_ldap_auth::directory::account::state::Schema;
+use xmpp_ldap_auth::directory::account::state::StateSchema;
 use xmpp_ldap_auth::directory::message::entry::Entry;
 use xmpp_ldap_auth::directory::message::filter_template::FilterTemplate;
 use xmpp_ldap_auth::directory::message::read_response;
@@ -140,7 +140,7 @@ fn judge_account(times: u64) {
     let entry = Entry::new("cn=Alice,cn=Users,dc=corp,dc=example", attributes.to_vec());
     let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000);
     for _ in 0..times {
-        black_box(Schema::ActiveDirectory.faults(black_box(&entry), now));
+        black_box(StateSchema::ActiveDirectory.faults(black_box(&entry), now));
     }
 }
 

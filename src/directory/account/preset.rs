@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::directory::account::state::Schema;
+use crate::directory::account::state::StateSchema;
 
 /// A directory product, as the configuration names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,43 +35,51 @@ impl Preset {
         ("generic", Self::Generic),
     ];
 
+    fn facts(self) -> Facts {
+        use StateSchema as State;
+        let person =
+            |account_state| Facts { object_class: "person", login_attribute: "uid", account_state };
+        match self {
+            Self::ActiveDirectory | Self::Samba => Facts {
+                object_class: "user",
+                login_attribute: "sAMAccountName",
+                account_state: &[State::ActiveDirectory],
+            },
+            Self::OpenLdap => person(&[State::OpenLdap, State::Shadow]),
+            Self::Ds389 => person(&[State::Ds389, State::Shadow]),
+            Self::FreeIpa => Facts { object_class: "posixAccount", ..person(&[State::FreeIpa]) },
+            Self::Lldap => person(&[]),
+            Self::Generic => person(&[State::Shadow]),
+        }
+    }
+
     /// Whether it is a domain controller of Active Directory, by whomever.
     pub fn is_active_directory(self) -> bool {
         matches!(self, Self::ActiveDirectory | Self::Samba)
     }
 
     /// The object class of entries that sign in.
-    ///
-    /// Computers and managed service accounts of Active Directory are of class `user` too, but not
-    /// of category `person`, which is short for a DN that the server fills in.
     pub fn object_class(self) -> &'static str {
-        match self {
-            Self::ActiveDirectory | Self::Samba => "user",
-            Self::FreeIpa => "posixAccount",
-            Self::OpenLdap | Self::Ds389 | Self::Lldap | Self::Generic => "person",
-        }
+        self.facts().object_class
     }
 
     /// The attribute that holds the login name. Only one, because a user with two would be two users
     /// to the XMPP server.
     pub fn login_attribute(self) -> &'static str {
-        match self {
-            Self::ActiveDirectory | Self::Samba => "sAMAccountName",
-            _ => "uid",
-        }
+        self.facts().login_attribute
     }
 
     /// In which attributes the state of an account stands.
-    pub fn account_state(self) -> &'static [Schema] {
-        match self {
-            Self::ActiveDirectory | Self::Samba => &[Schema::ActiveDirectory],
-            Self::OpenLdap => &[Schema::OpenLdap, Schema::Shadow],
-            Self::Ds389 => &[Schema::Ds389, Schema::Shadow],
-            Self::FreeIpa => &[Schema::FreeIpa],
-            Self::Generic => &[Schema::Shadow],
-            Self::Lldap => &[],
-        }
+    pub fn account_state(self) -> &'static [StateSchema] {
+        self.facts().account_state
     }
+}
+
+/// What is known about a product, by the keys of the configuration.
+struct Facts {
+    object_class: &'static str,
+    login_attribute: &'static str,
+    account_state: &'static [StateSchema],
 }
 
 impl fmt::Display for Preset {

@@ -1,6 +1,7 @@
 //! Setting a password as the service account.
 
 use std::fmt;
+use std::sync::Arc;
 
 use ldap3::controls::RawControl;
 use secrecy::{ExposeSecret, SecretString};
@@ -8,9 +9,10 @@ use tokio::time::Instant;
 
 use crate::deadline::Deadline;
 use crate::directory::account::diagnosis;
+use crate::directory::message::Answer;
 use crate::directory::pool::service::ServicePool;
 use crate::directory::session::Session;
-use crate::directory::session::multiplexer::Lost;
+use crate::directory::session::root_dse::RootDse;
 use crate::observe::step;
 use crate::verdict::{Denial, Outage, Outcome};
 
@@ -39,6 +41,15 @@ impl PasswordMethod {
         ("exop", Self::Exop),
         ("unicode-pwd", Self::UnicodePwd),
     ];
+
+    /// What a server offers, if it offers anything.
+    pub(in crate::directory) fn offered_by(root_dse: &RootDse) -> Option<Self> {
+        if root_dse.has_password_modify() {
+            Some(Self::Exop)
+        } else {
+            root_dse.is_active_directory().then_some(Self::UnicodePwd)
+        }
+    }
 }
 
 impl fmt::Display for PasswordMethod {
@@ -48,7 +59,7 @@ impl fmt::Display for PasswordMethod {
     }
 }
 
-/// Sets the password of an entry, on a connection of its own: this may not be repeated, so it must
+/// Sets the password of an entry, on a session of its own: this may not be repeated, so it must
 /// not start on one that could have died.
 pub(in crate::directory) async fn set(
     pool: &ServicePool,
@@ -60,50 +71,63 @@ pub(in crate::directory) async fn set(
     if method == PasswordMethod::Off {
         return Err(Denial::PasswordChangeOff.into());
     }
-    let connection = pool.open(by).await?;
-    let lost = |lost: Lost| lost.outcome(&connection.server);
+    let session = pool.open(by).await?;
     let method = match method {
-        PasswordMethod::Auto => offered_by(&connection, by).await?,
+        PasswordMethod::Auto => choose(&session, by).await?,
         chosen => chosen,
     };
     let started = Instant::now();
     let answer = match method {
-        PasswordMethod::UnicodePwd => {
-            if !connection.is_private {
-                return Err(Outcome::from(Outage::ClearText).from_server(&connection.server));
-            }
-            let hints = connection.root_dse(by.remaining()).await.map_err(lost)?.policy_hints();
-            let hints = hints.into_iter().map(|oid| RawControl {
-                ctype: oid.to_owned(),
-                crit: true,
-                val: Some(KEEP_TO_POLICY.to_vec()),
-            });
-            let value = quoted_utf16(password.expose_secret());
-            let hints: Vec<RawControl> = hints.collect();
-            connection.replace(dn, "unicodePwd", &value, &hints).await.map_err(lost)?
-        }
-        _ => connection.modify_password(dn, password.expose_secret()).await.map_err(lost)?,
+        PasswordMethod::UnicodePwd => replace_unicode_pwd(&session, dn, password, by).await?,
+        _ => modify_password(&session, dn, password).await?,
     };
     let done = format!("by {method}: result code {}", answer.code);
-    step("set password", &connection.server, started, &done);
-    Ok(diagnosis::of_password_change(&answer).outcome().from_server(&connection.server))
+    step("set password", &session.server, started, &done);
+    Ok(diagnosis::of_password_change(&answer).outcome().from_server(&session.server))
 }
 
-async fn offered_by(connection: &Session, by: Deadline) -> Result<PasswordMethod, Outcome> {
-    let root_dse = connection
-        .root_dse(by.remaining())
-        .await
-        .map_err(|lost| lost.outcome(&connection.server))?;
-    let refuse = |outage| Err(Outcome::from(outage).from_server(&connection.server));
+async fn choose(session: &Session, by: Deadline) -> Result<PasswordMethod, Outcome> {
+    let root_dse = read_root_dse(session, by).await?;
+    let refusal = |outage| Outcome::from(outage).from_server(&session.server);
     if root_dse.is_read_only() {
-        refuse(Outage::ReadOnly)
-    } else if root_dse.has_password_modify() {
-        Ok(PasswordMethod::Exop)
-    } else if root_dse.is_active_directory() {
-        Ok(PasswordMethod::UnicodePwd)
-    } else {
-        refuse(Outage::Unsupported)
+        return Err(refusal(Outage::ReadOnly));
     }
+    PasswordMethod::offered_by(&root_dse).ok_or_else(|| refusal(Outage::Unsupported))
+}
+
+async fn read_root_dse(session: &Session, by: Deadline) -> Result<Arc<RootDse>, Outcome> {
+    session.root_dse(by.remaining()).await.map_err(|lost| lost.outcome(&session.server))
+}
+
+async fn modify_password(
+    session: &Session,
+    dn: &str,
+    password: &SecretString,
+) -> Result<Answer, Outcome> {
+    let modified = session.modify_password(dn, password.expose_secret()).await;
+    modified.map_err(|lost| lost.outcome(&session.server))
+}
+
+/// Replaces the password by one that the policy has to accept, as if the user had set it.
+async fn replace_unicode_pwd(
+    session: &Session,
+    dn: &str,
+    password: &SecretString,
+    by: Deadline,
+) -> Result<Answer, Outcome> {
+    if !session.is_private {
+        return Err(Outcome::from(Outage::ClearText).from_server(&session.server));
+    }
+    let hint = |oid: &str| RawControl {
+        ctype: oid.to_owned(),
+        crit: true,
+        val: Some(KEEP_TO_POLICY.to_vec()),
+    };
+    let known = read_root_dse(session, by).await?.policy_hints();
+    let hints: Vec<RawControl> = known.into_iter().map(hint).collect();
+    let value = quoted_utf16(password.expose_secret());
+    let replaced = session.replace(dn, "unicodePwd", &value, &hints).await;
+    replaced.map_err(|lost| lost.outcome(&session.server))
 }
 
 /// The password between quotation marks, in UTF-16 with the low byte first.

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use crate::deadline::Deadline;
 use crate::directory::Directory;
 use crate::directory::account::set_password::PasswordMethod;
-use crate::directory::account::state::Schema;
+use crate::directory::account::state::StateSchema;
 use crate::directory::domain::{Lookup, Rules, Search};
 use crate::directory::groups;
 use crate::directory::locate::server::Server;
@@ -250,7 +250,7 @@ async fn judge_rules(
     if let Lookup::Search(search) | Lookup::Plain(_, Some(search)) = &rules.lookup {
         judge_search(domain, search, root_dse, connection, by, report).await;
     }
-    let for_controllers = rules.account_state.contains(&Schema::ActiveDirectory);
+    let for_controllers = rules.account_state.contains(&StateSchema::ActiveDirectory);
     if for_controllers != root_dse.is_active_directory() && !rules.account_state.is_empty() {
         let text = format!("{domain}: account_state does not fit this product");
         report.note(Mood::Odd, "account_state", text);

@@ -1,0 +1,76 @@
+//! The state of an account, as far as the attributes of its entry tell.
+
+mod active_directory;
+mod ds389;
+mod fault;
+mod freeipa;
+mod ppolicy;
+mod shadow;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::time::SystemTime;
+
+pub use self::fault::StateFault;
+use crate::directory::message::entry::Entry;
+
+/// In whose attributes the state stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StateSchema {
+    /// Active Directory, Microsoft's or Samba's.
+    ActiveDirectory,
+    /// OpenLDAP's overlay ppolicy.
+    OpenLdap,
+    /// 389 Directory Server.
+    Ds389,
+    /// FreeIPA.
+    FreeIpa,
+    /// The shadow passwords of Unix.
+    Shadow,
+}
+
+impl StateSchema {
+    /// Every schema, by the name that it has in the configuration.
+    pub const ALL: [(&'static str, Self); 5] = [
+        ("active-directory", Self::ActiveDirectory),
+        ("openldap", Self::OpenLdap),
+        ("389ds", Self::Ds389),
+        ("freeipa", Self::FreeIpa),
+        ("shadow", Self::Shadow),
+    ];
+
+    /// The attributes to read. Some are operational, so each is asked for by name.
+    pub fn attributes(self) -> &'static [&'static str] {
+        match self {
+            Self::ActiveDirectory => active_directory::ATTRIBUTES,
+            Self::OpenLdap => ppolicy::ATTRIBUTES,
+            Self::Ds389 => ds389::ATTRIBUTES,
+            Self::FreeIpa => freeipa::ATTRIBUTES,
+            Self::Shadow => shadow::ATTRIBUTES,
+        }
+    }
+
+    /// Whether the directory itself looks at these attributes when the user binds.
+    pub fn is_enforced_by_bind(self) -> bool {
+        self != Self::Shadow
+    }
+
+    /// What keeps the account of this entry from signing in at `now`.
+    pub fn faults(self, entry: &Entry, now: SystemTime) -> Vec<StateFault> {
+        match self {
+            Self::ActiveDirectory => active_directory::faults(entry, now),
+            Self::OpenLdap => ppolicy::faults(entry, now),
+            Self::Ds389 => ds389::faults(entry, now),
+            Self::FreeIpa => freeipa::faults(entry, now),
+            Self::Shadow => shadow::faults(entry, now),
+        }
+    }
+}
+
+impl fmt::Display for StateSchema {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = Self::ALL.into_iter().find(|(_, schema)| schema == self);
+        f.write_str(name.map_or("none", |(name, _)| name))
+    }
+}
