@@ -5,7 +5,7 @@ use super::file::Table;
 use crate::directory::account::preset::Preset;
 use crate::directory::account::state::StateSchema;
 use crate::directory::domain::{Lookup, Rules, Search};
-use crate::directory::groups::{self, Group, GroupRule};
+use crate::directory::groups::{Group, GroupMethod, GroupRule};
 use crate::directory::message::filter_template::FilterTemplate;
 use crate::directory::names::bind_name::NameTemplate;
 
@@ -162,11 +162,11 @@ fn read_groups(overrides: Overrides<'_>, key: &'static str) -> GroupRule {
             _ => Err("write \"any\" or \"all\"".to_owned()),
         });
     let method = overrides.with("group_method");
-    let method = method.parsed("group_method", |name| named(&groups::Method::ALL, name));
+    let method = method.parsed("group_method", |name| named(&GroupMethod::ALL, name));
     GroupRule {
         groups: read_group_names(overrides, key),
         all: all.unwrap_or(false),
-        method: method.unwrap_or(groups::Method::Auto),
+        method: method.unwrap_or(GroupMethod::Auto),
         nested: overrides.with("nested_groups").flag_or("nested_groups", true),
         base: overrides.with("group_base").string("group_base").map(str::to_owned),
     }

@@ -8,7 +8,7 @@ use crate::directory::Directory;
 use crate::directory::account::set_password::PasswordMethod;
 use crate::directory::account::state::StateSchema;
 use crate::directory::domain::{Lookup, Rules, Search};
-use crate::directory::groups;
+use crate::directory::groups::GroupMethod;
 use crate::directory::locate::server::Server;
 use crate::directory::message::filter::ANY_ENTRY;
 use crate::directory::message::{Filter, PASSWORD_POLICY, Query, Scope};
@@ -257,10 +257,10 @@ async fn judge_rules(
     }
     for rule in [&rules.sign_in, &rules.exist] {
         let problem = match rule.method {
-            groups::Method::Chain if !root_dse.has_chain_rule() => {
+            GroupMethod::Chain if !root_dse.has_chain_rule() => {
                 Some("the server does not know the chain rule")
             }
-            groups::Method::TokenGroups if !root_dse.is_active_directory() => {
+            GroupMethod::TokenGroups if !root_dse.is_active_directory() => {
                 Some("the server has no tokenGroups")
             }
             _ => None,

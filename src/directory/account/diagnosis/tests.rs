@@ -30,29 +30,43 @@ fn controls(source: &str) -> Vec<ResponseControl> {
         .collect()
 }
 
-/// Every row of every table: the kind of its answers, its table's name and its place there, and
-/// whether an answer fits.
-fn rows() -> Vec<(&'static str, String, Box<dyn Fn(&Answer) -> bool>)> {
-    type Find = fn(&Answer) -> Option<&'static Meaning>;
-    fn listed<S: fmt::Debug>(
-        kind: &'static str,
-        table: &'static Table<S>,
-        find: Find,
-    ) -> impl Iterator<Item = (&'static str, String, Box<dyn Fn(&Answer) -> bool>)> {
-        table.iter().map(move |(code, sign, meaning)| {
-            let fits = move |answer: &Answer| {
-                find(answer).is_some_and(|found| std::ptr::eq(found, meaning))
-            };
-            (kind, format!("{code} {sign:?} {meaning:?}"), Box::new(fits) as Box<_>)
-        })
+/// A row of a table.
+struct Listed {
+    /// The kind of its answers.
+    operation: &'static str,
+    row: String,
+    meaning: &'static Meaning,
+    find: fn(&Answer) -> Option<&'static Meaning>,
+}
+
+impl Listed {
+    fn is_found_by(&self, answer: &Answer) -> bool {
+        (self.find)(answer).is_some_and(|found| std::ptr::eq(found, self.meaning))
     }
-    let by_policy: Find =
-        |answer| password_policy::of_bind(answer.code, PasswordPolicy::of(answer));
+}
+
+fn listed<S: fmt::Debug>(
+    operation: &'static str,
+    table: &'static Table<S>,
+    find: fn(&Answer) -> Option<&'static Meaning>,
+) -> impl Iterator<Item = Listed> {
+    table.iter().map(move |(code, sign, meaning)| Listed {
+        operation,
+        row: format!("{code} {sign:?} {meaning:?}"),
+        meaning,
+        find,
+    })
+}
+
+/// Every row of every table.
+fn rows() -> Vec<Listed> {
+    use password_policy as policy;
+    let by_policy = |answer: &Answer| policy::of_bind(answer.code, PasswordPolicy::of(answer));
     listed("bind", active_directory::BIND, active_directory::of_bind)
         .chain(listed("bind", ds389::BIND, ds389::of_bind))
         .chain(listed("bind", edirectory::BIND, edirectory::of_bind))
-        .chain(listed("bind", password_policy::BIND, by_policy))
-        .chain(listed("bind", password_policy::NETSCAPE_BIND, by_policy))
+        .chain(listed("bind", policy::BIND, by_policy))
+        .chain(listed("bind", policy::NETSCAPE_BIND, by_policy))
         .chain(listed("bind", result_codes::BIND, |answer| result_codes::of_bind(answer.code)))
         .chain(listed(
             "setpass",
@@ -96,17 +110,17 @@ fn captured_answers_mean_what_they_should() {
                 _ => panic!("bind or setpass is wanted: {context}"),
             };
             assert_eq!(judged.verdict.to_string(), expected, "{context}");
-            unseen.retain(|(kind, _, fits)| *kind != operation || !fits(&answer));
+            unseen.retain(|row| row.operation != operation || !row.is_found_by(&answer));
             if judged.verdict != Verdict::Granted {
                 assert!(!judged.verdict.advice().is_empty(), "{context}");
             }
         }
     }
-    let unseen: Vec<String> = unseen.into_iter().map(|(_, row, _)| row).collect();
+    let unseen: Vec<String> = unseen.into_iter().map(|listed| listed.row).collect();
     assert!(unseen.is_empty(), "no captured answer for {unseen:#?}");
 }
 
-/// A row that says the same as the code by itself, or as another row, would never count.
+/// Else the order of rows would count.
 #[test]
 fn no_answer_fits_two_rows_of_a_table() {
     fn check<S: PartialEq + fmt::Debug>(table: &Table<S>, covers: fn(&S, &S) -> bool) {

@@ -1,0 +1,30 @@
+//! Active Directory's rule that walks a chain of DNs, LDAP_MATCHING_RULE_IN_CHAIN (MS-ADTS, section
+//! 3.1.1.3.4.4): one search for each group says whether the user is in it, however deep.
+
+use super::membership::Membership;
+use crate::deadline::Deadline;
+use crate::directory::message::entry::Entry;
+use crate::directory::message::{Filter, Query};
+use crate::directory::pool::search::Searcher;
+use crate::verdict::Outcome;
+
+const IN_CHAIN: &str = "1.2.840.113556.1.4.1941";
+
+pub(super) async fn find(
+    user: &Entry,
+    searcher: &Searcher,
+    membership: &mut Membership<'_>,
+    by: Deadline,
+) -> Result<(), Outcome> {
+    for group in membership.missing() {
+        let filter = Filter::extensible("memberOf", IN_CHAIN, group.name().as_bytes());
+        let query = Query { filter: &filter, ..Query::entry(&user.dn, &[]) };
+        if !searcher.search(&query, &[], by).await?.entries.is_empty() {
+            membership.found_in(group.dn());
+        }
+        if membership.is_settled() {
+            break;
+        }
+    }
+    Ok(())
+}
