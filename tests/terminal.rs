@@ -165,6 +165,29 @@ fn the_exit_status_is_0_whatever_ends_it() {
     assert_eq!(child.terminal.read_within(Duration::ZERO), "");
 }
 
+/// Signals that are blocked or handled, as a bit mask.
+fn caught(id: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{id}/status")).unwrap();
+    let masks = status
+        .lines()
+        .filter_map(|line| line.strip_prefix("SigBlk:").or_else(|| line.strip_prefix("SigCgt:")));
+    masks.map(|mask| u64::from_str_radix(mask.trim(), 16).unwrap()).fold(0, |all, mask| all | mask)
+}
+
+#[test]
+fn a_signal_while_it_starts_ends_it_with_0() {
+    let site = Site::new(NOBODY);
+    for number in [Signal::TERM, Signal::HUP] {
+        let mut child = Terminal::new().spawn(site.command());
+        let bit = 1 << (number.as_raw() - 1);
+        while caught(child.child.id()) & bit == 0 {
+            std::thread::yield_now();
+        }
+        signal(&child, number);
+        assert_eq!(child.wait().code(), Some(0), "{number:?}");
+    }
+}
+
 #[test]
 fn a_name_of_the_program_that_is_no_text_ends_nothing() {
     let site = Site::new(NOBODY);

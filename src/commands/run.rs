@@ -16,9 +16,9 @@ use super::{load, runtime};
 use crate::answer::Answer;
 use crate::config::startup::Caller;
 use crate::config::{self, Reading};
-use crate::confine::{Extent, confine};
+use crate::confine::{Confinement, confine};
 use crate::observe::target::{self, Reopener, Target};
-use crate::peer::process::{Process, ProcessEnd};
+use crate::peer::process::{Process, ProcessEnd, admit_signals};
 use crate::peer::{self, Peer};
 use crate::protocol::dialect::Dialect;
 use crate::session::lock_step::FirstRequest;
@@ -73,8 +73,8 @@ fn give_up_rights(reading: &Reading, path: &Path) {
     let foreign = config::files_of_environment();
     let readable = reading.files.paths().chain(foreign.iter().map(PathBuf::as_path)).chain([path]);
     match confine(readable, log) {
-        Ok(Extent::Fully | Extent::Partly) => {}
-        Ok(Extent::Not) => {
+        Ok(Confinement::Full | Confinement::Partial) => {}
+        Ok(Confinement::None) => {
             tracing::info!("this kernel has no Landlock: the process is not confined")
         }
         Err(error) => tracing::warn!(%error, "the process is not confined"),
@@ -170,6 +170,7 @@ async fn signals(peer: Peer, log: &Reopener, reload: &ReloadSignal) -> io::Resul
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut hang_up = signal(SignalKind::hangup())?;
+    admit_signals();
     loop {
         tokio::select! {
             _ = terminate.recv() => return Ok(SessionEnd::InputClosed),

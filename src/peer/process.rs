@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use nix::sys::signal::{SigSet, Signal};
 use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
 use rustix::termios::isatty;
 
@@ -83,8 +84,10 @@ impl Process {
         exit::code(code)
     }
 
-    /// Takes over what the caller left open or switched on, before a secret is read.
+    /// Takes over what the caller left open or switched on, before a secret is read. Signals wait
+    /// from now on until [`admit_signals`].
     pub fn take_over(self) {
+        let _ = signals().thread_block();
         // Prosody leaks its listening sockets, its clients' and the other end of our terminal, which
         // keeps us from noticing that it died.
         close_inherited();
@@ -99,6 +102,16 @@ impl Process {
         let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
         let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
     }
+}
+
+/// To be called when somebody listens to them: before, each would end the process by itself, which
+/// Prosody does not survive.
+pub fn admit_signals() {
+    let _ = signals().thread_unblock();
+}
+
+fn signals() -> SigSet {
+    [Signal::SIGHUP, Signal::SIGINT, Signal::SIGTERM].into_iter().collect()
 }
 
 fn close_inherited() {
