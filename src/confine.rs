@@ -35,13 +35,13 @@ const KNOWN: ABI = ABI::V6;
 
 /// How far the process is confined.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Extent {
+pub enum Confinement {
     /// As far as this module knows how to.
-    Fully,
+    Full,
     /// As far as this kernel can.
-    Partly,
+    Partial,
     /// Not at all: the kernel has no Landlock, or was started without it.
-    Not,
+    None,
 }
 
 /// Confines this process, for good. Besides the system's own files it can read those in the
@@ -50,7 +50,7 @@ pub enum Extent {
 pub fn confine<'a>(
     readable: impl Iterator<Item = &'a Path>,
     log: Option<&Path>,
-) -> Result<Extent, RulesetError> {
+) -> Result<Confinement, RulesetError> {
     let readable: BTreeSet<PathBuf> = readable
         .chain(LINKS.iter().map(Path::new))
         .flat_map(directories_of)
@@ -69,9 +69,9 @@ pub fn confine<'a>(
         .set_compatibility(landlock::CompatLevel::BestEffort)
         .restrict_self()?;
     Ok(match status.ruleset {
-        RulesetStatus::FullyEnforced => Extent::Fully,
-        RulesetStatus::PartiallyEnforced => Extent::Partly,
-        RulesetStatus::NotEnforced => Extent::Not,
+        RulesetStatus::FullyEnforced => Confinement::Full,
+        RulesetStatus::PartiallyEnforced => Confinement::Partial,
+        RulesetStatus::NotEnforced => Confinement::None,
     })
 }
 

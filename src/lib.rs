@@ -42,7 +42,7 @@
 //!
 //! Each module uses only those before it: [`exit`], [`verdict`], [`deadline`], [`jid`],
 //! [`request`], [`answer`]; [`files`], [`protocol`], [`stdio`], [`peer`]; [`policy`], [`observe`],
-//! [`directory`], [`authenticator`]; [`session`]; [`confine`], [`config`], [`commands`].
+//! [`directory`], [`authenticator`]; [`session`]; [`confine`], [`config`], [`cli`], [`commands`].
 
 pub mod answer;
 pub mod authenticator;

@@ -92,7 +92,7 @@ impl Alarm {
     }
 
     /// Takes notice of an outcome.
-    pub fn hear(&self, outcome: &Outcome) {
+    pub fn record(&self, outcome: &Outcome) {
         let mut ringing = self.ringing.lock().unwrap_or_else(PoisonError::into_inner);
         let Verdict::Unavailable(outage) = outcome.verdict else {
             // A denial without a server came from this program.

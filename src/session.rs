@@ -69,21 +69,21 @@ impl<A: Answer> StdioSession<A> {
 
     /// Starts work on a request.
     fn begin(&self, request: Result<Request, Refused>, timing: Timing) -> Pending {
-        let request = match request {
-            Ok(request) => request,
-            Err(Refused { verb, account, denial }) => {
-                return Pending::new(verb, account, timing, Work::Done(denial.into()));
+        let (verb, account, work) = match request {
+            Err(Refused { verb, account, denial }) => (verb, account, Work::Done(denial.into())),
+            Ok(request) => {
+                let (verb, account) = (request.verb(), Arc::clone(request.account()));
+                let answerer = Arc::clone(&self.answerer);
+                let by = Deadline::after(timing.born, self.terms.answer_within);
+                let work = tokio::spawn(async move {
+                    let queued = timing.read.elapsed();
+                    let answer = by.bound(answerer.answer(&request, by)).await;
+                    (answer.unwrap_or_else(Outcome::from), queued)
+                });
+                (verb, Some(account), Work::Running(work))
             }
         };
-        let (verb, account) = (request.verb(), Some(Arc::clone(request.account())));
-        let answerer = Arc::clone(&self.answerer);
-        let by = Deadline::after(timing.born, self.terms.answer_within);
-        let work = tokio::spawn(async move {
-            let queued = timing.read.elapsed();
-            let answer = by.bound(answerer.answer(&request, by)).await;
-            (answer.unwrap_or_else(Outcome::from), queued)
-        });
-        Pending::new(verb, account, timing, Work::Running(work))
+        Pending { verb, account, timing, queued: Duration::ZERO, work }
     }
 
     /// Writes the reply in one write(2), unless it would come too late, and the audit event.

@@ -213,7 +213,7 @@ impl Directory {
 
     /// Tells the operator of an outage, once.
     pub(in crate::directory) fn hear(&self, outcome: &Outcome) {
-        self.alarm.hear(outcome);
+        self.alarm.record(outcome);
     }
 
     /// Searches as the service account.

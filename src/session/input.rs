@@ -1,6 +1,5 @@
 //! Reading what a caller sends.
 
-use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -35,12 +34,5 @@ impl<R: AsyncRead + Unpin> Input<R> {
         // They held passwords.
         bytes.fill(0);
         Poll::Ready(true)
-    }
-}
-
-/// Without the bytes, which hold passwords.
-impl<R> fmt::Debug for Input<R> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Input").finish_non_exhaustive()
     }
 }

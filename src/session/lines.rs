@@ -34,7 +34,6 @@ pub(super) enum Look {
 }
 
 /// The lines that Prosody writes on a terminal.
-#[derive(Debug)]
 pub(super) struct Lines<R> {
     input: Input<R>,
     decoder: LineDecoder,

@@ -25,10 +25,11 @@ pub(super) struct Timing {
 #[derive(Debug)]
 pub(super) struct Pending {
     pub(super) verb: Verb,
-    account: Option<Arc<Account>>,
+    pub(super) account: Option<Arc<Account>>,
     pub(super) timing: Timing,
-    queued: Duration,
-    work: Work,
+    /// How long it waited for its work to begin, as far as that is known.
+    pub(super) queued: Duration,
+    pub(super) work: Work,
 }
 
 /// The work on a request.
@@ -36,20 +37,11 @@ pub(super) struct Pending {
 pub(super) enum Work {
     /// There is none, or no more.
     Done(Outcome),
-    /// It goes on, and will also tell how long it waited to begin.
+    /// It goes on, and will also tell how long the request waited for it.
     Running(JoinHandle<(Outcome, Duration)>),
 }
 
 impl Pending {
-    pub(super) fn new(
-        verb: Verb,
-        account: Option<Arc<Account>>,
-        timing: Timing,
-        work: Work,
-    ) -> Self {
-        Self { verb, account, timing, queued: Duration::ZERO, work }
-    }
-
     /// Whether it must be answered before work on `next` may begin: a password change, and the
     /// requests around it for the same account, mean what they say only one after the other.
     pub(super) fn must_precede(&self, next: &Result<Request, Refused>) -> bool {
