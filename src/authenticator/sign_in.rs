@@ -5,7 +5,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 use tokio::time::Instant;
 
-use super::{Inquiry, remembered};
+use super::inquiry::{Inquiry, remembered};
 use crate::directory::accounts::{Accounts, Candidate, Purpose};
 use crate::policy::digest::Attempt;
 use crate::policy::guard::{Entrance, Hold, Whose};
@@ -28,36 +28,15 @@ impl<D: Accounts> Inquiry<'_, D> {
         let admission = self.directory.admission();
         let outcome = match admission.admit(self.by.remaining(), Instant::now()) {
             Ok(slot) => {
-                let tried = self.try_entry(password, &mut trace).await;
-                let (Ok(outcome) | Err(outcome)) = tried;
+                let (Ok(outcome) | Err(outcome)) = self.try_entry(password, &mut trace).await;
                 slot.end(is_judged(&outcome), Instant::now());
                 outcome
             }
             Err(expected) => overloaded(expected),
         };
-        let Some((cache, account)) = self.cached else { return outcome };
-        match outcome.verdict {
-            Verdict::Granted => {
-                if let Some(attempt) = trace.attempt {
-                    cache.record_proof(account, &attempt, Instant::now());
-                }
-            }
-            Verdict::Denied(Denial::UnknownUser) => cache.forget_account(account),
-            _ if trace.is_refused => cache.forget_proof(account),
-            Verdict::Denied(Denial::TooManyFailures) => {}
-            Verdict::Denied(_) => cache.forget_proof(account),
-            Verdict::Unavailable(outage) => {
-                let digest = |entry| match trace.attempt {
-                    Some(attempt) if attempt.entry == entry => attempt.digest,
-                    _ => self.policies.key.digest(entry, password),
-                };
-                if outage.is_absence()
-                    && !trace.is_doubtful
-                    && cache.vouches_for(account, digest, Instant::now())
-                {
-                    return remembered(&outcome);
-                }
-            }
+        self.remember(&trace, outcome.verdict);
+        if self.is_vouched_for(password, &trace, outcome.verdict) {
+            return remembered(&outcome);
         }
         outcome
     }
@@ -93,11 +72,6 @@ impl<D: Accounts> Inquiry<'_, D> {
         Ok(self.prove(&now, attempt, password).await)
     }
 
-    fn attempt(&self, candidate: &Candidate, password: &SecretString) -> Attempt {
-        let domain = self.directory.domainpart(self.account);
-        self.policies.key.attempt(domain, &candidate.entry, password)
-    }
-
     /// Lets the directory judge the password, or the lock-out guard in its place.
     async fn prove(
         &self,
@@ -128,6 +102,39 @@ impl<D: Accounts> Inquiry<'_, D> {
                 Entrance::Deny(hold) => return held(hold),
             }
         }
+    }
+
+    /// Remembers a password that was right, until the directory says no, to whatever password.
+    fn remember(&self, trace: &Trace, verdict: Verdict) {
+        let Some((cache, account)) = self.cached else { return };
+        match verdict {
+            Verdict::Granted => {
+                if let Some(attempt) = &trace.attempt {
+                    cache.record_proof(account, attempt, Instant::now());
+                }
+            }
+            Verdict::Denied(Denial::UnknownUser) => cache.forget_account(account),
+            _ if trace.is_refused => cache.forget_proof(account),
+            Verdict::Denied(Denial::TooManyFailures) | Verdict::Unavailable(_) => {}
+            Verdict::Denied(_) => cache.forget_proof(account),
+        }
+    }
+
+    /// Whether the password was right before, and that counts because the directory is absent.
+    fn is_vouched_for(&self, password: &SecretString, trace: &Trace, verdict: Verdict) -> bool {
+        let Some((cache, account)) = self.cached else { return false };
+        let digest = |entry| match trace.attempt {
+            Some(attempt) if attempt.entry == entry => attempt.digest,
+            _ => self.policies.key.digest(entry, password),
+        };
+        matches!(verdict, Verdict::Unavailable(outage) if outage.is_absence())
+            && !trace.is_doubtful
+            && cache.vouches_for(account, digest, Instant::now())
+    }
+
+    fn attempt(&self, candidate: &Candidate, password: &SecretString) -> Attempt {
+        let domain = self.directory.domainpart(self.account);
+        self.policies.key.attempt(domain, &candidate.entry, password)
     }
 }
 

@@ -1,0 +1,69 @@
+//! What is asked about one account, of the directory that serves it and of what is remembered.
+
+use secrecy::SecretString;
+use tokio::time::Instant;
+
+use crate::deadline::Deadline;
+use crate::directory::accounts::{Accounts, Purpose};
+use crate::jid::Account;
+use crate::policy::Policies;
+use crate::policy::cache::Cache;
+use crate::policy::digest::Id;
+use crate::verdict::{Outcome, Verdict};
+
+/// One question about an account. How a sign-in goes is a file of its own.
+pub(super) struct Inquiry<'a, D> {
+    pub(super) directory: &'a D,
+    pub(super) policies: &'a Policies,
+    /// The credential cache, if it is on, and as whom it knows the account.
+    pub(super) cached: Option<(&'a Cache, Id)>,
+    pub(super) account: &'a Account,
+    pub(super) by: Deadline,
+}
+
+impl<'a, D: Accounts> Inquiry<'a, D> {
+    pub(super) fn new(
+        directory: &'a D,
+        policies: &'a Policies,
+        account: &'a Account,
+        by: Deadline,
+    ) -> Self {
+        let cache = policies.cache.as_ref();
+        let cached = cache.map(|cache| (cache, policies.key.id(&account.to_string())));
+        Self { directory, policies, cached, account, by }
+    }
+
+    pub(super) async fn exists(&self) -> Outcome {
+        let outcome = self.directory.exists(self.account, self.by).await;
+        let Some((cache, account)) = self.cached else { return outcome };
+        match outcome.verdict {
+            Verdict::Granted => cache.record_existence(account, Instant::now()),
+            Verdict::Denied(_) => cache.forget_account(account),
+            Verdict::Unavailable(outage) => {
+                if outage.is_absence() && cache.knows(account, Instant::now()) {
+                    return remembered(&outcome);
+                }
+            }
+        }
+        outcome
+    }
+
+    pub(super) async fn set_password(&self, password: &SecretString) -> Result<Outcome, Outcome> {
+        let Self { directory, policies, account, by, .. } = *self;
+        let candidate = directory.find(account, Purpose::SetPassword, by).await?;
+        let entry = policies.key.id(&candidate.entry);
+        // Before, because this may be given up half-way; and after, because a sign-in with the old
+        // password may have ended meanwhile.
+        policies.forget(entry);
+        let outcome = directory.set_password(&candidate, password, by).await;
+        if !matches!(outcome.verdict, Verdict::Denied(_)) {
+            policies.forget(entry);
+        }
+        Ok(outcome)
+    }
+}
+
+/// The yes that stands in for an outage.
+pub(super) fn remembered(outage: &Outcome) -> Outcome {
+    Outcome::from(Verdict::Granted).with_detail(&format!("remembered, because {}", outage.verdict))
+}

@@ -1,0 +1,360 @@
+//! What is asked of a scripted directory and what is remembered, in paused time.
+
+use std::sync::Mutex;
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+
+use super::*;
+use crate::directory::accounts::{Candidate, Purpose};
+use crate::jid::Account;
+use crate::policy::admission::Admission;
+use crate::policy::cache::{CacheSettings, Mode};
+use crate::policy::guard::{Budget, GuardSettings};
+use crate::verdict::Verdict;
+
+const SECOND: Duration = Duration::from_secs(1);
+const MINUTE: Duration = Duration::from_secs(60);
+const LATER: Duration = Duration::from_secs(3600);
+
+/// One account, whose entry can be renamed, and whose directory can fail.
+#[derive(Default)]
+struct Script {
+    password: &'static str,
+    entry: &'static str,
+    /// The entry that is remembered, and is not looked up to sign in.
+    remembered: Option<&'static str>,
+    is_doubtful: bool,
+    /// What becomes of each look-up or bind, if the directory does not judge it.
+    search: Option<Outcome>,
+    bind: Option<Outcome>,
+    /// How long a bind or a change takes.
+    delay: Duration,
+    binds: usize,
+}
+
+struct Scripted {
+    script: Mutex<Script>,
+    admission: Arc<Admission>,
+}
+
+impl Scripted {
+    fn script(&self) -> std::sync::MutexGuard<'_, Script> {
+        self.script.lock().unwrap()
+    }
+}
+
+impl Accounts for Scripted {
+    fn admission(&self) -> &Arc<Admission> {
+        &self.admission
+    }
+
+    fn domainpart<'a>(&'a self, account: &'a Account) -> &'a str {
+        account.domainpart()
+    }
+
+    async fn find(&self, _: &Account, purpose: Purpose, _: Deadline) -> Result<Candidate, Outcome> {
+        let script = self.script();
+        let remembered = script.remembered.filter(|_| purpose == Purpose::SignIn);
+        match &script.search {
+            Some(outcome) if remembered.is_none() => Err(outcome.clone()),
+            _ => Ok(Candidate {
+                name: remembered.unwrap_or(script.entry).to_owned(),
+                entry: remembered.unwrap_or(script.entry).to_owned(),
+                is_remembered: remembered.is_some(),
+                is_doubtful: script.is_doubtful,
+            }),
+        }
+    }
+
+    async fn prove(&self, candidate: &Candidate, password: &SecretString, by: Deadline) -> Outcome {
+        let delay = self.script().delay;
+        if by.bound(sleep(delay)).await.is_err() {
+            return Outage::DeadlinePassed.into();
+        }
+        let mut script = self.script();
+        script.binds += 1;
+        if let Some(outcome) = &script.bind {
+            return outcome.clone();
+        }
+        let is_right =
+            candidate.name == script.entry && password.expose_secret() == script.password;
+        if is_right { Verdict::Granted.into() } else { Denial::WrongPassword.into() }
+    }
+
+    async fn exists(&self, _: &Account, _: Deadline) -> Outcome {
+        self.script().search.clone().unwrap_or_else(|| Verdict::Granted.into())
+    }
+
+    async fn set_password(&self, _: &Candidate, _: &SecretString, _: Deadline) -> Outcome {
+        let delay = self.script().delay;
+        sleep(delay).await;
+        self.script().password = "new";
+        Verdict::Granted.into()
+    }
+}
+
+/// An authenticator of that directory.
+struct Bed(Authenticator<Scripted>);
+
+impl Bed {
+    fn new(guard: Option<GuardSettings>, mode: Option<Mode>) -> Self {
+        let accounts = ACCOUNTS;
+        let cache = mode.map(|mode| CacheSettings { mode, good_for: 10 * MINUTE, accounts });
+        let script = Script { password: "right", entry: "cn=a", ..Script::default() };
+        let scripted = Scripted { script: Mutex::new(script), admission: Arc::default() };
+        let domains = HashMap::from([("h".to_owned(), scripted)]);
+        let policies = Arc::new(Policies::new(guard, cache).unwrap());
+        Self(Authenticator::new(ServedDomains { domains, policies }))
+    }
+
+    fn script<T>(&self, change: impl FnOnce(&mut Script) -> T) -> T {
+        let served = self.0.served().unwrap();
+        change(&mut served.domains["h"].script())
+    }
+
+    fn binds(&self) -> usize {
+        self.script(|script| script.binds)
+    }
+
+    async fn ask(&self, request: &Request, within: Duration) -> Outcome {
+        self.0.answer(request, Deadline::after(Instant::now(), within)).await
+    }
+
+    async fn sign_in(&self, password: &str) -> Verdict {
+        self.ask(&auth(password), 4 * SECOND).await.verdict
+    }
+
+    async fn exists(&self) -> Verdict {
+        self.ask(&Request::IsUser { account: alice() }, 4 * SECOND).await.verdict
+    }
+}
+
+const ACCOUNTS: std::num::NonZeroUsize = std::num::NonZeroUsize::new(10).unwrap();
+
+const WRONG: Verdict = Verdict::Denied(Denial::WrongPassword);
+const OUT: Verdict = Verdict::Unavailable(Outage::NoServer);
+
+fn guard() -> GuardSettings {
+    let budget =
+        Budget { failures: 3, within: LATER, first_wait: MINUTE, longest_wait: 30 * MINUTE };
+    let domain = Budget { failures: 100, ..budget };
+    GuardSettings { account: budget, domain, remember_wrong: 10 * MINUTE, accounts: ACCOUNTS }
+}
+
+fn alice() -> Arc<Account> {
+    Arc::new(Account::new("alice", "h").unwrap())
+}
+
+fn auth(password: &str) -> Request {
+    Request::Auth { account: alice(), password: password.into() }
+}
+
+fn out() -> Option<Outcome> {
+    Some(Outage::NoServer.into())
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_needs_no_directory_does_not_reach_it() {
+    let bed = Bed::new(None, None);
+    assert_eq!(bed.sign_in("").await, Verdict::Denied(Denial::EmptyPassword));
+    let account = Arc::new(Account::new("alice", "elsewhere").unwrap());
+    let elsewhere = bed.ask(&Request::IsUser { account }, SECOND).await;
+    assert_eq!(elsewhere.verdict, Verdict::Denied(Denial::UnknownDomain));
+    let authenticator = Authenticator::<Scripted>::misconfigured();
+    let by = Deadline::after(Instant::now(), SECOND);
+    let outcome = authenticator.answer(&auth("right"), by).await;
+    assert_eq!(outcome.verdict, Verdict::Unavailable(Outage::Misconfigured));
+    assert_eq!(bed.binds(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_yes_from_memory_makes_nothing_younger() {
+    let bed = Bed::new(None, Some(Mode::Ttl));
+    assert_eq!(bed.sign_in("right").await, Verdict::Granted);
+    sleep(9 * MINUTE).await;
+    assert_eq!(bed.sign_in("right").await, Verdict::Granted);
+    assert_eq!(bed.binds(), 1);
+    sleep(2 * MINUTE).await;
+    assert_eq!(bed.sign_in("right").await, Verdict::Granted);
+    assert_eq!(bed.binds(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_doubtful_account_is_the_directorys_to_judge() {
+    for mode in [Mode::Ttl, Mode::StaleIfUnavailable] {
+        let bed = Bed::new(None, Some(mode));
+        assert_eq!(bed.sign_in("right").await, Verdict::Granted);
+        bed.script(|script| script.is_doubtful = true);
+        assert_eq!(bed.sign_in("right").await, Verdict::Granted);
+        assert_eq!(bed.binds(), 2);
+        bed.script(|script| script.bind = out());
+        assert_eq!(bed.sign_in("right").await, OUT, "{mode:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn in_an_outage_who_was_let_in_is_let_in_with_that_password() {
+    for (search, bind) in [(out(), None), (None, out())] {
+        let bed = Bed::new(Some(guard()), Some(Mode::StaleIfUnavailable));
+        assert_eq!(bed.sign_in("right").await, Verdict::Granted);
+        bed.script(|script| (script.search, script.bind) = (search, bind));
+        assert_eq!(bed.sign_in("right").await, Verdict::Granted);
+        assert_eq!(bed.sign_in("wrong").await, OUT);
+        let unhelpful = Outcome::from(Outage::Ambiguous);
+        bed.script(|script| script.search = Some(unhelpful.clone()));
+        assert_eq!(bed.sign_in("right").await, unhelpful.verdict);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_of_any_password_ends_what_is_remembered() {
+    for mode in [Mode::Ttl, Mode::StaleIfUnavailable] {
+        let bed = Bed::new(Some(guard()), Some(mode));
+        assert_eq!(bed.sign_in("right").await, Verdict::Granted);
+        assert_eq!(bed.sign_in("wrong").await, WRONG);
+        bed.script(|script| script.bind = out());
+        assert_eq!(bed.sign_in("right").await, OUT, "{mode:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_guard_holds_back_ends_nothing_that_is_remembered() {
+    let bed = Bed::new(Some(guard()), Some(Mode::StaleIfUnavailable));
+    assert_eq!(bed.sign_in("right").await, Verdict::Granted);
+    let bob = Arc::new(Account::new("bob", "h").unwrap());
+    for password in ["a", "b", "c", "d"] {
+        let request = Request::Auth { account: Arc::clone(&bob), password: password.into() };
+        assert_eq!(bed.ask(&request, SECOND).await.verdict, WRONG);
+    }
+    assert_eq!(bed.sign_in("e").await, Verdict::Denied(Denial::TooManyFailures));
+    bed.script(|script| script.bind = out());
+    assert_eq!(bed.sign_in("right").await, Verdict::Granted);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_entry_with_another_name_by_now_is_tried_once_more() {
+    let bed = Bed::new(Some(guard()), Some(Mode::StaleIfUnavailable));
+    bed.script(|script| script.remembered = Some("cn=before"));
+    assert_eq!(bed.sign_in("right").await, Verdict::Granted);
+    assert_eq!(bed.binds(), 2);
+    assert_eq!(bed.sign_in("wrong").await, WRONG);
+    assert_eq!(bed.binds(), 4);
+    bed.script(|script| script.remembered = Some("cn=a"));
+    assert_eq!(bed.sign_in("other").await, WRONG);
+    assert_eq!(bed.binds(), 5);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_password_is_forgotten_although_the_name_cannot_be_looked_up_again() {
+    let bed = Bed::new(None, Some(Mode::StaleIfUnavailable));
+    assert_eq!(bed.sign_in("right").await, Verdict::Granted);
+    bed.script(|script| {
+        script.password = "changed";
+        script.remembered = Some("cn=a");
+        script.search = out();
+    });
+    assert_eq!(bed.sign_in("right").await, OUT);
+    bed.script(|script| script.bind = out());
+    assert_eq!(bed.sign_in("right").await, OUT);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_gone_neither_exists_nor_signs_in_from_memory() {
+    let gone = || Some(Outcome::from(Denial::UnknownUser));
+    let bed = Bed::new(None, Some(Mode::StaleIfUnavailable));
+    assert_eq!(bed.exists().await, Verdict::Granted);
+    bed.script(|script| script.search = out());
+    assert_eq!(bed.exists().await, Verdict::Granted);
+    bed.script(|script| script.search = gone());
+    assert_eq!(bed.sign_in("right").await, Verdict::Denied(Denial::UnknownUser));
+    bed.script(|script| script.search = out());
+    assert_eq!(bed.exists().await, OUT);
+    bed.script(|script| script.search = None);
+    assert_eq!(bed.sign_in("right").await, Verdict::Granted);
+    bed.script(|script| script.search = gone());
+    assert_eq!(bed.exists().await, Verdict::Denied(Denial::UnknownUser));
+    bed.script(|script| script.search = out());
+    assert_eq!(bed.sign_in("right").await, OUT);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_outage_of_whoever_asked_is_not_shared_with_those_who_have_more_time() {
+    let bed = Bed::new(Some(guard()), None);
+    bed.script(|script| script.delay = 2 * SECOND);
+    let request = auth("right");
+    let (hurried, patient) = tokio::join!(bed.ask(&request, SECOND), bed.ask(&request, 4 * SECOND));
+    assert_eq!(hurried.verdict, Verdict::Unavailable(Outage::DeadlinePassed));
+    assert_eq!(patient.verdict, Verdict::Granted);
+    let (first, second) = tokio::join!(bed.sign_in("right"), bed.sign_in("right"));
+    assert_eq!([first, second], [Verdict::Granted; 2]);
+    assert_eq!(bed.binds(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_forgets_what_was_proved_before_it_and_meanwhile() {
+    let change = Request::SetPass { account: alice(), password: "new".into() };
+    for signs_in_meanwhile in [false, true] {
+        let bed = Bed::new(Some(guard()), Some(Mode::Ttl));
+        assert_eq!(bed.sign_in("right").await, Verdict::Granted);
+        assert_eq!(bed.sign_in("new").await, WRONG);
+        assert_eq!(bed.sign_in("right").await, Verdict::Granted);
+        bed.script(|script| script.delay = SECOND);
+        if signs_in_meanwhile {
+            let outcomes = tokio::join!(bed.ask(&change, 4 * SECOND), async {
+                bed.script(|script| script.delay = Duration::ZERO);
+                bed.sign_in("right").await
+            });
+            assert_eq!(outcomes.1, Verdict::Granted);
+            assert_eq!(outcomes.0.verdict, Verdict::Granted);
+        } else {
+            // Given up half-way, when nobody can say what the password is now.
+            let given_up = tokio::time::timeout(SECOND / 2, bed.ask(&change, 4 * SECOND)).await;
+            assert!(given_up.is_err());
+            bed.script(|script| (script.password, script.delay) = ("new", Duration::ZERO));
+        }
+        assert_eq!(bed.sign_in("right").await, WRONG);
+        assert_eq!(bed.sign_in("new").await, Verdict::Granted);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_guard_holds_back_says_why() {
+    let bed = Bed::new(Some(guard()), None);
+    for password in ["a", "b", "c", "d"] {
+        assert_eq!(bed.sign_in(password).await, WRONG);
+    }
+    sleep(5 * SECOND).await;
+    let again = bed.ask(&auth("a"), SECOND).await;
+    assert_eq!(again.verdict, WRONG);
+    let text = "the same password was refused 5 s ago; the directory was not asked again";
+    assert_eq!(again.detail.as_deref(), Some(text));
+    let held = bed.ask(&auth("e"), SECOND).await;
+    assert_eq!(held.verdict, Verdict::Denied(Denial::TooManyFailures));
+    let text = "too many wrong passwords for this account; the directory is asked again in 56 s";
+    assert_eq!(held.detail.as_deref(), Some(text));
+    assert_eq!(bed.binds(), 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_configuration_keeps_what_was_wrong_and_not_what_was_right() {
+    let settings = CacheSettings { mode: Mode::Ttl, good_for: 10 * MINUTE, accounts: ACCOUNTS };
+    let bed = Bed::new(Some(guard()), Some(Mode::Ttl));
+    assert_eq!(bed.sign_in("wrong").await, WRONG);
+    assert_eq!(bed.sign_in("right").await, Verdict::Granted);
+    assert_eq!(bed.sign_in("other").await, WRONG);
+    let served = bed.0.served().unwrap();
+    for (guard, is_kept) in
+        [(guard(), true), (GuardSettings { remember_wrong: MINUTE, ..guard() }, false)]
+    {
+        let policies = served.policies.renewed(Some(guard), Some(settings)).unwrap();
+        let attempt = policies.key.attempt("h", "cn=a", &"other".into());
+        let now = Instant::now();
+        let entrance = policies.guard.as_ref().unwrap().enter(attempt, now);
+        let is_held = matches!(entrance, crate::policy::guard::Entrance::Deny(_));
+        assert_eq!(is_held, is_kept);
+        let account = policies.key.id(&alice().to_string());
+        let attempt = policies.key.attempt("h", "cn=a", &"right".into());
+        assert!(!policies.cache.as_ref().unwrap().spares(account, &attempt, now));
+    }
+}
