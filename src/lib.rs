@@ -60,6 +60,7 @@ pub mod peer;
 pub mod policy;
 pub mod protocol;
 pub mod request;
+pub mod result_code;
 pub mod session;
 pub mod stdio;
 pub mod verdict;

@@ -6,6 +6,11 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::result_code::{
+    self, CONFIDENTIALITY_REQUIRED, INSUFFICIENT_ACCESS_RIGHTS, INVALID_DN_SYNTAX, NO_SUCH_OBJECT,
+    REFERRAL, STRONGER_AUTH_REQUIRED,
+};
+
 /// The decision about one request.
 ///
 /// Only [`protocol::dialect`](crate::protocol::dialect) turns it into bytes, so "cannot tell" stays
@@ -199,6 +204,15 @@ impl Denial {
 }
 
 impl Outage {
+    /// The outage behind a search that ended with this code (RFC 4511, appendix A), which is not
+    /// success.
+    pub fn of_search(code: u32) -> Self {
+        match code {
+            REFERRAL => Self::Referral,
+            code => Self::Refused { code },
+        }
+    }
+
     /// Whether the directory is not there to be asked, as opposed to having an answer that helps
     /// nobody.
     pub fn is_absence(self) -> bool {
@@ -210,8 +224,7 @@ impl Outage {
             | Self::NoServer
             | Self::Overloaded
             | Self::ServiceBind { .. } => true,
-            // Busy and unavailable (RFC 4511, appendix A.2).
-            Self::Refused { code } => matches!(code, 51 | 52),
+            Self::Refused { code } => result_code::is_elsewhere_better(code),
             Self::Ambiguous
             | Self::ClearText
             | Self::GroupsTooDeep
@@ -274,14 +287,19 @@ impl Outage {
                 "this server takes no changes: name one that does in [directory.NAME.write]"
             }
             Self::Referral => "point `servers` and `base` at the server that holds the entries",
-            Self::Refused { code: 8 | 13 } | Self::ServiceBind { code: 8 | 13 } => {
+            Self::Refused { code: STRONGER_AUTH_REQUIRED | CONFIDENTIALITY_REQUIRED }
+            | Self::ServiceBind { code: STRONGER_AUTH_REQUIRED | CONFIDENTIALITY_REQUIRED } => {
                 "the server wants encryption: use ldaps:// or start_tls = true"
             }
-            Self::Refused { code: 32 } => {
+            Self::Refused { code: NO_SUCH_OBJECT } => {
                 "base does not exist, or the service account may not see it"
             }
-            Self::Refused { code: 34 } => "user_dn makes no name that this server takes in a bind",
-            Self::Refused { code: 50 } => "the service account lacks the right to do this",
+            Self::Refused { code: INVALID_DN_SYNTAX } => {
+                "user_dn makes no name that this server takes in a bind"
+            }
+            Self::Refused { code: INSUFFICIENT_ACCESS_RIGHTS } => {
+                "the service account lacks the right to do this"
+            }
             Self::Refused { .. } => "look up the result code in the server's log",
             Self::ServiceBind { .. } => "check bind_dn and its password",
             Self::Unanswerable => {

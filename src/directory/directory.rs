@@ -12,7 +12,6 @@ use crate::directory::account::preset::Preset;
 use crate::directory::account::set_password::{self, PasswordMethod};
 use crate::directory::connect::connector::Connector;
 use crate::directory::locate::server::Server;
-use crate::directory::message::result_code;
 use crate::directory::pool::attempts::{AttemptError, Attempts};
 use crate::directory::pool::search::Searcher;
 use crate::directory::pool::service::{Identity, ServicePool};
@@ -20,6 +19,7 @@ use crate::directory::pool::users::{Limits, UserPool};
 use crate::directory::session::multiplexer::Lost;
 use crate::observe::{Alarm, step};
 use crate::policy::admission::Admission;
+use crate::result_code;
 use crate::verdict::{Outage, Outcome};
 
 /// How often connections whose time is over are looked for.

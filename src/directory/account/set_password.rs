@@ -3,13 +3,12 @@
 use std::fmt;
 use std::sync::Arc;
 
-use ldap3::controls::RawControl;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::time::Instant;
 
 use crate::deadline::Deadline;
 use crate::directory::account::diagnosis;
-use crate::directory::message::Answer;
+use crate::directory::message::{Answer, Control};
 use crate::directory::pool::service::ServicePool;
 use crate::directory::session::Session;
 use crate::directory::session::root_dse::RootDse;
@@ -118,13 +117,9 @@ async fn replace_unicode_pwd(
     if !session.is_private {
         return Err(Outcome::from(Outage::ClearText).from_server(&session.server));
     }
-    let hint = |oid: &str| RawControl {
-        ctype: oid.to_owned(),
-        crit: true,
-        val: Some(KEEP_TO_POLICY.to_vec()),
-    };
+    let hint = |oid| Control { oid, is_critical: true, value: Some(KEEP_TO_POLICY.to_vec()) };
     let known = read_root_dse(session, by).await?.policy_hints();
-    let hints: Vec<RawControl> = known.into_iter().map(hint).collect();
+    let hints: Vec<Control> = known.into_iter().map(hint).collect();
     let value = quoted_utf16(password.expose_secret());
     let replaced = session.replace(dn, "unicodePwd", &value, &hints).await;
     replaced.map_err(|lost| lost.outcome(&session.server))

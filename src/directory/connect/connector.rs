@@ -15,13 +15,13 @@ use crate::directory::locate::dns::Dns;
 use crate::directory::locate::server::{Endpoint, Server};
 use crate::directory::locate::servers::Servers;
 use crate::directory::message::Query;
-use crate::directory::message::result_code;
 use crate::directory::sasl::gssapi::Principal;
 use crate::directory::sasl::refusal::Refused;
 use crate::directory::session::Session;
 use crate::directory::session::multiplexer;
 use crate::directory::tls::{self, Tls};
 use crate::observe::step;
+use crate::result_code;
 
 /// A server that has not been connected after this long no longer keeps the next from being dialled.
 /// A sign-in makes two connections one after the other, and its user should not notice.

@@ -4,11 +4,10 @@
 use super::membership::Membership;
 use crate::deadline::Deadline;
 use crate::directory::message::entry::Entry;
+use crate::directory::message::oid::MATCHING_RULE_IN_CHAIN;
 use crate::directory::message::{Filter, Query};
 use crate::directory::pool::search::Searcher;
 use crate::verdict::Outcome;
-
-const IN_CHAIN: &str = "1.2.840.113556.1.4.1941";
 
 pub(super) async fn find(
     user: &Entry,
@@ -17,7 +16,8 @@ pub(super) async fn find(
     by: Deadline,
 ) -> Result<(), Outcome> {
     for group in membership.missing() {
-        let filter = Filter::extensible("memberOf", IN_CHAIN, group.name().as_bytes());
+        let name = group.name().as_bytes();
+        let filter = Filter::extensible("memberOf", MATCHING_RULE_IN_CHAIN, name);
         let query = Query { filter: &filter, ..Query::entry(&user.dn, &[]) };
         if !searcher.search(&query, &[], by).await?.entries.is_empty() {
             membership.found_in(group.dn());

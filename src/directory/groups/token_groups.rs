@@ -7,8 +7,8 @@ use super::membership::Membership;
 use crate::deadline::Deadline;
 use crate::directory::message::Query;
 use crate::directory::message::entry::Entry;
-use crate::directory::message::result_code::NO_SUCH_OBJECT;
 use crate::directory::pool::search::Searcher;
+use crate::result_code::NO_SUCH_OBJECT;
 use crate::verdict::Outcome;
 
 pub(super) async fn find(

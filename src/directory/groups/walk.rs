@@ -5,10 +5,10 @@ use std::collections::HashSet;
 use super::membership::Membership;
 use crate::deadline::Deadline;
 use crate::directory::message::entry::Entry;
-use crate::directory::message::result_code::NO_SUCH_OBJECT;
 use crate::directory::message::{Filter, Query, Scope};
 use crate::directory::names::dn::Dn;
 use crate::directory::pool::search::Searcher;
+use crate::result_code::NO_SUCH_OBJECT;
 use crate::verdict::{Outage, Outcome};
 
 /// Groups within groups are followed this far up, and a user may be in so many of them. For a user

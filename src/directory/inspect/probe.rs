@@ -11,7 +11,8 @@ use crate::directory::domain::{Lookup, Rules, Search};
 use crate::directory::groups::GroupMethod;
 use crate::directory::locate::server::Server;
 use crate::directory::message::filter::ANY_ENTRY;
-use crate::directory::message::{Filter, PASSWORD_POLICY, Query, Scope};
+use crate::directory::message::oid;
+use crate::directory::message::{Filter, Query, Scope};
 use crate::directory::names::dn::Dn;
 use crate::directory::names::time::generalized_time;
 use crate::directory::pool::service::ServicePool;
@@ -24,14 +25,14 @@ const TOLERABLE_SKEW_S: u64 = 60;
 
 /// Extensions and controls that matter here, by their object identifiers.
 const KNOWN: [(&str, &str); 8] = [
-    ("1.3.6.1.4.1.4203.1.11.1", "password modify (RFC 3062)"),
-    ("1.3.6.1.4.1.1466.20037", "StartTLS"),
-    ("1.3.6.1.4.1.4203.1.11.3", "who am I"),
-    (PASSWORD_POLICY, "password policy"),
-    ("1.2.840.113556.1.4.319", "paged results"),
-    ("1.2.840.113556.1.4.2239", "policy hints"),
-    ("1.2.840.113556.1.4.2066", "policy hints (old)"),
-    ("2.16.840.1.113730.3.4.2", "manage DSA IT"),
+    (oid::PASSWORD_MODIFY, "password modify (RFC 3062)"),
+    (oid::START_TLS, "StartTLS"),
+    (oid::WHO_AM_I, "who am I"),
+    (oid::PASSWORD_POLICY, "password policy"),
+    (oid::PAGED_RESULTS, "paged results"),
+    (oid::POLICY_HINTS, "policy hints"),
+    (oid::POLICY_HINTS_DEPRECATED, "policy hints (old)"),
+    (oid::MANAGE_DSA_IT, "manage DSA IT"),
 ];
 
 /// How good a finding is.

@@ -4,35 +4,39 @@
 /// The answer is not what an LDAP server sends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a well-formed LDAP message: {0}")]
-pub(in crate::directory) struct Malformed(pub(in crate::directory) &'static str);
+pub struct Malformed(
+    /// Why not.
+    pub &'static str,
+);
 
 /// The largest message taken from a server.
-pub(in crate::directory) const LARGEST_MESSAGE: usize = 8 << 20;
+pub const LARGEST_MESSAGE: usize = 8 << 20;
 
 /// Tags of RFC 4511, section 4.
-pub(in crate::directory) mod tag {
-    pub(in crate::directory) const BIND_REQUEST: u8 = 0x60;
-    pub(in crate::directory) const BIND_RESPONSE: u8 = 0x61;
-    pub(in crate::directory) const SEARCH_REQUEST: u8 = 0x63;
-    pub(in crate::directory) const SEARCH_ENTRY: u8 = 0x64;
-    pub(in crate::directory) const SEARCH_DONE: u8 = 0x65;
-    pub(in crate::directory) const MODIFY_REQUEST: u8 = 0x66;
-    pub(in crate::directory) const MODIFY_RESPONSE: u8 = 0x67;
-    pub(in crate::directory) const SEARCH_REFERENCE: u8 = 0x73;
-    pub(in crate::directory) const EXTENDED_REQUEST: u8 = 0x77;
-    pub(in crate::directory) const EXTENDED_RESPONSE: u8 = 0x78;
+#[expect(missing_docs, reason = "they have the names of the RFC")]
+pub mod tag {
+    pub const BIND_REQUEST: u8 = 0x60;
+    pub const BIND_RESPONSE: u8 = 0x61;
+    pub const SEARCH_REQUEST: u8 = 0x63;
+    pub const SEARCH_ENTRY: u8 = 0x64;
+    pub const SEARCH_DONE: u8 = 0x65;
+    pub const MODIFY_REQUEST: u8 = 0x66;
+    pub const MODIFY_RESPONSE: u8 = 0x67;
+    pub const SEARCH_REFERENCE: u8 = 0x73;
+    pub const EXTENDED_REQUEST: u8 = 0x77;
+    pub const EXTENDED_RESPONSE: u8 = 0x78;
 
-    pub(in crate::directory) const BOOLEAN: u8 = 0x01;
-    pub(in crate::directory) const INTEGER: u8 = 0x02;
-    pub(in crate::directory) const OCTET_STRING: u8 = 0x04;
-    pub(in crate::directory) const ENUMERATED: u8 = 0x0a;
-    pub(in crate::directory) const SEQUENCE: u8 = 0x30;
-    pub(in crate::directory) const SET: u8 = 0x31;
-    pub(in crate::directory) const CONTROLS: u8 = 0xa0;
-    pub(in crate::directory) const REFERRAL: u8 = 0xa3;
+    pub const BOOLEAN: u8 = 0x01;
+    pub const INTEGER: u8 = 0x02;
+    pub const OCTET_STRING: u8 = 0x04;
+    pub const ENUMERATED: u8 = 0x0a;
+    pub const SEQUENCE: u8 = 0x30;
+    pub const SET: u8 = 0x31;
+    pub const CONTROLS: u8 = 0xa0;
+    pub const REFERRAL: u8 = 0xa3;
 
     /// Not LDAP: the content type of a TLS alert (RFC 8446, section 5.1).
-    pub(in crate::directory) const TLS_ALERT: u8 = 0x15;
+    pub const TLS_ALERT: u8 = 0x15;
 }
 
 /// The header at the start of `input`: the tag, and where content begins and ends. `None` if
@@ -56,7 +60,7 @@ fn header(input: &[u8]) -> Result<Option<(u8, usize, usize)>, Malformed> {
 
 /// How long the message at the start of `input` is, or `None` while that cannot be told. A message
 /// that would exceed [`LARGEST_MESSAGE`] is refused as soon as its length is known.
-pub(in crate::directory) fn message_length(input: &[u8]) -> Result<Option<usize>, Malformed> {
+pub fn message_length(input: &[u8]) -> Result<Option<usize>, Malformed> {
     match header(input)? {
         None => Ok(None),
         Some((tag::SEQUENCE, _, end)) if end <= LARGEST_MESSAGE => Ok(Some(end)),
@@ -69,12 +73,12 @@ pub(in crate::directory) fn message_length(input: &[u8]) -> Result<Option<usize>
 }
 
 /// Whether elements of this type hold others.
-pub(in crate::directory) fn is_constructed(tag: u8) -> bool {
+pub fn is_constructed(tag: u8) -> bool {
     tag & 0x20 != 0
 }
 
 /// One element.
-pub(in crate::directory) fn element(tag: u8, content: &[u8]) -> Vec<u8> {
+pub fn element(tag: u8, content: &[u8]) -> Vec<u8> {
     let mut writer = Writer::default();
     writer.primitive(tag, content);
     writer.into_bytes()
@@ -82,16 +86,16 @@ pub(in crate::directory) fn element(tag: u8, content: &[u8]) -> Vec<u8> {
 
 /// Writes elements one after the other.
 #[derive(Debug, Default)]
-pub(in crate::directory) struct Writer(Vec<u8>);
+pub struct Writer(Vec<u8>);
 
 impl Writer {
     /// An element with this content.
-    pub(in crate::directory) fn primitive(&mut self, tag: u8, content: &[u8]) {
+    pub fn primitive(&mut self, tag: u8, content: &[u8]) {
         self.constructed(tag, |inner| inner.raw(content));
     }
 
     /// An element around those that `fill` writes.
-    pub(in crate::directory) fn constructed(&mut self, tag: u8, fill: impl FnOnce(&mut Self)) {
+    pub fn constructed(&mut self, tag: u8, fill: impl FnOnce(&mut Self)) {
         let start = self.0.len();
         fill(self);
         let length = self.0.len() - start;
@@ -107,7 +111,7 @@ impl Writer {
     }
 
     /// An INTEGER, or an ENUMERATED, that is not negative.
-    pub(in crate::directory) fn number(&mut self, tag: u8, number: u32) {
+    pub fn number(&mut self, tag: u8, number: u32) {
         let digits = [&[0], &number.to_be_bytes()[..]].concat();
         // Without leading zeros, but for one that keeps it from being negative.
         let leading = digits.windows(2).take_while(|pair| matches!(pair, [0, ..=0x7f])).count();
@@ -115,37 +119,38 @@ impl Writer {
     }
 
     /// An OCTET STRING.
-    pub(in crate::directory) fn octets(&mut self, content: &[u8]) {
+    pub fn octets(&mut self, content: &[u8]) {
         self.primitive(tag::OCTET_STRING, content);
     }
 
     /// A BOOLEAN.
-    pub(in crate::directory) fn boolean(&mut self, value: bool) {
+    pub fn boolean(&mut self, value: bool) {
         self.primitive(tag::BOOLEAN, &[if value { 0xff } else { 0 }]);
     }
 
     /// Elements that were written elsewhere.
-    pub(in crate::directory) fn raw(&mut self, elements: &[u8]) {
+    pub fn raw(&mut self, elements: &[u8]) {
         self.0.extend_from_slice(elements);
     }
 
     /// What was written.
-    pub(in crate::directory) fn into_bytes(self) -> Vec<u8> {
+    pub fn into_bytes(self) -> Vec<u8> {
         self.0
     }
 }
 
 /// Reads elements one after the other, each of which must lie wholly within its parent.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::directory) struct Reader<'a>(&'a [u8]);
+pub struct Reader<'a>(&'a [u8]);
 
 impl<'a> Reader<'a> {
-    pub(in crate::directory) fn new(content: &'a [u8]) -> Self {
+    /// Reads the elements in this content.
+    pub fn new(content: &'a [u8]) -> Self {
         Self(content)
     }
 
     /// The tag and the content of the next element, if there is one.
-    pub(in crate::directory) fn next(&mut self) -> Result<Option<(u8, &'a [u8])>, Malformed> {
+    pub fn read(&mut self) -> Result<Option<(u8, &'a [u8])>, Malformed> {
         if self.0.is_empty() {
             return Ok(None);
         }
@@ -157,8 +162,8 @@ impl<'a> Reader<'a> {
     }
 
     /// The content of the next element, which must have this tag.
-    pub(in crate::directory) fn expect(&mut self, tag: u8) -> Result<&'a [u8], Malformed> {
-        match self.next()? {
+    pub fn expect(&mut self, tag: u8) -> Result<&'a [u8], Malformed> {
+        match self.read()? {
             Some((found, content)) if found == tag => Ok(content),
             Some(_) => Err(Malformed("an element of another type than the protocol says")),
             None => Err(Malformed("an element is missing")),
@@ -166,13 +171,13 @@ impl<'a> Reader<'a> {
     }
 
     /// The next element, which must be an OCTET STRING in UTF-8.
-    pub(in crate::directory) fn text(&mut self) -> Result<&'a str, Malformed> {
+    pub fn text(&mut self) -> Result<&'a str, Malformed> {
         std::str::from_utf8(self.expect(tag::OCTET_STRING)?)
             .map_err(|_| Malformed("text that is not UTF-8"))
     }
 
     /// Whether there is no further element.
-    pub(in crate::directory) fn is_at_end(&self) -> bool {
+    pub fn is_at_end(&self) -> bool {
         self.0.is_empty()
     }
 }

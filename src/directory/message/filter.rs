@@ -7,26 +7,27 @@ use ldap3::asn1::{ASNTag, write};
 
 use crate::directory::message::ber::{Reader, Writer};
 
-/// Tags of the sorts of filters.
-pub(in crate::directory) mod tag {
-    pub(in crate::directory) const AND: u8 = 0xa0;
-    pub(in crate::directory) const OR: u8 = 0xa1;
-    pub(in crate::directory) const NOT: u8 = 0xa2;
-    pub(in crate::directory) const EQUALITY: u8 = 0xa3;
-    pub(in crate::directory) const SUBSTRINGS: u8 = 0xa4;
-    pub(in crate::directory) const GREATER_OR_EQUAL: u8 = 0xa5;
-    pub(in crate::directory) const LESS_OR_EQUAL: u8 = 0xa6;
-    pub(in crate::directory) const PRESENT: u8 = 0x87;
-    pub(in crate::directory) const APPROXIMATE: u8 = 0xa8;
-    pub(in crate::directory) const EXTENSIBLE: u8 = 0xa9;
+/// Tags of the sorts of filters, and of their parts.
+#[expect(missing_docs, reason = "they have the names of the RFC")]
+pub mod tag {
+    pub const AND: u8 = 0xa0;
+    pub const OR: u8 = 0xa1;
+    pub const NOT: u8 = 0xa2;
+    pub const EQUALITY: u8 = 0xa3;
+    pub const SUBSTRINGS: u8 = 0xa4;
+    pub const GREATER_OR_EQUAL: u8 = 0xa5;
+    pub const LESS_OR_EQUAL: u8 = 0xa6;
+    pub const PRESENT: u8 = 0x87;
+    pub const APPROXIMATE: u8 = 0xa8;
+    pub const EXTENSIBLE: u8 = 0xa9;
 
-    pub(in crate::directory) const INITIAL: u8 = 0x80;
-    pub(in crate::directory) const FINAL: u8 = 0x82;
+    pub const INITIAL: u8 = 0x80;
+    pub const FINAL: u8 = 0x82;
 
-    pub(in crate::directory) const MATCHING_RULE: u8 = 0x81;
-    pub(in crate::directory) const TYPE: u8 = 0x82;
-    pub(in crate::directory) const MATCH_VALUE: u8 = 0x83;
-    pub(in crate::directory) const DN_ATTRIBUTES: u8 = 0x84;
+    pub const MATCHING_RULE: u8 = 0x81;
+    pub const TYPE: u8 = 0x82;
+    pub const MATCH_VALUE: u8 = 0x83;
+    pub const DN_ATTRIBUTES: u8 = 0x84;
 }
 
 /// A filter, encoded. Values get into it as bytes and never as text, so that none can change what
@@ -163,7 +164,7 @@ fn show_extensible(content: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Result {
 /// The tags and contents of the elements of a filter; all of it is well-formed.
 pub(super) fn elements(content: &[u8]) -> impl Iterator<Item = (u8, &[u8])> {
     let mut reader = Reader::new(content);
-    std::iter::from_fn(move || reader.next().ok().flatten())
+    std::iter::from_fn(move || reader.read().ok().flatten())
 }
 
 /// A value as it stands in the text of a filter (RFC 4515, section 3).

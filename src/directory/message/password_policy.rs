@@ -5,12 +5,8 @@
 use std::time::Duration;
 
 use crate::directory::message::ber::{Reader, tag};
-use crate::directory::message::{Answer, PASSWORD_POLICY};
-
-/// Netscape's controls: the password has expired, or must be changed; the password will expire in so
-/// many seconds (draft-vchu-ldap-pwd-policy-00, section 4).
-const NETSCAPE_EXPIRED: &str = "2.16.840.1.113730.3.4.4";
-const NETSCAPE_EXPIRING: &str = "2.16.840.1.113730.3.4.5";
+use crate::directory::message::oid;
+use crate::directory::message::response::Answer;
 
 /// The error of a password policy response (draft-behera-ldap-password-policy-11, section 6.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,7 +92,7 @@ impl PasswordPolicy {
         for control in &answer.controls {
             let value = control.value.as_deref().unwrap_or_default();
             match control.oid.as_str() {
-                PASSWORD_POLICY => {
+                oid::PASSWORD_POLICY => {
                     let read = Self::read(value).unwrap_or_default();
                     policy = Self {
                         netscape_expired: policy.netscape_expired,
@@ -104,8 +100,8 @@ impl PasswordPolicy {
                         ..read
                     };
                 }
-                NETSCAPE_EXPIRED => policy.netscape_expired = true,
-                NETSCAPE_EXPIRING => {
+                oid::NETSCAPE_PASSWORD_EXPIRED => policy.netscape_expired = true,
+                oid::NETSCAPE_PASSWORD_EXPIRING => {
                     let seconds =
                         std::str::from_utf8(value).ok().and_then(|text| text.parse().ok());
                     policy.expires_in = policy.expires_in.or(seconds.map(Duration::from_secs));
@@ -125,9 +121,9 @@ impl PasswordPolicy {
         let mut policy = Self::default();
         let mut outer = Reader::new(value);
         let mut fields = Reader::new(outer.expect(tag::SEQUENCE).ok()?);
-        while let Some((field, content)) = fields.next().ok()? {
+        while let Some((field, content)) = fields.read().ok()? {
             match field {
-                CONSTRUCTED_0 => match Reader::new(content).next().ok()?? {
+                CONSTRUCTED_0 => match Reader::new(content).read().ok()?? {
                     (PRIMITIVE_0, seconds) => {
                         policy.expires_in = Some(Duration::from_secs(number(seconds)?.into()));
                     }
@@ -152,25 +148,15 @@ fn number(digits: &[u8]) -> Option<u32> {
     }
 }
 
-/// The cookie in the value of a paged results control (RFC 2696, section 2): empty behind the last
-/// page, `None` if the value is malformed.
-pub(in crate::directory) fn page_cookie(value: &[u8]) -> Option<Vec<u8>> {
-    let mut outer = Reader::new(value);
-    let mut fields = Reader::new(outer.expect(tag::SEQUENCE).ok()?);
-    fields.expect(tag::INTEGER).ok()?;
-    let cookie = fields.expect(tag::OCTET_STRING).ok()?;
-    (fields.is_at_end() && outer.is_at_end()).then(|| cookie.to_vec())
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::directory::message::ResponseControl;
+    use crate::directory::message::response::ResponseControl;
 
     fn policy(value: &[u8]) -> PasswordPolicy {
-        let oid = PASSWORD_POLICY.to_owned();
+        let oid = oid::PASSWORD_POLICY.to_owned();
         let controls = vec![ResponseControl { oid, value: Some(value.to_vec()) }];
         PasswordPolicy::of(&Answer { code: 0, text: String::new(), controls })
     }
@@ -187,7 +173,8 @@ mod tests {
 
     #[test]
     fn netscapes_controls_are_read() {
-        let controls = [(NETSCAPE_EXPIRED, "0"), (NETSCAPE_EXPIRING, "86400")];
+        let controls =
+            [(oid::NETSCAPE_PASSWORD_EXPIRED, "0"), (oid::NETSCAPE_PASSWORD_EXPIRING, "86400")];
         let controls = controls.map(|(oid, value)| ResponseControl {
             oid: oid.to_owned(),
             value: Some(value.as_bytes().to_vec()),

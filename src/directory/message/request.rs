@@ -1,10 +1,8 @@
 //! The requests that are made, as they are written.
 
-use ldap3::controls::RawControl;
-use ldap3::exop::Exop;
-
 use crate::directory::message::ber::{Writer, tag};
-use crate::directory::message::{Query, Scope};
+use crate::directory::message::filter::{ANY_ENTRY, Filter};
+use crate::directory::message::oid;
 
 /// LDAPv3 (RFC 4511, section 4.2).
 const VERSION: u32 = 3;
@@ -13,11 +11,14 @@ const VERSION: u32 = 3;
 const NO_ATTRIBUTES: &str = "1.1";
 
 /// Tags within operations: of simple and SASL credentials (RFC 4511, section 4.2), and of the name
-/// and the value of an extended request (section 4.12).
+/// and the value of an extended request (section 4.12). Within the value of a password modify request:
+/// of the user and the new password (RFC 3062, section 2).
 const SIMPLE: u8 = 0x80;
 const SASL: u8 = 0xa3;
 const REQUEST_NAME: u8 = 0x80;
 const REQUEST_VALUE: u8 = 0x81;
+const USER_IDENTITY: u8 = 0x80;
+const NEW_PASSWORD: u8 = 0x82;
 
 /// The operation `replace` of a change, and the scopes and alias rules of a search.
 const REPLACE: u32 = 2;
@@ -25,8 +26,50 @@ const BASE_OBJECT: u32 = 0;
 const WHOLE_SUBTREE: u32 = 2;
 const NEVER_DEREF_ALIASES: u32 = 0;
 
+/// What to search for.
+#[derive(Clone, Copy, Debug)]
+pub struct Query<'a> {
+    /// The base DN; empty for the root DSE.
+    pub base: &'a str,
+    /// Which entries below it.
+    pub scope: Scope,
+    /// Which of these.
+    pub filter: &'a Filter,
+    /// The attributes to read.
+    pub attributes: &'a [&'a str],
+    /// How many entries to ask for at most; 0 for all.
+    pub at_most: u32,
+}
+
+impl<'a> Query<'a> {
+    /// One entry, by its DN.
+    pub fn entry(dn: &'a str, attributes: &'a [&'a str]) -> Self {
+        Self { base: dn, scope: Scope::Base, filter: &ANY_ENTRY, attributes, at_most: 1 }
+    }
+}
+
+/// The entries that a search is about (RFC 4511, section 4.5.1.2).
+#[derive(Clone, Copy, Debug)]
+pub enum Scope {
+    /// The base alone.
+    Base,
+    /// The base and everything below.
+    Subtree,
+}
+
+/// A control of a request (RFC 4511, section 4.1.11).
+#[derive(Clone, Debug)]
+pub struct Control {
+    /// What it is.
+    pub oid: &'static str,
+    /// Whether a server that does not know it must refuse the request.
+    pub is_critical: bool,
+    /// What it says.
+    pub value: Option<Vec<u8>>,
+}
+
 /// What is asked of a server. It is not `Debug`, because it can hold a password.
-pub(in crate::directory) enum Operation<'a> {
+pub enum Operation<'a> {
     /// A bind with a name and a password (RFC 4511, section 4.2).
     Bind {
         /// The name.
@@ -58,23 +101,30 @@ pub(in crate::directory) enum Operation<'a> {
         /// Its value.
         value: &'a [u8],
     },
-    /// An extended operation (section 4.12).
-    Extended(&'a Exop),
+    /// StartTLS (section 4.14).
+    StartTls,
+    /// The password modify operation (RFC 3062).
+    ModifyPassword {
+        /// The entry.
+        dn: &'a str,
+        /// Its new password.
+        password: &'a str,
+    },
 }
 
 impl Operation<'_> {
     /// The tag of the request.
-    pub(in crate::directory) fn tag(&self) -> u8 {
+    pub fn tag(&self) -> u8 {
         match self {
             Self::Bind { .. } | Self::SaslBind { .. } => tag::BIND_REQUEST,
             Self::Search { .. } => tag::SEARCH_REQUEST,
             Self::Replace { .. } => tag::MODIFY_REQUEST,
-            Self::Extended(_) => tag::EXTENDED_REQUEST,
+            Self::StartTls | Self::ModifyPassword { .. } => tag::EXTENDED_REQUEST,
         }
     }
 
     /// How many entries may be found.
-    pub(in crate::directory) fn at_most(&self) -> usize {
+    pub fn at_most(&self) -> usize {
         match self {
             Self::Search { query: Query { at_most: 0, .. }, .. } => usize::MAX,
             Self::Search { query, .. } => query.at_most.try_into().unwrap_or(usize::MAX),
@@ -83,7 +133,7 @@ impl Operation<'_> {
     }
 
     /// The message that asks for it.
-    pub(in crate::directory) fn message(&self, id: u32, controls: &[RawControl]) -> Vec<u8> {
+    pub fn message(&self, id: u32, controls: &[Control]) -> Vec<u8> {
         let mut message = Writer::default();
         message.constructed(tag::SEQUENCE, |message| {
             message.number(tag::INTEGER, id);
@@ -142,23 +192,27 @@ impl Operation<'_> {
                     });
                 });
             }
-            Self::Extended(Exop { name, val }) => {
-                out.primitive(REQUEST_NAME, name.as_deref().unwrap_or_default().as_bytes());
-                if let Some(value) = val {
-                    out.primitive(REQUEST_VALUE, value);
-                }
+            Self::StartTls => out.primitive(REQUEST_NAME, oid::START_TLS.as_bytes()),
+            Self::ModifyPassword { dn, password } => {
+                out.primitive(REQUEST_NAME, oid::PASSWORD_MODIFY.as_bytes());
+                out.constructed(REQUEST_VALUE, |value| {
+                    value.constructed(tag::SEQUENCE, |value| {
+                        value.primitive(USER_IDENTITY, dn.as_bytes());
+                        value.primitive(NEW_PASSWORD, password.as_bytes());
+                    });
+                });
             }
         }
     }
 }
 
-fn write_control(list: &mut Writer, control: &RawControl) {
+fn write_control(list: &mut Writer, control: &Control) {
     list.constructed(tag::SEQUENCE, |out| {
-        out.octets(control.ctype.as_bytes());
-        if control.crit {
+        out.octets(control.oid.as_bytes());
+        if control.is_critical {
             out.boolean(true);
         }
-        if let Some(value) = &control.val {
+        if let Some(value) = &control.value {
             out.octets(value);
         }
     });
@@ -167,7 +221,6 @@ fn write_control(list: &mut Writer, control: &RawControl) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::directory::message::Filter;
 
     #[test]
     fn a_bind_is_written_as_the_protocol_says() {
@@ -176,7 +229,7 @@ mod tests {
             bind.message(1, &[]),
             b"\x30\x12\x02\x01\x01\x60\x0d\x02\x01\x03\x04\x04cn=a\x80\x02pw"
         );
-        let control = RawControl { ctype: "1.2".to_owned(), crit: false, val: None };
+        let control = Control { oid: "1.2", is_critical: false, value: None };
         let message = bind.message(200, &[control]);
         assert!(message.starts_with(b"\x30\x1c\x02\x02\x00\xc8\x60"), "{message:x?}");
         assert!(message.ends_with(b"\xa0\x07\x30\x05\x04\x031.2"), "{message:x?}");
@@ -201,6 +254,19 @@ mod tests {
             search.message(2, &[]),
             b"\x30\x2b\x02\x01\x02\x63\x26\x04\x04dc=x\x0a\x01\x02\x0a\x01\x00\x02\x01\x02\x02\x01\
               \x04\x01\x01\x00\xa3\x08\x04\x03uid\x04\x01a\x30\x05\x04\x031.1"
+        );
+    }
+
+    #[test]
+    fn extended_requests_have_a_name_and_may_have_a_value() {
+        assert_eq!(
+            Operation::StartTls.message(1, &[]),
+            b"\x30\x1d\x02\x01\x01\x77\x18\x80\x161.3.6.1.4.1.1466.20037"
+        );
+        assert_eq!(
+            Operation::ModifyPassword { dn: "cn=a", password: "pw" }.message(2, &[]),
+            b"\x30\x2c\x02\x01\x02\x77\x27\x80\x171.3.6.1.4.1.4203.1.11.1\x81\x0c\x30\x0a\
+              \x80\x04cn=a\x82\x02pw"
         );
     }
 

@@ -2,30 +2,60 @@
 
 use crate::directory::message::ber::{Malformed, Reader, tag};
 use crate::directory::message::entry::Entry;
-use crate::directory::message::{Answer, ResponseControl};
 
 /// Tags within responses: of the token of a bind (section 4.2.2), and of the name and the value of an
 /// extended response (section 4.12).
-pub(in crate::directory) const SERVER_SASL_CREDENTIALS: u8 = 0x87;
+const SERVER_SASL_CREDENTIALS: u8 = 0x87;
 const RESPONSE_NAME: u8 = 0x8a;
 const RESPONSE_VALUE: u8 = 0x8b;
 
 /// What a message is, without what is in its operation.
 #[derive(Clone, Debug)]
-pub(in crate::directory) struct Envelope<'a> {
+pub struct Envelope<'a> {
     /// The message ID.
-    pub(in crate::directory) id: u32,
+    pub id: u32,
     /// The tag of the operation.
-    pub(in crate::directory) operation: u8,
+    pub operation: u8,
     /// What is in it.
-    pub(in crate::directory) content: &'a [u8],
+    pub content: &'a [u8],
     /// The controls (section 4.1.11).
     controls: &'a [u8],
 }
 
+/// A server's answer to an operation.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// The result code (RFC 4511, section 4.1.9).
+    pub code: u32,
+    /// The diagnostic message.
+    pub text: String,
+    /// The controls that came with it (RFC 4511, section 4.1.11).
+    pub controls: Vec<ResponseControl>,
+}
+
+/// A control of a response.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ResponseControl {
+    /// What it is.
+    pub oid: String,
+    /// What it says.
+    pub value: Option<Vec<u8>>,
+}
+
+/// What is read of a response that ends an operation (RFC 4511, section 4.1.9).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ResultFields<'a> {
+    /// The result code.
+    pub code: u32,
+    /// The diagnostic message.
+    pub text: &'a str,
+    /// The token of a SASL mechanism (RFC 4511, section 4.2.2).
+    pub sasl_credentials: Option<&'a [u8]>,
+}
+
 /// A response, which is as the protocol says.
 #[derive(Debug)]
-pub(in crate::directory) enum Response {
+pub enum Response {
     /// One entry of those that a search found.
     Entry(Entry),
     /// A reference of a search to another server.
@@ -36,7 +66,7 @@ pub(in crate::directory) enum Response {
 
 impl<'a> Envelope<'a> {
     /// Opens one whole message.
-    pub(in crate::directory) fn open(message: &'a [u8]) -> Result<Self, Malformed> {
+    pub fn open(message: &'a [u8]) -> Result<Self, Malformed> {
         let mut outer = Reader::new(message);
         let mut fields = Reader::new(outer.expect(tag::SEQUENCE)?);
         let digits = fields.expect(tag::INTEGER)?;
@@ -44,7 +74,7 @@ impl<'a> Envelope<'a> {
             return Err(Malformed("a message ID that is no positive 32-bit integer"));
         }
         let id = digits.iter().fold(0, |id, digit| id << 8 | u32::from(*digit));
-        let (operation, content) = fields.next()?.ok_or(Malformed("there is no operation"))?;
+        let (operation, content) = fields.read()?.ok_or(Malformed("there is no operation"))?;
         let controls =
             if fields.is_at_end() { Default::default() } else { fields.expect(tag::CONTROLS)? };
         if !fields.is_at_end() || !outer.is_at_end() {
@@ -54,7 +84,7 @@ impl<'a> Envelope<'a> {
     }
 
     /// Whether this kind of response answers a request with that tag.
-    pub(in crate::directory) fn answers(&self, request: u8) -> bool {
+    pub fn answers(&self, request: u8) -> bool {
         matches!(
             (request, self.operation),
             (tag::BIND_REQUEST, tag::BIND_RESPONSE)
@@ -68,14 +98,14 @@ impl<'a> Envelope<'a> {
     }
 
     /// Reads the response.
-    pub(in crate::directory) fn response(&self) -> Result<Response, Malformed> {
+    pub fn response(&self) -> Result<Response, Malformed> {
         let controls = read_controls(self.controls)?;
         match self.operation {
             tag::BIND_RESPONSE
             | tag::SEARCH_DONE
             | tag::MODIFY_RESPONSE
             | tag::EXTENDED_RESPONSE => {
-                let (code, text) = self.result()?;
+                let ResultFields { code, text, .. } = self.result()?;
                 Ok(Response::End(Answer { code, text: text.to_owned(), controls }))
             }
             tag::SEARCH_ENTRY => Entry::read(self.content).map(Response::Entry),
@@ -84,9 +114,8 @@ impl<'a> Envelope<'a> {
         }
     }
 
-    /// The result code and the server's words in a response that ends an operation (RFC 4511,
-    /// section 4.1.9).
-    pub(in crate::directory) fn result(&self) -> Result<(u32, &'a str), Malformed> {
+    /// Reads a response that ends an operation, of whichever type.
+    pub fn result(&self) -> Result<ResultFields<'a>, Malformed> {
         let mut fields = Reader::new(self.content);
         // One byte for every assigned code, two for the private range, and no longer than it must be
         // (X.690, section 8.3.2): another encoding of 0 would read as success.
@@ -97,14 +126,18 @@ impl<'a> Envelope<'a> {
             _ => return Err(Malformed("a result code of an odd length")),
         };
         fields.text()?;
-        let diagnostic = fields.text()?;
-        while let Some((field, content)) = fields.next()? {
+        let text = fields.text()?;
+        let mut sasl_credentials = None;
+        while let Some((field, content)) = fields.read()? {
             match field {
                 tag::REFERRAL => check_texts(content)?,
                 RESPONSE_NAME if std::str::from_utf8(content).is_err() => {
                     return Err(Malformed("text that is not UTF-8"));
                 }
-                RESPONSE_NAME | RESPONSE_VALUE | SERVER_SASL_CREDENTIALS => {}
+                SERVER_SASL_CREDENTIALS => {
+                    sasl_credentials.get_or_insert(content);
+                }
+                RESPONSE_NAME | RESPONSE_VALUE => {}
                 // The same part in another form.
                 _ if matches!(field & 0x1f, 3 | 7 | 10 | 11) => {
                     return Err(Malformed("a part of a result of an odd form"));
@@ -113,7 +146,7 @@ impl<'a> Envelope<'a> {
                 _ => {}
             }
         }
-        Ok((code, diagnostic))
+        Ok(ResultFields { code, text, sasl_credentials })
     }
 }
 
@@ -131,12 +164,12 @@ fn read_controls(content: &[u8]) -> Result<Vec<ResponseControl>, Malformed> {
     while !list.is_at_end() {
         let mut control = Reader::new(list.expect(tag::SEQUENCE)?);
         let oid = control.text()?.to_owned();
-        let mut next = control.next()?;
+        let mut next = control.read()?;
         if let Some((tag::BOOLEAN, content)) = next {
             if content.len() != 1 {
                 return Err(Malformed("a BOOLEAN of an odd length"));
             }
-            next = control.next()?;
+            next = control.read()?;
         }
         let value = match next {
             None => None,
@@ -163,8 +196,16 @@ mod tests {
     fn a_bind_response_is_read() {
         let envelope = Envelope::open(BIND_OK).unwrap();
         assert!(envelope.answers(tag::BIND_REQUEST) && !envelope.answers(tag::SEARCH_REQUEST));
-        assert_eq!((envelope.id, envelope.result()), (1, Ok((0, ""))));
+        assert_eq!((envelope.id, envelope.result().map(|result| result.code)), (1, Ok(0)));
         assert!(matches!(read(BIND_OK), Ok(Response::End(Answer { code: 0, .. }))));
+    }
+
+    #[test]
+    fn a_token_is_read() {
+        let message = b"\x30\x10\x02\x01\x01\x61\x0b\x0a\x01\x0e\x04\x00\x04\x00\x87\x02\x01\x02";
+        let result = Envelope::open(message).unwrap().result().unwrap();
+        let sasl_credentials = Some(&b"\x01\x02"[..]);
+        assert_eq!(result, ResultFields { code: 14, text: "", sasl_credentials });
     }
 
     #[test]
@@ -189,7 +230,7 @@ mod tests {
     fn what_is_in_parts_that_nobody_knows_does_not_count() {
         let message = b"\x30\x10\x02\x01\x01\x61\x0b\x0a\x01\x31\x04\x00\x04\x00\xb0\x02\xc7\xc7";
         let envelope = Envelope::open(message).unwrap();
-        assert_eq!(envelope.result(), Ok((49, "")));
+        assert_eq!(envelope.result().map(|result| result.code), Ok(49));
         assert!(matches!(read(message), Ok(Response::End(Answer { code: 49, .. }))));
     }
 

@@ -12,8 +12,8 @@ use tokio::time::{Instant, timeout};
 use crate::deadline::Deadline;
 use crate::directory::connect::connector::Unreachable;
 use crate::directory::locate::servers::Servers;
-use crate::directory::message::result_code;
 use crate::directory::session::multiplexer::Lost;
+use crate::result_code;
 use crate::verdict::{Outage, Outcome};
 
 /// Besides one for each server: connections that were idle may have died, all of them.

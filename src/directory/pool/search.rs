@@ -7,14 +7,14 @@ use tokio::time::Instant;
 use crate::deadline::Deadline;
 use crate::directory::message::Query;
 use crate::directory::message::entry::Entry;
-use crate::directory::message::result_code;
 use crate::directory::pool::attempts::{AttemptError, Attempts};
 use crate::directory::pool::service::ServicePool;
 use crate::directory::session::Session;
 use crate::directory::session::multiplexer::{Found, Lost};
 use crate::directory::session::root_dse::RootDse;
 use crate::observe::step;
-use crate::verdict::Outcome;
+use crate::result_code;
+use crate::verdict::{Outage, Outcome};
 
 /// What a search found, and where.
 #[derive(Debug)]
@@ -73,11 +73,11 @@ impl Searcher {
                 return Err(attempts.lost(server, share.reused, &lost));
             }
         };
-        if answer.code == 0 || understood.contains(&answer.code) {
+        if answer.code == result_code::SUCCESS || understood.contains(&answer.code) {
             attempts.answered(server);
             return Ok(Reply { entries, code: answer.code, server: Arc::clone(server) });
         }
-        let outcome = Outcome::from(result_code::outage(answer.code))
+        let outcome = Outcome::from(Outage::of_search(answer.code))
             .from_server(server)
             .with_detail(&answer.text);
         let failed = attempts.refused(server, answer.code, outcome);

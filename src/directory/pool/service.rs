@@ -15,13 +15,13 @@ use tokio::time::{Instant, sleep};
 use crate::deadline::Deadline;
 use crate::directory::connect::connector::Connector;
 use crate::directory::message::Answer;
-use crate::directory::message::result_code;
 use crate::directory::pool::attempts::{AttemptError, Attempts};
 use crate::directory::pool::users::Limits;
 use crate::directory::sasl::gssapi::Principal;
 use crate::directory::session::Session;
 use crate::directory::session::multiplexer::Lost;
 use crate::observe::step;
+use crate::result_code;
 use crate::verdict::{Outage, Outcome, Verdict};
 
 /// After its bind was refused, the service account waits this long before it attempts again: each try
@@ -271,7 +271,7 @@ impl ServicePool {
             return Ok(answer);
         }
         let answer = bind(other).await?;
-        if answer.code == 0 {
+        if answer.code == result_code::SUCCESS {
             self.second_is_right.store(!second_is_right, Ordering::Relaxed);
             tracing::warn!(
                 server = %connection.server,

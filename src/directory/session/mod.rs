@@ -9,21 +9,14 @@ pub mod root_dse;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ldap3::controls::{PagedResults, RawControl};
-use ldap3::exop::PasswordModify;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::OnceCell;
 use tokio::time::Instant;
 
-use crate::directory::message::password_policy;
-use crate::directory::message::{Answer, Operation, PASSWORD_POLICY, Query};
+use crate::directory::message::{Answer, Control, Operation, Query, oid, paged_results};
 use crate::directory::session::multiplexer::{Found, Lost, Multiplexer};
 use crate::directory::session::root_dse::RootDse;
-
-/// The paged results control (RFC 2696), and how many entries a page may have. Servers allow 500 or
-/// more.
-const PAGED_RESULTS: &str = "1.2.840.113556.1.4.319";
-const PAGE: i32 = 500;
+use crate::result_code;
 
 /// So many entries are more than anybody is looking for.
 const MOST_ENTRIES: usize = 100_000;
@@ -62,14 +55,14 @@ impl Session {
         self.multiplexer.is_closed()
     }
 
-    async fn ask(&self, operation: Operation<'_>, controls: &[RawControl]) -> Result<Answer, Lost> {
+    async fn ask(&self, operation: Operation<'_>, controls: &[Control]) -> Result<Answer, Lost> {
         Ok(self.multiplexer.ask(&operation, controls).await?.answer)
     }
 
     /// Binds with a name and a non-empty password (RFC 4513, section 5.1.3), and asks for what the
     /// directory's password policy has to say.
     pub async fn bind(&self, name: &str, password: &str) -> Result<Answer, Lost> {
-        let policy = RawControl { ctype: PASSWORD_POLICY.to_owned(), crit: false, val: None };
+        let policy = Control { oid: oid::PASSWORD_POLICY, is_critical: false, value: None };
         self.ask(Operation::Bind { name, password }, &[policy]).await
     }
 
@@ -89,14 +82,11 @@ impl Session {
         let mut entries = Vec::new();
         let mut cookie = Vec::new();
         loop {
-            let page = PagedResults { size: PAGE, cookie }.into();
+            let page = paged_results::page(&cookie);
             let mut found = self.search_with(query, within, &[page]).await?;
             entries.append(&mut found.entries);
-            let control = found.answer.controls.iter().find(|control| control.oid == PAGED_RESULTS);
-            let next =
-                control.and_then(|control| password_policy::page_cookie(control.value.as_deref()?));
-            match next {
-                Some(next) if !next.is_empty() && found.answer.code == 0 => {
+            match paged_results::next_page(&found.answer) {
+                Some(next) if found.answer.code == result_code::SUCCESS => {
                     if entries.len() > MOST_ENTRIES {
                         return Err(Lost::Malformed(format!("more than {MOST_ENTRIES} entries")));
                     }
@@ -111,7 +101,7 @@ impl Session {
         &self,
         query: &Query<'_>,
         within: Duration,
-        controls: &[RawControl],
+        controls: &[Control],
     ) -> Result<Found, Lost> {
         let seconds = u32::try_from(within.as_secs()).unwrap_or(u32::MAX).max(1);
         self.multiplexer.ask(&Operation::Search { query, seconds }, controls).await
@@ -135,15 +125,13 @@ impl Session {
         dn: &str,
         attribute: &str,
         value: &[u8],
-        controls: &[RawControl],
+        controls: &[Control],
     ) -> Result<Answer, Lost> {
         self.ask(Operation::Replace { dn, attribute, value }, controls).await
     }
 
     /// Sets the password of an entry (RFC 3062).
     pub async fn modify_password(&self, dn: &str, password: &str) -> Result<Answer, Lost> {
-        let request =
-            PasswordModify { user_id: Some(dn), old_pass: None, new_pass: Some(password) };
-        self.ask(Operation::Extended(&request.into()), &[]).await
+        self.ask(Operation::ModifyPassword { dn, password }, &[]).await
     }
 }

@@ -8,20 +8,16 @@ use std::io;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use ldap3::controls::RawControl;
-use ldap3::exop::Exop;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::AbortHandle;
 
 use crate::directory::message::ber::{self, Malformed};
 use crate::directory::message::entry::Entry;
-use crate::directory::message::{Answer, Envelope, Operation, Response};
+use crate::directory::message::{Answer, Control, Envelope, Operation, Response, ResultFields};
 use crate::directory::tls;
+use crate::result_code;
 use crate::verdict::{Outage, Outcome};
-
-/// StartTLS (RFC 4511, section 4.14).
-const START_TLS: &str = "1.3.6.1.4.1.1466.20037";
 
 /// Room for one read: most messages are far smaller.
 const READ_SIZE: usize = 4096;
@@ -168,7 +164,7 @@ impl Multiplexer {
     pub(in crate::directory) async fn ask(
         &self,
         operation: &Operation<'_>,
-        controls: &[RawControl],
+        controls: &[Control],
     ) -> Result<Found, Lost> {
         let id = self.last_id.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
         let (asker, answer) = oneshot::channel();
@@ -287,8 +283,8 @@ impl Unanswered {
 
 /// What a server says that ends the connection by itself: the only message without a request.
 fn goodbye(envelope: &Envelope<'_>) -> Result<Broken, Malformed> {
-    let (code, words) = envelope.result()?;
-    Ok(Broken::Disconnected(format!("result code {code}, {words:?}")))
+    let ResultFields { code, text, .. } = envelope.result()?;
+    Ok(Broken::Disconnected(format!("result code {code}, {text:?}")))
 }
 
 /// Bytes of a server, cut into whole messages.
@@ -333,8 +329,7 @@ impl Messages {
 pub(in crate::directory) async fn start_tls(
     stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
 ) -> Result<(), Broken> {
-    let request = Exop { name: Some(START_TLS.to_owned()), val: None };
-    let answer = ask(stream, 1, &Operation::Extended(&request)).await;
+    let answer = ask(stream, 1, &Operation::StartTls).await;
     let answer = answer.map_err(|broken| match broken {
         Broken::Closed => Broken::Disconnected(
             "it did not answer StartTLS; is this its port for ldaps://?".to_owned(),
@@ -342,9 +337,9 @@ pub(in crate::directory) async fn start_tls(
         broken => broken,
     })?;
     match Envelope::open(&answer)?.result()? {
-        (0, _) => Ok(()),
-        (code, words) => {
-            Err(Broken::Disconnected(format!("StartTLS refused: result code {code}, {words:?}")))
+        ResultFields { code: result_code::SUCCESS, .. } => Ok(()),
+        ResultFields { code, text, .. } => {
+            Err(Broken::Disconnected(format!("StartTLS refused: result code {code}, {text:?}")))
         }
     }
 }

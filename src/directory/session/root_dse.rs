@@ -1,23 +1,8 @@
 //! What a server says about itself in its root DSE (RFC 4512, section 5.1).
 
 use crate::directory::message::entry::Entry;
+use crate::directory::message::oid;
 use crate::directory::names::dn::Dn;
-
-/// The password modify operation (RFC 3062).
-const PASSWORD_MODIFY: &str = "1.3.6.1.4.1.4203.1.11.1";
-
-/// The server is an Active Directory domain controller (MS-ADTS, section 3.1.1.3.4.3).
-const ACTIVE_DIRECTORY: &str = "1.2.840.113556.1.4.800";
-
-/// The domain controller knows LDAP_MATCHING_RULE_IN_CHAIN: it is of Windows Server 2003 or later.
-const WINDOWS_2003: &str = "1.2.840.113556.1.4.1670";
-
-/// The domain controller is read-only.
-const READ_ONLY_CONTROLLER: &str = "1.2.840.113556.1.4.1920";
-
-/// The policy hints controls, by which a password reset keeps to the password history (MS-ADTS,
-/// section 3.1.1.3.4.1.27); the second is what Windows Server 2008 R2 called it.
-const POLICY_HINTS: [&str; 2] = ["1.2.840.113556.1.4.2239", "1.2.840.113556.1.4.2066"];
 
 /// A root DSE.
 #[derive(Clone, Debug)]
@@ -60,27 +45,28 @@ impl RootDse {
 
     /// Whether passwords are set by the operation of RFC 3062.
     pub fn has_password_modify(&self) -> bool {
-        self.0.has("supportedExtension", PASSWORD_MODIFY)
+        self.0.has("supportedExtension", oid::PASSWORD_MODIFY)
     }
 
     /// Whether this is a domain controller of Active Directory, or of Samba.
     pub fn is_active_directory(&self) -> bool {
-        self.0.has("supportedCapabilities", ACTIVE_DIRECTORY)
+        self.0.has("supportedCapabilities", oid::ACTIVE_DIRECTORY)
     }
 
     /// Whether the rule `1.2.840.113556.1.4.1941` walks nested groups there.
     pub fn has_chain_rule(&self) -> bool {
-        self.is_active_directory() && self.0.has("supportedCapabilities", WINDOWS_2003)
+        self.is_active_directory() && self.0.has("supportedCapabilities", oid::ACTIVE_DIRECTORY_V51)
     }
 
     /// Whether it is a read-only domain controller.
     pub fn is_read_only(&self) -> bool {
-        self.0.has("supportedCapabilities", READ_ONLY_CONTROLLER)
+        self.0.has("supportedCapabilities", oid::ACTIVE_DIRECTORY_PARTIAL_SECRETS)
     }
 
     /// The policy hints controls that it knows.
     pub fn policy_hints(&self) -> Vec<&'static str> {
-        POLICY_HINTS.into_iter().filter(|oid| self.0.has("supportedControl", oid)).collect()
+        let hints = [oid::POLICY_HINTS, oid::POLICY_HINTS_DEPRECATED];
+        hints.into_iter().filter(|oid| self.0.has("supportedControl", oid)).collect()
     }
 
     /// Whether it knows a control.

@@ -1,6 +1,7 @@
 //! Answers of a server, from bytes.
 
-use xmpp_ldap_auth::directory::message::{Answer, PASSWORD_POLICY, ResponseControl};
+use xmpp_ldap_auth::directory::message::oid::PASSWORD_POLICY;
+use xmpp_ldap_auth::directory::message::{Answer, ResponseControl};
 
 use crate::first_line;
 

@@ -3,8 +3,9 @@
 
 use std::time::Duration;
 
+use xmpp_ldap_auth::directory::message::oid::PASSWORD_POLICY;
 use xmpp_ldap_auth::directory::message::password_policy::{PasswordPolicy, PolicyError};
-use xmpp_ldap_auth::directory::message::{Answer, PASSWORD_POLICY, ResponseControl};
+use xmpp_ldap_auth::directory::message::{Answer, ResponseControl};
 
 use crate::answer;
 

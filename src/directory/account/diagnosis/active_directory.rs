@@ -3,9 +3,7 @@
 
 use super::meaning::{Meaning, Table, by_sign, by_words, cannot_tell, no};
 use crate::directory::message::Answer;
-use crate::directory::message::result_code::{
-    CONSTRAINT_VIOLATION, INVALID_CREDENTIALS, UNWILLING_TO_PERFORM,
-};
+use crate::result_code::{CONSTRAINT_VIOLATION, INVALID_CREDENTIALS, UNWILLING_TO_PERFORM};
 use crate::verdict::Denial::*;
 use crate::verdict::Outage;
 

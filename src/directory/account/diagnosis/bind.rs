@@ -6,7 +6,7 @@ use super::meaning::{Judgement, Meaning};
 use super::{active_directory, ds389, edirectory, password_policy, result_codes};
 use crate::directory::message::Answer;
 use crate::directory::message::password_policy::PasswordPolicy;
-use crate::directory::message::result_code::SUCCESS;
+use crate::result_code::SUCCESS;
 use crate::verdict::{Denial, Verdict};
 
 /// What becomes of a right password that must be changed before it is used.

@@ -1,7 +1,6 @@
 //! The tables of what answers mean, and how they are read.
 
 use crate::directory::message::Answer;
-use crate::directory::message::result_code;
 use crate::verdict::{Denial, Outage, Outcome, Verdict};
 
 /// A verdict, and what the log adds to it.
@@ -40,7 +39,7 @@ pub(super) const fn cannot_tell(outage: Outage, words: &'static str) -> Meaning 
 impl Meaning {
     /// What an answer means that is in no table.
     pub(super) fn unlisted(code: u32) -> Self {
-        cannot_tell(result_code::outage(code), "")
+        cannot_tell(Outage::of_search(code), "")
     }
 
     /// The judgement, with the server's own words behind these.

@@ -2,7 +2,7 @@
 
 use super::meaning::{Meaning, Table, by_words, cannot_tell};
 use crate::directory::message::Answer;
-use crate::directory::message::result_code::UNWILLING_TO_PERFORM;
+use crate::result_code::UNWILLING_TO_PERFORM;
 use crate::verdict::Outage;
 
 #[rustfmt::skip]

@@ -2,7 +2,7 @@
 
 use super::meaning::{Meaning, Table, by_sign, no};
 use crate::directory::message::password_policy::{PasswordPolicy, PolicyError};
-use crate::directory::message::result_code::{
+use crate::result_code::{
     CONSTRAINT_VIOLATION, INSUFFICIENT_ACCESS_RIGHTS, INVALID_CREDENTIALS, SUCCESS,
     UNWILLING_TO_PERFORM,
 };

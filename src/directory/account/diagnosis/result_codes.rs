@@ -1,7 +1,7 @@
 //! What result codes mean by themselves (RFC 4511, appendix A.2).
 
 use super::meaning::{Meaning, Table, YES, by_sign, cannot_tell, no};
-use crate::directory::message::result_code::{
+use crate::result_code::{
     BUSY, CONSTRAINT_VIOLATION, INAPPROPRIATE_AUTHENTICATION, INVALID_CREDENTIALS, NO_SUCH_OBJECT,
     PROTOCOL_ERROR, REFERRAL, SUCCESS, UNAVAILABLE, UNWILLING_TO_PERFORM,
 };

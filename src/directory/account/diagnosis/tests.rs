@@ -6,8 +6,9 @@ use proptest::prelude::*;
 
 use super::meaning::{Meaning, Table};
 use super::*;
+use crate::directory::message::oid::PASSWORD_POLICY;
 use crate::directory::message::password_policy::PasswordPolicy;
-use crate::directory::message::{Answer, PASSWORD_POLICY, ResponseControl};
+use crate::directory::message::{Answer, ResponseControl};
 use crate::verdict::{Denial, Verdict};
 
 fn answer(code: u32, text: &str) -> Answer {

@@ -3,14 +3,11 @@
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use crate::directory::message::ber::{Malformed, Reader};
-use crate::directory::message::result_code;
-use crate::directory::message::{Envelope, Operation, SERVER_SASL_CREDENTIALS};
+use crate::directory::message::ber::Malformed;
+use crate::directory::message::{Envelope, Operation, ResultFields};
 use crate::directory::sasl::refusal::Refused;
 use crate::directory::session::multiplexer::{self, Broken};
-
-/// saslBindInProgress (RFC 4511, appendix A.2).
-const IN_PROGRESS: u32 = 14;
+use crate::result_code;
 
 /// What the server has to say to a token.
 #[derive(Debug, PartialEq, Eq)]
@@ -45,45 +42,35 @@ impl Bind {
 fn read(answer: &[u8]) -> std::io::Result<Reply> {
     let malformed = |malformed: Malformed| std::io::Error::other(Broken::from(malformed));
     let envelope = Envelope::open(answer).map_err(malformed)?;
-    match envelope.result().map_err(malformed)? {
-        (0, _) => Ok(Reply::Done),
-        (IN_PROGRESS, _) => {
-            let token = token(envelope.content).map_err(malformed)?;
-            Ok(Reply::GoOn(token.unwrap_or_default().to_vec()))
+    let ResultFields { code, text, sasl_credentials } = envelope.result().map_err(malformed)?;
+    match code {
+        result_code::SUCCESS => Ok(Reply::Done),
+        result_code::SASL_BIND_IN_PROGRESS => {
+            Ok(Reply::GoOn(sasl_credentials.unwrap_or_default().to_vec()))
         }
-        (code, words) if result_code::is_elsewhere_better(code) => {
-            Err(std::io::Error::other(explained(code, words)))
+        code if result_code::is_elsewhere_better(code) => {
+            Err(std::io::Error::other(explained(code, text)))
         }
-        (code, words) => Err(std::io::Error::other(Refused { code, text: explained(code, words) })),
+        code => Err(std::io::Error::other(Refused { code, text: explained(code, text) })),
     }
 }
 
 /// The server's words, and what to do where they are known to puzzle.
 fn explained(code: u32, words: &str) -> String {
     let advice = match code {
-        7 => "the server does not offer GSSAPI",
-        8 => {
+        result_code::AUTH_METHOD_NOT_SUPPORTED => "the server does not offer GSSAPI",
+        result_code::STRONGER_AUTH_REQUIRED => {
             "the server wants more protection than it was given: on Samba, where `ldap server require strong auth = yes` refuses Kerberos over TLS, write sasl_seal = true with ldap:// servers"
         }
-        49 if words.contains("80090346") => {
+        result_code::INVALID_CREDENTIALS if words.contains("80090346") => {
             "the server wants channel bindings that fit its TLS certificate; is there a proxy between?"
         }
-        53 => {
+        result_code::UNWILLING_TO_PERFORM => {
             "the server takes Kerberos only without TLS: write sasl_seal = true with ldap:// servers"
         }
         _ => return format!("the server refused Kerberos: result code {code}, {words:?}"),
     };
     format!("the server refused Kerberos: result code {code}, {words:?}; {advice}")
-}
-
-fn token(response: &[u8]) -> Result<Option<&[u8]>, Malformed> {
-    let mut fields = Reader::new(response);
-    while let Some((tag, content)) = fields.next()? {
-        if tag == SERVER_SASL_CREDENTIALS {
-            return Ok(Some(content));
-        }
-    }
-    Ok(None)
 }
 
 /// How the messages after the sign-in are protected (RFC 4752, section 3.3).
