@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 use crate::protocol::dialect::Dialect;
@@ -43,8 +43,25 @@ pub enum Command {
         /// bash, zsh, fish, elvish or powershell
         shell: Shell,
     },
-    /// Print the manual page, in roff
-    Man,
+    /// Print a manual page, in roff
+    Man {
+        /// That of this program, or that of its configuration
+        #[arg(value_enum, default_value_t = Page::Program)]
+        page: Page,
+    },
+    /// Print the JSON schema of the configuration
+    Schema,
+}
+
+/// A manual page.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum Page {
+    /// xmpp-ldap-auth(1)
+    #[value(name = "xmpp-ldap-auth")]
+    Program,
+    /// xmpp-ldap-auth.toml(5)
+    #[value(name = "xmpp-ldap-auth.toml")]
+    Configuration,
 }
 
 /// The arguments of `check`.

@@ -37,6 +37,7 @@ fn start(process: Process) -> ExitCode {
         Command::Login(args) => conclude(login::login(&args, cli.config, caller)),
         Command::Explain(args) => conclude(explain::explain(&args, cli.config, caller)),
         Command::Completions { shell } => conclude(manual::completions(shell)),
-        Command::Man => conclude(manual::man()),
+        Command::Man { page } => conclude(manual::man(page)),
+        Command::Schema => conclude(manual::schema()),
     }
 }

@@ -9,8 +9,9 @@ use serde_json::json;
 
 use super::{BAD, GOOD, ODD, print_json};
 use crate::cli::CheckArgs;
+use crate::config::configuration::Configuration;
 use crate::config::startup::Caller;
-use crate::config::{self, Configuration, Reading};
+use crate::config::{self, Reading};
 use crate::directory::domain::Rules;
 use crate::exit;
 use crate::protocol::dialect::Dialect;

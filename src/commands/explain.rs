@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::{BAD, Failure, GOOD, ODD, load, print_json, read_jid, runtime};
 use crate::cli::ExplainArgs;
-use crate::config::Configuration;
+use crate::config::configuration::Configuration;
 use crate::deadline::Deadline;
 use crate::directory::Directory;
 use crate::directory::domain::{Domain, Memory};

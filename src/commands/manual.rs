@@ -1,16 +1,27 @@
-//! `man` and `completions`: what packagers install beside the binary.
+//! `man`, `schema` and `completions`: what packagers install beside the binary.
 
-use std::io;
+use std::io::{self, Write};
 
 use clap::CommandFactory;
 use clap_complete::Shell;
 
-use crate::cli::Cli;
+use super::print_json;
+use crate::cli::{Cli, Page};
+use crate::config;
 use crate::exit;
 
-/// Prints the manual page, in roff.
-pub fn man() -> anyhow::Result<u8> {
-    clap_mangen::Man::new(Cli::command()).render(&mut io::stdout())?;
+/// Prints a manual page, in roff.
+pub fn man(page: Page) -> anyhow::Result<u8> {
+    match page {
+        Page::Program => clap_mangen::Man::new(Cli::command()).render(&mut io::stdout())?,
+        Page::Configuration => io::stdout().write_all(config::manual::page().as_bytes())?,
+    }
+    Ok(exit::OK)
+}
+
+/// Prints the JSON schema of the configuration.
+pub fn schema() -> anyhow::Result<u8> {
+    print_json(&config::schema::schema());
     Ok(exit::OK)
 }
 

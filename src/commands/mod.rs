@@ -18,8 +18,10 @@ use std::sync::Arc;
 use anstyle::{AnsiColor, Style};
 
 use crate::authenticator::ServedDomains;
+use crate::config::configuration::Configuration;
+use crate::config::directory::DirectoryConfig;
 use crate::config::problem::{Problem, Problems};
-use crate::config::{self, Configuration, DirectoryConfig, Reading, gssapi};
+use crate::config::{self, Reading, gssapi};
 use crate::directory::Directory;
 use crate::directory::domain::{Domain, Memory};
 use crate::exit;
@@ -58,7 +60,7 @@ pub fn conclude(done: anyhow::Result<u8>) -> ExitCode {
 fn load(given: Option<PathBuf>, caller: Option<Dialect>, likely: Option<Dialect>) -> Reading {
     let mut reading = config::load(&config::path(given), caller, likely);
     if let Ok(configuration) = &reading.configuration
-        && let Err(error) = gssapi::enter_environment(configuration)
+        && let Err(error) = gssapi::enter_environment(configuration.settings())
     {
         let text = format!("Kerberos will not find its keytab: cannot start anew: {error}");
         reading.remarks.push(Problem { key: "sasl".to_owned(), line: None, text });

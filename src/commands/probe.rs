@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use super::steps::{Step, Steps};
 use super::{BAD, Failure, GOOD, ODD, load, print_json, runtime};
 use crate::cli::ProbeArgs;
-use crate::config::DirectoryConfig;
+use crate::config::directory::DirectoryConfig;
 use crate::deadline::Deadline;
 use crate::directory::Directory;
 use crate::directory::domain::Rules;

@@ -15,8 +15,9 @@ use self::active::Active;
 use self::refusal::{Refusal, Retry};
 use super::{Built, build};
 use crate::authenticator::Authenticator;
+use crate::config::configuration::Configuration;
 use crate::config::policy::Policy;
-use crate::config::{self, Configuration, Reading, gssapi};
+use crate::config::{self, Reading, gssapi};
 use crate::deadline::Deadline;
 use crate::directory::domain::Domain;
 use crate::files::Watch;
@@ -125,7 +126,7 @@ impl Reloader {
         self.file = reading.file;
         self.named = reading.files;
         let configuration = reading.configuration?;
-        if !gssapi::is_environment_for(&configuration) {
+        if !gssapi::is_environment_for(configuration.settings()) {
             return Err(Refusal::wrong(
                 "another keytab needs a new process: start the XMPP server anew",
             ));

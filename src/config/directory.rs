@@ -4,18 +4,27 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::DirectoryConfig;
 use super::file::Table;
 use super::identity;
-use super::rules::{self, Overrides, named};
-use super::servers::Reach;
+use super::keys::{AnyKey, directory as keys};
+use super::rules::{self, Overrides};
+use super::servers::ServerConfig;
 use super::tls;
-use crate::directory::account::diagnosis::MustChange;
 use crate::directory::account::preset::Preset;
 use crate::directory::account::set_password::PasswordMethod;
 use crate::directory::domain::{Lookup, Rules};
 use crate::directory::pool::users::Limits;
 use crate::directory::{Settings, WriterSettings};
+
+/// A directory and the XMPP domains that it serves.
+#[derive(Debug)]
+pub struct DirectoryConfig {
+    /// How to reach it.
+    pub settings: Settings,
+    /// How the users of each domain are found, and who of them may sign in; by the domain's name in
+    /// lower case. No domain is in two directories.
+    pub domains: BTreeMap<String, Rules>,
+}
 
 /// A `[directory.NAME]` whose rules are read once for each domain that it serves.
 #[derive(Debug)]
@@ -32,46 +41,43 @@ pub(super) struct DirectoryTable<'a> {
 impl<'a> DirectoryTable<'a> {
     /// Reads how to reach it.
     pub(super) fn read(name: &'a str, table: Table<'a>, answer_within: Duration) -> Self {
-        let preset = table.parsed("preset", |name| named(&Preset::ALL, name));
-        let tls_table = table.table("tls");
-        let reach = Reach::read(&table, answer_within);
-        let writer = table.has("write").then(|| table.table("write"));
-        let writer_reach =
-            writer.as_ref().filter(|writer| writer.has("servers") || writer.has("discover"));
-        let writer_reach = writer_reach.map(|writer| Reach::read(writer, answer_within));
-        let is_needed =
-            [Some(&reach), writer_reach.as_ref()].into_iter().flatten().any(Reach::needs_tls);
+        let preset = table.get(&keys::PRESET);
+        let tls_table = table.table(&keys::TLS_TABLE);
+        let reach = ServerConfig::read(&table, answer_within);
+        let writer = table.table(&keys::WRITE_TABLE);
+        let writer = table.has(&keys::WRITE_TABLE).then_some(writer);
+        let writer_reach = writer.as_ref().and_then(|writer| read_writer(writer, answer_within));
+        let is_needed = [Some(&reach), writer_reach.as_ref()]
+            .into_iter()
+            .flatten()
+            .any(ServerConfig::needs_tls);
         let tls = tls::read(&tls_table, is_needed);
         let identity = identity::read(&table, &tls_table, &reach.named);
-        let set_password = table.parsed("set_password", |name| named(&PasswordMethod::ALL, name));
-        let set_password = set_password.unwrap_or(PasswordMethod::Off);
+        let set_password = table.get_or_default(&keys::SET_PASSWORD);
         let is_catalog = reach.is_global_catalog();
-        let writes_to_catalog = writer_reach.as_ref().map_or(is_catalog, Reach::is_global_catalog);
+        let writes_to_catalog =
+            writer_reach.as_ref().map_or(is_catalog, ServerConfig::is_global_catalog);
         if set_password != PasswordMethod::Off && writes_to_catalog {
             table.problem(
-                "set_password",
+                &keys::SET_PASSWORD,
                 format!("a global catalog is read-only; write servers of the domain into [directory.{name}.write]"),
             );
         }
         let writer = writer.map(|writer| {
             let servers = writer_reach.as_ref().unwrap_or(&reach);
             let identity = identity::read(&writer, &tls_table, &servers.named);
-            writer.finish();
             let connector =
                 writer_reach.and_then(|reach| Some(reach.connector(Arc::clone(tls.as_ref()?))));
             WriterSettings { connector, identity }
         });
-        tls_table.finish();
         let has_service = identity.is_some() || identity::is_written(&table);
         if set_password != PasswordMethod::Off && !has_service {
             table.problem(
-                "set_password",
+                &keys::SET_PASSWORD,
                 "it needs a service account: write bind_dn and bind_password_file",
             );
         }
-        let must_change =
-            table.parsed("must_change_password", |name| named(&MustChange::ALL, name));
-        let limits = read_limits(table.table("pool"));
+        let limits = read_limits(&table.table(&keys::POOL_TABLE));
         let settings = tls.map(|tls| Settings {
             name: name.to_owned(),
             preset,
@@ -79,7 +85,7 @@ impl<'a> DirectoryTable<'a> {
             identity,
             set_password,
             writer,
-            must_change: must_change.unwrap_or(MustChange::Deny),
+            must_change: table.get_or_default(&keys::MUST_CHANGE_PASSWORD),
             limits,
         });
         let domains = BTreeMap::new();
@@ -103,7 +109,7 @@ impl<'a> DirectoryTable<'a> {
                 self.table.remark("without bind_dn nobody can look a user up: isuser is answered with \"cannot tell\"");
             }
             Some(Lookup::Search { .. }) | None => self.table.problem(
-                "bind_dn",
+                &keys::BIND_DN,
                 "a search needs an account: write bind_dn and bind_password_file, or sasl = \"external\", or anonymous = true",
             ),
         }
@@ -120,21 +126,29 @@ impl<'a> DirectoryTable<'a> {
         self.settings.as_ref()
     }
 
-    /// The directory with its name, after everything else was asked for; `None` where there is a
-    /// mistake.
+    /// The directory with its name; `None` where there is a mistake.
     pub(super) fn finish(self) -> Option<(String, DirectoryConfig)> {
-        self.table.finish();
         let config = DirectoryConfig { settings: self.settings?, domains: self.domains };
         Some((self.name.to_owned(), config))
     }
 }
 
-fn read_limits(table: Table<'_>) -> Limits {
-    let limits = Limits {
-        size: table.count("size", 1..=256).unwrap_or(8),
-        idle: table.duration("idle").unwrap_or(Duration::from_secs(4 * 60)),
-        lifetime: table.duration("lifetime").unwrap_or(Duration::from_secs(30 * 60)),
-    };
-    table.finish();
-    limits
+/// Where passwords are set, if that is elsewhere.
+fn read_writer(table: &Table<'_>, answer_within: Duration) -> Option<ServerConfig> {
+    let places: [&AnyKey; 2] = [&keys::SERVERS, &keys::DISCOVER];
+    if table.has_any(&places) {
+        return Some(ServerConfig::read(table, answer_within));
+    }
+    for key in keys::SERVER_KEYS.iter().filter(|key| table.has(key)) {
+        table.problem(key, "it belongs to servers or discover, which are missing here");
+    }
+    None
+}
+
+fn read_limits(table: &Table<'_>) -> Limits {
+    Limits {
+        size: table.get_or_default(&keys::SIZE),
+        idle: table.get_or_default(&keys::IDLE),
+        lifetime: table.get_or_default(&keys::LIFETIME),
+    }
 }

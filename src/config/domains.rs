@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use super::directory::DirectoryTable;
 use super::file::Table;
+use super::keys::domain::{ALIASES, DIRECTORY};
+use super::keys::top::DOMAINS;
 use crate::directory::domain::Rules;
 
 /// What a name of an XMPP domain was given to.
@@ -15,15 +17,11 @@ enum Taken {
 
 /// Gives each directory the domains that it serves.
 pub(super) fn read(top: &Table<'_>, directories: &mut [DirectoryTable<'_>]) {
-    let tables = top.tables("domain");
-    if tables.is_empty() {
-        top.problem(
-            "domain",
-            "write at least one [domain.\"example.com\"] with directory = \"NAME\"; any other domain is denied",
-        );
-    }
+    let advice = "write at least one [domain.\"example.com\"] with directory = \"NAME\"; any other domain is denied";
+    let tables = top.tables(&DOMAINS, advice);
     for directory in directories.iter() {
-        if !tables.iter().any(|(_, table)| table.string("directory") == Some(directory.name)) {
+        let serves = |table: &Table<'_>| table.get(&DIRECTORY).as_deref() == Some(directory.name);
+        if !tables.iter().any(|(_, table)| serves(table)) {
             // Its mistakes are worth knowing before it serves anyone.
             let _ = directory.rules(None);
         }
@@ -31,7 +29,6 @@ pub(super) fn read(top: &Table<'_>, directories: &mut [DirectoryTable<'_>]) {
     let mut taken = BTreeMap::new();
     for (name, table) in tables {
         read_domain(name, &table, directories, &mut taken);
-        table.finish();
     }
 }
 
@@ -42,27 +39,28 @@ fn read_domain(
     taken: &mut BTreeMap<String, Taken>,
 ) {
     let domain = name.to_lowercase();
-    let aliases = table.list("aliases", |alias| Ok(alias.to_lowercase()));
+    let aliases = table.all_parsed(&ALIASES, |alias| Ok(alias.to_lowercase()));
     for alias in &aliases {
         if *alias == domain {
-            table.problem("aliases", "this domain is also an alias of itself");
+            table.problem(&ALIASES, "this domain is also an alias of itself");
         } else if taken.insert(alias.clone(), Taken::Alias).is_some() {
-            table.problem("aliases", format!("{alias:?} is served twice"));
+            table.problem(&ALIASES, format!("{alias:?} is served twice"));
         }
     }
     match taken.insert(domain.clone(), Taken::Domain) {
-        Some(Taken::Alias) => table.problem("aliases", "this domain is also an alias of another"),
+        Some(Taken::Alias) => table.problem(&ALIASES, "this domain is also an alias of another"),
         Some(Taken::Domain) => {
-            table.problem("directory", "this domain is written twice, in two spellings")
+            table.problem(&DIRECTORY, "this domain is written twice, in two spellings")
         }
         None => {}
     }
-    let named = table.string("directory");
-    let Some(directory) = directories.iter_mut().find(|directory| Some(directory.name) == named)
+    let named = table.get(&DIRECTORY);
+    let Some(directory) =
+        directories.iter_mut().find(|directory| Some(directory.name) == named.as_deref())
     else {
         let names: Vec<&str> = directories.iter().map(|directory| directory.name).collect();
         table.problem(
-            "directory",
+            &DIRECTORY,
             match named {
                 Some(_) => {
                     format!("there is no such [directory]; write one of: {}", names.join(", "))

@@ -1,21 +1,22 @@
-//! The file as written: typed look-ups that remember what they were asked for.
+//! The file as written: look-ups of the catalogue's keys, and everything that is wrong.
 //!
-//! A look-up never fails: a value of the wrong type is a [`Problem`] at its line, and the look-up
+//! A look-up never fails: a value of the wrong kind is a [`Problem`] at its line, and the look-up
 //! answers as if the key were not there. So one pass finds every mistake.
 
 use std::cell::{Cell, RefCell};
 use std::path::Path;
-use std::time::Duration;
 
-use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::keys::top::TOP;
+use super::keys::{AnyKey, Key, TableSpec};
 use super::problem::{Problem, Problems};
+use super::value::{Kind, Or, Plain, Subtable, Subtables, Text};
 use crate::files::Watch;
 
 /// The text of a configuration file and what was found to be wrong with it.
 #[derive(Debug)]
-pub struct Source<'a> {
+pub(super) struct Source<'a> {
     text: &'a str,
     is_broken: Cell<bool>,
     problems: RefCell<Vec<(usize, Problem)>>,
@@ -25,7 +26,7 @@ pub struct Source<'a> {
 
 impl<'a> Source<'a> {
     /// The source with this text.
-    pub fn new(text: &'a str) -> Self {
+    pub(super) fn new(text: &'a str) -> Self {
         Self {
             text,
             is_broken: Cell::new(false),
@@ -36,36 +37,40 @@ impl<'a> Source<'a> {
     }
 
     /// The parsed document; syntax errors are recorded.
-    pub fn parse(&self) -> DeTable<'a> {
+    pub(super) fn parse(&self) -> DeTable<'a> {
         let (table, errors) = DeTable::parse_recoverable(self.text);
         for error in errors {
             self.is_broken.set(true);
-            // The parser's message can quote the line, and the line can hold a secret.
             let offset = error.span().map_or(0, |span| span.start);
-            self.record(
-                offset,
-                String::new(),
-                "this is not TOML; strings stand in double quotes, tables in brackets".to_owned(),
-            );
+            // The parser's message can quote the line, and the line can hold a secret.
+            let text = match error.message() {
+                "duplicate key" => "this is written twice",
+                _ => "this is not TOML; strings stand in double quotes, tables in brackets",
+            };
+            self.record(offset, String::new(), text.to_owned());
         }
         table.into_inner()
     }
 
     /// The files that were read for it; see [`Table::reads`].
-    pub fn files(&self) -> Watch {
-        self.files.borrow().clone()
+    pub(super) fn files(&self) -> Watch {
+        self.files.take()
     }
 
     /// Every problem so far, in the order of the file.
-    pub fn problems(&self) -> Problems {
+    pub(super) fn problems(&self) -> Problems {
         let mut problems = self.problems.take();
         problems.sort_by_key(|(offset, _)| *offset);
         problems.dedup_by(|a, b| a.1 == b.1);
+        // A syntax error leaves no value of its line as it was meant.
+        let syntax = problems.iter().filter(|(_, problem)| problem.key.is_empty());
+        let broken: Vec<Option<usize>> = syntax.map(|(_, problem)| problem.line).collect();
+        problems.retain(|(_, problem)| problem.key.is_empty() || !broken.contains(&problem.line));
         problems.into_iter().map(|(_, problem)| problem).collect::<Vec<_>>().into()
     }
 
     /// What is right but deserves a second look, each once.
-    pub fn remarks(&self) -> Vec<Problem> {
+    pub(super) fn remarks(&self) -> Vec<Problem> {
         self.remarks.take()
     }
 
@@ -76,58 +81,47 @@ impl<'a> Source<'a> {
     }
 }
 
-/// A table of the file, and the keys that were asked for in it.
+/// A table of the file.
 #[derive(Debug)]
-pub struct Table<'a> {
+pub(super) struct Table<'a> {
     source: &'a Source<'a>,
+    spec: &'static TableSpec,
     path: String,
     offset: usize,
+    /// `None` for a table that is not written.
     table: Option<&'a DeTable<'a>>,
-    known: RefCell<Vec<&'static str>>,
 }
 
 impl<'a> Table<'a> {
     /// The top of the file.
-    pub fn top(source: &'a Source<'a>, table: &'a DeTable<'a>) -> Self {
-        Self {
-            source,
-            path: String::new(),
-            offset: 0,
-            table: Some(table),
-            known: RefCell::default(),
-        }
+    pub(super) fn top(source: &'a Source<'a>, table: &'a DeTable<'a>) -> Self {
+        let top = Self { source, spec: &TOP, path: String::new(), offset: 0, table: Some(table) };
+        top.check_keys();
+        top
     }
 
-    fn raw(&self, key: &'static str) -> Option<&'a Spanned<DeValue<'a>>> {
-        self.known.borrow_mut().push(key);
-        self.table?.get(key)
-    }
-
-    fn full_key(&self, key: &str) -> String {
-        if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) }
-    }
-
-    /// Whether the key is there, of whatever type.
-    pub fn has(&self, key: &'static str) -> bool {
+    /// Whether the key is there, of whatever kind its value is.
+    pub(super) fn has(&self, key: &AnyKey) -> bool {
         self.raw(key).is_some()
     }
 
+    /// Whether any of these keys is there.
+    pub(super) fn has_any(&self, keys: &[&AnyKey]) -> bool {
+        keys.iter().any(|key| self.has(key))
+    }
+
     /// Records that what is in this file, which is read next, matters as if it stood here.
-    pub fn reads(&self, path: &Path) {
+    pub(super) fn reads(&self, path: &Path) {
         self.source.files.borrow_mut().add(path);
     }
 
     /// Records a problem with a key, or with the table where the key is missing.
-    pub fn problem(&self, key: &str, text: impl Into<String>) {
-        let offset = self
-            .table
-            .and_then(|table| table.get_key_value(key))
-            .map_or(self.offset, |(key, _)| key.span().start);
-        self.source.record(offset, self.full_key(key), text.into());
+    pub(super) fn problem(&self, key: &AnyKey, text: impl Into<String>) {
+        self.problem_at(key.name, text.into());
     }
 
     /// Records what is right about the table but deserves a second look.
-    pub fn remark(&self, text: &str) {
+    pub(super) fn remark(&self, text: &str) {
         let remark = Problem { key: self.path.clone(), line: None, text: text.to_owned() };
         let mut remarks = self.source.remarks.borrow_mut();
         if !remarks.contains(&remark) {
@@ -135,184 +129,146 @@ impl<'a> Table<'a> {
         }
     }
 
-    fn typed<T>(
-        &self,
-        key: &'static str,
-        wanted: &str,
-        read: impl FnOnce(&'a DeValue<'a>) -> Option<T>,
-    ) -> Option<T> {
-        let value = read(self.raw(key)?.get_ref());
-        if value.is_none() {
-            self.problem(key, format!("write {wanted}"));
-        }
-        value
+    /// The value of a key.
+    pub(super) fn get<K: Kind>(&self, key: &Key<K>) -> Option<K::Value> {
+        let value = key.kind().read(self.raw(key)?);
+        value.map_err(|text| self.problem(key, text)).ok()
     }
 
-    /// A string.
-    pub fn string(&self, key: &'static str) -> Option<&'a str> {
-        self.typed(key, "a string in double quotes", DeValue::as_str)
+    /// The value of a key, or its default.
+    pub(super) fn get_or_default<K: Plain>(&self, key: &Key<Or<K>>) -> K::Value {
+        self.get(key).unwrap_or(key.kind().1)
     }
 
     /// A string that `parse` understands; its error says what to write instead.
-    pub fn parsed<T>(
+    pub(super) fn parsed<T>(
         &self,
-        key: &'static str,
+        key: &Key<Text>,
         parse: impl FnOnce(&str) -> Result<T, String>,
     ) -> Option<T> {
-        parse(self.string(key)?).map_err(|text| self.problem(key, text)).ok()
+        parse(&self.get(key)?).map_err(|text| self.problem(key, text)).ok()
     }
 
-    /// `true` or `false`; false where it is missing.
-    pub fn flag(&self, key: &'static str) -> bool {
-        self.flag_or(key, false)
-    }
-
-    /// `true` or `false`; `default` where it is missing.
-    pub fn flag_or(&self, key: &'static str, default: bool) -> bool {
-        self.typed(key, "true or false", DeValue::as_bool).unwrap_or(default)
-    }
-
-    /// A whole number within a range.
-    pub fn count(
+    /// Strings, each of which `parse` understands.
+    pub(super) fn all_parsed<T>(
         &self,
-        key: &'static str,
-        range: std::ops::RangeInclusive<usize>,
-    ) -> Option<usize> {
-        let wanted = format!("a whole number from {} to {}", range.start(), range.end());
-        self.typed(key, &wanted, |value| {
-            let number = value.as_integer()?;
-            usize::from_str_radix(number.as_str(), number.radix())
-                .ok()
-                .filter(|number| range.contains(number))
-        })
-    }
-
-    /// A duration such as `"4s"`, `"1500ms"` or `"30m"`, of at least 10 ms and at most a day.
-    pub fn duration(&self, key: &'static str) -> Option<Duration> {
-        const RANGE: std::ops::RangeInclusive<Duration> =
-            Duration::from_millis(10)..=Duration::from_secs(86_400);
-        self.typed(
-            key,
-            "a duration from \"10ms\" to \"24h\", such as \"4s\", \"1500ms\" or \"30m\"",
-            |value| {
-                humantime::parse_duration(value.as_str()?)
-                    .ok()
-                    .filter(|duration| RANGE.contains(duration))
-            },
-        )
-    }
-
-    /// A list of strings, each of which `parse` understands.
-    pub fn list<T>(&self, key: &'static str, parse: impl Fn(&str) -> Result<T, String>) -> Vec<T> {
-        let wanted = "a list of strings, such as [\"ldaps://ldap.example.com\"]";
-        self.parsed_all(key, self.typed(key, wanted, strings), parse)
-    }
-
-    /// A string or a list of strings, each of which `parse` understands.
-    pub fn one_or_more<T>(
-        &self,
-        key: &'static str,
+        key: &Key<impl Kind<Value = Vec<String>>>,
         parse: impl Fn(&str) -> Result<T, String>,
     ) -> Vec<T> {
-        let items = self.typed(key, "a string in double quotes, or a list of them", one_or_more);
-        self.parsed_all(key, items, parse)
-    }
-
-    /// A list of strings and of lists of strings, each of which `parse` understands; with its place
-    /// in the outer list.
-    pub fn groups<T>(
-        &self,
-        key: &'static str,
-        parse: impl Fn(&str) -> Result<T, String>,
-    ) -> Vec<(u32, T)> {
-        let wanted =
-            "a list of strings, such as [\"ldaps://ldap.example.com\"], or of lists of equals";
-        let groups: Option<Vec<Vec<&str>>> = self.typed(key, wanted, |value| {
-            value.as_array()?.iter().map(|item| one_or_more(item.get_ref())).collect()
-        });
-        let parsed = (0..).zip(groups.unwrap_or_default()).flat_map(|(place, group)| {
-            let items = self.parsed_all(key, Some(group), &parse);
-            items.into_iter().map(move |item| (place, item))
-        });
-        parsed.collect()
-    }
-
-    fn parsed_all<T>(
-        &self,
-        key: &'static str,
-        items: Option<Vec<&str>>,
-        parse: impl Fn(&str) -> Result<T, String>,
-    ) -> Vec<T> {
-        let parsed = items.into_iter().flatten().map(parse);
+        let parsed = self.get(key).into_iter().flatten().map(|item| parse(&item));
         parsed.filter_map(|item| item.map_err(|text| self.problem(key, text)).ok()).collect()
     }
 
     /// The table of that name; an empty one where it is missing.
-    pub fn table(&self, key: &'static str) -> Table<'a> {
-        let table =
-            self.typed(key, &format!("a table: [{}]", self.full_key(key)), DeValue::as_table);
-        self.child(key, table)
+    pub(super) fn table(&self, key: &Key<Subtable>) -> Table<'a> {
+        let table = self.raw(key).and_then(|value| self.as_table(key.name, value));
+        self.child(key.name, key.kind().0, table)
     }
 
-    /// The tables below a table, with their names: `[directory.corp]` of `directory`.
-    pub fn tables(&self, key: &'static str) -> Vec<(&'a str, Table<'a>)> {
-        let parent = self.table(key);
-        let Some(children) = parent.table else { return Vec::new() };
+    /// The tables below a table, with their names: `[directory.corp]` of `directory`. Where none is
+    /// written, `advice` says what to write.
+    pub(super) fn tables(&self, key: &Key<Subtables>, advice: &str) -> Vec<(&'a str, Table<'a>)> {
+        let spec = key.kind().0;
+        let table = self.raw(key).and_then(|value| self.as_table(key.name, value));
+        if table.is_none_or(DeTable::is_empty) {
+            self.problem(key, advice);
+        }
+        let parent = Table { path: self.full_key(key.name), table, ..*self };
         let mut tables = Vec::new();
-        for (name, value) in children {
+        for (name, value) in table.into_iter().flatten() {
             let name: &str = name.get_ref();
-            match value.get_ref().as_table() {
-                Some(table) => tables.push((name, parent.child(name, Some(table)))),
-                None => parent.problem(name, format!("write a table: [{}]", parent.full_key(name))),
+            let Some(table) = parent.as_table(name, value.get_ref()) else { continue };
+            match unquoted(name, table, spec) {
+                Some(whole) if !self.source.is_broken.get() => {
+                    let text = format!("write the name in quotes: [{}.{whole:?}]", key.name);
+                    parent.problem_at(name, text);
+                }
+                _ => tables.push((name, parent.child(name, spec, Some(table)))),
             }
         }
         tables
     }
 
-    fn child(&self, key: &str, table: Option<&'a DeTable<'a>>) -> Table<'a> {
-        let offset = self
-            .table
-            .and_then(|table| table.get_key_value(key))
-            .map_or(self.offset, |(key, _)| key.span().start);
-        Table {
-            source: self.source,
-            path: self.full_key(key),
-            offset,
-            table,
-            known: RefCell::default(),
+    fn raw(&self, key: &AnyKey) -> Option<&'a DeValue<'a>> {
+        debug_assert!(self.spec.key(key.name).is_some(), "{} is no key of {}", key.name, self.path);
+        Some(self.table?.get(key.name)?.get_ref())
+    }
+
+    fn full_key(&self, key: &str) -> String {
+        if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) }
+    }
+
+    /// Where the key is, if it is there.
+    fn place(&self, key: &str) -> Option<usize> {
+        Some(self.table?.get_key_value(key)?.0.span().start)
+    }
+
+    /// Records a problem with the key of this name.
+    pub(super) fn problem_at(&self, key: &str, text: String) {
+        let place = self.place(key);
+        // What seems to be missing may stand where the parser lost its way.
+        if place.is_some() || !self.source.is_broken.get() {
+            self.source.record(place.unwrap_or(self.offset), self.full_key(key), text);
         }
     }
 
-    /// To be called last: every key that nobody asked for is a problem.
-    pub fn finish(self) {
-        if self.source.is_broken.get() {
-            // What looks like a key may be a secret that was written without its quotes.
-            return;
+    fn as_table(&self, key: &str, value: &'a DeValue<'a>) -> Option<&'a DeTable<'a>> {
+        let table = value.as_table();
+        if table.is_none() {
+            self.problem_at(key, format!("write a table: [{}]", self.full_key(key)));
         }
-        let known = self.known.borrow();
+        table
+    }
+
+    fn child(
+        &self,
+        key: &str,
+        spec: &'static TableSpec,
+        table: Option<&'a DeTable<'a>>,
+    ) -> Table<'a> {
+        let offset = self.place(key).unwrap_or(self.offset);
+        let child = Table { source: self.source, spec, path: self.full_key(key), offset, table };
+        child.check_keys();
+        child
+    }
+
+    /// Every key that the table cannot have is a problem.
+    fn check_keys(&self) {
         for (key, _) in self.table.into_iter().flatten() {
             let key: &str = key.get_ref();
-            if known.contains(&key) {
-                continue;
+            if let Some((_, text)) = self.spec.mistakes.iter().find(|(known, _)| *known == key) {
+                self.problem_at(key, (*text).to_owned());
+            } else if self.spec.key(key).is_none() && !self.source.is_broken.get() {
+                // Where the file is broken, what looks like a key may be a secret that was written
+                // without its quotes.
+                self.problem_at(key, no_such_key(key, self.spec));
             }
-            let likely = known.iter().max_by(|a, b| {
-                strsim::jaro_winkler(a, key).total_cmp(&strsim::jaro_winkler(b, key))
-            });
-            let text = match likely {
-                Some(likely) if strsim::jaro_winkler(likely, key) > 0.85 => {
-                    format!("there is no such key; did you mean {likely}?")
-                }
-                _ => format!("there is no such key; the keys here are {}", known.join(", ")),
-            };
-            self.problem(key, text);
         }
     }
 }
 
-fn strings<'a>(value: &'a DeValue<'a>) -> Option<Vec<&'a str>> {
-    value.as_array()?.iter().map(|item| item.get_ref().as_str()).collect()
+fn no_such_key(key: &str, spec: &TableSpec) -> String {
+    let likeness = |known: &AnyKey| strsim::jaro_winkler(known.name, key);
+    let likely = spec.keys().max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
+    match likely {
+        Some(likely) if likeness(likely) > 0.85 => {
+            format!("there is no such key; did you mean {}?", likely.name)
+        }
+        _ => {
+            let known: Vec<&str> = spec.keys().map(|key| key.name).collect();
+            format!("there is no such key; the keys here are {}", known.join(", "))
+        }
+    }
 }
 
-fn one_or_more<'a>(value: &'a DeValue<'a>) -> Option<Vec<&'a str>> {
-    value.as_str().map(|single| vec![single]).or_else(|| strings(value))
+/// The whole name, if this table is not one of that name but a part of one that has dots and was
+/// written without quotes: in `[domain.example.com]`, `com` is a table of the table `example`.
+fn unquoted(name: &str, table: &DeTable<'_>, spec: &TableSpec) -> Option<String> {
+    let mut parts = table.iter().map(|(key, value)| {
+        let key: &str = key.get_ref();
+        let below = value.get_ref().as_table().filter(|_| spec.key(key).is_none())?;
+        Some(format!("{name}.{}", unquoted(key, below, spec).unwrap_or_else(|| key.to_owned())))
+    });
+    let first = parts.next()??;
+    parts.all(|part| part.is_some()).then_some(first)
 }

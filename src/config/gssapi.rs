@@ -11,8 +11,9 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::Configuration;
 use super::file::Table;
+use super::keys::top::DIRECTORIES;
+use super::keys::{AnyKey, directory as keys};
 use super::keytab;
 use crate::directory::Settings;
 use crate::directory::locate::server::{Endpoint, Server};
@@ -29,40 +30,50 @@ const CACHE: &str = "MEMORY:xmpp-ldap-auth";
 
 /// Reads the account of a directory that says `sasl = "gssapi"`.
 pub(super) fn read(table: &Table<'_>, servers: &[Server]) -> Option<Identity> {
-    for (key, example) in
-        [("principal", "svc-xmpp@CORP.EXAMPLE"), ("keytab", "/etc/xmpp-ldap-auth/xmpp.keytab")]
-    {
+    let needed: [(&AnyKey, &str); 2] = [
+        (&keys::PRINCIPAL, "svc-xmpp@CORP.EXAMPLE"),
+        (&keys::KEYTAB, "/etc/xmpp-ldap-auth/xmpp.keytab"),
+    ];
+    for (key, example) in needed {
         if !table.has(key) {
-            table.problem("sasl", format!("gssapi needs {key} = {example:?}"));
+            table.problem(&keys::SASL, format!("gssapi needs {} = {example:?}", key.name));
         }
     }
-    let principal = table.parsed("principal", |principal| match principal.split_once('@') {
+    let principal = table.parsed(&keys::PRINCIPAL, |principal| match principal.split_once('@') {
         Some((name, realm)) if !name.is_empty() && !realm.is_empty() => Ok(principal.to_owned()),
         _ => Err("write it with its realm, such as \"svc-xmpp@CORP.EXAMPLE\"".to_owned()),
     });
-    let keytab = table.parsed("keytab", |path| {
+    let keytab = table.parsed(&keys::KEYTAB, |path| {
         table.reads(Path::new(path));
         check_keytab(Path::new(path), principal.as_deref()).map(|()| PathBuf::from(path))
     });
-    let host = table.string("sasl_host");
+    let host = table.get(&keys::SASL_HOST);
     if host.is_none() && !servers.iter().all(has_full_name) {
         table.problem(
-            "servers",
+            &keys::SERVERS,
             "Kerberos knows a server by its full host name: write that, or write it as sasl_host",
         );
     }
-    let must_seal = table.flag("sasl_seal");
+    let must_seal = table.get_or_default(&keys::SASL_SEAL);
     let is_ldaps = |server: &Server| matches!(server.endpoint, Endpoint::Tcp { ldaps: true, .. });
     if must_seal && servers.iter().any(is_ldaps) {
         table.problem(
-            "sasl_seal",
+            &keys::SASL_SEAL,
             "ldaps:// is always TLS; write ldap:// and start_tls = true, which then is for the users' passwords",
         );
     }
-    Principal::new(principal?, keytab?, host.map(str::to_owned), must_seal)
+    Principal::new(principal?, keytab?, host, must_seal)
         .map(Identity::Gssapi)
-        .map_err(|text| table.problem("sasl", text))
+        .map_err(|text| table.problem(&keys::SASL, text))
         .ok()
+}
+
+/// Refuses the keys that mean something to Kerberos alone, where it is not used.
+pub(super) fn refuse_keys(table: &Table<'_>) {
+    let own: [&AnyKey; 4] = [&keys::PRINCIPAL, &keys::KEYTAB, &keys::SASL_HOST, &keys::SASL_SEAL];
+    for key in own.into_iter().filter(|key| table.has(key)) {
+        table.problem(key, "it belongs to sasl = \"gssapi\", which is missing");
+    }
 }
 
 fn check_keytab(path: &Path, principal: Option<&str>) -> Result<(), String> {
@@ -102,40 +113,40 @@ fn keytabs<'a>(directories: impl Iterator<Item = &'a Settings>) -> Vec<&'a Path>
 pub(super) fn check_keytabs<'a>(top: &Table<'_>, directories: impl Iterator<Item = &'a Settings>) {
     if keytabs(directories).len() > 1 {
         top.problem(
-            "directory",
+            &DIRECTORIES,
             "there can be only one keytab; bring all keys into one file with ktutil, and name that everywhere",
         );
     }
 }
 
-/// What the environment of a process must say for these directories.
-fn wanted(configuration: &Configuration) -> Option<[(&'static str, OsString); 2]> {
+/// What the environment of a process must say for these directories, but does not.
+fn missing<'a>(
+    directories: impl Iterator<Item = &'a Settings>,
+) -> Option<[(&'static str, OsString); 2]> {
     let mut name = OsString::from("FILE:");
-    let directories = configuration.directories.values();
-    name.push(keytabs(directories.map(|directory| &directory.settings)).first()?);
-    Some([(KEYTAB_VARIABLE, name), (CACHE_VARIABLE, OsString::from(CACHE))])
+    name.push(keytabs(directories).first()?);
+    let wanted = [(KEYTAB_VARIABLE, name), (CACHE_VARIABLE, OsString::from(CACHE))];
+    let is_there =
+        |(variable, value): &(&str, OsString)| std::env::var_os(variable).as_ref() == Some(value);
+    (!wanted.iter().all(is_there)).then_some(wanted)
 }
 
 /// Whether the Kerberos library finds in this process's environment what these directories need.
-pub fn is_environment_for(configuration: &Configuration) -> bool {
-    let is_there =
-        |(variable, value): &(&str, OsString)| std::env::var_os(variable).as_ref() == Some(value);
-    wanted(configuration).is_none_or(|wanted| wanted.iter().all(is_there))
+pub fn is_environment_for<'a>(directories: impl Iterator<Item = &'a Settings>) -> bool {
+    missing(directories).is_none()
 }
 
 /// Starts the program anew where the Kerberos library needs another environment; returns where it
 /// does not, or where that is not possible.
 ///
 /// Process, arguments, standard input and output stay the same, and nothing was read from them.
-pub fn enter_environment(configuration: &Configuration) -> io::Result<()> {
-    let Some(wanted) = wanted(configuration).filter(|_| !is_environment_for(configuration)) else {
-        return Ok(());
-    };
+pub fn enter_environment<'a>(directories: impl Iterator<Item = &'a Settings>) -> io::Result<()> {
+    let Some(missing) = missing(directories) else { return Ok(()) };
     let mut arguments = std::env::args_os();
     let mut command = Command::new(std::env::current_exe()?);
     if let Some(program) = arguments.next() {
         // The caller can be written in it.
         command.arg0(program);
     }
-    Err(command.args(arguments).envs(wanted).exec())
+    Err(command.args(arguments).envs(missing).exec())
 }

@@ -4,108 +4,101 @@ use secrecy::SecretString;
 
 use super::file::Table;
 use super::gssapi;
+use super::keys::directory::Mechanism;
+use super::keys::tls::CLIENT_CERT_FILE;
+use super::keys::{AnyKey, directory as keys};
 use super::secret;
 use crate::directory::locate::server::{Endpoint, Server};
 use crate::directory::pool::service::{Credential, Identity};
 
 /// The keys that say as whom.
-const KEYS: [&str; 3] = ["bind_dn", "sasl", "anonymous"];
+static NAMES: [&AnyKey; 3] = [&keys::BIND_DN, &keys::SASL, &keys::ANONYMOUS];
 
-/// The mechanisms that `sasl` can name.
-#[derive(Clone, Copy, Debug)]
-enum Mechanism {
-    External,
-    Gssapi,
-}
+/// The keys that say where a password is.
+static SECRETS: [&AnyKey; 3] =
+    [&keys::BIND_PASSWORD_FILE, &keys::BIND_PASSWORD_ENV, &keys::BIND_CREDENTIAL];
 
 /// Whether anything is said about it, be it right or wrong.
 pub(super) fn is_written(table: &Table<'_>) -> bool {
-    KEYS.into_iter().any(|key| table.has(key))
+    table.has_any(&NAMES)
 }
 
 /// Reads the identity of `[directory.NAME]` or of `[directory.NAME.write]`. `tls` is the table with
 /// the client certificate that `sasl = "external"` needs.
 pub(super) fn read(table: &Table<'_>, tls: &Table<'_>, servers: &[Server]) -> Option<Identity> {
     let password = read_password(table);
-    let bind_dn = table.string("bind_dn");
-    let mechanism = table.parsed("sasl", |mechanism| match mechanism {
-        "external" => Ok(Mechanism::External),
-        "gssapi" => Ok(Mechanism::Gssapi),
-        _ => Err("write \"external\" or \"gssapi\", or bind_dn with bind_password_file".to_owned()),
-    });
-    let anonymous = table.flag("anonymous");
-    let rotation = table.has("rotation").then(|| table.table("rotation"));
-    let identity = match (bind_dn, mechanism, anonymous) {
+    let bind_dn = table.get(&keys::BIND_DN);
+    let mechanism = table.get(&keys::SASL);
+    let anonymous = table.get_or_default(&keys::ANONYMOUS);
+    if mechanism != Some(Mechanism::Gssapi) {
+        gssapi::refuse_keys(table);
+    }
+    let rotation = table.table(&keys::ROTATION_TABLE);
+    let rotation = table.has(&keys::ROTATION_TABLE).then_some(rotation);
+    if rotation.is_some() && bind_dn.is_none() {
+        table.problem(
+            &keys::ROTATION_TABLE,
+            "it is a second password for bind_dn, which is missing",
+        );
+    }
+    match (bind_dn, mechanism, anonymous) {
         (Some(name), None, false) => read_simple(table, name, password, rotation.as_ref()),
         (None, Some(Mechanism::Gssapi), false) => gssapi::read(table, servers),
         (None, Some(Mechanism::External), false) => {
             let has_socket =
                 servers.iter().any(|server| matches!(server.endpoint, Endpoint::Unix(_)));
-            if !has_socket && !tls.has("client_cert_file") {
-                table.problem("sasl", "external needs tls.client_cert_file or an ldapi:// server");
+            if !has_socket && !tls.has(&CLIENT_CERT_FILE) {
+                table.problem(
+                    &keys::SASL,
+                    "external needs tls.client_cert_file or an ldapi:// server",
+                );
             }
             Some(Identity::External)
         }
         (None, None, true) => Some(Identity::Anonymous),
         (None, None, false) => None,
         _ => {
-            table.problem("bind_dn", "write only one of bind_dn, sasl and anonymous");
+            table.problem(&keys::BIND_DN, "write only one of bind_dn, sasl and anonymous");
             None
         }
-    };
-    if let Some(rotation) = rotation {
-        if bind_dn.is_none() {
-            table.problem("rotation", "it is a second password for bind_dn, which is missing");
-        }
-        rotation.finish();
     }
-    identity
 }
 
 fn read_simple(
     table: &Table<'_>,
-    name: &str,
+    name: String,
     password: Option<SecretString>,
     rotation: Option<&Table<'_>>,
 ) -> Option<Identity> {
-    if !has_password(table) {
-        table.problem("bind_dn", "write bind_password_file = \"/path\" beside it, readable for the XMPP server's user alone");
+    if !table.has_any(&SECRETS) {
+        table.problem(&keys::BIND_DN, "write bind_password_file = \"/path\" beside it, readable for the XMPP server's user alone");
     }
     let second = rotation.and_then(|rotation| {
-        let name = rotation.string("bind_dn").unwrap_or(name).to_owned();
-        if !has_password(rotation) {
-            rotation.problem("bind_password_file", "write the file with the other password");
+        let name = rotation.get(&keys::ROTATION_BIND_DN).unwrap_or_else(|| name.clone());
+        if !rotation.has_any(&SECRETS) {
+            rotation.problem(&keys::BIND_PASSWORD_FILE, "write the file with the other password");
         }
         Some(Credential { name, password: read_password(rotation)? })
     });
-    let first = Credential { name: name.to_owned(), password: password? };
+    let first = Credential { name, password: password? };
     Some(Identity::Simple { first, second })
 }
 
-fn has_password(table: &Table<'_>) -> bool {
-    ["bind_password_file", "bind_password_env", "bind_credential"]
-        .into_iter()
-        .any(|key| table.has(key))
-}
-
 fn read_password(table: &Table<'_>) -> Option<SecretString> {
-    if table.has("bind_password") {
-        table.problem("bind_password", "a password does not belong in this file; put it into a file of its own and write bind_password_file");
-    }
     let sources = [
-        table.parsed("bind_password_file", |path| {
+        table.parsed(&keys::BIND_PASSWORD_FILE, |path| {
             let path = secret::path(path)?;
             table.reads(path);
             secret::from_file(path)
         }),
-        table.parsed("bind_password_env", secret::from_environment),
-        table.parsed("bind_credential", secret::from_credential),
+        table.parsed(&keys::BIND_PASSWORD_ENV, secret::from_environment),
+        table.parsed(&keys::BIND_CREDENTIAL, secret::from_credential),
     ];
     let mut given = sources.into_iter().flatten();
     let password = given.next();
     if given.next().is_some() {
         table.problem(
-            "bind_password_file",
+            &keys::BIND_PASSWORD_FILE,
             "write only one of bind_password_file, bind_password_env and bind_credential",
         );
     }

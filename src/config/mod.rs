@@ -3,31 +3,31 @@
 //! [`read`] takes the text and gives finished parts, or every problem in it. Nothing here connects
 //! to anything.
 
-mod directory;
+pub mod configuration;
+pub mod directory;
 mod domains;
-pub mod file;
+mod file;
 pub mod gssapi;
 mod identity;
+pub mod keys;
 mod keytab;
+pub mod manual;
 pub mod policy;
 pub mod problem;
 mod rules;
+pub mod schema;
 pub mod secret;
 mod servers;
 pub mod startup;
 mod tls;
+mod value;
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use self::directory::DirectoryTable;
+use self::configuration::Configuration;
 use self::file::{Source, Table};
-use self::policy::Policy;
 use self::problem::{Problem, Problems};
 use self::startup::Startup;
-use crate::directory::Settings;
-use crate::directory::domain::Rules;
 use crate::files::Watch;
 use crate::protocol::dialect::Dialect;
 
@@ -51,25 +51,6 @@ pub struct Reading {
     pub remarks: Vec<Problem>,
     /// What is served, or everything that is wrong in the file.
     pub configuration: Result<Configuration, Problems>,
-}
-
-/// What is served, and from where.
-#[derive(Debug)]
-pub struct Configuration {
-    /// What is remembered.
-    pub policy: Policy,
-    /// The directories, by their names in the file.
-    pub directories: BTreeMap<String, DirectoryConfig>,
-}
-
-/// A directory and the XMPP domains that it serves.
-#[derive(Debug)]
-pub struct DirectoryConfig {
-    /// How to reach it.
-    pub settings: Settings,
-    /// How the users of each domain are found, and who of them may sign in; by the domain's name in
-    /// lower case. No domain is in two directories.
-    pub domains: BTreeMap<String, Rules>,
 }
 
 /// The path of the file: `given` on the command line, or the environment's, or the default.
@@ -112,7 +93,6 @@ pub fn read(text: &str, caller: Option<Dialect>, likely_caller: Option<Dialect>)
     let top = Table::top(&source, &document);
     let startup = Startup::read(&top, caller, likely_caller);
     let configuration = Configuration::read(&top, startup.caller.terms.answer_within);
-    top.finish();
     let problems = source.problems();
     Reading {
         startup,
@@ -120,42 +100,5 @@ pub fn read(text: &str, caller: Option<Dialect>, likely_caller: Option<Dialect>)
         files: source.files(),
         remarks: source.remarks(),
         configuration: configuration.filter(|_| problems.is_empty()).ok_or(problems),
-    }
-}
-
-impl Configuration {
-    /// `None` where there is a mistake.
-    fn read(top: &Table<'_>, answer_within: Duration) -> Option<Self> {
-        let policy = Policy::read(top);
-        let mut tables: Vec<DirectoryTable<'_>> = top
-            .tables("directory")
-            .into_iter()
-            .map(|(name, table)| DirectoryTable::read(name, table, answer_within))
-            .collect();
-        if tables.is_empty() {
-            top.problem("directory", "write at least one [directory.NAME] with its servers");
-        }
-        domains::read(top, &mut tables);
-        gssapi::check_keytabs(top, tables.iter().filter_map(DirectoryTable::settings));
-        let finished = tables.into_iter().map(DirectoryTable::finish);
-        Some(Self { policy, directories: finished.collect::<Option<_>>()? })
-    }
-
-    /// Every domain that is served, with its directory and its rules.
-    pub fn domains(&self) -> BTreeMap<&str, (&str, &Rules)> {
-        let domains = self.directories.iter().flat_map(|(directory, config)| {
-            let domains = config.domains.iter();
-            domains.map(|(domain, rules)| (domain.as_str(), (directory.as_str(), rules)))
-        });
-        domains.collect()
-    }
-
-    /// The directory that serves the domain of this name, in lower case, and the domain's rules;
-    /// `None` if none does.
-    pub fn into_domain(self, name: &str) -> Option<(Settings, Rules)> {
-        self.directories.into_values().find_map(|mut directory| {
-            let rules = directory.domains.remove(name)?;
-            Some((directory.settings, rules))
-        })
     }
 }

@@ -4,14 +4,10 @@ use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use super::file::Table;
-use super::rules::named;
+use super::keys::memory as keys;
+use super::keys::top::{CACHE_TABLE, THROTTLE_TABLE};
 use crate::policy::cache::{CacheSettings, Mode};
 use crate::policy::guard::{Budget, GuardSettings};
-
-const MINUTE: Duration = Duration::from_secs(60);
-
-/// How many accounts are remembered, unless the file says otherwise.
-const ACCOUNTS: usize = 10_000;
 
 /// What the file says about memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,16 +24,12 @@ pub struct Policy {
 
 impl Policy {
     pub(super) fn read(top: &Table<'_>) -> Self {
-        let accounts = NonZeroUsize::new(ACCOUNTS).unwrap_or(NonZeroUsize::MIN);
-        let cache_table = top.table("cache");
-        let accounts = cache_table
-            .count("accounts", 1..=1_000_000)
-            .and_then(NonZeroUsize::new)
-            .unwrap_or(accounts);
+        let cache = top.table(&CACHE_TABLE);
+        let accounts = cache.get_or_default(&keys::ACCOUNTS);
         Self {
-            guard: read_guard(top.table("throttle"), accounts),
-            dn_ttl: cache_table.duration("dn_ttl"),
-            cache: read_cache(cache_table, accounts),
+            guard: read_guard(&top.table(&THROTTLE_TABLE), accounts),
+            cache: read_cache(&cache, accounts),
+            dn_ttl: cache.get(&keys::DN_TTL),
             accounts,
         }
     }
@@ -71,43 +63,32 @@ impl Policy {
     }
 }
 
-fn read_guard(table: Table<'_>, accounts: NonZeroUsize) -> Option<GuardSettings> {
-    let is_on = table.flag_or("enabled", true);
-    let count = |key, default| {
-        let count = table.count(key, 1..=100_000).and_then(|count| u32::try_from(count).ok());
-        count.unwrap_or(default)
-    };
+fn read_guard(table: &Table<'_>, accounts: NonZeroUsize) -> Option<GuardSettings> {
     let settings = GuardSettings {
         account: Budget {
-            failures: count("failures", 3),
-            within: table.duration("within").unwrap_or(60 * MINUTE),
-            first_wait: table.duration("first_wait").unwrap_or(MINUTE),
-            longest_wait: table.duration("longest_wait").unwrap_or(30 * MINUTE),
+            failures: table.get_or_default(&keys::FAILURES_OF_ACCOUNT),
+            within: table.get_or_default(&keys::WITHIN),
+            first_wait: table.get_or_default(&keys::FIRST_WAIT),
+            longest_wait: table.get_or_default(&keys::LONGEST_WAIT),
         },
         domain: Budget {
-            failures: count("domain_failures", 300),
-            within: table.duration("domain_within").unwrap_or(5 * MINUTE),
-            first_wait: table.duration("domain_first_wait").unwrap_or(Duration::from_secs(1)),
-            longest_wait: table.duration("domain_longest_wait").unwrap_or(MINUTE),
+            failures: table.get_or_default(&keys::DOMAIN_FAILURES),
+            within: table.get_or_default(&keys::DOMAIN_WITHIN),
+            first_wait: table.get_or_default(&keys::DOMAIN_FIRST_WAIT),
+            longest_wait: table.get_or_default(&keys::DOMAIN_LONGEST_WAIT),
         },
-        remember_wrong: table.duration("remember_wrong").unwrap_or(10 * MINUTE),
+        remember_wrong: table.get_or_default(&keys::REMEMBER_WRONG),
         accounts,
     };
-    table.finish();
-    is_on.then_some(settings)
+    table.get_or_default(&keys::ENABLED).then_some(settings)
 }
 
-fn read_cache(table: Table<'_>, accounts: NonZeroUsize) -> Option<CacheSettings> {
-    let mode = table.parsed("mode", |name| match name {
-        "off" => Ok(None),
-        name => named(&Mode::ALL, name).map(Some).map_err(|text| format!("{text}, \"off\"")),
-    });
-    let good_for = table.duration("good_for");
-    table.finish();
-    let mode = mode??;
+fn read_cache(table: &Table<'_>, accounts: NonZeroUsize) -> Option<CacheSettings> {
+    let good_for = table.get(&keys::GOOD_FOR);
+    let mode = table.get_or_default(&keys::MODE)?;
     let default = match mode {
-        Mode::Ttl => 5 * MINUTE,
-        Mode::StaleIfUnavailable => 12 * 60 * MINUTE,
+        Mode::Ttl => Duration::from_secs(5 * 60),
+        Mode::StaleIfUnavailable => Duration::from_secs(12 * 60 * 60),
     };
     Some(CacheSettings { mode, good_for: good_for.unwrap_or(default), accounts })
 }

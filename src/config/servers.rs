@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::file::Table;
+use super::keys::{AnyKey, directory as keys};
 use crate::directory::connect::connector::Connector;
 use crate::directory::locate::dns::Dns;
 use crate::directory::locate::server::{Endpoint, NAMED, Server};
@@ -14,7 +15,7 @@ use crate::directory::tls::Tls;
 
 /// How servers are reached, but for TLS.
 #[derive(Debug)]
-pub(super) struct Reach {
+pub(super) struct ServerConfig {
     /// Those that are named.
     pub(super) named: Vec<Server>,
     wanted: Option<Wanted>,
@@ -23,31 +24,29 @@ pub(super) struct Reach {
     connect_within: Duration,
 }
 
-impl Reach {
+impl ServerConfig {
     pub(super) fn read(table: &Table<'_>, answer_within: Duration) -> Self {
-        let named = table.groups("servers", Server::parse);
-        let in_group = |(group, server): (u32, Server)| Server { group: NAMED + group, ..server };
-        let named: Vec<Server> = named.into_iter().map(in_group).collect();
-        let start_tls = table.flag("start_tls");
-        let allow_clear_text = table.flag("allow_clear_text");
+        let named = read_named(table);
+        let start_tls = table.get_or_default(&keys::START_TLS);
+        let allow_clear_text = table.get_or_default(&keys::ALLOW_CLEAR_TEXT);
         let is_readable = |server: &Server| server.is_remote() && !start_tls && !is_ldaps(server);
         if !allow_clear_text && named.iter().any(is_readable) {
-            table.problem("servers", "passwords would cross the network in clear text; write ldaps://, or start_tls = true, or, knowing what it means, allow_clear_text = true");
+            table.problem(&keys::SERVERS, "passwords would cross the network in clear text; write ldaps://, or start_tls = true, or, knowing what it means, allow_clear_text = true");
         }
         let wanted = read_wanted(table, start_tls);
-        if named.is_empty() && !table.has("discover") {
+        if named.is_empty() && !table.has(&keys::DISCOVER) {
             table.problem(
-                "servers",
+                &keys::SERVERS,
                 "write servers = [\"ldaps://ldap.example.com\"], or discover = \"corp.example\" to find them in DNS",
             );
         }
-        let name_servers = table.list("nameservers", name_server);
+        let name_servers = table.all_parsed(&keys::NAMESERVERS, name_server);
         let connect_within = table
-            .duration("connect_within")
+            .get(&keys::CONNECT_WITHIN)
             .unwrap_or((answer_within / 4).min(Duration::from_secs(2)));
         if connect_within >= answer_within {
             table.problem(
-                "connect_within",
+                &keys::CONNECT_WITHIN,
                 "write less than answer_within, so that there is time left for the answer",
             );
         }
@@ -82,8 +81,19 @@ impl Reach {
     }
 }
 
+fn read_named(table: &Table<'_>) -> Vec<Server> {
+    let groups = (NAMED..).zip(table.get(&keys::SERVERS).unwrap_or_default());
+    let urls = groups.flat_map(|(group, urls)| urls.into_iter().map(move |url| (group, url)));
+    let servers = urls.filter_map(|(group, url)| {
+        let server =
+            Server::parse(&url).map_err(|text| table.problem(&keys::SERVERS, text)).ok()?;
+        Some(Server { group, ..server })
+    });
+    servers.collect()
+}
+
 fn read_wanted(table: &Table<'_>, start_tls: bool) -> Option<Wanted> {
-    let domain = table.parsed("discover", |domain| {
+    let domain = table.parsed(&keys::DISCOVER, |domain| {
         let labels = || domain.trim_end_matches('.').split('.');
         if labels().all(|label| !label.is_empty() && label.len() <= 63) && !domain.contains(':') {
             Ok(labels().collect::<Vec<_>>().join("."))
@@ -91,16 +101,17 @@ fn read_wanted(table: &Table<'_>, start_tls: bool) -> Option<Wanted> {
             Err("write the DNS name of the domain, such as \"corp.example\"".to_owned())
         }
     });
-    let site = table.parsed("site", |site| match site {
+    let site = table.parsed(&keys::SITE, |site| match site {
         "auto" => Ok(Site::Learned),
         site if site.is_empty() || site.contains('.') => {
             Err("write the name of a site, or \"auto\"".to_owned())
         }
         site => Ok(Site::Named(site.to_owned())),
     });
-    let global_catalog = table.flag("discover_global_catalog");
-    for key in ["site", "discover_global_catalog"] {
-        if table.has(key) && !table.has("discover") {
+    let global_catalog = table.get_or_default(&keys::DISCOVER_GLOBAL_CATALOG);
+    let belonging: [&AnyKey; 2] = [&keys::SITE, &keys::DISCOVER_GLOBAL_CATALOG];
+    for key in belonging {
+        if table.has(key) && !table.has(&keys::DISCOVER) {
             table.problem(key, "it belongs to discover = \"corp.example\", which is missing");
         }
     }

@@ -1,54 +1,55 @@
 //! One `[directory.NAME.tls]` of the file.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use rustls::pki_types::ServerName;
 
 use super::file::Table;
-use super::rules::named;
-use crate::directory::tls::{Pin, Settings, Tls, Trust, Version};
+use super::keys::{AnyKey, Key, tls as keys};
+use super::value::Text;
+use crate::directory::tls::{Pin, Settings, Tls, Trust};
 
 /// Reads how to speak TLS, which no server may need; `None` where there is a mistake.
 pub(super) fn read(table: &Table<'_>, is_needed: bool) -> Option<Arc<Tls>> {
-    let ca_file = table.string("ca_file");
-    let pins = table.list("pins", Pin::parse);
-    let pins_only = table.flag("pins_only");
-    let server_name = table.parsed("server_name", |name| {
+    let ca_file = path(table, &keys::CA_FILE);
+    let pins = table.all_parsed(&keys::PINS, Pin::parse);
+    let pins_only = table.get_or_default(&keys::PINS_ONLY);
+    let server_name = table.parsed(&keys::SERVER_NAME, |name| {
         ServerName::try_from(name.to_owned())
             .map_err(|_| "write a host name or an IP address".to_owned())
     });
-    let client = match (table.string("client_cert_file"), table.string("client_key_file")) {
-        (Some(certificate), Some(key)) => Some((PathBuf::from(certificate), PathBuf::from(key))),
-        (None, None) => None,
-        _ => {
-            table.problem("client_cert_file", "write both client_cert_file and client_key_file");
-            None
-        }
-    };
-    for file in ["ca_file", "client_cert_file", "client_key_file"] {
-        if let Some(path) = table.string(file) {
-            table.reads(Path::new(path));
-        }
+    let certificate = path(table, &keys::CLIENT_CERT_FILE);
+    let key = path(table, &keys::CLIENT_KEY_FILE);
+    if certificate.is_some() != key.is_some() {
+        let text = "write both client_cert_file and client_key_file";
+        table.problem(&keys::CLIENT_CERT_FILE, text);
     }
-    let min_version = table.parsed("min_version", |name| named(&Version::ALL, name));
-    if pins_only && !table.has("pins") {
-        table
-            .problem("pins_only", "write the pins of the servers beside it: pins = [\"sha256/…\"]");
+    if pins_only && !table.has(&keys::PINS) {
+        let text = "write the pins of the servers beside it: pins = [\"sha256/…\"]";
+        table.problem(&keys::PINS_ONLY, text);
     }
-    let unused = ["ca_file", "server_name"].into_iter().find(|key| pins_only && table.has(key));
-    if let Some(unused) = unused {
+    let unused: [&AnyKey; 2] = [&keys::CA_FILE, &keys::SERVER_NAME];
+    if let Some(unused) = unused.into_iter().find(|key| pins_only && table.has(key)) {
         table.problem(unused, "with pins_only, nobody looks at it: leave one of both out");
     }
     let trust = match ca_file {
         _ if pins_only => Trust::Pins,
-        Some(path) => Trust::File(PathBuf::from(path)),
+        Some(path) => Trust::File(path),
         None if is_needed => Trust::System,
         None => Trust::Nobody,
     };
-    let min_version = min_version.unwrap_or(Version::Tls12);
+    let client = certificate.zip(key);
+    let min_version = table.get_or_default(&keys::MIN_VERSION);
     Tls::new(Settings { trust, pins, server_name, client, min_version })
-        .map_err(|fault| table.problem(fault.key, fault.text))
+        .map_err(|fault| table.problem_at(fault.key, fault.text))
         .map(Arc::new)
         .ok()
+}
+
+/// The path of a file, which is read.
+fn path(table: &Table<'_>, key: &Key<Text>) -> Option<PathBuf> {
+    let path = PathBuf::from(table.get(key)?);
+    table.reads(&path);
+    Some(path)
 }

@@ -32,7 +32,7 @@ impl Dialect {
     pub const ALL: [Self; 3] = [Self::Prosody, Self::Ejabberd, Self::MongooseIm];
 
     /// The name in the configuration and on the command line.
-    pub fn name(self) -> &'static str {
+    pub const fn name(self) -> &'static str {
         match self {
             Self::Prosody => "prosody",
             Self::Ejabberd => "ejabberd",

@@ -1,0 +1,61 @@
+//! What is served: the directories, the XMPP domains of each, and what is remembered.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::directory::{DirectoryConfig, DirectoryTable};
+use super::domains;
+use super::file::Table;
+use super::gssapi;
+use super::keys::top::DIRECTORIES;
+use super::policy::Policy;
+use crate::directory::Settings;
+use crate::directory::domain::Rules;
+
+/// What is served, and from where.
+#[derive(Debug)]
+pub struct Configuration {
+    /// What is remembered.
+    pub policy: Policy,
+    /// The directories, by their names in the file.
+    pub directories: BTreeMap<String, DirectoryConfig>,
+}
+
+impl Configuration {
+    /// `None` where there is a mistake.
+    pub(super) fn read(top: &Table<'_>, answer_within: Duration) -> Option<Self> {
+        let policy = Policy::read(top);
+        let mut tables: Vec<DirectoryTable<'_>> = top
+            .tables(&DIRECTORIES, "write at least one [directory.NAME] with its servers")
+            .into_iter()
+            .map(|(name, table)| DirectoryTable::read(name, table, answer_within))
+            .collect();
+        domains::read(top, &mut tables);
+        gssapi::check_keytabs(top, tables.iter().filter_map(DirectoryTable::settings));
+        let finished = tables.into_iter().map(DirectoryTable::finish);
+        Some(Self { policy, directories: finished.collect::<Option<_>>()? })
+    }
+
+    /// How each directory is reached.
+    pub fn settings(&self) -> impl Iterator<Item = &Settings> {
+        self.directories.values().map(|directory| &directory.settings)
+    }
+
+    /// Every domain that is served, with its directory and its rules.
+    pub fn domains(&self) -> BTreeMap<&str, (&str, &Rules)> {
+        let domains = self.directories.iter().flat_map(|(directory, config)| {
+            let domains = config.domains.iter();
+            domains.map(|(domain, rules)| (domain.as_str(), (directory.as_str(), rules)))
+        });
+        domains.collect()
+    }
+
+    /// The directory that serves the domain of this name, in lower case, and the domain's rules;
+    /// `None` if none does.
+    pub fn into_domain(self, name: &str) -> Option<(Settings, Rules)> {
+        self.directories.into_values().find_map(|mut directory| {
+            let rules = directory.domains.remove(name)?;
+            Some((directory.settings, rules))
+        })
+    }
+}

@@ -1,0 +1,78 @@
+//! The keys of `[throttle]` and `[cache]`: what is remembered between requests.
+
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+use super::TableSpec;
+use crate::config::value::{Count, Flag, Or, Span, Word};
+use crate::policy::cache::Mode;
+
+const MINUTE: Duration = Duration::from_secs(60);
+const FAILURES: Count<u32> = Count::within(1..=100_000);
+const TEN_THOUSAND: NonZeroUsize = NonZeroUsize::MIN.saturating_add(9_999);
+
+const MODES: &[(&str, Option<Mode>)] = &[
+    ("ttl", Some(Mode::Ttl)),
+    ("stale-if-unavailable", Some(Mode::StaleIfUnavailable)),
+    ("off", None),
+];
+
+/// `[throttle]`.
+pub static THROTTLE: TableSpec =
+    TableSpec { name: "throttle", groups: &[THROTTLE_KEYS], mistakes: &[] };
+
+/// `[cache]`.
+pub static CACHE: TableSpec = TableSpec { name: "cache", groups: &[CACHE_KEYS], mistakes: &[] };
+
+keys! {
+    /// The lock-out guard.
+    THROTTLE_KEYS:
+
+    /// whether accounts are guarded
+    ENABLED = "enabled": Or<Flag> = Or(Flag, true);
+
+    /// so many wrong passwords for an account are free at once, and again in each `within`
+    FAILURES_OF_ACCOUNT = "failures": Or<Count<u32>> = Or(FAILURES, 3);
+
+    /// the time in which `failures` are free again
+    WITHIN = "within": Or<Span> = Or(Span, MINUTE.saturating_mul(60));
+
+    /// the wait after one too many, which doubles with each one more
+    FIRST_WAIT = "first_wait": Or<Span> = Or(Span, MINUTE);
+
+    /// the longest that this wait becomes
+    LONGEST_WAIT = "longest_wait": Or<Span> = Or(Span, MINUTE.saturating_mul(30));
+
+    /// as `failures`, for all accounts of a domain together
+    DOMAIN_FAILURES = "domain_failures": Or<Count<u32>> = Or(FAILURES, 300);
+
+    /// as `within`, for the domain
+    DOMAIN_WITHIN = "domain_within": Or<Span> = Or(Span, MINUTE.saturating_mul(5));
+
+    /// as `first_wait`, for the domain
+    DOMAIN_FIRST_WAIT = "domain_first_wait": Or<Span> = Or(Span, Duration::from_secs(1));
+
+    /// as `longest_wait`, for the domain
+    DOMAIN_LONGEST_WAIT = "domain_longest_wait": Or<Span> = Or(Span, MINUTE);
+
+    /// the same wrong password is refused for so long without asking
+    REMEMBER_WRONG = "remember_wrong": Or<Span> = Or(Span, MINUTE.saturating_mul(10));
+}
+
+keys! {
+    /// The credential cache, and the memory of DNs.
+    CACHE_KEYS:
+
+    /// when a password that was right counts
+    MODE = "mode": Or<Word<Option<Mode>>> = Or(Word::of(MODES), None);
+
+    /// for how long what was proved counts
+    GOOD_FOR = "good_for": Span = Span, otherwise "5 min, 12 h by mode";
+
+    /// for how long the DN of an account is remembered, which saves the search
+    DN_TTL = "dn_ttl": Span = Span, otherwise "off";
+
+    /// how many accounts each of these memories holds; the guard's as well
+    ACCOUNTS = "accounts": Or<Count<NonZeroUsize>> =
+        Or(Count::within(1..=1_000_000), TEN_THOUSAND);
+}

@@ -1,0 +1,54 @@
+//! The JSON schema of a configuration, for editors (draft 2020-12).
+
+use serde_json::{Map, Value, json};
+
+use super::keys::top::TOP;
+use super::keys::{AnyKey, Form};
+
+/// The schema of a whole configuration.
+pub fn schema() -> Value {
+    let mut schema = of_form(&Form::Table(&TOP));
+    let draft = "https://json-schema.org/draft/2020-12/schema";
+    schema.insert("$schema".to_owned(), json!(draft));
+    schema.insert("title".to_owned(), json!("The configuration of xmpp-ldap-auth"));
+    Value::Object(schema)
+}
+
+fn of_key(key: &AnyKey) -> Value {
+    let mut schema = of_form(&key.kind().form());
+    schema.insert("description".to_owned(), json!(key.text));
+    schema.extend(key.kind().default().map(|default| ("default".to_owned(), default)));
+    Value::Object(schema)
+}
+
+fn of_form(form: &Form) -> Map<String, Value> {
+    let keywords = match form {
+        Form::Flag => vec![("type", json!("boolean"))],
+        Form::Count(least, most) => {
+            vec![("type", json!("integer")), ("minimum", json!(least)), ("maximum", json!(most))]
+        }
+        Form::Span => {
+            vec![("type", json!("string")), ("pattern", json!("^ *([0-9]+ *[a-zA-Z]+ *)+$"))]
+        }
+        Form::Text(_) => vec![("type", json!("string"))],
+        Form::Word(words) => vec![("enum", json!(words))],
+        Form::List(items) => vec![("type", json!("array")), ("items", json!(of_form(items)))],
+        Form::OneOrMore(item) => {
+            let list = json!({ "type": "array", "items": of_form(item) });
+            vec![("anyOf", json!([of_form(item), list]))]
+        }
+        Form::Table(table) => {
+            let properties = table.keys().map(|key| (key.name.to_owned(), of_key(key)));
+            vec![
+                ("type", json!("object")),
+                ("additionalProperties", json!(false)),
+                ("properties", properties.collect::<Map<_, _>>().into()),
+            ]
+        }
+        Form::Tables(table) => {
+            let table = of_form(&Form::Table(table));
+            vec![("type", json!("object")), ("additionalProperties", json!(table))]
+        }
+    };
+    keywords.into_iter().map(|(keyword, value)| (keyword.to_owned(), value)).collect()
+}

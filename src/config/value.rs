@@ -1,0 +1,275 @@
+//! The kinds of values: what each looks like, and how it is read.
+
+use std::fmt::Debug;
+use std::marker::PhantomData;
+use std::num::NonZeroUsize;
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use toml::de::DeValue;
+
+use super::keys::{Describe, Form, TableSpec};
+
+/// How a kind of value is read.
+pub trait Kind: Describe {
+    /// What is made of it.
+    type Value;
+
+    /// Reads a value. The error says what to write instead, and never shows the value.
+    fn read(&self, value: &DeValue<'_>) -> Result<Self::Value, String>;
+}
+
+/// A kind whose values can be a default.
+pub trait Plain: Kind<Value: Copy + Debug + Sync> {
+    /// The value as it would be written.
+    fn show(&self, value: Self::Value) -> Value;
+}
+
+/// A kind with a default.
+#[derive(Debug)]
+pub struct Or<K: Plain>(pub K, pub K::Value);
+
+impl<K: Plain> Describe for Or<K> {
+    fn form(&self) -> Form {
+        self.0.form()
+    }
+
+    fn default(&self) -> Option<Value> {
+        Some(self.0.show(self.1))
+    }
+}
+
+impl<K: Plain> Kind for Or<K> {
+    type Value = K::Value;
+
+    fn read(&self, value: &DeValue<'_>) -> Result<K::Value, String> {
+        self.0.read(value)
+    }
+}
+
+/// `true` or `false`.
+#[derive(Debug)]
+pub struct Flag;
+
+impl Describe for Flag {
+    fn form(&self) -> Form {
+        Form::Flag
+    }
+}
+
+impl Kind for Flag {
+    type Value = bool;
+
+    fn read(&self, value: &DeValue<'_>) -> Result<bool, String> {
+        value.as_bool().ok_or_else(|| "write true or false".to_owned())
+    }
+}
+
+impl Plain for Flag {
+    fn show(&self, value: bool) -> Value {
+        json!(value)
+    }
+}
+
+/// A type of whole numbers.
+pub trait Number: TryFrom<usize> + serde::Serialize + Copy + Debug + Sync + 'static {}
+
+impl Number for u32 {}
+impl Number for usize {}
+impl Number for NonZeroUsize {}
+
+/// A whole number within a range.
+#[derive(Debug)]
+pub struct Count<T>(RangeInclusive<usize>, PhantomData<fn() -> T>);
+
+impl<T> Count<T> {
+    /// A number of this range, every one of which is a `T`.
+    pub const fn within(range: RangeInclusive<usize>) -> Self {
+        Self(range, PhantomData)
+    }
+}
+
+impl<T: Number> Describe for Count<T> {
+    fn form(&self) -> Form {
+        Form::Count(*self.0.start(), *self.0.end())
+    }
+}
+
+impl<T: Number> Kind for Count<T> {
+    type Value = T;
+
+    fn read(&self, value: &DeValue<'_>) -> Result<T, String> {
+        let number = value.as_integer();
+        let number = number
+            .and_then(|number| usize::from_str_radix(number.as_str(), number.radix()).ok())
+            .filter(|number| self.0.contains(number));
+        number.and_then(|number| T::try_from(number).ok()).ok_or_else(|| {
+            format!("write a whole number from {} to {}", self.0.start(), self.0.end())
+        })
+    }
+}
+
+impl<T: Number> Plain for Count<T> {
+    fn show(&self, value: T) -> Value {
+        json!(value)
+    }
+}
+
+/// A duration such as `"4s"`, `"1500ms"` or `"30m"`, of at least 10 ms and at most a day.
+#[derive(Debug)]
+pub struct Span;
+
+impl Describe for Span {
+    fn form(&self) -> Form {
+        Form::Span
+    }
+}
+
+impl Kind for Span {
+    type Value = Duration;
+
+    fn read(&self, value: &DeValue<'_>) -> Result<Duration, String> {
+        const RANGE: RangeInclusive<Duration> =
+            Duration::from_millis(10)..=Duration::from_secs(86_400);
+        let duration = value.as_str().and_then(|text| humantime::parse_duration(text).ok());
+        duration.filter(|duration| RANGE.contains(duration)).ok_or_else(|| {
+            "write a duration from \"10ms\" to \"24h\", such as \"4s\", \"1500ms\" or \"30m\""
+                .to_owned()
+        })
+    }
+}
+
+impl Plain for Span {
+    fn show(&self, value: Duration) -> Value {
+        json!(humantime::format_duration(value).to_string())
+    }
+}
+
+/// A string, with a word for what it is.
+#[derive(Debug)]
+pub struct Text(pub &'static str);
+
+impl Describe for Text {
+    fn form(&self) -> Form {
+        Form::Text(self.0)
+    }
+}
+
+impl Kind for Text {
+    type Value = String;
+
+    fn read(&self, value: &DeValue<'_>) -> Result<String, String> {
+        let text = value.as_str().ok_or("write a string in double quotes")?;
+        Ok(text.to_owned())
+    }
+}
+
+/// One of some words, each with what it stands for.
+#[derive(Debug)]
+pub struct Word<T: 'static> {
+    words: &'static [(&'static str, T)],
+    advice: Option<&'static str>,
+}
+
+impl<T> Word<T> {
+    /// One of these.
+    pub const fn of(words: &'static [(&'static str, T)]) -> Self {
+        Self { words, advice: None }
+    }
+
+    /// One of these; `advice` is for whoever writes another.
+    pub const fn advised(words: &'static [(&'static str, T)], advice: &'static str) -> Self {
+        Self { words, advice: Some(advice) }
+    }
+}
+
+impl<T: Debug + Sync> Describe for Word<T> {
+    fn form(&self) -> Form {
+        Form::Word(self.words.iter().map(|(word, _)| *word).collect())
+    }
+}
+
+impl<T: Copy + Debug + Sync> Kind for Word<T> {
+    type Value = T;
+
+    fn read(&self, value: &DeValue<'_>) -> Result<T, String> {
+        let text = Text("word").read(value)?;
+        let found = self.words.iter().find(|(word, _)| *word == text);
+        found.map(|(_, value)| *value).ok_or_else(|| match self.advice {
+            Some(advice) => advice.to_owned(),
+            None => {
+                let all: Vec<String> =
+                    self.words.iter().map(|(word, _)| format!("{word:?}")).collect();
+                format!("write one of {}", all.join(", "))
+            }
+        })
+    }
+}
+
+impl<T: Copy + PartialEq + Debug + Sync> Plain for Word<T> {
+    fn show(&self, value: T) -> Value {
+        json!(self.words.iter().find(|(_, known)| *known == value).map(|(word, _)| word))
+    }
+}
+
+/// A list, with an example of an item.
+#[derive(Debug)]
+pub struct List<K>(pub K, pub &'static str);
+
+impl<K: Kind> Describe for List<K> {
+    fn form(&self) -> Form {
+        Form::List(self.0.form().into())
+    }
+}
+
+impl<K: Kind> Kind for List<K> {
+    type Value = Vec<K::Value>;
+
+    fn read(&self, value: &DeValue<'_>) -> Result<Vec<K::Value>, String> {
+        let items = value
+            .as_array()
+            .ok_or_else(|| format!("write a list of strings, such as [{:?}]", self.1))?;
+        items.iter().map(|item| self.0.read(item.get_ref())).collect()
+    }
+}
+
+/// A string, or a list of them, with a word for what each is.
+#[derive(Debug)]
+pub struct OneOrMore(pub &'static str);
+
+impl Describe for OneOrMore {
+    fn form(&self) -> Form {
+        Form::OneOrMore(Form::Text(self.0).into())
+    }
+}
+
+impl Kind for OneOrMore {
+    type Value = Vec<String>;
+
+    fn read(&self, value: &DeValue<'_>) -> Result<Vec<String>, String> {
+        let one = Text(self.0).read(value).map(|one| vec![one]);
+        one.or_else(|_| List(Text(self.0), "").read(value))
+            .map_err(|_| "write a string in double quotes, or a list of them".to_owned())
+    }
+}
+
+/// A table with these keys.
+#[derive(Debug)]
+pub struct Subtable(pub &'static TableSpec);
+
+impl Describe for Subtable {
+    fn form(&self) -> Form {
+        Form::Table(self.0)
+    }
+}
+
+/// A table of tables with these keys, whose names the administrator chooses.
+#[derive(Debug)]
+pub struct Subtables(pub &'static TableSpec);
+
+impl Describe for Subtables {
+    fn form(&self) -> Form {
+        Form::Tables(self.0)
+    }
+}

@@ -1,0 +1,242 @@
+//! The catalogue of keys: each has its text and is read, and what is made of the catalogue is true.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
+use std::fmt::Write;
+use std::fs;
+use std::path::Path;
+
+use serde_json::Value;
+use xmpp_ldap_auth::config;
+use xmpp_ldap_auth::config::keys::top::TOP;
+use xmpp_ldap_auth::config::keys::{AnyKey, Form, Section, TableSpec};
+use xmpp_ldap_auth::config::schema::schema;
+
+/// The lines of README between which the table is.
+const START: &str = "<!-- keys -->\n";
+const END: &str = "<!-- end of keys -->\n";
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The table of README.
+fn table() -> String {
+    let mut table = "| key | value | default | meaning |\n|---|---|---|---|\n".to_owned();
+    for section in TOP.sections() {
+        add(&mut table, &section).unwrap();
+    }
+    table
+}
+
+fn add(table: &mut String, section: &Section) -> std::fmt::Result {
+    let name = section.table.name;
+    if !name.is_empty() {
+        writeln!(table, "| **`[{name}]`** | | | {} |", section.text)?;
+    }
+    for key in section.keys.iter().filter(|key| below(key).is_none()) {
+        let value = key.kind().form().words();
+        writeln!(table, "| `{}` | {value} | {} | {} |", key.name, key.default(), key.text)?;
+    }
+    for (other, keys) in section.shared() {
+        writeln!(table, "| `{}` | | | as in `[{other}]` |", keys.join("`, `"))?;
+    }
+    Ok(())
+}
+
+fn below(key: &AnyKey) -> Option<&'static TableSpec> {
+    match key.kind().form() {
+        Form::Table(table) | Form::Tables(table) => Some(table),
+        _ => None,
+    }
+}
+
+#[test]
+fn readme_shows_the_catalogue() {
+    let path = root().join("README.md");
+    let readme = fs::read_to_string(&path).unwrap();
+    let (before, rest) = readme.split_once(START).unwrap();
+    let (shown, behind) = rest.split_once(END).unwrap();
+    let table = table();
+    if std::env::var_os("UPDATE_README").is_some() {
+        fs::write(&path, [before, START, &table, END, behind].concat()).unwrap();
+    } else {
+        assert!(
+            shown == table,
+            "the table of keys in README is not that of the catalogue; make it anew with\n\
+             UPDATE_README=1 cargo test --test catalogue readme"
+        );
+    }
+}
+
+/// Every key of a table and of those below it, with the table that it stands in.
+fn keys(table: &'static TableSpec, path: &str) -> Vec<(String, &'static AnyKey)> {
+    let mut found = Vec::new();
+    for key in table.keys() {
+        let path =
+            if path.is_empty() { key.name.to_owned() } else { format!("{path}.{}", key.name) };
+        match key.kind().form() {
+            Form::Table(table) => found.extend(keys(table, &path)),
+            Form::Tables(table) => found.extend(keys(table, &format!("{path}.x"))),
+            _ => found.push((path, key)),
+        }
+    }
+    found
+}
+
+#[test]
+fn every_key_has_a_name_of_its_own_and_a_text() {
+    for section in TOP.sections() {
+        let mut names: Vec<&str> = section.table.keys().map(|key| key.name).collect();
+        let count = names.len();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), count, "a key of [{}] stands twice", section.table.name);
+        assert!(section.table.name.is_empty() || section.text.len() > 10);
+        for key in section.table.keys() {
+            assert!(key.text.len() > 10 && !key.text.contains('|'), "{}: {}", key.name, key.text);
+            let mistake = section.table.mistakes.iter().find(|(name, _)| *name == key.name);
+            assert_eq!(mistake, None);
+        }
+    }
+}
+
+/// Contexts, in one of which each key means something.
+const CONTEXTS: [&str; 3] = [
+    "directory.x = { preset = \"generic\", servers = [\"ldap://localhost\"], bind_dn = \"cn=x\" }\ndomain.x.directory = \"x\"",
+    "directory.x = { discover = \"h.example\", sasl = \"gssapi\", tls.pins_only = true, write.discover = \"h.example\", write.sasl = \"gssapi\" }\ndomain.x.directory = \"x\"",
+    "directory.x = { discover = \"h.example\", tls.pins_only = true, bind_dn = \"x\", rotation = {}, write = { servers = [], bind_dn = \"x\", rotation = {} } }\ndomain.x = { directory = \"x\" }",
+];
+
+/// A configuration with one more key, whose value is of no kind that a key has.
+fn with(context: &str, key: &str) -> String {
+    let mut document: toml::Table = toml::from_str(context).unwrap();
+    let (path, key) = key.rsplit_once('.').map_or((None, key), |(path, key)| (Some(path), key));
+    let mut table = &mut document;
+    for part in path.into_iter().flat_map(|path| path.split('.')) {
+        let below = table.entry(part).or_insert_with(|| toml::Table::new().into());
+        table = below.as_table_mut().unwrap();
+    }
+    table.insert(key.to_owned(), toml::Value::Float(1.5));
+    document.to_string()
+}
+
+#[test]
+fn every_key_is_read() {
+    for (path, key) in keys(&TOP, "") {
+        let is_refused = CONTEXTS.iter().any(|context| {
+            let problems =
+                config::read(&with(context, &path), None, None).configuration.unwrap_err();
+            let told = problems.iter().find(|problem| problem.key == path);
+            told.is_some_and(|problem| {
+                assert!(!problem.text.contains("no such key"), "{problem}");
+                problem.text.starts_with("write ")
+            })
+        });
+        assert!(is_refused, "{path} ({}) is in the catalogue, but nobody reads it", key.text);
+    }
+}
+
+#[test]
+fn what_is_no_key_is_told_the_keys_of_that_table() {
+    for (text, expected) in [
+        (
+            "[directory.corp.pool]\nx = 1",
+            "line 2: directory.corp.pool.x: there is no such key; the keys here are size, idle, lifetime",
+        ),
+        ("[directory.corp]\nkeytabs = 1", "did you mean keytab?"),
+        ("[directory.corp]\nprincipals = 1", "did you mean principal?"),
+        (
+            "[directory.corp]\nkeytab = \"/x\"",
+            "line 2: directory.corp.keytab: it belongs to sasl = \"gssapi\", which is missing",
+        ),
+        (
+            "[directory.corp.write]\nstart_tls = true",
+            "line 2: directory.corp.write.start_tls: it belongs to servers or discover",
+        ),
+        (
+            "[domain.chat.example.com]\ndirectory = \"x\"",
+            "line 1: domain.chat: write the name in quotes: [domain.\"chat.example.com\"]",
+        ),
+        ("[log]\nlevel = \"info\"\nlevel = \"info\"", "line 3: this is written twice"),
+        (
+            "[domain.\"a.example\"]\n[domain.\"A.example\"]",
+            "line 1: domain.a.example.directory: this domain is written twice, in two spellings",
+        ),
+        (
+            "[domain.\"a.example\"]\naliases = [\"a.example\"]",
+            "line 2: domain.a.example.aliases: this domain is also an alias of itself",
+        ),
+    ] {
+        let problems = config::read(text, None, None).configuration.unwrap_err().to_string();
+        assert!(problems.contains(expected), "{text}: {problems}");
+        assert!(!problems.contains("bind_password,"), "{problems}");
+    }
+    let problems = config::read("[domain.example.com]\ndirectory = \"x\"", None, None);
+    let problems = problems.configuration.unwrap_err().to_string();
+    assert_eq!(problems.matches("domain").count(), 2, "{problems}");
+    let problems = config::read("caller == \"prosody\"", None, None).configuration.unwrap_err();
+    assert_eq!(problems.len(), 1, "a syntax error drags others behind it: {problems}");
+}
+
+/// Whether a value is what a schema says; of JSON schema, this knows what ours uses.
+fn conforms(value: &Value, schema: &Value) -> bool {
+    schema.as_object().unwrap().iter().all(|(keyword, wanted)| match keyword.as_str() {
+        "$schema" | "title" | "description" | "default" | "pattern" => true,
+        "type" => match wanted.as_str().unwrap() {
+            "boolean" => value.is_boolean(),
+            "integer" => value.is_u64(),
+            "string" => value.is_string(),
+            "array" => value.is_array(),
+            "object" => value.is_object(),
+            other => panic!("{other}"),
+        },
+        "enum" => wanted.as_array().unwrap().contains(value),
+        "minimum" => value.as_u64() >= wanted.as_u64(),
+        "maximum" => value.as_u64() <= wanted.as_u64(),
+        "anyOf" => wanted.as_array().unwrap().iter().any(|schema| conforms(value, schema)),
+        "items" => {
+            value.as_array().is_none_or(|items| items.iter().all(|item| conforms(item, wanted)))
+        }
+        "properties" => wanted
+            .as_object()
+            .unwrap()
+            .iter()
+            .all(|(name, schema)| value.get(name).is_none_or(|value| conforms(value, schema))),
+        "additionalProperties" => value.as_object().into_iter().flatten().all(|(name, value)| {
+            let is_known = schema["properties"].get(name).is_some();
+            is_known || (wanted.is_object() && conforms(value, wanted))
+        }),
+        other => panic!("{other}"),
+    })
+}
+
+#[test]
+fn every_example_is_what_the_schema_says() {
+    let schema = schema();
+    let mut count = 0;
+    for entry in fs::read_dir(root().join("examples")).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "toml") {
+            let example: toml::Table = toml::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
+            let example = serde_json::to_value(example).unwrap();
+            assert!(conforms(&example, &schema), "{}", path.display());
+            count += 1;
+        }
+    }
+    assert!(count >= 10);
+    for wrong in [
+        serde_json::json!({ "caller": "openfire" }),
+        serde_json::json!({ "max_in_flight": 0 }),
+        serde_json::json!({ "directory": { "corp": { "base": 7 } } }),
+        serde_json::json!({ "directory": { "corp": { "bind_password": "x" } } }),
+        serde_json::json!({ "domain": { "example.com": { "size": 1 } } }),
+    ] {
+        assert!(!conforms(&wrong, &schema), "{wrong}");
+    }
+}
