@@ -29,7 +29,7 @@ const STALL: Duration = Duration::from_secs(1);
 pub(super) enum Look {
     /// Nothing, at this moment.
     Empty(Instant),
-    /// Bytes, which are taken in now, at this moment.
+    /// Bytes, which were taken in at this moment.
     Bytes(Instant),
 }
 
