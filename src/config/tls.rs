@@ -41,8 +41,8 @@ pub(super) fn read(table: &Table<'_>, is_needed: bool) -> Option<Arc<Tls>> {
     };
     let client = certificate.zip(key);
     let min_version = table.get_or_default(&keys::MIN_VERSION);
-    Tls::new(Settings { trust, pins, server_name, client, min_version })
-        .map_err(|fault| table.problem_at(fault.key, fault.text))
+    Tls::new(TlsSettings { trust, pins, server_name, client, min_version })
+        .map_err(|error| table.problem_at(error.key, error.text))
         .map(Arc::new)
         .ok()
 }

@@ -176,7 +176,7 @@ impl Directory {
 
     /// Whether nothing can be asked of it now.
     pub fn is_out(&self) -> bool {
-        self.connector().servers.health.is_out()
+        self.connector().servers.health.all_down()
             || self.service_pools().any(|pool| pool.refused().is_some())
     }
 

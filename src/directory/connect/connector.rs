@@ -79,7 +79,7 @@ impl Connector {
     /// [`STAGGER`]; the first that is connected is taken. Where all have been down for long, all are
     /// dialled at once, and none is waited for any longer than that.
     pub async fn connect(&self, account: Option<&Principal>) -> Result<Session, Unreachable> {
-        if !self.servers.health.is_given_up(Instant::now()) {
+        if !self.servers.health.circuit_open(Instant::now()) {
             return self.race(account, Some(STAGGER)).await;
         }
         timeout(STAGGER, self.race(account, None)).await.unwrap_or_else(|_| {
@@ -115,17 +115,17 @@ impl Connector {
                     // Those before it had their time and are too slow to be asked first again.
                     let slower = dialled.iter().take_while(|slower| slower.name != server.name);
                     let slower = slower.filter(|_| stagger.is_some());
-                    slower.for_each(|slower| health.fall(&slower.name, now));
+                    slower.for_each(|slower| health.mark_down(&slower.name, now));
                     return Ok(connection);
                 }
                 Err(error) => error,
             };
             faults.push(format!("{server}: {error}"));
             if let Some(code) = refusal(&error) {
-                health.rise(&server.name, now);
+                health.mark_up(&server.name, now);
                 return Err(Unreachable { text: faults.join("; "), refused: Some(code) });
             }
-            health.fall(&server.name, now);
+            health.mark_down(&server.name, now);
             dialled.retain(|other| other.name != server.name);
         }
     }
@@ -135,7 +135,7 @@ impl Connector {
         let health = &self.servers.health;
         loop {
             let changed = health.changed.notified();
-            let (due, next) = health.due(Instant::now());
+            let (due, next) = health.probe_due(Instant::now());
             if due.is_empty() {
                 let next = next.map(sleep_until);
                 tokio::select! {
@@ -163,9 +163,9 @@ impl Connector {
         };
         let health = &self.servers.health;
         if is_up {
-            health.rise(&server.name, Instant::now());
+            health.mark_up(&server.name, Instant::now());
         } else {
-            health.fall(&server.name, Instant::now());
+            health.mark_down(&server.name, Instant::now());
         }
     }
 

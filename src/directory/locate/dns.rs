@@ -15,9 +15,9 @@ use tokio::time::Instant;
 /// A name server that has not answered by then is asked again, or the next one is.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// A host that offers a service (RFC 2782).
+/// An SRV record: a host that offers a service (RFC 2782).
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Offer {
+pub struct SrvRecord {
     /// Lower ones are tried first.
     pub priority: u16,
     /// The share of requests among those of the same priority.
@@ -60,17 +60,17 @@ impl Dns {
         Ok(found.iter().map(|address| (address, port).into()).collect())
     }
 
-    /// Who offers a service, and until when that holds. Nobody where the name does not exist; an
+    /// The SRV records of a service, and until when they hold. None where the name does not exist; an
     /// error where that cannot be told.
-    pub async fn offers(&self, service: &str) -> io::Result<(Vec<Offer>, Instant)> {
+    pub async fn srv_records(&self, service: &str) -> io::Result<(Vec<SrvRecord>, Instant)> {
         let found = match self.resolver().await?.srv_lookup(absolute(service)).await {
             Ok(found) => found,
             Err(error) if error.is_no_records_found() => return Ok((Vec::new(), Instant::now())),
             Err(error) => return Err(failed(error)),
         };
-        let offers = found.answers().iter().filter_map(|record| match &record.data {
+        let records = found.answers().iter().filter_map(|record| match &record.data {
             // The root as a target means that the service is not to be had.
-            RData::SRV(srv) if !srv.target.is_root() => Some(Offer {
+            RData::SRV(srv) if !srv.target.is_root() => Some(SrvRecord {
                 priority: srv.priority,
                 weight: srv.weight,
                 host: srv.target.to_ascii().trim_end_matches('.').to_lowercase(),
@@ -78,7 +78,7 @@ impl Dns {
             }),
             _ => None,
         });
-        Ok((offers.collect(), found.valid_until().into()))
+        Ok((records.collect(), found.valid_until().into()))
     }
 
     async fn resolver(&self) -> io::Result<&TokioResolver> {

@@ -1,9 +1,9 @@
-//! Which servers are down, since when, and when each is asked again.
+//! Which servers are down, since when, and when each is probed: a circuit breaker.
 //!
 //! A server that failed is left alone for a time that doubles with each failure and is jittered, so
 //! that many processes do not come back to it at once. While all servers are down, requests wait for
-//! the first to come back; but when that has lasted, they are answered at once, and only probes go
-//! on.
+//! the first to come back. When that has lasted, the circuit is open: requests are answered at once,
+//! and only probes go on.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,14 +16,15 @@ use tokio::time::Instant;
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
-/// The same while no other server is up: then nothing is gained by leaving it alone.
+/// The longest such time while all servers are down: then nothing is gained by leaving one alone.
 const LONGEST_PAUSE_OF_ALL: Duration = Duration::from_secs(2);
 
-/// A server that was up for this long since it failed is as good as new.
+/// The failures of a server that has been up for this long are forgotten.
 const FORGIVEN_AFTER: Duration = Duration::from_secs(60);
 
-/// An outage that has lasted for this long is not worth waiting for.
-const WAITED_FOR: Duration = Duration::from_secs(5);
+/// The circuit opens when all servers have been down for this long: an outage that lasts is not
+/// worth waiting for.
+const OPENS_AFTER: Duration = Duration::from_secs(5);
 
 /// A server, by its name in the configuration or in DNS.
 type Name = Arc<str>;
@@ -32,13 +33,14 @@ type Name = Arc<str>;
 #[derive(Debug, Default)]
 pub struct Health {
     state: Mutex<State>,
-    /// Something came up or went down.
+    /// A server came up or went down.
     pub changed: Notify,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    records: HashMap<Name, Record>,
+    /// The servers that failed and are not forgiven.
+    failed: HashMap<Name, Failures>,
     /// How many servers there are.
     servers: usize,
     /// Since when all of them are down.
@@ -46,16 +48,17 @@ struct State {
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Record {
-    failures: u32,
+struct Failures {
+    count: u32,
+    /// When it went down or came up last.
     changed: Instant,
-    /// When it is asked again; `None` while it is up.
-    ask_again_at: Option<Instant>,
+    /// When it is probed; `None` while it is up.
+    probe_at: Option<Instant>,
 }
 
 impl State {
     fn down(&self) -> impl Iterator<Item = (&Name, Instant)> {
-        self.records.iter().filter_map(|(name, record)| Some((name, record.ask_again_at?)))
+        self.failed.iter().filter_map(|(name, failures)| Some((name, failures.probe_at?)))
     }
 
     fn is_out(&self) -> bool {
@@ -63,7 +66,7 @@ impl State {
     }
 
     /// To be called after each change.
-    fn settle(&mut self, now: Instant) {
+    fn note_outage(&mut self, now: Instant) {
         self.out_since = if self.is_out() { self.out_since.or(Some(now)) } else { None };
     }
 }
@@ -73,52 +76,52 @@ impl Health {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Which servers there are; what is known about others is forgotten.
-    pub fn know(&self, is_there: impl Fn(&str) -> bool, servers: usize, now: Instant) {
+    /// Says which servers there are, and how many; what is known of others is forgotten.
+    pub fn set_servers(&self, is_there: impl Fn(&str) -> bool, servers: usize, now: Instant) {
         let mut state = self.locked();
-        state.records.retain(|name, _| is_there(name));
+        state.failed.retain(|name, _| is_there(name));
         state.servers = servers;
-        state.settle(now);
+        state.note_outage(now);
     }
 
     /// Whether a server is down.
     pub fn is_down(&self, server: &str) -> bool {
-        self.locked().records.get(server).is_some_and(|record| record.ask_again_at.is_some())
+        self.locked().failed.get(server).is_some_and(|failures| failures.probe_at.is_some())
     }
 
     /// A server has answered as a server should; that it can be connected to says little.
-    pub fn rise(&self, server: &Name, now: Instant) {
+    pub fn mark_up(&self, server: &Name, now: Instant) {
         let mut state = self.locked();
-        let Some(record) = state.records.get_mut(server) else { return };
-        if record.ask_again_at.take().is_some() {
-            record.changed = now;
-            state.settle(now);
+        let Some(failures) = state.failed.get_mut(server) else { return };
+        if failures.probe_at.take().is_some() {
+            failures.changed = now;
+            state.note_outage(now);
             drop(state);
             tracing::info!(%server, "the server answers again");
             self.changed.notify_waiters();
-        } else if now.saturating_duration_since(record.changed) > FORGIVEN_AFTER {
-            state.records.remove(server);
+        } else if now.saturating_duration_since(failures.changed) > FORGIVEN_AFTER {
+            state.failed.remove(server);
         }
     }
 
     /// A server could not be reached, or did not answer as a server should.
-    pub fn fall(&self, server: &Name, now: Instant) {
+    pub fn mark_down(&self, server: &Name, now: Instant) {
         let mut state = self.locked();
-        let fresh = Record { failures: 0, changed: now, ask_again_at: None };
-        let record = state.records.entry(Arc::clone(server)).or_insert(fresh);
+        let fresh = Failures { count: 0, changed: now, probe_at: None };
+        let failures = state.failed.entry(Arc::clone(server)).or_insert(fresh);
         // Requests that were under way together fail together, which is one failure.
-        if record.ask_again_at.is_some_and(|at| at > now) {
+        if failures.probe_at.is_some_and(|at| at > now) {
             return;
         }
-        let was_up = record.ask_again_at.replace(now).is_none();
-        record.changed = now;
-        record.failures = record.failures.saturating_add(1);
-        let failures = record.failures;
-        state.settle(now);
+        let was_up = failures.probe_at.replace(now).is_none();
+        failures.changed = now;
+        failures.count = failures.count.saturating_add(1);
+        let count = failures.count;
+        state.note_outage(now);
         let longest = if state.is_out() { LONGEST_PAUSE_OF_ALL } else { LONGEST_PAUSE };
-        let pause = jittered(pause(failures, longest));
-        if let Some(record) = state.records.get_mut(server) {
-            record.ask_again_at = Some(now + pause);
+        let pause = jittered(pause(count, longest));
+        if let Some(failures) = state.failed.get_mut(server) {
+            failures.probe_at = Some(now + pause);
         }
         drop(state);
         if was_up {
@@ -127,14 +130,14 @@ impl Health {
         self.changed.notify_waiters();
     }
 
-    /// Whether all servers are down, and have been for so long that nobody should wait for them.
-    pub fn is_given_up(&self, now: Instant) -> bool {
+    /// Whether all servers have been down for so long that nobody should wait for them.
+    pub fn circuit_open(&self, now: Instant) -> bool {
         let since = self.locked().out_since;
-        since.is_some_and(|since| now.saturating_duration_since(since) >= WAITED_FOR)
+        since.is_some_and(|since| now.saturating_duration_since(since) >= OPENS_AFTER)
     }
 
     /// Whether all servers are down.
-    pub fn is_out(&self) -> bool {
+    pub fn all_down(&self) -> bool {
         self.locked().out_since.is_some()
     }
 
@@ -145,8 +148,8 @@ impl Health {
         others_down + 1 < state.servers
     }
 
-    /// The servers that are to be asked again now, and when the next one is.
-    pub fn due(&self, now: Instant) -> (Vec<Name>, Option<Instant>) {
+    /// The servers that are to be probed now, and when the next one is.
+    pub fn probe_due(&self, now: Instant) -> (Vec<Name>, Option<Instant>) {
         let state = self.locked();
         let due = state.down().filter(|(_, at)| *at <= now).map(|(name, _)| Arc::clone(name));
         let next = state.down().map(|(_, at)| at).filter(|at| *at > now).min();
@@ -174,7 +177,7 @@ mod tests {
     fn health(servers: usize) -> (Health, Instant) {
         let health = Health::default();
         let now = Instant::now();
-        health.know(|_| true, servers, now);
+        health.set_servers(|_| true, servers, now);
         (health, now)
     }
 
@@ -184,9 +187,9 @@ mod tests {
         let a: Name = "a".into();
         let mut before = Duration::ZERO;
         for round in 0..8 {
-            health.fall(&a, now);
+            health.mark_down(&a, now);
             assert!(health.is_down("a") && !health.is_down("b"));
-            let (due, next) = health.due(now);
+            let (due, next) = health.probe_due(now);
             assert!(due.is_empty());
             let pause = next.unwrap() - now;
             let (least, most) = (SECOND * 3 / 4, 40 * SECOND);
@@ -194,14 +197,14 @@ mod tests {
             assert!(pause > before || pause > 20 * SECOND, "{round}: {pause:?} after {before:?}");
             before = pause;
             now = next.unwrap();
-            assert_eq!(health.due(now).0, [Arc::clone(&a)]);
+            assert_eq!(health.probe_due(now).0, [Arc::clone(&a)]);
         }
-        health.rise(&a, now);
+        health.mark_up(&a, now);
         assert!(!health.is_down("a"));
-        assert_eq!(health.due(now), (vec![], None));
+        assert_eq!(health.probe_due(now), (vec![], None));
         // A server that comes and goes is no better than one that is gone.
-        health.fall(&a, now + SECOND);
-        assert!(health.due(now).1.unwrap() - now > 20 * SECOND);
+        health.mark_down(&a, now + SECOND);
+        assert!(health.probe_due(now).1.unwrap() - now > 20 * SECOND);
     }
 
     #[test]
@@ -209,13 +212,13 @@ mod tests {
         let (health, now) = health(2);
         let a: Name = "a".into();
         for _ in 0..5 {
-            health.fall(&a, now);
-            health.rise(&a, now);
+            health.mark_down(&a, now);
+            health.mark_up(&a, now);
         }
-        health.rise(&a, now + FORGIVEN_AFTER + SECOND);
+        health.mark_up(&a, now + FORGIVEN_AFTER + SECOND);
         let now = now + FORGIVEN_AFTER + SECOND;
-        health.fall(&a, now);
-        assert!(health.due(now).1.unwrap() - now < 2 * SECOND);
+        health.mark_down(&a, now);
+        assert!(health.probe_due(now).1.unwrap() - now < 2 * SECOND);
     }
 
     #[test]
@@ -223,24 +226,24 @@ mod tests {
         let (health, now) = health(2);
         let a: Name = "a".into();
         for _ in 0..64 {
-            health.fall(&a, now);
+            health.mark_down(&a, now);
         }
-        assert!(health.due(now).1.unwrap() - now < 2 * SECOND);
+        assert!(health.probe_due(now).1.unwrap() - now < 2 * SECOND);
     }
 
     #[test]
     fn an_outage_is_of_all_servers_and_is_given_up_after_a_while() {
         let (health, now) = health(2);
         let (a, b): (Name, Name) = ("a".into(), "b".into());
-        health.fall(&a, now);
-        assert!(!health.is_out() && !health.is_given_up(now + 10 * SECOND));
+        health.mark_down(&a, now);
+        assert!(!health.all_down() && !health.circuit_open(now + 10 * SECOND));
         assert!(health.has_other("a") && !health.has_other("b"));
-        health.fall(&b, now);
-        assert!(health.is_out());
-        assert!(!health.is_given_up(now + SECOND) && health.is_given_up(now + WAITED_FOR));
+        health.mark_down(&b, now);
+        assert!(health.all_down());
+        assert!(!health.circuit_open(now + SECOND) && health.circuit_open(now + OPENS_AFTER));
         assert!(!health.has_other("a"));
-        health.rise(&a, now + WAITED_FOR);
-        assert!(!health.is_out() && !health.is_given_up(now + 2 * WAITED_FOR));
+        health.mark_up(&a, now + OPENS_AFTER);
+        assert!(!health.all_down() && !health.circuit_open(now + 2 * OPENS_AFTER));
     }
 
     #[test]
@@ -248,8 +251,8 @@ mod tests {
         let (health, mut now) = health(1);
         let a: Name = "a".into();
         for _ in 0..8 {
-            health.fall(&a, now);
-            let next = health.due(now).1.unwrap();
+            health.mark_down(&a, now);
+            let next = health.probe_due(now).1.unwrap();
             assert!(next - now < 3 * SECOND);
             now = next;
         }
@@ -258,14 +261,14 @@ mod tests {
     #[test]
     fn servers_that_are_gone_are_forgotten() {
         let (health, now) = health(2);
-        health.fall(&"a".into(), now);
-        health.fall(&"b".into(), now);
-        assert!(health.is_out());
-        health.know(|name| name != "a" && name != "b", 2, now);
-        assert!(!health.is_down("a") && !health.is_out());
-        health.fall(&"c".into(), now);
-        assert!(!health.is_out());
-        health.know(|name| name == "c", 1, now);
-        assert!(health.is_out());
+        health.mark_down(&"a".into(), now);
+        health.mark_down(&"b".into(), now);
+        assert!(health.all_down());
+        health.set_servers(|name| name != "a" && name != "b", 2, now);
+        assert!(!health.is_down("a") && !health.all_down());
+        health.mark_down(&"c".into(), now);
+        assert!(!health.all_down());
+        health.set_servers(|name| name == "c", 1, now);
+        assert!(health.all_down());
     }
 }

@@ -8,13 +8,13 @@ use std::sync::Arc;
 use percent_encoding::percent_decode_str;
 use url::Url;
 
-/// Servers of the configuration come behind those of DNS.
+/// The first group of the servers of the configuration, which come behind those of DNS.
 pub const NAMED: u32 = 1 << 17;
 
-/// One server of the configuration.
+/// One server of a directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Server {
-    /// The URL as it was written, for logs.
+    /// Its URL, as it was written or made from DNS, by which it is known everywhere.
     pub name: Arc<str>,
     /// Where to connect to.
     pub endpoint: Endpoint,

@@ -56,7 +56,7 @@ impl Servers {
     }
 
     /// All servers in the order in which to try them, those that are down last; and what is wrong
-    /// with finding them. Where they were never looked for, that is done `within` the time.
+    /// with finding them. If they were never looked for, that is done first, `within` the time.
     pub async fn in_order(&self, within: Duration) -> (Vec<Server>, Option<String>) {
         let (mut servers, fault) = match &self.discovery {
             Some(discovery) => discovery.servers(within).await,
@@ -70,7 +70,7 @@ impl Servers {
         servers.append(&mut fixed);
         let groups = servers.iter().map(|server| (Arc::clone(&server.name), server.group));
         let groups: HashMap<_, _> = groups.collect();
-        self.health.know(|name| groups.contains_key(name), groups.len(), Instant::now());
+        self.health.set_servers(|name| groups.contains_key(name), groups.len(), Instant::now());
         *self.groups.lock().unwrap_or_else(PoisonError::into_inner) = groups;
         servers.sort_by_key(|server| (self.health.is_down(&server.name), server.group));
         (servers, fault)
@@ -81,8 +81,8 @@ impl Servers {
         self.groups.lock().unwrap_or_else(PoisonError::into_inner).len()
     }
 
-    /// Whether a better server is up, so that this one is not to be used any more.
-    pub fn is_outdone(&self, server: &str) -> bool {
+    /// Whether a better server is up, so that sessions with this one are not to be used any more.
+    pub fn has_better(&self, server: &str) -> bool {
         let groups = self.groups.lock().unwrap_or_else(PoisonError::into_inner);
         let rank = |name: &str, group: &u32| (self.health.is_down(name), *group);
         let Some(own) = groups.get(server).map(|group| rank(server, group)) else { return true };
@@ -120,11 +120,11 @@ mod tests {
         let (all, servers) = servers(&[&["ldap://a"], &["ldap://b"], &["ldap://c"]]);
         let now = Instant::now();
         assert_eq!(order(&servers).await, "abc");
-        servers.health.fall(&all[0].name, now);
+        servers.health.mark_down(&all[0].name, now);
         assert_eq!(order(&servers).await, "bca");
-        servers.health.fall(&all[1].name, now);
+        servers.health.mark_down(&all[1].name, now);
         assert_eq!(order(&servers).await, "cab");
-        servers.health.rise(&all[0].name, now);
+        servers.health.mark_up(&all[0].name, now);
         assert_eq!(order(&servers).await, "acb");
     }
 
@@ -137,17 +137,17 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_server_is_outdone_while_a_better_one_is_up() {
+    async fn a_better_server_is_one_that_is_up_and_preferred() {
         let (all, servers) = servers(&[&["ldap://a", "ldap://b"], &["ldap://c"]]);
         let now = Instant::now();
         order(&servers).await;
-        let outdone = |name| servers.is_outdone(name);
-        assert!(!outdone("ldap://a") && !outdone("ldap://b") && outdone("ldap://c"));
-        servers.health.fall(&all[0].name, now);
-        assert!(outdone("ldap://a") && !outdone("ldap://b") && outdone("ldap://c"));
-        servers.health.fall(&all[1].name, now);
-        assert!(!outdone("ldap://c") && outdone("ldap://unknown"));
-        servers.health.rise(&all[0].name, now);
-        assert!(outdone("ldap://c"));
+        let has_better = |name| servers.has_better(name);
+        assert!(!has_better("ldap://a") && !has_better("ldap://b") && has_better("ldap://c"));
+        servers.health.mark_down(&all[0].name, now);
+        assert!(has_better("ldap://a") && !has_better("ldap://b") && has_better("ldap://c"));
+        servers.health.mark_down(&all[1].name, now);
+        assert!(!has_better("ldap://c") && has_better("ldap://unknown"));
+        servers.health.mark_up(&all[0].name, now);
+        assert!(has_better("ldap://c"));
     }
 }

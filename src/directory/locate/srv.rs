@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, timeout};
 
-use crate::directory::locate::dns::{Dns, Offer};
+use crate::directory::locate::dns::{Dns, SrvRecord};
 use crate::directory::locate::ldap_ping;
 use crate::directory::locate::server::{Endpoint, Server};
 use crate::directory::locate::srv_order::ordered;
@@ -58,8 +58,9 @@ pub struct Discovery {
 #[derive(Debug, Default)]
 struct Known {
     /// Those near, then all; each list in itself without an order.
-    offers: [Vec<Offer>; 2],
-    ask_again_at: Option<Instant>,
+    records: [Vec<SrvRecord>; 2],
+    /// When DNS is asked again.
+    refresh_at: Option<Instant>,
     fault: Option<String>,
 }
 
@@ -79,14 +80,14 @@ impl Discovery {
     ///
     /// Only the first call waits for DNS, at most `within`.
     pub async fn servers(&self, within: Duration) -> (Vec<Server>, Option<String>) {
-        if self.locked().offers.iter().all(Vec::is_empty) {
+        if self.locked().records.iter().all(Vec::is_empty) {
             self.refresh(within).await;
         }
         let known = self.locked();
         let mut servers: Vec<Server> = Vec::new();
-        for (distance, offers) in (0..).zip(&known.offers) {
-            for offer in ordered(offers, fastrand::u32) {
-                let server = self.server(offer, distance);
+        for (distance, records) in (0..).zip(&known.records) {
+            for record in ordered(records, fastrand::u32) {
+                let server = self.server(record, distance);
                 if !servers.iter().any(|known| known.name == server.name) {
                     servers.push(server);
                 }
@@ -99,7 +100,7 @@ impl Discovery {
     /// Asks anew where what is known is no longer good. Where that fails, it stays in use.
     pub async fn refresh(&self, within: Duration) {
         let _turn = self.turn.lock().await;
-        if self.locked().ask_again_at.is_some_and(|at| Instant::now() < at) {
+        if self.locked().refresh_at.is_some_and(|at| Instant::now() < at) {
             return;
         }
         let started = Instant::now();
@@ -109,9 +110,9 @@ impl Discovery {
         });
         let mut known = self.locked();
         let result = match found {
-            Ok((offers, until)) => {
-                let result = summary(&offers);
-                *known = Known { offers, ask_again_at: Some(until), fault: None };
+            Ok((records, until)) => {
+                let result = summary(&records);
+                *known = Known { records, refresh_at: Some(until), fault: None };
                 result
             }
             Err(error) => {
@@ -123,7 +124,7 @@ impl Discovery {
                         "cannot find the servers of the domain; those known before stay in use"
                     );
                 }
-                known.ask_again_at = Some(Instant::now() + AGAIN_AFTER);
+                known.refresh_at = Some(Instant::now() + AGAIN_AFTER);
                 known.fault = Some(text.clone());
                 text
             }
@@ -136,15 +137,15 @@ impl Discovery {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn look(&self) -> io::Result<([Vec<Offer>; 2], Instant)> {
+    async fn look(&self) -> io::Result<([Vec<SrvRecord>; 2], Instant)> {
         let Wanted { domain, global_catalog, .. } = &self.wanted;
         let kind = if *global_catalog { "gc" } else { "dc" };
         let (mut all, mut until) =
-            self.offers(&format!("_ldap._tcp.{kind}._msdcs.{domain}")).await?;
+            self.records(&format!("_ldap._tcp.{kind}._msdcs.{domain}")).await?;
         if all.is_empty() {
             // Not Active Directory, or not all of it.
             let service = if *global_catalog { "_gc" } else { "_ldap" };
-            (all, until) = self.offers(&format!("{service}._tcp.{domain}")).await?;
+            (all, until) = self.records(&format!("{service}._tcp.{domain}")).await?;
         }
         if all.is_empty() {
             let text = format!(
@@ -155,7 +156,7 @@ impl Discovery {
         let near = match self.site(&all).await {
             Some(site) => {
                 let service = format!("_ldap._tcp.{site}._sites.{kind}._msdcs.{domain}");
-                let (near, near_until) = self.offers(&service).await?;
+                let (near, near_until) = self.records(&service).await?;
                 if !near.is_empty() {
                     until = until.min(near_until);
                 }
@@ -166,29 +167,29 @@ impl Discovery {
         Ok(([near, all], until))
     }
 
-    async fn offers(&self, service: &str) -> io::Result<(Vec<Offer>, Instant)> {
-        let (mut offers, until) = self.dns.offers(service).await?;
-        offers.retain(|offer| {
-            let is_ours = self.wanted.foreign_names || is_within(&offer.host, &self.wanted.domain);
+    async fn records(&self, service: &str) -> io::Result<(Vec<SrvRecord>, Instant)> {
+        let (mut records, until) = self.dns.srv_records(service).await?;
+        records.retain(|record| {
+            let is_ours = self.wanted.foreign_names || is_within(&record.host, &self.wanted.domain);
             if !is_ours {
                 tracing::warn!(
-                    host = offer.host,
+                    host = record.host,
                     domain = self.wanted.domain,
                     "DNS names a server outside the domain, which is left out; set tls.ca_file to the domain's own authority to trust its certificate"
                 );
             }
             is_ours
         });
-        Ok((offers, until))
+        Ok((records, until))
     }
 
-    async fn site(&self, controllers: &[Offer]) -> Option<String> {
+    async fn site(&self, controllers: &[SrvRecord]) -> Option<String> {
         let site = match &self.wanted.site {
             Site::Any => return None,
             Site::Named(site) => return Some(site.clone()),
             Site::Learned => {
                 let nearest = ordered(controllers, fastrand::u32).take(ASKED_FOR_SITE);
-                let hosts = nearest.map(|offer| offer.host.as_str());
+                let hosts = nearest.map(|record| record.host.as_str());
                 ldap_ping::site(&self.dns, &self.wanted.domain, hosts).await
             }
         };
@@ -196,10 +197,10 @@ impl Discovery {
         site.filter(|site| !site.is_empty() && !site.contains('.'))
     }
 
-    /// The server of an offer; near ones have the distance 0. The ports in DNS are those for plain
+    /// The server of a record; near ones have the distance 0. The ports in DNS are those for plain
     /// LDAP.
-    fn server(&self, offer: &Offer, distance: u32) -> Server {
-        let Offer { host, port, priority, .. } = offer;
+    fn server(&self, record: &SrvRecord, distance: u32) -> Server {
+        let SrvRecord { host, port, priority, .. } = record;
         let port = match (self.wanted.ldaps, *port) {
             (true, 389) => 636,
             (true, 3268) => 3269,
@@ -219,9 +220,9 @@ fn is_within(host: &str, domain: &str) -> bool {
     host.strip_suffix(&domain).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
 }
 
-fn summary([near, all]: &[Vec<Offer>; 2]) -> String {
-    let names = |offers: &[Offer]| {
-        offers.iter().map(|offer| offer.host.as_str()).collect::<Vec<_>>().join(", ")
+fn summary([near, all]: &[Vec<SrvRecord>; 2]) -> String {
+    let names = |records: &[SrvRecord]| {
+        records.iter().map(|record| record.host.as_str()).collect::<Vec<_>>().join(", ")
     };
     if near.is_empty() { names(all) } else { format!("near: {}; all: {}", names(near), names(all)) }
 }
@@ -245,7 +246,7 @@ mod tests {
     fn ports_of_dns_are_for_plain_ldap() {
         let name = |ldaps: bool, port: u16| {
             let host = "dc1.corp.example".to_owned();
-            discovery(ldaps).server(&Offer { priority: 0, weight: 0, host, port }, 0).name
+            discovery(ldaps).server(&SrvRecord { priority: 0, weight: 0, host, port }, 0).name
         };
         assert_eq!(&*name(true, 389), "ldaps://dc1.corp.example:636");
         assert_eq!(&*name(true, 3268), "ldaps://dc1.corp.example:3269");

@@ -77,14 +77,14 @@ impl<'a> Attempts<'a> {
             AttemptError::Retryable(outcome) => outcome,
         };
         let health = &self.servers.health;
-        if !health.is_out() {
+        if !health.all_down() {
             self.made += 1;
             let is_enough = self.made >= self.servers.count() + MORE_TRIES;
             return if is_enough { Err(outcome) } else { Ok(()) };
         }
         let pause = self.pause;
         self.pause = (pause * 2).min(LONGEST_PAUSE);
-        if health.is_given_up(Instant::now()) || self.by.remaining() < 2 * pause {
+        if health.circuit_open(Instant::now()) || self.by.remaining() < 2 * pause {
             return Err(outcome);
         }
         let _ = timeout(pause, health.changed.notified()).await;
@@ -106,7 +106,7 @@ impl<'a> Attempts<'a> {
             Lost::Silent => !reused || health.has_other(server),
         };
         if is_telling {
-            health.fall(server, Instant::now());
+            health.mark_down(server, Instant::now());
         }
         AttemptError::Indeterminate(why.outcome(server))
     }
@@ -120,7 +120,7 @@ impl<'a> Attempts<'a> {
         outcome: Outcome,
     ) -> AttemptError {
         if result_code::is_elsewhere_better(code) {
-            self.servers.health.fall(server, Instant::now());
+            self.servers.health.mark_down(server, Instant::now());
             AttemptError::Retryable(outcome)
         } else {
             self.answered(server);
@@ -130,7 +130,7 @@ impl<'a> Attempts<'a> {
 
     /// A server has answered as a server should.
     pub(in crate::directory) fn answered(&self, server: &Arc<str>) {
-        self.servers.health.rise(server, Instant::now());
+        self.servers.health.mark_up(server, Instant::now());
     }
 }
 

@@ -286,7 +286,7 @@ impl ServicePool {
         !connection.is_closed()
             && now - *last_used < self.limits.idle
             && now - connection.opened < self.limits.lifetime
-            && !self.connector.servers.is_outdone(&connection.server)
+            && !self.connector.servers.has_better(&connection.server)
     }
 }
 

@@ -58,7 +58,7 @@ impl Opener {
         connection.is_closed()
             || metrics.last_used() >= self.limits.idle
             || metrics.age() >= self.limits.lifetime
-            || self.connector.servers.is_outdone(&connection.server)
+            || self.connector.servers.has_better(&connection.server)
     }
 }
 

@@ -21,7 +21,7 @@ use self::trust::Verifier;
 
 /// What the configuration says about TLS with the servers of one directory.
 #[derive(Clone, Debug)]
-pub struct Settings {
+pub struct TlsSettings {
     /// Which servers are trusted.
     pub trust: Trust,
     /// The keys of which a server must have one, if there are any.
@@ -72,7 +72,7 @@ impl Version {
 /// The settings cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[error("{key}: {text}")]
-pub struct Fault {
+pub struct TlsError {
     /// The key at fault.
     pub key: &'static str,
     /// What is wrong.
@@ -82,40 +82,40 @@ pub struct Fault {
 /// TLS with the servers of one directory.
 #[derive(Debug)]
 pub struct Tls {
-    settings: Settings,
+    settings: TlsSettings,
     config: Arc<ClientConfig>,
 }
 
-impl Settings {
-    fn build(&self) -> Result<ClientConfig, Fault> {
-        let fault = |key: &'static str| move |text| Fault { key, text };
+impl TlsSettings {
+    fn build(&self) -> Result<ClientConfig, TlsError> {
+        let at = |key: &'static str| move |text| TlsError { key, text };
         let roots = match &self.trust {
             Trust::File(path) => Some(files::roots(path)),
             Trust::System => Some(files::system_roots()),
             Trust::Pins | Trust::Nobody => None,
         };
-        let roots = roots.transpose().map_err(fault("ca_file"))?;
+        let roots = roots.transpose().map_err(at("ca_file"))?;
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let verifier = Verifier::new(roots, self.pins.clone(), Arc::clone(&provider))
-            .map_err(fault("ca_file"))?;
+            .map_err(at("ca_file"))?;
         let builder = ClientConfig::builder_with_provider(provider)
             .with_protocol_versions(self.min_version.and_later())
-            .map_err(|error| fault("min_version")(error.to_string()))?
+            .map_err(|error| at("min_version")(error.to_string()))?
             .dangerous()
             .with_custom_certificate_verifier(Arc::new(verifier));
         let Some((certificate, key)) = &self.client else {
             return Ok(builder.with_no_client_auth());
         };
-        let (chain, key) = files::identity(certificate, key).map_err(fault("client_key_file"))?;
+        let (chain, key) = files::identity(certificate, key).map_err(at("client_key_file"))?;
         builder
             .with_client_auth_cert(chain, key)
-            .map_err(|error| fault("client_cert_file")(error.to_string()))
+            .map_err(|error| at("client_cert_file")(error.to_string()))
     }
 }
 
 impl Tls {
     /// Reads the files of these settings.
-    pub fn new(settings: Settings) -> Result<Self, Fault> {
+    pub fn new(settings: TlsSettings) -> Result<Self, TlsError> {
         let config = Arc::new(settings.build()?);
         Ok(Self { settings, config })
     }
