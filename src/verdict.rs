@@ -104,8 +104,8 @@ pub enum Outage {
     },
     /// The service account could not bind.
     ServiceBind {
-        /// The result code of its bind.
-        code: u32,
+        /// The result code of its bind; none if it was the KDC that refused it.
+        code: Option<u32>,
     },
     /// Nothing is configured that could answer this kind of question.
     Unanswerable,
@@ -288,7 +288,7 @@ impl Outage {
             }
             Self::Referral => "point `servers` and `base` at the server that holds the entries",
             Self::Refused { code: STRONGER_AUTH_REQUIRED | CONFIDENTIALITY_REQUIRED }
-            | Self::ServiceBind { code: STRONGER_AUTH_REQUIRED | CONFIDENTIALITY_REQUIRED } => {
+            | Self::ServiceBind { code: Some(STRONGER_AUTH_REQUIRED | CONFIDENTIALITY_REQUIRED) } => {
                 "the server wants encryption: use ldaps:// or start_tls = true"
             }
             Self::Refused { code: NO_SUCH_OBJECT } => {
@@ -318,7 +318,7 @@ impl fmt::Display for Verdict {
             Self::Granted => f.write_str("granted"),
             Self::Denied(denial) => write!(f, "denied: {}", denial.name()),
             Self::Unavailable(
-                outage @ (Outage::Refused { code } | Outage::ServiceBind { code }),
+                outage @ (Outage::Refused { code } | Outage::ServiceBind { code: Some(code) }),
             ) => {
                 write!(f, "cannot tell: {} (result code {code})", outage.name())
             }

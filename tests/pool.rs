@@ -164,7 +164,9 @@ fn expected(step: Step, fate: Fate) -> Verdict {
         (_, Fate::Never | Fate::Panic | Fate::Cancelled) => {
             Verdict::Unavailable(Outage::DeadlinePassed)
         }
-        (Step::Connect, Fate::Refused) => Verdict::Unavailable(Outage::ServiceBind { code: 49 }),
+        (Step::Connect, Fate::Refused) => {
+            Verdict::Unavailable(Outage::ServiceBind { code: Some(49) })
+        }
         (Step::Search, Fate::Refused) => Verdict::Unavailable(Outage::Refused { code: 50 }),
         (Step::Bind, Fate::Refused) => Verdict::Denied(Denial::WrongPassword),
     }

@@ -13,7 +13,7 @@ use super::tls;
 use crate::directory::account::preset::Preset;
 use crate::directory::account::set_password::PasswordMethod;
 use crate::directory::domain::{Lookup, Rules};
-use crate::directory::pool::users::Limits;
+use crate::directory::pool::limits::Limits;
 use crate::directory::{Settings, WriterSettings};
 
 /// A directory and the XMPP domains that it serves.

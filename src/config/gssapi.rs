@@ -17,8 +17,8 @@ use super::keys::{AnyKey, directory as keys};
 use super::keytab;
 use crate::directory::Settings;
 use crate::directory::locate::server::{Endpoint, Server};
-use crate::directory::pool::service::Identity;
-use crate::directory::sasl::gssapi::Principal;
+use crate::directory::pool::identity::Identity;
+use crate::directory::sasl::{self, principal::Kerberos};
 use crate::files;
 
 /// Where the library looks for the keys of whoever signs in.
@@ -62,7 +62,8 @@ pub(super) fn read(table: &Table<'_>, servers: &[Server]) -> Option<Identity> {
             "ldaps:// is always TLS; write ldap:// and start_tls = true, which then is for the users' passwords",
         );
     }
-    Principal::new(principal?, keytab?, host, must_seal)
+    let account = Kerberos { name: principal?, keytab: keytab?, host, must_seal };
+    sasl::kerberos(account)
         .map(Identity::Gssapi)
         .map_err(|text| table.problem(&keys::SASL, text))
         .ok()
@@ -102,8 +103,9 @@ fn keytabs<'a>(directories: impl Iterator<Item = &'a Settings>) -> Vec<&'a Path>
         let writer = settings.writer.as_ref().and_then(|writer| writer.identity.as_ref());
         [settings.identity.as_ref(), writer]
     });
-    let accounts = identities.flatten().filter_map(Identity::account);
-    let mut keytabs: Vec<&Path> = accounts.map(Principal::keytab).collect();
+    let principals = identities.flatten().filter_map(Identity::principal);
+    let mut keytabs: Vec<&Path> =
+        principals.map(|principal| &*principal.account().keytab).collect();
     keytabs.sort_unstable();
     keytabs.dedup();
     keytabs

@@ -9,7 +9,7 @@ use super::keys::tls::CLIENT_CERT_FILE;
 use super::keys::{AnyKey, directory as keys};
 use super::secret;
 use crate::directory::locate::server::{Endpoint, Server};
-use crate::directory::pool::service::{Credential, Identity};
+use crate::directory::pool::identity::{Credential, Identity};
 
 /// The keys that say as whom.
 static NAMES: [&AnyKey; 3] = [&keys::BIND_DN, &keys::SASL, &keys::ANONYMOUS];

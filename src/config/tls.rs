@@ -8,7 +8,7 @@ use rustls::pki_types::ServerName;
 use super::file::Table;
 use super::keys::{AnyKey, Key, tls as keys};
 use super::value::Text;
-use crate::directory::tls::{Pin, Settings, Tls, Trust};
+use crate::directory::tls::{Pin, Tls, TlsSettings, Trust};
 
 /// Reads how to speak TLS, which no server may need; `None` where there is a mistake.
 pub(super) fn read(table: &Table<'_>, is_needed: bool) -> Option<Arc<Tls>> {

@@ -12,14 +12,15 @@ use crate::directory::account::preset::Preset;
 use crate::directory::account::set_password::{self, PasswordMethod};
 use crate::directory::connect::connector::Connector;
 use crate::directory::locate::server::Server;
-use crate::directory::pool::attempts::{AttemptError, Attempts};
+use crate::directory::pool::attempts::{AttemptError, Attempts, End};
+use crate::directory::pool::identity::Identity;
+use crate::directory::pool::limits::Limits;
 use crate::directory::pool::search::Searcher;
-use crate::directory::pool::service::{Identity, ServicePool};
-use crate::directory::pool::users::{Limits, UserPool};
-use crate::directory::session::multiplexer::Lost;
+use crate::directory::pool::service::ServicePool;
+use crate::directory::pool::users::UserPool;
+use crate::directory::session::error::SessionError;
 use crate::observe::{Alarm, step};
 use crate::policy::admission::Admission;
-use crate::result_code;
 use crate::verdict::{Outage, Outcome};
 
 /// How often connections whose time is over are looked for.
@@ -61,11 +62,11 @@ impl Settings {
         let mut lines = Vec::new();
         lines.extend(self.preset.map(|preset| ("preset", preset.to_string())));
         lines.extend(self.connector.describe());
-        lines.push(describe_identity(self.identity.as_ref()));
+        lines.push(describe(self.identity.as_ref()));
         lines.push(("set_password", self.set_password.to_string()));
         if let Some(writer) = &self.writer {
             let servers = writer.connector.as_ref().map(Connector::describe).unwrap_or_default();
-            let (key, name) = describe_identity(writer.identity.as_ref());
+            let (key, name) = describe(writer.identity.as_ref());
             let servers = servers.into_iter().map(|(_, value)| value).collect::<Vec<_>>();
             lines.push(("write", format!("{} {key} {name}", servers.join(" ")).trim().to_owned()));
         }
@@ -83,17 +84,8 @@ impl Settings {
     }
 }
 
-fn describe_identity(identity: Option<&Identity>) -> (&'static str, String) {
-    match identity {
-        Some(Identity::Simple { first, second }) => {
-            let rotation = second.as_ref().map(|second| format!(", or {}", second.name));
-            ("bind_dn", first.name.clone() + &rotation.unwrap_or_default())
-        }
-        Some(Identity::External) => ("sasl", "external".to_owned()),
-        Some(Identity::Gssapi(account)) => ("sasl", format!("gssapi as {}", account.principal())),
-        Some(Identity::Anonymous) => ("anonymous", "true".to_owned()),
-        None => ("bind_dn", "none".to_owned()),
-    }
+fn describe(identity: Option<&Identity>) -> (&'static str, String) {
+    identity.map_or(("bind_dn", "none".to_owned()), Identity::describe)
 }
 
 /// One configured directory, with its connections.
@@ -244,31 +236,30 @@ impl Directory {
         attempts: &Attempts<'_>,
     ) -> Result<Outcome, AttemptError> {
         let lease = self.users.lease().await?;
-        let server = Arc::clone(lease.server());
+        let (server, is_reused) = (Arc::clone(lease.server()), lease.is_reused());
         let started = Instant::now();
-        let patience = attempts.patience(&server, lease.is_reused());
+        let patience = attempts.patience(&server, is_reused);
         let bound = patience.bound(lease.bind(name, password)).await;
-        let bound = bound.unwrap_or(Err(Lost::Silent));
-        let answer = match bound {
+        let answer = match bound.unwrap_or(Err(SessionError::Silent)) {
             Ok(answer) => answer,
-            Err(lost) => {
-                step("bind as the user", &server, started, &lost.to_string());
-                if lease.is_reused() {
-                    // Whatever ended this connection has probably ended the others that were idle.
+            Err(error) => {
+                step("bind as the user", &server, started, &error.to_string());
+                if is_reused {
+                    // Whatever ended this session has probably ended the others that were idle.
                     self.users.purge();
                 }
-                return Err(attempts.lost(&server, lease.is_reused(), &lost));
+                return Err(attempts.ended(&server, End::Broken { error: &error, is_reused }));
             }
         };
         step("bind as the user", &server, started, &format!("result code {}", answer.code));
         let outcome = diagnosis::of_bind(&answer, self.must_change).outcome().from_server(&server);
-        if result_code::is_elsewhere_better(answer.code) {
-            self.users.purge();
-            return Err(attempts.refused(&server, answer.code, outcome));
+        match attempts.ended(&server, End::Answered { code: answer.code, outcome }) {
+            AttemptError::Final(outcome) => Ok(outcome),
+            failed => {
+                self.users.purge();
+                Err(failed)
+            }
         }
-        attempts.answered(&server);
-        lease.put_back();
-        Ok(outcome)
     }
 
     /// Sets the password of an entry. Connections on which its user may be bound with the old one

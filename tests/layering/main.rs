@@ -150,7 +150,7 @@ fn each_thing_is_known_only_where_it_belongs() {
                 "authenticator.rs",
                 "directory/account/set_password.rs",
                 "directory/pool/users.rs",
-                "directory/pool/service.rs",
+                "directory/pool/service_account.rs",
                 "policy/digest.rs",
             ],
         ),

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::config::problem::Problems;
-use crate::directory::pool::service::is_account_refused;
+use crate::directory::pool::service_account::is_account_refused;
 use crate::verdict::Outcome;
 
 /// Why a configuration is not activated.
@@ -91,7 +91,7 @@ mod tests {
     #[test]
     fn of_several_refusals_the_strictest_decides() {
         let unreachable = || Refusal::by_directory("a", &Outage::NoServer.into());
-        let refused = || Refusal::by_directory("b", &Outage::ServiceBind { code: 49 }.into());
+        let refused = || Refusal::by_directory("b", &Outage::ServiceBind { code: Some(49) }.into());
         let [first, last] = [unreachable().and(refused()), refused().and(unreachable())];
         for both in [first, last] {
             assert_eq!(both.retry, Retry::WhenActiveFails);

@@ -95,7 +95,7 @@ async fn choose(session: &Session, by: Deadline) -> Result<PasswordMethod, Outco
 }
 
 async fn read_root_dse(session: &Session, by: Deadline) -> Result<Arc<RootDse>, Outcome> {
-    session.root_dse(by.remaining()).await.map_err(|lost| lost.outcome(&session.server))
+    session.root_dse(by.remaining()).await.map_err(|error| error.outcome(&session.server))
 }
 
 async fn modify_password(
@@ -104,7 +104,7 @@ async fn modify_password(
     password: &SecretString,
 ) -> Result<Answer, Outcome> {
     let modified = session.modify_password(dn, password.expose_secret()).await;
-    modified.map_err(|lost| lost.outcome(&session.server))
+    modified.map_err(|error| error.outcome(&session.server))
 }
 
 /// Replaces the password by one that the policy has to accept, as if the user had set it.
@@ -122,7 +122,7 @@ async fn replace_unicode_pwd(
     let hints: Vec<Control> = known.into_iter().map(hint).collect();
     let value = quoted_utf16(password.expose_secret());
     let replaced = session.replace(dn, "unicodePwd", &value, &hints).await;
-    replaced.map_err(|lost| lost.outcome(&session.server))
+    replaced.map_err(|error| error.outcome(&session.server))
 }
 
 /// The password between quotation marks, in UTF-16 with the low byte first.

@@ -1,4 +1,6 @@
 //! From a server to a session with it.
 
 pub mod connector;
+mod race;
 pub mod tcp;
+mod watch;

@@ -95,7 +95,7 @@ impl Directory {
     /// Asks one server. `domains` are the rules of the domains that this directory serves.
     pub async fn probe(&self, server: &Server, domains: &[(&str, &Rules)], by: Deadline) -> Report {
         let mut report = Report { server: Arc::clone(&server.name), findings: Vec::new() };
-        let account = self.service.as_ref().and_then(|service| service.pool.identity().account());
+        let account = self.service.as_ref().and_then(|service| service.pool.identity().principal());
         let connection = match self.connector().open_as(server, account).await {
             Ok(connection) => connection,
             Err(error) => {
@@ -209,9 +209,8 @@ impl Directory {
 }
 
 async fn bind(service: &ServicePool, connection: Session, report: &mut Report) -> Option<Session> {
-    let server = Arc::clone(&connection.server);
-    match service.bind(connection).await.map_err(|error| error.outcome(&server)) {
-        Ok(connection) => {
+    match service.bind(&connection).await {
+        Ok(()) => {
             report.note(Mood::Good, "service bind", "accepted");
             Some(connection)
         }

@@ -1,4 +1,5 @@
-//! The attempts of one request: how long each may take, and whether there is another.
+//! The attempts of one request: how long each may take, what its end means, and whether there is
+//! another.
 //!
 //! A server that cannot be reached, does not answer, answers what no server should, or says that it
 //! is busy has judged nothing, so the request goes to another one. One that has answered is never
@@ -10,26 +11,26 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout};
 
 use crate::deadline::Deadline;
-use crate::directory::connect::connector::Unreachable;
 use crate::directory::locate::servers::Servers;
-use crate::directory::session::multiplexer::Lost;
+use crate::directory::session::error::{ConnectError, Refuser, SessionError};
 use crate::result_code;
 use crate::verdict::{Outage, Outcome};
 
-/// Besides one for each server: connections that were idle may have died, all of them.
-const MORE_TRIES: usize = 2;
+/// How many attempts a request has besides one for each server: sessions that were idle may have
+/// died, all of them.
+const MORE_ATTEMPTS: usize = 2;
 
-/// So often is one request handed to servers that do not answer it. One that has read it may have
-/// counted a wrong password, so it is not handed out without end.
+/// A request is handed to this many servers that do not answer it, and to no more: each that has read
+/// it may have counted a wrong password.
 const MOST_UNANSWERED: usize = 3;
 
-/// While all servers are down, they are tried again after these times, unless one is heard to be up
-/// before. Whoever is late with an answer has no time for another try.
+/// While all servers are down, a request waits this long before its next attempt, twice as long each
+/// time, and at most so long; it goes on at once when one comes up.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 
-/// A server that has not answered yet is probably only slow; to ask another one as well would make
-/// it slower.
+/// No server is given up for silence before this time: it is probably only slow, and to ask another
+/// one as well would make both slower.
 const SHORTEST_PATIENCE: Duration = Duration::from_secs(1);
 
 /// Counts the attempts of one request.
@@ -59,8 +60,8 @@ impl<'a> Attempts<'a> {
         }
     }
 
-    /// Goes on to another try; the outcome of the last one if there is none. Waits while all servers
-    /// are down.
+    /// Goes on to another attempt, for which it waits while all servers are down; the outcome of the
+    /// last one if there is to be none.
     pub(in crate::directory) async fn another(
         &mut self,
         failed: AttemptError,
@@ -79,7 +80,7 @@ impl<'a> Attempts<'a> {
         let health = &self.servers.health;
         if !health.all_down() {
             self.made += 1;
-            let is_enough = self.made >= self.servers.count() + MORE_TRIES;
+            let is_enough = self.made >= self.servers.count() + MORE_ATTEMPTS;
             return if is_enough { Err(outcome) } else { Ok(()) };
         }
         let pause = self.pause;
@@ -91,50 +92,66 @@ impl<'a> Attempts<'a> {
         Ok(())
     }
 
-    /// The end of a try on a connection that was lost, or that said nothing for as long as it was
-    /// waited for. That one which was open before has ended tells nothing about its server.
-    pub(in crate::directory) fn lost(
-        &self,
-        server: &Arc<str>,
-        reused: bool,
-        why: &Lost,
-    ) -> AttemptError {
+    /// What the end of an attempt means: to the health of the server, and to the request.
+    pub(in crate::directory) fn ended(&self, server: &Arc<str>, end: End<'_>) -> AttemptError {
         let health = &self.servers.health;
-        let is_telling = match why {
-            Lost::Ended(_) => !reused,
-            Lost::Malformed(_) => true,
-            Lost::Silent => !reused || health.has_other(server),
+        let (is_up, error) = match end {
+            // It judges nobody now, and another server might.
+            End::Answered { code, outcome } if result_code::is_elsewhere_better(code) => {
+                (Some(false), AttemptError::Retryable(outcome))
+            }
+            End::Answered { outcome, .. } => (Some(true), AttemptError::Final(outcome)),
+            End::Broken { error, is_reused } => {
+                let is_up = match error {
+                    SessionError::Malformed(_) => Some(false),
+                    // A firewall may have forgotten the session. If there is no other server, this
+                    // one is asked again on a new session.
+                    SessionError::Silent if is_reused && !health.has_other(server) => None,
+                    SessionError::Silent => Some(false),
+                    // Servers and firewalls end sessions that were idle for long, which says nothing
+                    // about whether the server is up.
+                    SessionError::Closed
+                    | SessionError::ClosedAtOnce
+                    | SessionError::Disconnected(_)
+                    | SessionError::Io(_) => (!is_reused).then_some(false),
+                };
+                (is_up, AttemptError::Indeterminate(error.outcome(server)))
+            }
         };
-        if is_telling {
-            health.mark_down(server, Instant::now());
+        match is_up {
+            Some(true) => health.mark_up(server, Instant::now()),
+            Some(false) => health.mark_down(server, Instant::now()),
+            None => {}
         }
-        AttemptError::Indeterminate(why.outcome(server))
+        error
     }
 
-    /// The end of a try that was answered with a result code which leaves `outcome` open: another
-    /// server may do better if this one is busy.
-    pub(in crate::directory) fn refused(
-        &self,
-        server: &Arc<str>,
-        code: u32,
-        outcome: Outcome,
-    ) -> AttemptError {
-        if result_code::is_elsewhere_better(code) {
-            self.servers.health.mark_down(server, Instant::now());
-            AttemptError::Retryable(outcome)
-        } else {
-            self.answered(server);
-            AttemptError::Final(outcome)
-        }
-    }
-
-    /// A server has answered as a server should.
+    /// A server has answered what it was asked.
     pub(in crate::directory) fn answered(&self, server: &Arc<str>) {
         self.servers.health.mark_up(server, Instant::now());
     }
 }
 
-/// Why a try came to nothing.
+/// How an attempt on a server ended.
+#[derive(Debug)]
+pub(in crate::directory) enum End<'a> {
+    /// The session broke, or said nothing for as long as it was waited for.
+    Broken {
+        /// How.
+        error: &'a SessionError,
+        /// Whether it was open before this request.
+        is_reused: bool,
+    },
+    /// The server answered.
+    Answered {
+        /// The result code.
+        code: u32,
+        /// What the answer comes to.
+        outcome: Outcome,
+    },
+}
+
+/// Why an attempt came to nothing.
 #[derive(Debug)]
 pub(in crate::directory) enum AttemptError {
     /// Another one would come to the same.
@@ -145,16 +162,21 @@ pub(in crate::directory) enum AttemptError {
     Retryable(Outcome),
 }
 
-/// No connection to any server; or one refused the account, and others would.
-impl From<Unreachable> for AttemptError {
-    fn from(unreachable: Unreachable) -> Self {
-        let outcome = no_server(&unreachable);
-        if unreachable.refused.is_some() { Self::Final(outcome) } else { Self::Retryable(outcome) }
+/// There is no session. The health of each server that was dialled has been told while connecting.
+impl From<ConnectError> for AttemptError {
+    fn from(error: ConnectError) -> Self {
+        let outcome = |outage: Outage| Outcome::from(outage).with_detail(&error.to_string());
+        match &error {
+            ConnectError::Refused { is_judged: true, by, .. } => {
+                let code = match by {
+                    Refuser::Kdc => None,
+                    Refuser::Server { code } => Some(*code),
+                };
+                Self::Final(outcome(Outage::ServiceBind { code }))
+            }
+            ConnectError::Refused { is_judged: false, .. } | ConnectError::Unreachable(_) => {
+                Self::Retryable(outcome(Outage::NoServer))
+            }
+        }
     }
-}
-
-/// The outcome where no server could be reached, or one refused the account.
-fn no_server(error: &Unreachable) -> Outcome {
-    let outage = error.refused.map_or(Outage::NoServer, |code| Outage::ServiceBind { code });
-    Outcome::from(outage).with_detail(&error.text)
 }

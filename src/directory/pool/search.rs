@@ -1,4 +1,4 @@
-//! Searching as the service account, on connections that may have died since they were last used.
+//! Searching as the service account, on sessions that may have died since they were last used.
 
 use std::sync::Arc;
 
@@ -7,10 +7,11 @@ use tokio::time::Instant;
 use crate::deadline::Deadline;
 use crate::directory::message::Query;
 use crate::directory::message::entry::Entry;
-use crate::directory::pool::attempts::{AttemptError, Attempts};
-use crate::directory::pool::service::ServicePool;
+use crate::directory::pool::attempts::{AttemptError, Attempts, End};
+use crate::directory::pool::service::{ServicePool, Share};
 use crate::directory::session::Session;
-use crate::directory::session::multiplexer::{Found, Lost};
+use crate::directory::session::error::SessionError;
+use crate::directory::session::multiplexer::Found;
 use crate::directory::session::root_dse::RootDse;
 use crate::observe::step;
 use crate::result_code;
@@ -27,10 +28,10 @@ pub struct Reply {
     pub server: Arc<str>,
 }
 
-/// Searches, each by the request's deadline, on a shared service connection.
+/// Searches, each by the request's deadline, on a shared service session.
 #[derive(Debug)]
 pub struct Searcher {
-    /// The service connections.
+    /// The service sessions.
     pub pool: ServicePool,
 }
 
@@ -60,28 +61,31 @@ impl Searcher {
         by: Deadline,
     ) -> Result<Reply, AttemptError> {
         let share = self.pool.share(by).await.map_err(AttemptError::Final)?;
-        let server = &share.connection.server;
+        let Share { session, is_reused } = &share;
+        let server = &session.server;
         let done = attempts
-            .patience(server, share.reused)
-            .bound(look_up(&share.connection, query, by))
+            .patience(server, *is_reused)
+            .bound(look_up(session, query, by))
             .await
-            .unwrap_or(Err(Lost::Silent));
-        let Found { entries, answer } = match done {
-            Ok(found) => found,
-            Err(lost) => {
-                self.pool.retire(server).await;
-                return Err(attempts.lost(server, share.reused, &lost));
+            .unwrap_or(Err(SessionError::Silent));
+        let failed = match done {
+            Ok(Found { entries, answer })
+                if answer.code == result_code::SUCCESS || understood.contains(&answer.code) =>
+            {
+                attempts.answered(server);
+                return Ok(Reply { entries, code: answer.code, server: Arc::clone(server) });
+            }
+            Ok(Found { answer, .. }) => {
+                let outcome = Outcome::from(Outage::of_search(answer.code))
+                    .from_server(server)
+                    .with_detail(&answer.text);
+                attempts.ended(server, End::Answered { code: answer.code, outcome })
+            }
+            Err(error) => {
+                attempts.ended(server, End::Broken { error: &error, is_reused: *is_reused })
             }
         };
-        if answer.code == result_code::SUCCESS || understood.contains(&answer.code) {
-            attempts.answered(server);
-            return Ok(Reply { entries, code: answer.code, server: Arc::clone(server) });
-        }
-        let outcome = Outcome::from(Outage::of_search(answer.code))
-            .from_server(server)
-            .with_detail(&answer.text);
-        let failed = attempts.refused(server, answer.code, outcome);
-        if matches!(failed, AttemptError::Retryable(_)) {
+        if !matches!(failed, AttemptError::Final(_)) {
             self.pool.retire(server).await;
         }
         Err(failed)
@@ -91,36 +95,42 @@ impl Searcher {
     pub async fn root_dse(&self, by: Deadline) -> Result<Arc<RootDse>, Outcome> {
         let mut attempts = Attempts::new(&self.pool.connector().servers, by);
         loop {
-            let share = self.pool.share(by).await?;
-            let server = &share.connection.server;
-            let read = share.connection.root_dse(by.remaining());
-            let done = attempts.patience(server, share.reused).bound(read).await;
-            let lost = match done.unwrap_or(Err(Lost::Silent)) {
+            let Share { session, is_reused } = self.pool.share(by).await?;
+            let server = &session.server;
+            let read = session.root_dse(by.remaining());
+            let done = attempts.patience(server, is_reused).bound(read).await;
+            let error = match done.unwrap_or(Err(SessionError::Silent)) {
                 Ok(root_dse) => {
                     attempts.answered(server);
                     return Ok(root_dse);
                 }
-                Err(lost) => lost,
+                Err(error) => error,
             };
             self.pool.retire(server).await;
-            attempts.another(attempts.lost(server, share.reused, &lost)).await?;
+            attempts
+                .another(attempts.ended(server, End::Broken { error: &error, is_reused }))
+                .await?;
         }
     }
 }
 
-async fn look_up(connection: &Session, query: &Query<'_>, by: Deadline) -> Result<Found, Lost> {
+async fn look_up(
+    session: &Session,
+    query: &Query<'_>,
+    by: Deadline,
+) -> Result<Found, SessionError> {
     let started = Instant::now();
     let found = if query.at_most == 0 {
-        connection.search_all(query, by.remaining()).await
+        session.search_all(query, by.remaining()).await
     } else {
-        connection.search(query, by.remaining()).await
+        session.search(query, by.remaining()).await
     };
     let result = match &found {
         Ok(found) => {
             format!("{} entries, result code {}", found.entries.len(), found.answer.code)
         }
-        Err(lost) => lost.to_string(),
+        Err(error) => error.to_string(),
     };
-    step("search", &connection.server, started, &result);
+    step("search", &session.server, started, &result);
     found
 }

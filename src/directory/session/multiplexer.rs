@@ -4,51 +4,20 @@
 //! type that was asked for. Anything else ends the stream, and with it whatever waits for an answer.
 
 use std::collections::HashMap;
-use std::io;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::AbortHandle;
 
-use crate::directory::message::ber::{self, Malformed};
 use crate::directory::message::entry::Entry;
-use crate::directory::message::{Answer, Control, Envelope, Operation, Response, ResultFields};
-use crate::directory::tls;
-use crate::result_code;
-use crate::verdict::{Outage, Outcome};
-
-/// Room for one read: most messages are far smaller.
-const READ_SIZE: usize = 4096;
+use crate::directory::message::{Answer, Control, Envelope, Operation, Response};
+use crate::directory::session::error::SessionError;
+use crate::directory::session::incoming::{Incoming, disconnection};
 
 /// What the entries of one search may take: a page of them, each far larger than any user's.
 const LARGEST_RESULT: usize = 16 << 20;
-
-/// The connection ended, or cannot be used any more, before the answer came.
-#[derive(Clone, Debug, thiserror::Error)]
-pub enum Lost {
-    /// It ended.
-    #[error("{0}")]
-    Ended(String),
-    /// The server sent what no server may send.
-    #[error("{0}")]
-    Malformed(String),
-    /// No answer came for so long that it must be taken for dead.
-    #[error("no answer came")]
-    Silent,
-}
-
-impl Lost {
-    /// The outcome of a request that ends with this.
-    pub fn outcome(&self, server: &Arc<str>) -> Outcome {
-        let outage = match self {
-            Self::Ended(_) | Self::Silent => Outage::LostConnection,
-            Self::Malformed(_) => Outage::BadReply,
-        };
-        Outcome::from(outage).from_server(server).with_detail(&self.to_string())
-    }
-}
 
 /// The end of an operation, with the entries that a search found.
 #[derive(Debug)]
@@ -59,43 +28,6 @@ pub struct Found {
     pub answer: Answer,
 }
 
-/// Why a stream ended.
-#[derive(Debug, thiserror::Error)]
-pub(in crate::directory) enum Broken {
-    /// One side closed the connection.
-    #[error("the connection was closed")]
-    Closed,
-    /// The server closed the connection without a word.
-    #[error(
-        "the server closed the connection before its first answer; does it want a client certificate, or refuse this host?"
-    )]
-    ClosedAtOnce,
-    /// The server said goodbye (RFC 4511, section 4.4.1).
-    #[error("the server ended the connection: {0}")]
-    Disconnected(String),
-    /// The transport failed.
-    #[error(transparent)]
-    Io(#[from] io::Error),
-    /// The server sent what no server may send here.
-    #[error("{0}")]
-    Malformed(&'static str),
-}
-
-impl From<Malformed> for Broken {
-    fn from(Malformed(what): Malformed) -> Self {
-        Self::Malformed(what)
-    }
-}
-
-impl From<Broken> for Lost {
-    fn from(broken: Broken) -> Self {
-        match broken {
-            Broken::Malformed(_) => Self::Malformed(broken.to_string()),
-            other => Self::Ended(other.to_string()),
-        }
-    }
-}
-
 /// A stream that many requests share. Dropping it closes the stream.
 #[derive(Debug)]
 pub(in crate::directory) struct Multiplexer {
@@ -103,7 +35,7 @@ pub(in crate::directory) struct Multiplexer {
     last_id: AtomicU32,
     carrier: AbortHandle,
     /// How the stream ended.
-    end: Arc<OnceLock<Lost>>,
+    end: Arc<OnceLock<SessionError>>,
 }
 
 #[derive(Debug)]
@@ -148,13 +80,10 @@ impl Multiplexer {
         let carrier = tokio::spawn(async move {
             let mut queue = queue;
             let unanswered = Mutex::new(Unanswered::default());
-            let broken = match carry(stream, &mut queue, &unanswered).await {
-                Broken::Io(error) => Broken::Io(tls::explained(error)),
-                broken => broken,
-            };
-            tracing::debug!(%server, end = %broken, "connection ended");
-            // Told before those who wait notice.
-            let _ = tell.set(broken.into());
+            let error = carry(stream, &mut queue, &unanswered).await;
+            tracing::debug!(%server, end = %error, "connection ended");
+            // Those who wait read it when they notice that nobody will answer them.
+            let _ = tell.set(error);
         });
         Self { requests, last_id: AtomicU32::new(0), carrier: carrier.abort_handle(), end }
     }
@@ -165,7 +94,7 @@ impl Multiplexer {
         &self,
         operation: &Operation<'_>,
         controls: &[Control],
-    ) -> Result<Found, Lost> {
+    ) -> Result<Found, SessionError> {
         let id = self.last_id.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
         let (asker, answer) = oneshot::channel();
         let waiting = Waiting {
@@ -178,7 +107,7 @@ impl Multiplexer {
         let request = Request { id, message: operation.message(id, controls), waiting };
         // If the carrier has ended, so has the other end of `answer`.
         let _ = self.requests.send(request);
-        answer.await.map_err(|_| self.end.get().cloned().unwrap_or_else(|| Broken::Closed.into()))
+        answer.await.map_err(|_| self.end.get().cloned().unwrap_or(SessionError::Closed))
     }
 
     /// Whether it is known to have ended.
@@ -192,12 +121,12 @@ async fn carry(
     stream: impl AsyncRead + AsyncWrite,
     queue: &mut mpsc::UnboundedReceiver<Request>,
     unanswered: &Mutex<Unanswered>,
-) -> Broken {
+) -> SessionError {
     let (mut input, mut output) = tokio::io::split(stream);
     let locked = || unanswered.lock().unwrap_or_else(PoisonError::into_inner);
     let sending = async {
         loop {
-            let Some(request) = queue.recv().await else { return Broken::Closed };
+            let Some(request) = queue.recv().await else { return SessionError::Closed };
             let mut bytes = keep(request, &mut locked());
             // What is asked at the same time goes out together.
             while let Ok(request) = queue.try_recv() {
@@ -213,16 +142,16 @@ async fn carry(
         }
     };
     let receiving = async {
-        let mut messages = Messages::default();
+        let mut messages = Incoming::default();
         loop {
-            if let Err(broken) = messages.receive(&mut input).await {
-                return broken;
+            if let Err(error) = messages.receive(&mut input).await {
+                return error;
             }
             loop {
                 match messages.next() {
                     Ok(Some(message)) => {
-                        if let Err(broken) = locked().take(message) {
-                            return broken;
+                        if let Err(error) = locked().take(message) {
+                            return error;
                         }
                     }
                     Ok(None) => break,
@@ -232,10 +161,10 @@ async fn carry(
         }
     };
     tokio::select! {
-        broken = sending => broken,
-        broken = receiving => match broken {
-            Broken::Closed if !locked().has_answered => Broken::ClosedAtOnce,
-            broken => broken,
+        error = sending => error,
+        error = receiving => match error {
+            SessionError::Closed if !locked().has_answered => SessionError::ClosedAtOnce,
+            error => error,
         },
     }
 }
@@ -247,22 +176,22 @@ fn keep(request: Request, unanswered: &mut Unanswered) -> Vec<u8> {
 
 impl Unanswered {
     /// Takes a message from the server to whoever waits for it.
-    fn take(&mut self, message: &[u8]) -> Result<(), Broken> {
+    fn take(&mut self, message: &[u8]) -> Result<(), SessionError> {
         let envelope = Envelope::open(message)?;
         if envelope.id == 0 {
-            return Err(goodbye(&envelope)?);
+            return Err(disconnection(&envelope)?);
         }
         let Some(waiting) = self.waiting.get_mut(&envelope.id) else {
-            return Err(Broken::Malformed("a response to no request"));
+            return Err(SessionError::Malformed("a response to no request"));
         };
         if !envelope.answers(waiting.operation) {
-            return Err(Broken::Malformed("a response of another type than the request"));
+            return Err(SessionError::Malformed("a response of another type than the request"));
         }
         match envelope.response()? {
             Response::Entry(entry) => {
                 waiting.size += message.len();
                 if waiting.size > LARGEST_RESULT {
-                    return Err(Broken::Malformed("more entries than anybody asked for"));
+                    return Err(SessionError::Malformed("more entries than anybody asked for"));
                 }
                 // Not every server keeps to a size limit.
                 if waiting.entries.len() < waiting.at_most {
@@ -278,99 +207,5 @@ impl Unanswered {
         }
         self.has_answered = true;
         Ok(())
-    }
-}
-
-/// What a server says that ends the connection by itself: the only message without a request.
-fn goodbye(envelope: &Envelope<'_>) -> Result<Broken, Malformed> {
-    let ResultFields { code, text, .. } = envelope.result()?;
-    Ok(Broken::Disconnected(format!("result code {code}, {text:?}")))
-}
-
-/// Bytes of a server, cut into whole messages.
-#[derive(Debug, Default)]
-struct Messages {
-    buffer: Vec<u8>,
-    taken: usize,
-}
-
-impl Messages {
-    /// Waits for more bytes.
-    async fn receive(&mut self, from: &mut (impl AsyncRead + Unpin)) -> Result<(), Broken> {
-        self.buffer.drain(..std::mem::take(&mut self.taken));
-        self.buffer.reserve(READ_SIZE);
-        match from.read_buf(&mut self.buffer).await {
-            Ok(0) => Err(Broken::Closed),
-            // Without TLS's own goodbye; nothing is lost, because messages know their length.
-            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Err(Broken::Closed),
-            Ok(_) => Ok(()),
-            Err(error) => Err(error.into()),
-        }
-    }
-
-    /// The next message, if all of it is there.
-    fn next(&mut self) -> Result<Option<&[u8]>, Malformed> {
-        let rest = self.buffer.get(self.taken..).unwrap_or_default();
-        let Some(message) = ber::message_length(rest)?.and_then(|length| rest.get(..length)) else {
-            return Ok(None);
-        };
-        self.taken += message.len();
-        Ok(Some(message))
-    }
-
-    fn is_empty(&self) -> bool {
-        self.taken == self.buffer.len()
-    }
-}
-
-/// Asks for TLS on a stream that has carried nothing yet.
-///
-/// Anything but success is an error, so that there is no way on in clear text.
-pub(in crate::directory) async fn start_tls(
-    stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
-) -> Result<(), Broken> {
-    let answer = ask(stream, 1, &Operation::StartTls).await;
-    let answer = answer.map_err(|broken| match broken {
-        Broken::Closed => Broken::Disconnected(
-            "it did not answer StartTLS; is this its port for ldaps://?".to_owned(),
-        ),
-        broken => broken,
-    })?;
-    match Envelope::open(&answer)?.result()? {
-        ResultFields { code: result_code::SUCCESS, .. } => Ok(()),
-        ResultFields { code, text, .. } => {
-            Err(Broken::Disconnected(format!("StartTLS refused: result code {code}, {text:?}")))
-        }
-    }
-}
-
-/// Makes a request that has one answer, on a stream that carries nothing else meanwhile; the
-/// answer is as the protocol says.
-///
-/// Anything that comes behind the answer is an error: somebody on the path would have put it there.
-pub(in crate::directory) async fn ask(
-    stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
-    id: u32,
-    operation: &Operation<'_>,
-) -> Result<Vec<u8>, Broken> {
-    stream.write_all(&operation.message(id, &[])).await?;
-    stream.flush().await?;
-    let mut messages = Messages::default();
-    loop {
-        messages.receive(stream).await?;
-        let Some(message) = messages.next()? else { continue };
-        let message = message.to_vec();
-        let envelope = Envelope::open(&message)?;
-        if envelope.id == 0 {
-            return Err(goodbye(&envelope)?);
-        }
-        if envelope.id != id || !envelope.answers(operation.tag()) {
-            return Err(Broken::Malformed("a response to another request"));
-        }
-        envelope.response()?;
-        if !messages.is_empty() {
-            return Err(Broken::Malformed("bytes behind the answer"));
-        }
-        return Ok(message);
     }
 }

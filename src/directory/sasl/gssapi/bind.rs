@@ -1,12 +1,10 @@
 //! The LDAP side of the sign-in: bind requests and responses that carry SASL tokens (RFC 4511,
 //! section 4.2), and what the two sides agree on at its end (RFC 4752, section 3.1).
 
-use tokio::io::{AsyncRead, AsyncWrite};
-
-use crate::directory::message::ber::Malformed;
-use crate::directory::message::{Envelope, Operation, ResultFields};
-use crate::directory::sasl::refusal::Refused;
-use crate::directory::session::multiplexer::{self, Broken};
+use crate::directory::message::{Operation, ResultFields};
+use crate::directory::sasl::principal::Stream;
+use crate::directory::session::error::{ConnectError, Refuser};
+use crate::directory::session::exchange::exchange;
 use crate::result_code;
 
 /// What the server has to say to a token.
@@ -28,30 +26,27 @@ impl Bind {
     /// Hands a token to the server.
     pub(super) async fn send(
         &mut self,
-        stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
+        mut stream: &mut dyn Stream,
         token: &[u8],
-    ) -> std::io::Result<Reply> {
+    ) -> Result<Reply, ConnectError> {
         self.steps = self.steps.saturating_add(1);
         let bind = Operation::SaslBind { mechanism: "GSSAPI", token };
-        let answer = multiplexer::ask(stream, self.steps, &bind).await;
-        let answer = answer.map_err(std::io::Error::other)?;
-        read(&answer)
+        exchange(&mut stream, self.steps, &bind, read).await?
     }
 }
 
-fn read(answer: &[u8]) -> std::io::Result<Reply> {
-    let malformed = |malformed: Malformed| std::io::Error::other(Broken::from(malformed));
-    let envelope = Envelope::open(answer).map_err(malformed)?;
-    let ResultFields { code, text, sasl_credentials } = envelope.result().map_err(malformed)?;
+fn read(answer: ResultFields<'_>) -> Result<Reply, ConnectError> {
+    let ResultFields { code, text, sasl_credentials } = answer;
     match code {
         result_code::SUCCESS => Ok(Reply::Done),
         result_code::SASL_BIND_IN_PROGRESS => {
             Ok(Reply::GoOn(sasl_credentials.unwrap_or_default().to_vec()))
         }
-        code if result_code::is_elsewhere_better(code) => {
-            Err(std::io::Error::other(explained(code, text)))
-        }
-        code => Err(std::io::Error::other(Refused { code, text: explained(code, text) })),
+        code => Err(ConnectError::Refused {
+            by: Refuser::Server { code },
+            is_judged: !result_code::is_elsewhere_better(code),
+            text: explained(code, text),
+        }),
     }
 }
 
@@ -96,13 +91,13 @@ impl Protection {
 
 /// What a server offers at the end of the sign-in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Offer {
+pub(super) struct LayerOffer {
     protections: u8,
     /// The largest sealed message that it takes.
     pub(super) largest: usize,
 }
 
-impl Offer {
+impl LayerOffer {
     /// Reads the four bytes of the server.
     pub(super) fn read(message: &[u8]) -> Option<Self> {
         let [protections, high, middle, low] = *message else { return None };
@@ -127,6 +122,11 @@ pub(super) fn choice(protection: Protection, largest: u32) -> [u8; 4] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::directory::message::Envelope;
+
+    fn read(answer: &[u8]) -> Result<Reply, ConnectError> {
+        super::read(Envelope::open(answer).unwrap().result().unwrap())
+    }
 
     #[test]
     fn answers_are_read() {
@@ -141,17 +141,20 @@ mod tests {
     #[test]
     fn a_refusal_carries_its_code_and_advice() {
         let strong = b"\x30\x0e\x02\x01\x01\x61\x09\x0a\x01\x08\x04\x00\x04\x02no";
-        let error = read(strong).unwrap_err();
-        let refused = error.get_ref().unwrap().downcast_ref::<Refused>().unwrap();
-        assert_eq!(refused.code, 8);
-        assert!(refused.text.contains("sasl_seal"), "{refused}");
+        let ConnectError::Refused { by, is_judged, text } = read(strong).unwrap_err() else {
+            panic!("it is refused");
+        };
+        assert_eq!((by, is_judged), (Refuser::Server { code: 8 }, true));
+        assert!(text.contains("sasl_seal"), "{text}");
+        let busy = b"\x30\x0c\x02\x01\x01\x61\x07\x0a\x01\x33\x04\x00\x04\x00";
+        assert!(!read(busy).unwrap_err().is_judged());
     }
 
     #[test]
     fn offers_have_four_bytes() {
-        assert_eq!(Offer::read(b"\x07\x00\xff\xff").unwrap().largest, 0xffff);
+        assert_eq!(LayerOffer::read(b"\x07\x00\xff\xff").unwrap().largest, 0xffff);
         for odd in [&b""[..], b"\x07", b"\x07\x00\xff", b"\x07\x00\xff\xff\x00"] {
-            assert_eq!(Offer::read(odd), None, "{odd:?}");
+            assert_eq!(LayerOffer::read(odd), None, "{odd:?}");
         }
     }
 
@@ -159,7 +162,7 @@ mod tests {
     fn the_first_wish_that_is_offered_is_chosen() {
         use Protection::{Confidentiality, Integrity, Nothing};
         let choose = |offer: u8, wanted: &[Protection]| {
-            Offer::read(&[offer, 0, 16, 0]).unwrap().choose(wanted)
+            LayerOffer::read(&[offer, 0, 16, 0]).unwrap().choose(wanted)
         };
         assert_eq!(choose(7, &[Confidentiality, Integrity]), Some(Confidentiality));
         assert_eq!(choose(3, &[Confidentiality, Integrity]), Some(Integrity));

@@ -17,11 +17,7 @@ use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
 use crate::directory::sasl::gssapi::security_layer::Way;
-use crate::directory::sasl::refusal::Refused;
-
-/// LDAP_LOCAL_ERROR of the C interface to LDAP: what clients say where a sign-in ends before the
-/// server has judged it.
-const LOCAL_ERROR: u32 = 82;
+use crate::directory::session::error::{ConnectError, Refuser};
 
 /// Errors of Kerberos by their numbers: those of its protocol (RFC 4120, section 7.5.9) from 0,
 /// those of its library behind them.
@@ -53,7 +49,7 @@ impl Ticket {
         seals: bool,
         binding: Option<Vec<u8>>,
         within: Duration,
-    ) -> io::Result<(Self, Vec<u8>)> {
+    ) -> Result<(Self, Vec<u8>), ConnectError> {
         let realm = parties.client.rsplit('@').next().unwrap_or_default().to_owned();
         let get = async {
             let turn = ONE_AT_A_TIME.lock().await;
@@ -68,7 +64,7 @@ impl Ticket {
             let text = format!(
                 "no Kerberos ticket within {within:?}; can the KDC of {realm} be reached, and does krb5.conf, or $KRB5_CONFIG, know it?"
             );
-            Err(io::Error::new(io::ErrorKind::TimedOut, text))
+            Err(ConnectError::Unreachable(text))
         })
     }
 
@@ -151,11 +147,10 @@ fn words(text: &str) -> &str {
     own.filter(|own| !own.is_empty()).unwrap_or(text)
 }
 
-/// The error with what to do about it. What would count against the account if it were tried
-/// again is a refusal.
-fn explained(error: &Error, Parties { client, server }: &Parties) -> io::Error {
-    let number = error.minor.wrapping_sub(FIRST_ERROR);
-    let (is_refusal, advice) = match number {
+/// The error with what to do about it, and whether it judges the account: then each attempt may count
+/// against it at the KDC.
+fn explained(error: &Error, Parties { client, server }: &Parties) -> ConnectError {
+    let (is_judged, advice) = match error.minor.wrapping_sub(FIRST_ERROR) {
         6 => (true, format!("the KDC does not know {client}")),
         7 => (
             false,
@@ -181,11 +176,7 @@ fn explained(error: &Error, Parties { client, server }: &Parties) -> io::Error {
         _ => (false, "see the keytab with `klist -k`, and try it with `kinit -k -t`".to_owned()),
     };
     let text = format!("Kerberos: {}; {advice}", words(&error.to_string()));
-    if is_refusal {
-        io::Error::other(Refused { code: LOCAL_ERROR, text })
-    } else {
-        io::Error::other(text)
-    }
+    ConnectError::Refused { by: Refuser::Kdc, is_judged, text }
 }
 
 #[cfg(test)]

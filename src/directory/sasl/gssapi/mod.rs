@@ -10,112 +10,85 @@ mod channel_binding;
 mod context;
 mod security_layer;
 
-use std::io;
-use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncWrite};
+use futures_util::future::BoxFuture;
 
-use self::bind::{Bind, Offer, Protection, Reply, choice};
+use self::bind::{Bind, LayerOffer, Protection, Reply, choice};
 use self::context::{Parties, Ticket};
-pub use self::security_layer::Layer;
+use self::security_layer::Layer;
+use crate::directory::sasl::principal::{Kerberos, Principal, SignedIn, Stream, Transport};
+use crate::directory::session::error::ConnectError;
 
 /// Kerberos needs one token and its answer, SASL one more round; a server that wants many plays
 /// for time.
 const MOST_ROUNDS: usize = 8;
 
-/// A service account that signs in by Kerberos.
-#[derive(Clone, Debug)]
-pub struct Principal {
-    principal: String,
-    keytab: PathBuf,
-    host: Option<String>,
-    must_seal: bool,
+/// The account, which signs in by GSSAPI.
+pub(super) fn principal(account: Kerberos) -> Arc<dyn Principal> {
+    Arc::new(GssapiPrincipal(account))
 }
 
-impl Principal {
-    /// The account of this principal, written with its realm, whose keys are in `keytab`; the
-    /// library finds them by the environment. `host` is the server's name in Kerberos, if it is not
-    /// that of its URL. With `must_seal`, Kerberos protects the connection, and StartTLS is left
-    /// out. The error says that this program knows no Kerberos.
-    pub fn new(
-        principal: String,
-        keytab: PathBuf,
-        host: Option<String>,
-        must_seal: bool,
-    ) -> Result<Self, &'static str> {
-        Ok(Self { principal, keytab, host, must_seal })
+#[derive(Debug)]
+struct GssapiPrincipal(Kerberos);
+
+impl Principal for GssapiPrincipal {
+    fn account(&self) -> &Kerberos {
+        &self.0
     }
 
-    /// Its principal.
-    pub fn principal(&self) -> &str {
-        &self.principal
-    }
-
-    /// Where its keys are.
-    pub fn keytab(&self) -> &Path {
-        &self.keytab
-    }
-
-    /// Whether Kerberos takes the place of TLS on its connections.
-    pub fn replaces_tls(&self) -> bool {
-        self.must_seal
-    }
-
-    /// Signs in on a connection that TLS protects; `certificate` is the server's, in DER. The
-    /// KDC has to answer within `ticket_within`.
-    pub async fn sign_in<S>(
-        &self,
-        stream: &mut S,
-        host: &str,
-        certificate: Option<&[u8]>,
+    fn sign_in<'a>(
+        &'a self,
+        stream: Box<dyn Stream>,
+        host: &'a str,
+        transport: Transport,
         ticket_within: Duration,
-    ) -> io::Result<()>
-    where
-        S: AsyncRead + AsyncWrite + Unpin,
-    {
-        let binding = certificate.and_then(channel_binding::of);
-        self.converse(stream, host, binding, &[Protection::Nothing], ticket_within).await?;
-        Ok(())
+    ) -> BoxFuture<'a, Result<SignedIn, ConnectError>> {
+        Box::pin(self.sign_in_by_gssapi(stream, host, transport, ticket_within))
     }
+}
 
-    /// Signs in on a connection that nothing else protects; says of what comes of it whether
-    /// nobody can read it.
-    pub async fn sign_in_and_seal<S>(
+impl GssapiPrincipal {
+    async fn sign_in_by_gssapi(
         &self,
-        mut stream: S,
+        mut stream: Box<dyn Stream>,
         host: &str,
+        transport: Transport,
         ticket_within: Duration,
-    ) -> io::Result<(Layer<S>, bool)>
-    where
-        S: AsyncRead + AsyncWrite + Unpin,
-    {
-        let wanted: &[Protection] = if self.must_seal {
-            &[Protection::Confidentiality]
-        } else {
-            &[Protection::Confidentiality, Protection::Integrity]
+    ) -> Result<SignedIn, ConnectError> {
+        use Protection::{Confidentiality, Integrity, Nothing};
+        let (binding, wanted): (_, &[Protection]) = match transport {
+            Transport::Tls(certificate) => {
+                (certificate.as_deref().and_then(channel_binding::of), &[Nothing])
+            }
+            Transport::Local | Transport::Clear if self.0.must_seal => (None, &[Confidentiality]),
+            Transport::Local | Transport::Clear => (None, &[Confidentiality, Integrity]),
         };
         let (mut ticket, protection, largest) =
-            self.converse(&mut stream, host, None, wanted, ticket_within).await?;
-        let hides = protection == Protection::Confidentiality;
+            self.converse(&mut *stream, host, binding, wanted, ticket_within).await?;
+        let hides = match protection {
+            Nothing => return Ok(SignedIn { stream, is_private: true }),
+            Integrity => false,
+            Confidentiality => true,
+        };
         let cipher = Box::new(move |way, message: &[u8]| ticket.protect(hides, way, message));
-        Ok((Layer::new(stream, cipher, largest)?, hides))
+        let stream = Box::new(Layer::new(stream, cipher, largest)?);
+        Ok(SignedIn { stream, is_private: hides })
     }
 
-    async fn converse<S>(
+    /// Signs in, and settles with the server on one of the `wanted` protections; gives with it the
+    /// largest sealed message that the server takes.
+    async fn converse(
         &self,
-        stream: &mut S,
+        stream: &mut dyn Stream,
         host: &str,
         binding: Option<Vec<u8>>,
         wanted: &[Protection],
         ticket_within: Duration,
-    ) -> io::Result<(Ticket, Protection, usize)>
-    where
-        S: AsyncRead + AsyncWrite + Unpin,
-    {
+    ) -> Result<(Ticket, Protection, usize), ConnectError> {
         let seals = !wanted.contains(&Protection::Nothing);
-        let parties =
-            Parties { client: self.principal.clone(), server: self.server_principal(host) };
+        let parties = Parties { client: self.0.name.clone(), server: self.server_principal(host) };
         let (mut ticket, mut token) = Ticket::get(parties, seals, binding, ticket_within).await?;
         let mut bind = Bind::default();
         for _ in 0..MOST_ROUNDS {
@@ -129,7 +102,7 @@ impl Principal {
             if !ticket.holds(seals)? {
                 return Err(odd("the server did not prove who it is, or cannot seal"));
             }
-            let offer = Offer::read(&ticket.open(&answer)?)
+            let offer = LayerOffer::read(&ticket.open(&answer)?)
                 .ok_or_else(|| odd("the server's offer of protections is malformed"))?;
             let protection = offer.choose(wanted).ok_or_else(|| {
                 odd("the server offers no protection that would do; see sasl_seal")
@@ -146,23 +119,27 @@ impl Principal {
     /// The principal of the LDAP server (RFC 4120, section 6.2.1), of the account's realm: the KDC
     /// knows which other realm it may be in. Neither DNS nor krb5.conf have a say in it.
     fn server_principal(&self, host: &str) -> String {
-        let realm = self.principal.rsplit('@').next().unwrap_or_default();
-        let host = self.host.as_deref().unwrap_or(host).to_lowercase();
+        let realm = self.0.name.rsplit('@').next().unwrap_or_default();
+        let host = self.0.host.as_deref().unwrap_or(host).to_lowercase();
         format!("ldap/{host}@{realm}")
     }
 }
 
-fn odd(text: &'static str) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, text)
+fn odd(text: &str) -> ConnectError {
+    ConnectError::Unreachable(text.to_owned())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn account(host: Option<&str>) -> Principal {
-        let principal = "svc-xmpp@CORP.EXAMPLE".to_owned();
-        Principal::new(principal, "/nowhere".into(), host.map(str::to_owned), false).unwrap()
+    fn account(host: Option<&str>) -> GssapiPrincipal {
+        GssapiPrincipal(Kerberos {
+            name: "svc-xmpp@CORP.EXAMPLE".to_owned(),
+            keytab: "/nowhere".into(),
+            host: host.map(str::to_owned),
+            must_seal: false,
+        })
     }
 
     #[test]

@@ -42,7 +42,7 @@ pub(super) enum Way {
 pub(super) type Cipher = Box<dyn FnMut(Way, &[u8]) -> io::Result<Vec<u8>> + Send>;
 
 /// A stream whose bytes are sealed on the way.
-pub struct Layer<S> {
+pub(super) struct Layer<S> {
     stream: S,
     cipher: Cipher,
     /// The largest sealed message that the server takes.
