@@ -20,7 +20,7 @@ use tokio::time::{Instant, sleep};
 use xmpp_ldap_auth::config;
 use xmpp_ldap_auth::deadline::Deadline;
 use xmpp_ldap_auth::directory::Directory;
-use xmpp_ldap_auth::directory::accounts::{Accounts, Purpose};
+use xmpp_ldap_auth::directory::accounts::Accounts;
 use xmpp_ldap_auth::directory::domain::{Domain, Memory};
 use xmpp_ldap_auth::jid::Account;
 use xmpp_ldap_auth::verdict::{Denial, Outage, Verdict};
@@ -151,7 +151,7 @@ fn directory(url: &str) -> Arc<Domain> {
 async fn sign_in(directory: &Domain) -> Verdict {
     let account = Account::new("a", "h").unwrap();
     let by = Deadline::after(Instant::now(), WITHIN);
-    match directory.find(&account, Purpose::SignIn, by).await {
+    match directory.find(&account, by).await {
         Ok(found) => directory.prove(&found, &SecretString::from("secret"), by).await.verdict,
         Err(outcome) => outcome.verdict,
     }

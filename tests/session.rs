@@ -20,7 +20,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 use xmpp_ldap_auth::authenticator::{Authenticator, ServedDomains};
 use xmpp_ldap_auth::deadline::Deadline;
-use xmpp_ldap_auth::directory::accounts::{Accounts, Candidate, Purpose};
+use xmpp_ldap_auth::directory::accounts::{Accounts, Candidate, PasswordTarget};
 use xmpp_ldap_auth::jid::Account;
 use xmpp_ldap_auth::policy::Policies;
 use xmpp_ldap_auth::policy::admission::Admission;
@@ -67,24 +67,42 @@ impl Accounts for Scripted {
         &self.admission
     }
 
-    async fn find(&self, account: &Account, _: Purpose, _: Deadline) -> Result<Candidate, Outcome> {
+    async fn find(&self, account: &Account, _: Deadline) -> Result<Candidate, Outcome> {
         let name = account.localpart().to_owned();
-        Ok(Candidate { entry: name.clone(), name, is_remembered: false, is_doubtful: false })
+        Ok(Candidate::new(name.clone(), name))
+    }
+
+    async fn find_afresh(&self, account: &Account, by: Deadline) -> Result<Candidate, Outcome> {
+        self.find(account, by).await
     }
 
     async fn prove(&self, candidate: &Candidate, password: &SecretString, _: Deadline) -> Outcome {
         if password.expose_secret() == "changed" && self.changes.load(Ordering::SeqCst) == 0 {
             return Denial::WrongPassword.into();
         }
-        self.play(&candidate.name).await
+        self.play(candidate.bind_name()).await
     }
 
     async fn exists(&self, account: &Account, _: Deadline) -> Outcome {
         self.play(account.localpart()).await
     }
 
-    async fn set_password(&self, candidate: &Candidate, _: &SecretString, _: Deadline) -> Outcome {
-        let outcome = self.play(&candidate.name).await;
+    async fn find_to_change(
+        &self,
+        account: &Account,
+        _: Deadline,
+    ) -> Result<PasswordTarget, Outcome> {
+        let dn = account.localpart().to_owned();
+        Ok(PasswordTarget { entry: dn.clone(), dn })
+    }
+
+    async fn set_password(
+        &self,
+        target: &PasswordTarget,
+        _: &SecretString,
+        _: Deadline,
+    ) -> Outcome {
+        let outcome = self.play(&target.dn).await;
         self.changes.fetch_add(1, Ordering::SeqCst);
         outcome
     }

@@ -4,7 +4,7 @@ use secrecy::SecretString;
 use tokio::time::Instant;
 
 use crate::deadline::Deadline;
-use crate::directory::accounts::{Accounts, Purpose};
+use crate::directory::accounts::Accounts;
 use crate::jid::Account;
 use crate::policy::Policies;
 use crate::policy::cache::Cache;
@@ -50,12 +50,12 @@ impl<'a, D: Accounts> Inquiry<'a, D> {
 
     pub(super) async fn set_password(&self, password: &SecretString) -> Result<Outcome, Outcome> {
         let Self { directory, policies, account, by, .. } = *self;
-        let candidate = directory.find(account, Purpose::SetPassword, by).await?;
-        let entry = policies.key.id(&candidate.entry);
+        let target = directory.find_to_change(account, by).await?;
+        let entry = policies.key.id(&target.entry);
         // Before, because this may be given up half-way; and after, because a sign-in with the old
         // password may have ended meanwhile.
         policies.forget(entry);
-        let outcome = directory.set_password(&candidate, password, by).await;
+        let outcome = directory.set_password(&target, password, by).await;
         if !matches!(outcome.verdict, Verdict::Denied(_)) {
             policies.forget(entry);
         }

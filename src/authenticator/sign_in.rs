@@ -6,7 +6,7 @@ use secrecy::SecretString;
 use tokio::time::Instant;
 
 use super::inquiry::{Inquiry, remembered};
-use crate::directory::accounts::{Accounts, Candidate, Purpose};
+use crate::directory::accounts::{Accounts, Candidate};
 use crate::policy::digest::Attempt;
 use crate::policy::guard::{Entrance, Hold, Whose};
 use crate::verdict::{Denial, Outage, Outcome, Verdict};
@@ -48,10 +48,10 @@ impl<D: Accounts> Inquiry<'_, D> {
         password: &SecretString,
         trace: &mut Trace,
     ) -> Result<Outcome, Outcome> {
-        let first = self.directory.find(self.account, Purpose::SignIn, self.by).await?;
-        trace.is_doubtful = first.is_doubtful;
+        let first = self.directory.find(self.account, self.by).await?;
+        trace.is_doubtful = first.is_doubtful();
         let attempt = self.attempt(&first, password);
-        if !first.is_doubtful
+        if !first.is_doubtful()
             && let Some((cache, account)) = self.cached
             && cache.spares(account, &attempt, Instant::now())
         {
@@ -59,12 +59,12 @@ impl<D: Accounts> Inquiry<'_, D> {
         }
         trace.attempt = Some(attempt);
         let outcome = self.prove(&first, attempt, password).await;
-        if !first.is_remembered || outcome.verdict != Verdict::Denied(Denial::WrongPassword) {
+        if !first.is_remembered() || outcome.verdict != Verdict::Denied(Denial::WrongPassword) {
             return Ok(outcome);
         }
         trace.is_refused = true;
-        let now = self.directory.find(self.account, Purpose::SignInAfresh, self.by).await?;
-        if now.name == first.name {
+        let now = self.directory.find_afresh(self.account, self.by).await?;
+        if now.bind_name() == first.bind_name() {
             return Ok(outcome);
         }
         let attempt = self.attempt(&now, password);
@@ -134,7 +134,7 @@ impl<D: Accounts> Inquiry<'_, D> {
 
     fn attempt(&self, candidate: &Candidate, password: &SecretString) -> Attempt {
         let domain = self.directory.domainpart(self.account);
-        self.policies.key.attempt(domain, &candidate.entry, password)
+        self.policies.key.attempt(domain, candidate.entry(), password)
     }
 }
 

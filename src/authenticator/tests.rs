@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 use super::*;
-use crate::directory::accounts::{Candidate, Purpose};
+use crate::directory::accounts::{Candidate, PasswordTarget};
 use crate::jid::Account;
 use crate::policy::admission::Admission;
 use crate::policy::cache::{CacheSettings, Mode};
@@ -53,17 +53,21 @@ impl Accounts for Scripted {
         account.domainpart()
     }
 
-    async fn find(&self, _: &Account, purpose: Purpose, _: Deadline) -> Result<Candidate, Outcome> {
+    async fn find(&self, account: &Account, by: Deadline) -> Result<Candidate, Outcome> {
+        let remembered = self.script().remembered;
+        match remembered {
+            Some(entry) => Ok(Candidate::new(entry.to_owned(), entry.to_owned()).remembered()),
+            None => self.find_afresh(account, by).await,
+        }
+    }
+
+    async fn find_afresh(&self, _: &Account, _: Deadline) -> Result<Candidate, Outcome> {
         let script = self.script();
-        let remembered = script.remembered.filter(|_| purpose == Purpose::SignIn);
+        let candidate = Candidate::new(script.entry.to_owned(), script.entry.to_owned());
         match &script.search {
-            Some(outcome) if remembered.is_none() => Err(outcome.clone()),
-            _ => Ok(Candidate {
-                name: remembered.unwrap_or(script.entry).to_owned(),
-                entry: remembered.unwrap_or(script.entry).to_owned(),
-                is_remembered: remembered.is_some(),
-                is_doubtful: script.is_doubtful,
-            }),
+            Some(outcome) => Err(outcome.clone()),
+            None if script.is_doubtful => Ok(candidate.doubtful()),
+            None => Ok(candidate),
         }
     }
 
@@ -78,7 +82,7 @@ impl Accounts for Scripted {
             return outcome.clone();
         }
         let is_right =
-            candidate.name == script.entry && password.expose_secret() == script.password;
+            candidate.bind_name() == script.entry && password.expose_secret() == script.password;
         if is_right { Verdict::Granted.into() } else { Denial::WrongPassword.into() }
     }
 
@@ -86,7 +90,16 @@ impl Accounts for Scripted {
         self.script().search.clone().unwrap_or_else(|| Verdict::Granted.into())
     }
 
-    async fn set_password(&self, _: &Candidate, _: &SecretString, _: Deadline) -> Outcome {
+    async fn find_to_change(&self, _: &Account, _: Deadline) -> Result<PasswordTarget, Outcome> {
+        let script = self.script();
+        let entry = script.entry.to_owned();
+        match &script.search {
+            Some(outcome) => Err(outcome.clone()),
+            None => Ok(PasswordTarget { dn: entry.clone(), entry }),
+        }
+    }
+
+    async fn set_password(&self, _: &PasswordTarget, _: &SecretString, _: Deadline) -> Outcome {
         let delay = self.script().delay;
         sleep(delay).await;
         self.script().password = "new";

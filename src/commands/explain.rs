@@ -13,7 +13,7 @@ use crate::config::configuration::Configuration;
 use crate::deadline::Deadline;
 use crate::directory::Directory;
 use crate::directory::domain::{Domain, Memory};
-use crate::directory::inspect::explain::{Explanation, Finding};
+use crate::directory::inspect::explain::{ExplainStep, Explanation};
 use crate::exit;
 use crate::jid::Account;
 use crate::protocol::dialect::Dialect;
@@ -31,16 +31,16 @@ pub fn explain(
     let account = read_jid(&args.jid)?;
     let reading = load(config, caller, Some(Dialect::Prosody));
     let configuration = reading.configuration.map_err(Failure::config)?;
-    let mut findings = vec![note("domain", account.domainpart().to_owned())];
+    let mut steps = vec![note("domain", account.domainpart().to_owned())];
     match find(&account, configuration) {
         Ok(domain) => {
-            findings.push(note("directory", domain.directory().name().to_owned()));
+            steps.push(note("directory", domain.directory().name().to_owned()));
             let within = reading.startup.caller.terms.answer_within;
-            findings.extend(ask(&account, &domain, within)?.findings);
+            steps.extend(ask(&account, &domain, within)?.steps);
         }
-        Err(unknown) => findings.push(unknown),
+        Err(unknown) => steps.push(unknown),
     }
-    let explanation = Explanation { findings };
+    let explanation = Explanation { steps };
     print(args, &account, &explanation)?;
     Ok(match explanation.refusal().map(|outcome| outcome.verdict) {
         None | Some(Verdict::Granted) => exit::OK,
@@ -50,10 +50,10 @@ pub fn explain(
 }
 
 /// The domain of the account; the error is what the user is refused by.
-fn find(account: &Account, configuration: Configuration) -> Result<Domain, Finding> {
+fn find(account: &Account, configuration: Configuration) -> Result<Domain, ExplainStep> {
     let known = configuration.domains().into_keys().collect::<Vec<_>>().join(", ");
-    let unknown = || Finding {
-        step: "domain",
+    let unknown = || ExplainStep {
+        what: "domain",
         text: format!("only these are served: {known}"),
         refusal: Some(Outcome::from(Denial::UnknownDomain)),
     };
@@ -70,34 +70,34 @@ fn ask(account: &Account, domain: &Domain, within: Duration) -> io::Result<Expla
     Ok(explanation.unwrap_or_else(|elapsed| {
         let text = "no answer in time".to_owned();
         Explanation {
-            findings: vec![Finding { step: "entry", text, refusal: Some(elapsed.into()) }],
+            steps: vec![ExplainStep { what: "entry", text, refusal: Some(elapsed.into()) }],
         }
     }))
 }
 
-fn note(step: &'static str, text: String) -> Finding {
-    Finding { step, text, refusal: None }
+fn note(what: &'static str, text: String) -> ExplainStep {
+    ExplainStep { what, text, refusal: None }
 }
 
 fn print(args: &ExplainArgs, account: &Account, explanation: &Explanation) -> io::Result<()> {
     let refusal = explanation.refusal();
     if !args.json {
-        return print_for_people(&explanation.findings, refusal);
+        return print_for_people(&explanation.steps, refusal);
     }
     print_json(&json!({
         "jid": account.to_string(),
         "could_sign_in": refusal.is_none(),
         "reason": refusal.map(|outcome| outcome.verdict.reason()),
-        "steps": explanation.findings.iter().map(to_json).collect::<Vec<_>>(),
+        "steps": explanation.steps.iter().map(to_json).collect::<Vec<_>>(),
     }));
     Ok(())
 }
 
-fn to_json(finding: &Finding) -> serde_json::Value {
-    let refusal = finding.refusal.as_ref();
+fn to_json(step: &ExplainStep) -> serde_json::Value {
+    let refusal = step.refusal.as_ref();
     json!({
-        "step": finding.step,
-        "text": finding.text,
+        "step": step.what,
+        "text": step.text,
         "verdict": refusal.map(|outcome| outcome.verdict.name()),
         "reason": refusal.map(|outcome| outcome.verdict.reason()),
         "server": refusal.and_then(|outcome| outcome.server.as_deref()),
@@ -105,11 +105,11 @@ fn to_json(finding: &Finding) -> serde_json::Value {
     })
 }
 
-fn print_for_people(findings: &[Finding], refusal: Option<&Outcome>) -> io::Result<()> {
+fn print_for_people(steps: &[ExplainStep], refusal: Option<&Outcome>) -> io::Result<()> {
     let mut out = anstream::stdout();
-    for finding in findings {
-        write!(out, "{:<14} {}", finding.step, finding.text)?;
-        if let Some(outcome) = &finding.refusal {
+    for step in steps {
+        write!(out, "{:<14} {}", step.what, step.text)?;
+        if let Some(outcome) = &step.refusal {
             let style = if matches!(outcome.verdict, Verdict::Denied(_)) { BAD } else { ODD };
             write!(out, "  {style}{}{style:#}", outcome.verdict)?;
             if let Some(detail) = &outcome.detail {

@@ -14,7 +14,7 @@ use crate::config::directory::DirectoryConfig;
 use crate::deadline::Deadline;
 use crate::directory::Directory;
 use crate::directory::domain::Rules;
-use crate::directory::inspect::probe::{Mood, Report};
+use crate::directory::inspect::probe::{ProbeFinding, Report, Severity};
 use crate::exit;
 use crate::protocol::dialect::Dialect;
 
@@ -91,7 +91,10 @@ async fn probe_directory(
 
 impl Probed {
     fn to_json(&self) -> serde_json::Value {
-        let finding = |finding: &crate::directory::inspect::probe::Finding| json!({ "what": finding.what, "text": finding.text, "mood": name_of(finding.mood) });
+        let finding = |finding: &ProbeFinding| {
+            let mood = name_of(finding.severity);
+            json!({ "what": finding.what, "text": finding.text, "mood": mood })
+        };
         json!({
             "directory": self.directory,
             "server": &*self.report.server,
@@ -107,22 +110,22 @@ impl Probed {
             writeln!(out, "{step}")?;
         }
         for finding in &self.report.findings {
-            let style = match finding.mood {
-                Mood::Good => GOOD,
-                Mood::Odd => ODD,
-                Mood::Bad => BAD,
+            let style = match finding.severity {
+                Severity::Good => GOOD,
+                Severity::Odd => ODD,
+                Severity::Bad => BAD,
             };
-            let mood = name_of(finding.mood);
+            let mood = name_of(finding.severity);
             writeln!(out, "  {style}{mood:<5}{style:#} {:<15} {}", finding.what, finding.text)?;
         }
         Ok(())
     }
 }
 
-fn name_of(mood: Mood) -> &'static str {
-    match mood {
-        Mood::Good => "good",
-        Mood::Odd => "odd",
-        Mood::Bad => "bad",
+fn name_of(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Good => "good",
+        Severity::Odd => "odd",
+        Severity::Bad => "bad",
     }
 }

@@ -10,31 +10,69 @@ use crate::jid::Account;
 use crate::policy::admission::Admission;
 use crate::verdict::Outcome;
 
-/// The entry of an account, which may sign in or be changed as far as the directory tells before
-/// it is tried.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// The entry of an account that may sign in, as far as the directory tells before the password is
+/// tried.
+#[derive(Clone, Debug)]
 pub struct Candidate {
-    /// The name to bind with, or the DN of the entry to change.
-    pub name: String,
-    /// What the entry is counted by: the same for each name that its user has, and for no other
-    /// entry of any directory.
-    pub entry: String,
-    /// Whether it was remembered rather than looked up, and may have another name now.
-    pub is_remembered: bool,
-    /// Whether something in its attributes may keep it from signing in, so that the directory must
-    /// be asked whatever was proved before.
-    pub is_doubtful: bool,
+    bind_name: String,
+    entry: String,
+    basis: Basis,
 }
 
-/// What an entry is looked up for.
+/// What an entry is a candidate by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Purpose {
-    /// To sign in as it.
-    SignIn,
-    /// To sign in as it, and not by what was remembered.
-    SignInAfresh,
-    /// To set its password.
-    SetPassword,
+enum Basis {
+    Found,
+    FoundDoubtful,
+    Remembered,
+}
+
+impl Candidate {
+    /// An entry to bind to with this name. `entry` is what it is counted by: the same for each name
+    /// that its user has, and for no other entry of any directory.
+    pub fn new(bind_name: String, entry: String) -> Self {
+        Self { bind_name, entry, basis: Basis::Found }
+    }
+
+    /// The candidate as remembered and not looked up, which may have another name now.
+    pub fn remembered(self) -> Self {
+        Self { basis: Basis::Remembered, ..self }
+    }
+
+    /// The candidate with something in its attributes that may keep it from signing in, so that the
+    /// directory must be asked whatever was proved before.
+    pub fn doubtful(self) -> Self {
+        Self { basis: Basis::FoundDoubtful, ..self }
+    }
+
+    /// The name to bind with.
+    pub fn bind_name(&self) -> &str {
+        &self.bind_name
+    }
+
+    /// What the entry is counted by.
+    pub fn entry(&self) -> &str {
+        &self.entry
+    }
+
+    /// Whether it was remembered rather than looked up.
+    pub fn is_remembered(&self) -> bool {
+        self.basis == Basis::Remembered
+    }
+
+    /// Whether something may keep it from signing in.
+    pub fn is_doubtful(&self) -> bool {
+        self.basis == Basis::FoundDoubtful
+    }
+}
+
+/// The entry of an account whose password may be set.
+#[derive(Clone, Debug)]
+pub struct PasswordTarget {
+    /// Its DN.
+    pub dn: String,
+    /// What it is counted by, as a [`Candidate`] is.
+    pub entry: String,
 }
 
 /// Answers questions about accounts.
@@ -49,11 +87,17 @@ pub trait Accounts: Send + Sync + 'static {
     /// The domain that an account belongs to, by whatever name it is called.
     fn domainpart<'a>(&'a self, account: &'a Account) -> &'a str;
 
-    /// Finds the one entry of an account and whether it may do that; the outcome says why not.
+    /// Finds the one entry of an account and whether it may sign in; the outcome says why not.
     fn find(
         &self,
         account: &Account,
-        purpose: Purpose,
+        by: Deadline,
+    ) -> impl Future<Output = Result<Candidate, Outcome>> + Send;
+
+    /// Finds it, and not by what was remembered.
+    fn find_afresh(
+        &self,
+        account: &Account,
         by: Deadline,
     ) -> impl Future<Output = Result<Candidate, Outcome>> + Send;
 
@@ -68,10 +112,18 @@ pub trait Accounts: Send + Sync + 'static {
     /// Does the account exist?
     fn exists(&self, account: &Account, by: Deadline) -> impl Future<Output = Outcome> + Send;
 
-    /// Set the candidate's password, which is never empty.
+    /// Finds the one entry of an account and whether its password may be set; the outcome says why
+    /// not.
+    fn find_to_change(
+        &self,
+        account: &Account,
+        by: Deadline,
+    ) -> impl Future<Output = Result<PasswordTarget, Outcome>> + Send;
+
+    /// Sets the password, which is never empty.
     fn set_password(
         &self,
-        candidate: &Candidate,
+        target: &PasswordTarget,
         password: &SecretString,
         by: Deadline,
     ) -> impl Future<Output = Outcome> + Send;

@@ -2,17 +2,18 @@
 //! one says no.
 
 use crate::deadline::Deadline;
-use crate::directory::domain::{Domain, Located, Lookup, Search};
+use crate::directory::domain::{Domain, Located};
 use crate::directory::groups::{Group, GroupRule};
 use crate::directory::message::Query;
+use crate::directory::pool::search::Searcher;
 use crate::jid::Account;
 use crate::verdict::{Denial, Outcome};
 
-/// One step and what came of it.
+/// One step of a request and what came of it.
 #[derive(Clone, Debug)]
-pub struct Finding {
+pub struct ExplainStep {
     /// What was looked at.
-    pub step: &'static str,
+    pub what: &'static str,
     /// What was found, for people.
     pub text: String,
     /// Why the request ends here, if it does.
@@ -23,21 +24,21 @@ pub struct Finding {
 #[derive(Debug, Default)]
 pub struct Explanation {
     /// The steps in their order.
-    pub findings: Vec<Finding>,
+    pub steps: Vec<ExplainStep>,
 }
 
 impl Explanation {
-    fn note(&mut self, step: &'static str, text: impl Into<String>) {
-        self.findings.push(Finding { step, text: text.into(), refusal: None });
+    fn note(&mut self, what: &'static str, text: impl Into<String>) {
+        self.steps.push(ExplainStep { what, text: text.into(), refusal: None });
     }
 
-    fn refuse(&mut self, step: &'static str, text: impl Into<String>, refusal: Outcome) {
-        self.findings.push(Finding { step, text: text.into(), refusal: Some(refusal) });
+    fn refuse(&mut self, what: &'static str, text: impl Into<String>, refusal: Outcome) {
+        self.steps.push(ExplainStep { what, text: text.into(), refusal: Some(refusal) });
     }
 
     /// The first thing that keeps the user from signing in.
     pub fn refusal(&self) -> Option<&Outcome> {
-        self.findings.iter().find_map(|finding| finding.refusal.as_ref())
+        self.steps.iter().find_map(|step| step.refusal.as_ref())
     }
 }
 
@@ -45,21 +46,21 @@ impl Domain {
     /// Takes every step of a sign-in but the bind, even behind one that says no.
     pub async fn explain(&self, account: &Account, by: Deadline) -> Explanation {
         let mut told = Explanation::default();
-        let account = match self.named(account) {
+        let account = match self.rules.named(account) {
             Ok(named) => {
                 if named != *account {
                     told.note("name", format!("the directory is asked about {named}"));
                 }
                 named
             }
-            Err(outcome) => {
+            Err(denial) => {
                 let text = "a decoded name may not begin or end with a space (XEP-0106)";
-                told.refuse("name", text, outcome);
+                told.refuse("name", text, denial.into());
                 return told;
             }
         };
         self.explain_lookup(&account, &mut told);
-        let mut attributes = self.attributes(&self.rules.sign_in);
+        let mut attributes = self.rules.attributes(&self.rules.sign_in);
         attributes.extend(self.rules.exist.attributes());
         attributes.sort_unstable();
         attributes.dedup();
@@ -71,28 +72,24 @@ impl Domain {
     }
 
     fn explain_lookup(&self, account: &Account, told: &mut Explanation) {
-        match &self.rules.lookup {
-            Lookup::Search(search) => explain_search(search, account, told),
-            Lookup::Dn(template) => told.note("bind as", template.fill(account)),
-            Lookup::Plain(template, search) => {
-                match template.fill(account) {
-                    Some(name) => told.note("bind as", name),
-                    None => told.refuse(
-                        "bind as",
-                        "the name holds a character that separates the parts of a login name",
-                        Denial::UnknownUser.into(),
-                    ),
-                }
-                if let Some(search) = search {
-                    explain_search(search, account, told);
-                }
-            }
+        match self.rules.lookup.bind_name(account) {
+            Ok(None) => {}
+            Ok(Some(name)) => told.note("bind as", name),
+            Err(denial) => told.refuse(
+                "bind as",
+                "the name holds a character that separates the parts of a login name",
+                denial.into(),
+            ),
+        }
+        if let Some(search) = self.rules.lookup.search() {
+            told.note("filter", search.filter.fill(account).to_string());
+            search.bases.iter().for_each(|base| told.note("base", base.clone()));
         }
     }
 
     async fn explain_entry(&self, located: &Located, told: &mut Explanation, by: Deadline) {
         told.note("entry", format!("{} on {}", located.entry.dn, located.server));
-        let faults = self.faults(&located.entry);
+        let faults = self.rules.faults(&located.entry);
         if faults.is_empty() && !self.rules.account_state.is_empty() {
             told.note("state", "nothing in the entry keeps the account from signing in");
         }
@@ -121,11 +118,13 @@ impl Domain {
         by: Deadline,
     ) {
         let Ok(searcher) = self.directory.searcher() else { return };
+        if !rule.is_needed() {
+            return;
+        }
         for group in &rule.groups {
-            let alone = rule.alone(group);
-            let text = match alone.admits(&located.entry, searcher, by).await {
+            let text = match rule.alone(group).admits(&located.entry, searcher, by).await {
                 Ok(true) => format!("in {group}"),
-                Ok(false) if self.is_missing(group, by).await => {
+                Ok(false) if is_missing(group, searcher, by).await => {
                     format!("{group} does not exist, or the service account may not see it")
                 }
                 Ok(false) => format!("not in {group}"),
@@ -136,35 +135,19 @@ impl Domain {
             };
             told.note(step, text);
         }
-        if rule.is_needed() {
-            let (verdict, wanted) = (
-                rule.admits(&located.entry, searcher, by).await,
-                if rule.all { "all of them are required" } else { "one of them is required" },
-            );
-            match verdict {
-                Ok(true) => told.note(step, format!("{wanted}: admitted")),
-                Ok(false) => {
-                    let refusal = Outcome::from(Denial::NotInGroup).from_server(&located.server);
-                    told.refuse(step, format!("{wanted}: not admitted"), refusal);
-                }
-                Err(_) => {}
+        let wanted = if rule.all { "all of them are required" } else { "one of them is required" };
+        match rule.admits(&located.entry, searcher, by).await {
+            Ok(true) => told.note(step, format!("{wanted}: admitted")),
+            Ok(false) => {
+                let refusal = Outcome::from(Denial::NotInGroup).from_server(&located.server);
+                told.refuse(step, format!("{wanted}: not admitted"), refusal);
             }
-        }
-    }
-
-    async fn is_missing(&self, group: &Group, by: Deadline) -> bool {
-        let name = group.to_string();
-        let query = Query::entry(&name, &[]);
-        match self.directory.searcher() {
-            Ok(searcher) => searcher.search(&query, &[], by).await.is_err(),
-            Err(_) => false,
+            // It was told of one of the groups.
+            Err(_) => {}
         }
     }
 }
 
-fn explain_search(search: &Search, account: &Account, told: &mut Explanation) {
-    told.note("filter", search.filter.fill(account).to_string());
-    for base in &search.bases {
-        told.note("base", base.clone());
-    }
+async fn is_missing(group: &Group, searcher: &Searcher, by: Deadline) -> bool {
+    searcher.search(&Query::entry(group.name(), &[]), &[], by).await.is_err()
 }

@@ -7,7 +7,7 @@ use crate::deadline::Deadline;
 use crate::directory::Directory;
 use crate::directory::account::set_password::PasswordMethod;
 use crate::directory::account::state::StateSchema;
-use crate::directory::domain::{Lookup, Rules, Search};
+use crate::directory::domain::{Rules, Search};
 use crate::directory::groups::GroupMethod;
 use crate::directory::locate::server::Server;
 use crate::directory::message::filter::ANY_ENTRY;
@@ -35,9 +35,9 @@ const KNOWN: [(&str, &str); 8] = [
     (oid::MANAGE_DSA_IT, "manage DSA IT"),
 ];
 
-/// How good a finding is.
+/// How much a finding matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mood {
+pub enum Severity {
     /// As it should be.
     Good,
     /// Deserves a look.
@@ -48,13 +48,13 @@ pub enum Mood {
 
 /// One thing found.
 #[derive(Clone, Debug)]
-pub struct Finding {
+pub struct ProbeFinding {
     /// What was looked at.
     pub what: &'static str,
     /// What was found, for people.
     pub text: String,
-    /// How good that is.
-    pub mood: Mood,
+    /// How much that matters.
+    pub severity: Severity,
 }
 
 /// What was found on one server.
@@ -63,31 +63,31 @@ pub struct Report {
     /// The server, as the configuration writes it.
     pub server: Arc<str>,
     /// In the order in which it was looked at.
-    pub findings: Vec<Finding>,
+    pub findings: Vec<ProbeFinding>,
 }
 
 impl Report {
     /// A report that no server could be asked.
     pub fn no_server(fault: String) -> Self {
         let mut report = Self { server: "discover".into(), findings: Vec::new() };
-        report.note(Mood::Bad, "servers", fault);
+        report.note(Severity::Bad, "servers", fault);
         report
     }
 
-    fn note(&mut self, mood: Mood, what: &'static str, text: impl Into<String>) {
-        self.findings.push(Finding { what, text: text.into(), mood });
+    fn note(&mut self, severity: Severity, what: &'static str, text: impl Into<String>) {
+        self.findings.push(ProbeFinding { what, text: text.into(), severity });
     }
 
     fn judge(&mut self, what: &'static str, text: &str, problem: Option<&str>) {
         match problem {
-            None => self.note(Mood::Good, what, text),
-            Some(problem) => self.note(Mood::Bad, what, format!("{text}: {problem}")),
+            None => self.note(Severity::Good, what, text),
+            Some(problem) => self.note(Severity::Bad, what, format!("{text}: {problem}")),
         }
     }
 
     /// Whether something configured cannot work there.
     pub fn is_bad(&self) -> bool {
-        self.findings.iter().any(|finding| finding.mood == Mood::Bad)
+        self.findings.iter().any(|finding| finding.severity == Severity::Bad)
     }
 }
 
@@ -99,14 +99,18 @@ impl Directory {
         let connection = match self.connector().open_as(server, account).await {
             Ok(connection) => connection,
             Err(error) => {
-                report.note(Mood::Bad, "connect", error.to_string());
+                report.note(Severity::Bad, "connect", error.to_string());
                 return report;
             }
         };
         let encrypted = if connection.is_private { "encrypted, or local" } else { "in clear text" };
-        report.note(Mood::Good, "connect", encrypted);
+        report.note(Severity::Good, "connect", encrypted);
         let Some(service) = &self.service else {
-            report.note(Mood::Odd, "service bind", "there is no service account: nothing to see");
+            report.note(
+                Severity::Odd,
+                "service bind",
+                "there is no service account: nothing to see",
+            );
             return report;
         };
         let Some(connection) = bind(&service.pool, connection, &mut report).await else {
@@ -115,7 +119,7 @@ impl Directory {
         let root_dse = match connection.root_dse(by.remaining()).await {
             Ok(root_dse) => root_dse,
             Err(lost) => {
-                report.note(Mood::Bad, "root DSE", lost.to_string());
+                report.note(Severity::Bad, "root DSE", lost.to_string());
                 return report;
             }
         };
@@ -133,10 +137,10 @@ impl Directory {
         let mut report = Report { server: "write".into(), findings: Vec::new() };
         match writer.open(by).await {
             Ok(connection) => {
-                report.note(Mood::Good, "write", format!("signed in on {}", connection.server))
+                report.note(Severity::Good, "write", format!("signed in on {}", connection.server))
             }
             Err(outcome) => report.note(
-                Mood::Bad,
+                Severity::Bad,
                 "write",
                 format!("{} {}", outcome.verdict, outcome.detail.unwrap_or_default()),
             ),
@@ -163,7 +167,7 @@ impl Directory {
         ] {
             let values: Vec<&str> = root_dse.texts(attribute).collect();
             if !values.is_empty() {
-                report.note(Mood::Good, what, values.join("; "));
+                report.note(Severity::Good, what, values.join("; "));
             }
         }
         for (what, attribute) in
@@ -175,7 +179,7 @@ impl Directory {
             let count = root_dse.texts(attribute).count();
             let among = if names.is_empty() { "none that matter here" } else { "among them" };
             let text = format!("{count}, {among} {}", names.join(", "));
-            report.note(Mood::Good, what, text.trim_end());
+            report.note(Severity::Good, what, text.trim_end());
         }
         judge_clock(root_dse, report);
     }
@@ -184,15 +188,15 @@ impl Directory {
         if self.writer.is_some() || self.set_password == PasswordMethod::Off {
             return;
         }
-        let by_exop = root_dse.has_password_modify();
         let method = match self.set_password {
-            PasswordMethod::Auto if by_exop => PasswordMethod::Exop,
-            PasswordMethod::Auto if root_dse.is_active_directory() => PasswordMethod::UnicodePwd,
-            method => method,
+            PasswordMethod::Auto => {
+                PasswordMethod::offered_by(root_dse).unwrap_or(PasswordMethod::Auto)
+            }
+            chosen => chosen,
         };
         let problem = match method {
             _ if root_dse.is_read_only() => Some("this domain controller is read-only"),
-            PasswordMethod::Exop if !by_exop => {
+            PasswordMethod::Exop if !root_dse.has_password_modify() => {
                 Some("the server does not offer the password modify operation")
             }
             PasswordMethod::UnicodePwd if !root_dse.is_active_directory() => {
@@ -211,7 +215,7 @@ impl Directory {
 async fn bind(service: &ServicePool, connection: Session, report: &mut Report) -> Option<Session> {
     match service.bind(&connection).await {
         Ok(()) => {
-            report.note(Mood::Good, "service bind", "accepted");
+            report.note(Severity::Good, "service bind", "accepted");
             Some(connection)
         }
         Err(outcome) => {
@@ -221,7 +225,7 @@ async fn bind(service: &ServicePool, connection: Session, report: &mut Report) -
             };
             let detail = outcome.detail.unwrap_or_default();
             let text = format!("{} {detail}; {advice}", outcome.verdict);
-            report.note(Mood::Bad, "service bind", text);
+            report.note(Severity::Bad, "service bind", text);
             None
         }
     }
@@ -229,14 +233,14 @@ async fn bind(service: &ServicePool, connection: Session, report: &mut Report) -
 
 fn judge_clock(root_dse: &RootDse, report: &mut Report) {
     let Some(theirs) = root_dse.text("currentTime").and_then(generalized_time) else {
-        report.note(Mood::Good, "clock", "the server does not tell its time");
+        report.note(Severity::Good, "clock", "the server does not tell its time");
         return;
     };
     let ours = SystemTime::now();
     let skew = ours.duration_since(theirs).unwrap_or_else(|ahead| ahead.duration());
     let text = format!("{} s apart from this machine's", skew.as_secs());
-    let mood = if skew.as_secs() > TOLERABLE_SKEW_S { Mood::Bad } else { Mood::Good };
-    report.note(mood, "clock", text);
+    let severity = if skew.as_secs() > TOLERABLE_SKEW_S { Severity::Bad } else { Severity::Good };
+    report.note(severity, "clock", text);
 }
 
 async fn judge_rules(
@@ -247,13 +251,13 @@ async fn judge_rules(
     by: Deadline,
     report: &mut Report,
 ) {
-    if let Lookup::Search(search) | Lookup::Plain(_, Some(search)) = &rules.lookup {
+    if let Some(search) = rules.lookup.search() {
         judge_search(domain, search, root_dse, connection, by, report).await;
     }
     let for_controllers = rules.account_state.contains(&StateSchema::ActiveDirectory);
     if for_controllers != root_dse.is_active_directory() && !rules.account_state.is_empty() {
         let text = format!("{domain}: account_state does not fit this product");
-        report.note(Mood::Odd, "account_state", text);
+        report.note(Severity::Odd, "account_state", text);
     }
     for rule in [&rules.sign_in, &rules.exist] {
         let problem = match rule.method {
@@ -301,9 +305,12 @@ async fn judge_search(
         if problem.is_none() {
             let filter = search.filter.for_anyone();
             let is_used = is_there(connection, base, Scope::Subtree, filter, by).await;
-            let (mood, found) =
-                if is_used { (Mood::Good, "finds users") } else { (Mood::Odd, "finds nobody") };
-            report.note(mood, "user_filter", format!("{domain}: {filter} {found}"));
+            let (severity, found) = if is_used {
+                (Severity::Good, "finds users")
+            } else {
+                (Severity::Odd, "finds nobody")
+            };
+            report.note(severity, "user_filter", format!("{domain}: {filter} {found}"));
         }
     }
 }

@@ -4,6 +4,7 @@
 //! Whatever no table lists is "cannot tell", because nobody knows that the user was judged.
 
 mod active_directory;
+mod bare_code;
 mod bind;
 mod ds389;
 mod edirectory;
@@ -11,7 +12,6 @@ mod meaning;
 mod openldap;
 mod password_change;
 mod password_policy;
-mod result_codes;
 #[cfg(test)]
 mod tests;
 

@@ -1,7 +1,7 @@
 //! What the answer to setting a password as the service account means.
 
 use super::meaning::{Judgement, Meaning};
-use super::{active_directory, ds389, openldap, password_policy, result_codes};
+use super::{active_directory, bare_code, ds389, openldap, password_policy};
 use crate::directory::message::Answer;
 use crate::directory::message::password_policy::PasswordPolicy;
 use crate::verdict::Verdict;
@@ -15,7 +15,7 @@ pub fn of_password_change(answer: &Answer) -> Judgement {
         active_directory::of_password_change(answer)
             .or_else(|| ds389::of_password_change(answer))
             .or_else(|| openldap::of_password_change(answer))
-            .or_else(|| result_codes::of_password_change(answer.code))
+            .or_else(|| bare_code::of_password_change(answer.code))
             .copied()
     };
     let meaning = password_policy::of_password_change(answer.code, PasswordPolicy::of(answer))

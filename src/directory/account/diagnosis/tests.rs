@@ -68,7 +68,7 @@ fn rows() -> Vec<Listed> {
         .chain(listed("bind", edirectory::BIND, edirectory::of_bind))
         .chain(listed("bind", policy::BIND, by_policy))
         .chain(listed("bind", policy::NETSCAPE_BIND, by_policy))
-        .chain(listed("bind", result_codes::BIND, |answer| result_codes::of_bind(answer.code)))
+        .chain(listed("bind", bare_code::BIND, |answer| bare_code::of_bind(answer.code)))
         .chain(listed(
             "setpass",
             active_directory::PASSWORD_CHANGE,
@@ -76,8 +76,8 @@ fn rows() -> Vec<Listed> {
         ))
         .chain(listed("setpass", ds389::PASSWORD_CHANGE, ds389::of_password_change))
         .chain(listed("setpass", openldap::PASSWORD_CHANGE, openldap::of_password_change))
-        .chain(listed("setpass", result_codes::PASSWORD_CHANGE, |answer| {
-            result_codes::of_password_change(answer.code)
+        .chain(listed("setpass", bare_code::PASSWORD_CHANGE, |answer| {
+            bare_code::of_password_change(answer.code)
         }))
         .collect()
 }
@@ -141,8 +141,8 @@ fn no_answer_fits_two_rows_of_a_table() {
     check(active_directory::BIND, PartialEq::eq);
     check(password_policy::BIND, PartialEq::eq);
     check(password_policy::NETSCAPE_BIND, PartialEq::eq);
-    check(result_codes::BIND, PartialEq::eq);
-    check(result_codes::PASSWORD_CHANGE, PartialEq::eq);
+    check(bare_code::BIND, PartialEq::eq);
+    check(bare_code::PASSWORD_CHANGE, PartialEq::eq);
 }
 
 #[test]
