@@ -2,8 +2,6 @@
 
 mod inquiry;
 mod sign_in;
-#[cfg(test)]
-mod tests;
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};

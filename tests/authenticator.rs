@@ -1,21 +1,31 @@
 //! What is asked of a scripted directory and what is remembered, in paused time.
 
-use std::sync::Mutex;
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+use std::collections::HashMap;
+use std::num::NonZeroUsize;
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
+use secrecy::{ExposeSecret, SecretString};
 use tokio::time::{Instant, sleep};
-
-use super::*;
-use crate::directory::accounts::{Candidate, PasswordTarget};
-use crate::jid::Account;
-use crate::policy::admission::Admission;
-use crate::policy::cache::{CacheSettings, Mode};
-use crate::policy::guard::{Budget, GuardSettings};
-use crate::verdict::Verdict;
+use xmpp_ldap_auth::answer::Answer;
+use xmpp_ldap_auth::authenticator::{Authenticator, ServedDomains};
+use xmpp_ldap_auth::deadline::Deadline;
+use xmpp_ldap_auth::directory::accounts::{Accounts, Candidate, PasswordTarget};
+use xmpp_ldap_auth::jid::Account;
+use xmpp_ldap_auth::policy::Policies;
+use xmpp_ldap_auth::policy::admission::Admission;
+use xmpp_ldap_auth::policy::cache::{CacheSettings, Mode};
+use xmpp_ldap_auth::policy::guard::{Budget, Entrance, GuardSettings};
+use xmpp_ldap_auth::request::Request;
+use xmpp_ldap_auth::verdict::{Denial, Outage, Outcome, Verdict};
 
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
-const LATER: Duration = Duration::from_secs(3600);
+const HOUR: Duration = Duration::from_secs(3600);
+
+const ACCOUNTS: NonZeroUsize = NonZeroUsize::new(10).unwrap();
 
 /// One account, whose entry can be renamed, and whose directory can fail.
 #[derive(Default)]
@@ -33,13 +43,14 @@ struct Script {
     binds: usize,
 }
 
+#[derive(Clone)]
 struct Scripted {
-    script: Mutex<Script>,
+    script: Arc<Mutex<Script>>,
     admission: Arc<Admission>,
 }
 
 impl Scripted {
-    fn script(&self) -> std::sync::MutexGuard<'_, Script> {
+    fn script(&self) -> MutexGuard<'_, Script> {
         self.script.lock().unwrap()
     }
 }
@@ -108,30 +119,33 @@ impl Accounts for Scripted {
 }
 
 /// An authenticator of that directory.
-struct Bed(Authenticator<Scripted>);
+struct Bed {
+    directory: Scripted,
+    policies: Arc<Policies>,
+    authenticator: Authenticator<Scripted>,
+}
 
 impl Bed {
     fn new(guard: Option<GuardSettings>, mode: Option<Mode>) -> Self {
-        let accounts = ACCOUNTS;
-        let cache = mode.map(|mode| CacheSettings { mode, good_for: 10 * MINUTE, accounts });
         let script = Script { password: "right", entry: "cn=a", ..Script::default() };
-        let scripted = Scripted { script: Mutex::new(script), admission: Arc::default() };
-        let domains = HashMap::from([("h".to_owned(), scripted)]);
-        let policies = Arc::new(Policies::new(guard, cache).unwrap());
-        Self(Authenticator::new(ServedDomains { domains, policies }))
+        let script = Arc::new(Mutex::new(script));
+        let directory = Scripted { script, admission: Arc::default() };
+        let policies = Arc::new(Policies::new(guard, mode.map(cache)).unwrap());
+        let domains = HashMap::from([("h".to_owned(), directory.clone())]);
+        let served = ServedDomains { domains, policies: Arc::clone(&policies) };
+        Self { directory, policies, authenticator: Authenticator::new(served) }
     }
 
-    fn script<T>(&self, change: impl FnOnce(&mut Script) -> T) -> T {
-        let served = self.0.served().unwrap();
-        change(&mut served.domains["h"].script())
+    fn script(&self, change: impl FnOnce(&mut Script)) {
+        change(&mut self.directory.script());
     }
 
     fn binds(&self) -> usize {
-        self.script(|script| script.binds)
+        self.directory.script().binds
     }
 
     async fn ask(&self, request: &Request, within: Duration) -> Outcome {
-        self.0.answer(request, Deadline::after(Instant::now(), within)).await
+        self.authenticator.answer(request, Deadline::after(Instant::now(), within)).await
     }
 
     async fn sign_in(&self, password: &str) -> Verdict {
@@ -143,16 +157,18 @@ impl Bed {
     }
 }
 
-const ACCOUNTS: std::num::NonZeroUsize = std::num::NonZeroUsize::new(10).unwrap();
-
 const WRONG: Verdict = Verdict::Denied(Denial::WrongPassword);
 const OUT: Verdict = Verdict::Unavailable(Outage::NoServer);
 
 fn guard() -> GuardSettings {
     let budget =
-        Budget { failures: 3, within: LATER, first_wait: MINUTE, longest_wait: 30 * MINUTE };
+        Budget { failures: 3, within: HOUR, first_wait: MINUTE, longest_wait: 30 * MINUTE };
     let domain = Budget { failures: 100, ..budget };
     GuardSettings { account: budget, domain, remember_wrong: 10 * MINUTE, accounts: ACCOUNTS }
+}
+
+fn cache(mode: Mode) -> CacheSettings {
+    CacheSettings { mode, good_for: 10 * MINUTE, accounts: ACCOUNTS }
 }
 
 fn alice() -> Arc<Account> {
@@ -351,23 +367,18 @@ async fn what_the_guard_holds_back_says_why() {
 
 #[tokio::test(start_paused = true)]
 async fn another_configuration_keeps_what_was_wrong_and_not_what_was_right() {
-    let settings = CacheSettings { mode: Mode::Ttl, good_for: 10 * MINUTE, accounts: ACCOUNTS };
     let bed = Bed::new(Some(guard()), Some(Mode::Ttl));
     assert_eq!(bed.sign_in("wrong").await, WRONG);
     assert_eq!(bed.sign_in("right").await, Verdict::Granted);
     assert_eq!(bed.sign_in("other").await, WRONG);
-    let served = bed.0.served().unwrap();
-    for (guard, is_kept) in
-        [(guard(), true), (GuardSettings { remember_wrong: MINUTE, ..guard() }, false)]
-    {
-        let policies = served.policies.renewed(Some(guard), Some(settings)).unwrap();
+    let stricter = GuardSettings { remember_wrong: HOUR, ..guard() };
+    for (guard, is_kept) in [(guard(), true), (stricter, false)] {
+        let policies = bed.policies.renewed(Some(guard), Some(cache(Mode::Ttl))).unwrap();
         let attempt = policies.key.attempt("h", "cn=a", &"other".into());
-        let now = Instant::now();
-        let entrance = policies.guard.as_ref().unwrap().enter(attempt, now);
-        let is_held = matches!(entrance, crate::policy::guard::Entrance::Deny(_));
-        assert_eq!(is_held, is_kept);
+        let entrance = policies.guard.as_ref().unwrap().enter(attempt, Instant::now());
+        assert_eq!(matches!(entrance, Entrance::Deny(_)), is_kept);
         let account = policies.key.id(&alice().to_string());
         let attempt = policies.key.attempt("h", "cn=a", &"right".into());
-        assert!(!policies.cache.as_ref().unwrap().spares(account, &attempt, now));
+        assert!(!policies.cache.as_ref().unwrap().spares(account, &attempt, Instant::now()));
     }
 }
