@@ -11,37 +11,39 @@ const TICKS_PER_SECOND: u64 = 10_000_000;
 
 /// Reads a GeneralizedTime (RFC 4517, section 3.3.13); `None` if it is none, or before 1970.
 pub(in crate::directory) fn generalized_time(source: &str) -> Option<SystemTime> {
-    let digits_end = source.find(|c: char| !c.is_ascii_digit())?;
-    let (digits, rest) = source.split_at(digits_end);
-    let (minute, second) = match digits.len() {
-        10 => ("00", "00"),
-        12 => (digits.get(10..)?, "00"),
-        14 => (digits.get(10..12)?, digits.get(12..)?),
-        _ => return None,
-    };
-    let zone = rest.trim_start_matches(['.', ',']);
-    let has_fraction = zone.len() < rest.len();
-    let zone = zone.trim_start_matches(|c: char| has_fraction && c.is_ascii_digit());
-    let (date, hour) = (digits.get(..8)?, digits.get(8..10)?);
-    let (year, month, day) = (date.get(..4)?, date.get(4..6)?, date.get(6..)?);
-    let utc = format!("{year}-{month}-{day}T{hour}:{minute}:{second}Z");
+    let mut rest = source;
+    let [year, month, day, hour] = [4, 2, 2, 2].map(|count| digits(&mut rest, count));
+    let minute = digits(&mut rest, 2);
+    let second = minute.and_then(|_| digits(&mut rest, 2)).unwrap_or("00");
+    let minute = minute.unwrap_or("00");
+    let utc = format!("{}-{}-{}T{}:{minute}:{second}Z", year?, month?, day?, hour?);
     let local = humantime::parse_rfc3339(&utc).ok()?;
-    if zone == "Z" {
+    if rest.starts_with(['.', ',']) {
+        // Parts of a second do not matter.
+        rest = rest.trim_start_matches(['.', ',']).trim_start_matches(|c: char| c.is_ascii_digit());
+    }
+    if rest == "Z" {
         return Some(local);
     }
-    let (sign, offset) = zone.split_at_checked(1)?;
-    if !matches!(offset.len(), 2 | 4) || !offset.bytes().all(|byte| byte.is_ascii_digit()) {
-        return None;
-    }
-    let hours: u64 = offset.get(..2)?.parse().ok()?;
-    let minutes: u64 =
-        offset.get(2..).filter(|minutes| !minutes.is_empty()).unwrap_or("0").parse().ok()?;
+    let (sign, mut rest) = rest.split_at_checked(1)?;
+    let hours: u64 = digits(&mut rest, 2)?.parse().ok()?;
+    let minutes: u64 = digits(&mut rest, 2).unwrap_or("0").parse().ok()?;
     let offset = Duration::from_secs(hours * 3600 + minutes * 60);
-    match sign {
-        "+" => local.checked_sub(offset),
-        "-" => local.checked_add(offset),
+    match (sign, rest) {
+        ("+", "") => local.checked_sub(offset),
+        ("-", "") => local.checked_add(offset),
         _ => None,
     }
+}
+
+/// Takes so many digits from the start of a text; none where there are fewer.
+fn digits<'a>(text: &mut &'a str, count: usize) -> Option<&'a str> {
+    let (digits, rest) = text.split_at_checked(count)?;
+    if !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    *text = rest;
+    Some(digits)
 }
 
 /// The time that Windows counts in units of 100 ns from 1601; `None` if it is before 1970.
