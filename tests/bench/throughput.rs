@@ -9,12 +9,7 @@
 //! no failure; a wrong answer is one.
 
 #![allow(missing_docs, unreachable_pub, reason = "nobody else uses this program's parts")]
-#![allow(
-    clippy::print_stderr,
-    clippy::print_stdout,
-    clippy::disallowed_methods,
-    reason = "it prints, and its rival takes the short way"
-)]
+#![allow(clippy::print_stderr, clippy::print_stdout, reason = "it prints")]
 
 mod comparison;
 mod contender;
