@@ -7,13 +7,15 @@
     reason = "a test fails by panicking"
 )]
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::fs;
 use std::path::Path;
 
 use serde_json::Value;
 use xmpp_ldap_auth::config;
-use xmpp_ldap_auth::config::keys::top::TOP;
+use xmpp_ldap_auth::config::keys::domain::DOMAIN;
+use xmpp_ldap_auth::config::keys::top::{CALLER, TOP};
 use xmpp_ldap_auth::config::keys::{AnyKey, Form, Section, TableSpec};
 use xmpp_ldap_auth::config::schema::schema;
 
@@ -139,6 +141,41 @@ fn every_key_is_read() {
             })
         });
         assert!(is_refused, "{path} ({}) is in the catalogue, but nobody reads it", key.text);
+    }
+}
+
+/// Everything that is written, and every default, is among the effective values.
+#[test]
+fn check_shows_every_key_that_has_a_value() {
+    let text = "caller = \"prosody\"\ncache.mode = \"ttl\"\ncache.dn_ttl = \"1m\"\n\
+        [directory.x]\npreset = \"generic\"\nservers = [\"ldap://localhost\"]\nbase = \"dc=x\"\n\
+        anonymous = true\nnameservers = [\"192.0.2.53\"]\n[domain.y]\ndirectory = \"x\"\n";
+    let configuration = config::read(text, None, None).configuration.unwrap();
+    let directory = configuration.directories["x"].effective.iter();
+    let directory = directory.map(|(key, value)| (format!("directory.x.{key}"), value.as_str()));
+    let others = configuration.effective.iter().map(|(key, value)| (key.clone(), value.as_str()));
+    let shown: BTreeMap<String, &str> = directory.chain(others).collect();
+    for (path, key) in keys(&TOP, "") {
+        // The users of each domain have their own list, and what is not written overrides nothing.
+        let is_elsewhere = ["domain.", "directory.x.write.", "directory.x.rotation."]
+            .iter()
+            .any(|table| path.starts_with(table));
+        let is_of_users = std::ptr::addr_eq(key, DOMAIN.key(key.name).unwrap_or(&CALLER));
+        let has_default = key.kind().default().is_some() && !is_elsewhere && !is_of_users;
+        assert!(!has_default || shown.contains_key(&path), "{path} is not shown");
+    }
+    for (path, value) in [
+        ("caller", "prosody"),
+        ("answer_within", "4s"),
+        ("cache.good_for", "300s"),
+        ("cache.dn_ttl", "1m"),
+        ("log.target", "auto"),
+        ("directory.x.preset", "generic"),
+        ("directory.x.nameservers", "192.0.2.53:53"),
+        ("directory.x.anonymous", "true"),
+        ("directory.x.pool.lifetime", "30m"),
+    ] {
+        assert_eq!(shown.get(path), Some(&value), "{path}");
     }
 }
 

@@ -57,6 +57,20 @@ fn the_log_tells_whose_request_was_malformed() {
 }
 
 #[test]
+fn manual_pages_and_the_schema_are_printed() {
+    for (arguments, expected) in [
+        (&["man"][..], ".TH xmpp-ldap-auth 1"),
+        (&["man", "xmpp-ldap-auth"], ".TH xmpp-ldap-auth 1"),
+        (&["man", "xmpp-ldap-auth.toml"], ".TH xmpp-ldap-auth.toml 5"),
+        (&["schema"], "https://json-schema.org/draft/2020-12/schema"),
+    ] {
+        let output = binary().args(arguments).output().unwrap();
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success() && text.contains(expected), "{arguments:?}: {text}");
+    }
+}
+
+#[test]
 fn check_prints_the_effective_values_and_the_callers_own_settings() {
     for (caller, hint) in [
         ("ejabberd", "auth_use_cache: false"),
@@ -72,6 +86,12 @@ fn check_prints_the_effective_values_and_the_callers_own_settings() {
             "ldap://127.0.0.1:9",
             "uid={localpart},dc=example,dc=com",
             "domain     example.com",
+            "max_in_flight                 64",
+            "confine                       true",
+            "first_request                 discard",
+            "log.level                     info",
+            "throttle.within               1h",
+            "pool.idle                   4m",
             "nobody",
         ] {
             assert!(text.contains(word), "{caller}: {text}");
@@ -81,6 +101,9 @@ fn check_prints_the_effective_values_and_the_callers_own_settings() {
         assert_eq!(value["ok"], true);
         assert_eq!(value["directories"]["nobody"]["servers"], "ldap://127.0.0.1:9");
         assert_eq!(value["domains"]["example.com"]["directory"], "nobody");
+        assert_eq!(value["directories"]["nobody"]["pool.size"], "8");
+        assert_eq!(value["settings"]["log.target"], "auto");
+        assert_eq!(value["policy"]["cache"], "off");
         assert!(value["hints"][0].as_str().unwrap().contains(':'));
     }
 }

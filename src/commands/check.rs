@@ -10,6 +10,7 @@ use serde_json::json;
 use super::{BAD, GOOD, ODD, print_json};
 use crate::cli::CheckArgs;
 use crate::config::configuration::Configuration;
+use crate::config::directory::DirectoryConfig;
 use crate::config::startup::Caller;
 use crate::config::{self, Reading};
 use crate::directory::domain::Rules;
@@ -32,12 +33,13 @@ pub fn check(args: &CheckArgs, config: Option<PathBuf>, caller: Option<Dialect>)
             "remarks": reading.remarks,
             "directories": effective.map(|configuration| {
                 let all = configuration.directories.iter();
-                all.map(|(name, config)| (name, table(config.settings.describe()))).collect::<BTreeMap<_, _>>()
+                all.map(|(name, config)| (name, describe_directory(config))).collect::<BTreeMap<_, _>>()
             }),
             "domains": effective.map(|configuration| {
                 let all = configuration.domains().into_iter();
                 all.map(|(name, (directory, rules))| (name, table(describe_domain(directory, rules)))).collect::<BTreeMap<_, _>>()
             }),
+            "settings": effective.map(|configuration| configuration.effective.iter().cloned().collect::<BTreeMap<_, _>>()),
             "policy": effective.map(|configuration| table(configuration.policy.describe())),
             "hints": hints(&reading.startup.caller),
         }));
@@ -50,6 +52,12 @@ pub fn check(args: &CheckArgs, config: Option<PathBuf>, caller: Option<Dialect>)
 
 fn table(values: Vec<(&'static str, String)>) -> BTreeMap<&'static str, String> {
     values.into_iter().collect()
+}
+
+fn describe_directory(config: &DirectoryConfig) -> BTreeMap<String, String> {
+    let summary = config.settings.describe().into_iter();
+    let summary = summary.map(|(key, value)| (key.to_owned(), value));
+    config.effective.iter().cloned().chain(summary).collect()
 }
 
 fn describe_domain(directory: &str, rules: &Rules) -> Vec<(&'static str, String)> {
@@ -92,18 +100,18 @@ fn print_effective(
     )?;
     for (name, config) in &configuration.directories {
         writeln!(out, "directory  {name}")?;
-        for (key, value) in config.settings.describe() {
-            writeln!(out, "             {key:<20} {value}")?;
+        for (key, value) in &config.effective {
+            writeln!(out, "             {key:<27} {value}")?;
         }
     }
     for (domain, (directory, rules)) in configuration.domains() {
         writeln!(out, "domain     {domain}")?;
         for (key, value) in describe_domain(directory, rules) {
-            writeln!(out, "             {key:<20} {value}")?;
+            writeln!(out, "             {key:<27} {value}")?;
         }
     }
-    for (key, value) in configuration.policy.describe() {
-        writeln!(out, "{key:<24} {value}")?;
+    for (key, value) in &configuration.effective {
+        writeln!(out, "{key:<29} {value}")?;
     }
     Ok(())
 }

@@ -93,7 +93,8 @@ pub fn build(configuration: Configuration, policies: Option<Arc<Policies>>) -> i
     };
     let mut directories = Vec::new();
     let mut domains = HashMap::new();
-    for DirectoryConfig { settings, domains: rules } in configuration.directories.into_values() {
+    for DirectoryConfig { settings, domains: rules, .. } in configuration.directories.into_values()
+    {
         let directory = Arc::new(Directory::new(settings));
         for (name, rules) in rules {
             let memory = Memory {

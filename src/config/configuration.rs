@@ -1,14 +1,15 @@
 //! What is served: the directories, the XMPP domains of each, and what is remembered.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use super::directory::{DirectoryConfig, DirectoryTable};
 use super::domains;
+use super::effective::{self, Lines};
 use super::file::Table;
 use super::gssapi;
 use super::keys::top::DIRECTORIES;
 use super::policy::Policy;
+use super::startup::Startup;
 use crate::directory::Settings;
 use crate::directory::domain::Rules;
 
@@ -19,21 +20,30 @@ pub struct Configuration {
     pub policy: Policy,
     /// The directories, by their names in the file.
     pub directories: BTreeMap<String, DirectoryConfig>,
+    /// The effective values of whatever stands outside of directories and domains.
+    pub effective: Lines,
 }
 
 impl Configuration {
     /// `None` where there is a mistake.
-    pub(super) fn read(top: &Table<'_>, answer_within: Duration) -> Option<Self> {
+    pub(super) fn read(top: &Table<'_>, startup: &Startup) -> Option<Self> {
         let policy = Policy::read(top);
         let mut tables: Vec<DirectoryTable<'_>> = top
             .tables(&DIRECTORIES, "write at least one [directory.NAME] with its servers")
             .into_iter()
-            .map(|(name, table)| DirectoryTable::read(name, table, answer_within))
+            .map(|(name, table)| {
+                DirectoryTable::read(name, table, startup.caller.terms.answer_within)
+            })
             .collect();
         domains::read(top, &mut tables);
         gssapi::check_keytabs(top, tables.iter().filter_map(DirectoryTable::settings));
         let finished = tables.into_iter().map(DirectoryTable::finish);
-        Some(Self { policy, directories: finished.collect::<Option<_>>()? })
+        let directories = finished.collect::<Option<_>>()?;
+        let mut known = startup.describe();
+        let good_for = policy.cache.map(|cache| format!("{:?}", cache.good_for));
+        known.extend(good_for.map(|good_for| ("cache.good_for", good_for)));
+        let effective = effective::of(top, &known);
+        Some(Self { policy, directories, effective })
     }
 
     /// How each directory is reached.

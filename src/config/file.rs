@@ -100,6 +100,16 @@ impl<'a> Table<'a> {
         top
     }
 
+    /// The keys that it can have.
+    pub(super) fn spec(&self) -> &'static TableSpec {
+        self.spec
+    }
+
+    /// What is written in it; `None` for a table that is not written.
+    pub(super) fn written(&self) -> Option<&'a DeTable<'a>> {
+        self.table
+    }
+
     /// Whether the key is there, of whatever kind its value is.
     pub(super) fn has(&self, key: &AnyKey) -> bool {
         self.raw(key).is_some()

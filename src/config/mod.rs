@@ -6,6 +6,7 @@
 pub mod configuration;
 pub mod directory;
 mod domains;
+pub mod effective;
 mod file;
 pub mod gssapi;
 mod identity;
@@ -92,7 +93,7 @@ pub fn read(text: &str, caller: Option<Dialect>, likely_caller: Option<Dialect>)
     let document = source.parse();
     let top = Table::top(&source, &document);
     let startup = Startup::read(&top, caller, likely_caller);
-    let configuration = Configuration::read(&top, startup.caller.terms.answer_within);
+    let configuration = Configuration::read(&top, &startup);
     let problems = source.problems();
     Reading {
         startup,

@@ -33,6 +33,18 @@ pub struct Caller {
 }
 
 impl Startup {
+    /// The effective values of the keys whose defaults depend on who asks, or are no plain values.
+    pub(super) fn describe(&self) -> Vec<(&'static str, String)> {
+        let Caller { terms, patience, .. } = &self.caller;
+        let mut lines = vec![
+            ("caller", terms.dialect.to_string()),
+            ("answer_within", format!("{:?}", terms.answer_within)),
+            ("caller_gives_up_after", format!("{patience:?}")),
+        ];
+        lines.extend((self.log.target == Target::Auto).then(|| ("log.target", "auto".to_owned())));
+        lines
+    }
+
     /// `given` wins over what the file says; `likely` stands in where neither says who asks.
     pub(super) fn read(top: &Table<'_>, given: Option<Dialect>, likely: Option<Dialect>) -> Self {
         let log = top.table(&keys::LOG_TABLE);
