@@ -166,6 +166,16 @@ fn only_answers_about_the_password_count() {
 }
 
 #[test]
+fn a_locked_account_uses_up_its_budget_and_no_password_is_taken_for_wrong() {
+    let bed = Bed::new();
+    for at in 0..4 {
+        let locked = Denial::AccountLocked;
+        assert_eq!(bed.sign_in("alice", "same", locked, at * SECOND), None);
+    }
+    assert_eq!(bed.sign_in("alice", "same", no(), 4 * SECOND), wait(Whose::Account, 59 * SECOND));
+}
+
+#[test]
 fn a_change_forgets_everything() {
     let bed = Bed::new();
     for index in 0..4 {
