@@ -89,25 +89,45 @@ pub fn element(tag: u8, content: &[u8]) -> Vec<u8> {
 pub struct Writer(Vec<u8>);
 
 impl Writer {
+    /// Nothing yet, with room for so many bytes.
+    pub fn with_capacity(length: usize) -> Self {
+        Self(Vec::with_capacity(length))
+    }
+
+    /// The start of an element whose content is so long.
+    fn header(&mut self, tag: u8, length: usize) {
+        let [a, b, c, d] = u32::try_from(length).unwrap_or(u32::MAX).to_be_bytes();
+        match length {
+            0..=0x7f => self.raw(&[tag, d]),
+            0x80..=0xff => self.raw(&[tag, 0x81, d]),
+            0x100..=0xffff => self.raw(&[tag, 0x82, c, d]),
+            0x1_0000..=0xff_ffff => self.raw(&[tag, 0x83, b, c, d]),
+            _ => self.raw(&[tag, 0x84, a, b, c, d]),
+        }
+    }
+
     /// An element with this content.
     pub fn primitive(&mut self, tag: u8, content: &[u8]) {
-        self.constructed(tag, |inner| inner.raw(content));
+        self.header(tag, content.len());
+        self.raw(content);
     }
 
     /// An element around those that `fill` writes.
     pub fn constructed(&mut self, tag: u8, fill: impl FnOnce(&mut Self)) {
         let start = self.0.len();
+        // Most are short enough for a header of this size.
+        self.header(tag, 0);
+        let content = self.0.len();
         fill(self);
-        let length = self.0.len() - start;
-        let [a, b, c, d] = u32::try_from(length).unwrap_or(u32::MAX).to_be_bytes();
-        let header: &[u8] = match length {
-            0..=0x7f => &[tag, d],
-            0x80..=0xff => &[tag, 0x81, d],
-            0x100..=0xffff => &[tag, 0x82, c, d],
-            0x1_0000..=0xff_ffff => &[tag, 0x83, b, c, d],
-            _ => &[tag, 0x84, a, b, c, d],
-        };
-        self.0.splice(start..start, header.iter().copied());
+        let length = self.0.len() - content;
+        match (self.0.get_mut(content - 1), u8::try_from(length)) {
+            (Some(place), Ok(short @ 0..=0x7f)) => *place = short,
+            _ => {
+                let mut header = Self::default();
+                header.header(tag, length);
+                self.0.splice(start..content, header.0);
+            }
+        }
     }
 
     /// An INTEGER, or an ENUMERATED, that is not negative.

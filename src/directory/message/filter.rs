@@ -80,7 +80,8 @@ impl Filter {
 
     /// The filter that is written so.
     pub(super) fn written(write: impl FnOnce(&mut Writer)) -> Self {
-        let mut out = Writer::default();
+        // Few are longer.
+        let mut out = Writer::with_capacity(128);
         write(&mut out);
         Self(out.into_bytes().into())
     }

@@ -75,7 +75,7 @@ impl FilterTemplate {
 
     /// The filter for an account.
     pub fn fill(&self, account: &Account) -> Filter {
-        Filter::written(|out| self.compiled.iter().for_each(|element| element.write(account, out)))
+        Filter::written(|out| write(&self.compiled, account, out))
     }
 
     /// The filter for whoever has a name at all, or for every entry where it matches names in a way
@@ -98,14 +98,14 @@ impl fmt::Display for FilterTemplate {
     }
 }
 
-impl Element {
-    fn write(&self, account: &Account, out: &mut Writer) {
-        match self {
-            Self::Fixed(bytes) => out.raw(bytes),
-            Self::Constructed(tag, inner) => out.constructed(*tag, |out| {
-                inner.iter().for_each(|element| element.write(account, out));
-            }),
-            Self::Value(tag, value) => {
+fn write(elements: &[Element], account: &Account, out: &mut Writer) {
+    for element in elements {
+        match element {
+            Element::Fixed(bytes) => out.raw(bytes),
+            Element::Constructed(tag, inner) => {
+                out.constructed(*tag, |out| write(inner, account, out));
+            }
+            Element::Value(tag, value) => {
                 out.constructed(*tag, |out| value.fill(account, |piece| out.raw(piece)));
             }
         }

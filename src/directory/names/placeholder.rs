@@ -29,15 +29,15 @@ impl Placeholder {
         }
     }
 
-    fn value(self, account: &Account) -> Cow<'_, str> {
+    /// Its value, in pieces.
+    fn value(self, account: &Account) -> [&str; 3] {
+        let [localpart, domainpart] = [account.localpart(), account.domainpart()];
         match self {
-            Self::Localpart => account.localpart().into(),
-            Self::Domain => account.domainpart().into(),
+            Self::Localpart => [localpart, "", ""],
+            Self::Domain => [domainpart, "", ""],
             // An address in the localpart came as an escape: user\\40corp.example.
-            Self::Address if account.localpart().contains('@') => account.localpart().into(),
-            Self::Jid | Self::Address => {
-                [account.localpart(), "@", account.domainpart()].concat().into()
-            }
+            Self::Address if localpart.contains('@') => [localpart, "", ""],
+            Self::Jid | Self::Address => [localpart, "@", domainpart],
         }
     }
 }
@@ -87,7 +87,10 @@ impl TextTemplate {
 
     /// The text for an account.
     pub fn fill(&self, account: &Account, escape: fn(&str) -> Cow<'_, str>) -> String {
-        self.with(|placeholder, filled| filled.push_str(&escape(&placeholder.value(account))))
+        self.with(|placeholder, filled| match placeholder.value(account) {
+            [whole, "", ""] => filled.push_str(&escape(whole)),
+            pieces => filled.push_str(&escape(&pieces.concat())),
+        })
     }
 
     /// The text with the same in the place of every placeholder.
@@ -182,7 +185,9 @@ impl ValueTemplate {
         for part in &self.0 {
             match part {
                 Part::Literal(literal) => take(literal),
-                Part::Placeholder(placeholder) => take(placeholder.value(account).as_bytes()),
+                Part::Placeholder(placeholder) => {
+                    placeholder.value(account).iter().for_each(|piece| take(piece.as_bytes()));
+                }
             }
         }
     }
