@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::json;
 use tokio::time::Instant;
 
-use super::{BAD, Failure, GOOD, ODD, load, print_json, read_jid, runtime};
+use super::{BAD, GOOD, ODD, load_for_person, print_json, read_jid, runtime};
 use crate::cli::ExplainArgs;
 use crate::config::configuration::Configuration;
 use crate::deadline::Deadline;
@@ -29,13 +29,12 @@ pub fn explain(
     caller: Option<Dialect>,
 ) -> anyhow::Result<u8> {
     let account = read_jid(&args.jid)?;
-    let reading = load(config, caller, Some(Dialect::Prosody));
-    let configuration = reading.configuration.map_err(Failure::config)?;
+    let (startup, configuration) = load_for_person(config, caller)?;
     let mut steps = vec![note("domain", account.domainpart().to_owned())];
     match find(&account, configuration) {
         Ok(domain) => {
             steps.push(note("directory", domain.directory().name().to_owned()));
-            let within = reading.startup.caller.terms.answer_within;
+            let within = startup.caller.terms.answer_within;
             steps.extend(ask(&account, &domain, within)?.steps);
         }
         Err(unknown) => steps.push(unknown),

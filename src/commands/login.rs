@@ -10,7 +10,7 @@ use serde_json::json;
 use tokio::time::Instant;
 
 use super::steps::{Step, Steps};
-use super::{BAD, Failure, GOOD, ODD, build, load, print_json, read_jid, runtime};
+use super::{BAD, GOOD, ODD, build, load_for_person, print_json, read_jid, runtime};
 use crate::answer::Answer;
 use crate::authenticator::Authenticator;
 use crate::cli::LoginArgs;
@@ -31,8 +31,7 @@ pub fn login(
     caller: Option<Dialect>,
 ) -> anyhow::Result<u8> {
     let account = read_jid(&args.jid)?;
-    let reading = load(config, caller, Some(Dialect::Prosody));
-    let configuration = reading.configuration.map_err(Failure::config)?;
+    let (startup, configuration) = load_for_person(config, caller)?;
     let password = read_password(args, &account)?;
 
     let steps = Steps::collect();
@@ -41,7 +40,7 @@ pub fn login(
     let outcome = runtime.block_on(async {
         let authenticator = Authenticator::new(build(configuration, None)?.served);
         let request = Request::Auth { account: Arc::new(account), password };
-        let by = Deadline::after(started, reading.startup.caller.terms.answer_within);
+        let by = Deadline::after(started, startup.caller.terms.answer_within);
         let answer = by.bound(authenticator.answer(&request, by)).await;
         Ok::<_, io::Error>(answer.unwrap_or_else(Outcome::from))
     })?;

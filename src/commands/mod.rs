@@ -21,6 +21,7 @@ use crate::authenticator::ServedDomains;
 use crate::config::configuration::Configuration;
 use crate::config::directory::DirectoryConfig;
 use crate::config::problem::{Problem, Problems};
+use crate::config::startup::Startup;
 use crate::config::{self, Reading, gssapi};
 use crate::directory::Directory;
 use crate::directory::domain::{Domain, Memory};
@@ -66,6 +67,20 @@ fn load(given: Option<PathBuf>, caller: Option<Dialect>, likely: Option<Dialect>
         reading.remarks.push(Problem { key: "sasl".to_owned(), line: None, text });
     }
     reading
+}
+
+/// The configuration for a command that tells a person why something does not work, as soon as it
+/// is known.
+fn load_for_person(
+    given: Option<PathBuf>,
+    caller: Option<Dialect>,
+) -> anyhow::Result<(Startup, Configuration)> {
+    let reading = load(given, caller, Some(Dialect::Prosody));
+    let mut configuration = reading.configuration.map_err(Failure::config)?;
+    for directory in configuration.directories.values_mut() {
+        directory.settings.ask_once();
+    }
+    Ok((reading.startup, configuration))
 }
 
 fn read_jid(jid: &str) -> anyhow::Result<Account> {

@@ -8,7 +8,7 @@ use serde_json::json;
 use tokio::time::Instant;
 
 use super::steps::{Step, Steps};
-use super::{BAD, Failure, GOOD, ODD, load, print_json, runtime};
+use super::{BAD, Failure, GOOD, ODD, load_for_person, print_json, runtime};
 use crate::cli::ProbeArgs;
 use crate::config::directory::DirectoryConfig;
 use crate::deadline::Deadline;
@@ -33,15 +33,15 @@ pub fn probe(
     config: Option<PathBuf>,
     caller: Option<Dialect>,
 ) -> anyhow::Result<u8> {
-    let reading = load(config, caller, Some(Dialect::Prosody));
-    let directories = reading.configuration.map_err(Failure::config)?.directories;
+    let (startup, configuration) = load_for_person(config, caller)?;
+    let directories = configuration.directories;
     if let Some(unknown) = args.directories.iter().find(|name| !directories.contains_key(*name)) {
         let text = format!("there is no [directory.{unknown}] in the configuration");
         return Err(anyhow::Error::new(Failure(exit::USAGE)).context(text));
     }
     let runtime = runtime()?;
     let steps = Steps::collect();
-    let within = reading.startup.caller.terms.answer_within;
+    let within = startup.caller.terms.answer_within;
     let probed = runtime.block_on(async {
         let mut probed = Vec::new();
         for (name, config) in directories {

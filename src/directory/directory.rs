@@ -57,6 +57,14 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// Lets requests end when every server has failed once, for somebody who waits to be told why.
+    pub fn ask_once(&mut self) {
+        let writer = self.writer.as_mut().and_then(|writer| writer.connector.as_mut());
+        for connector in std::iter::once(&mut self.connector).chain(writer) {
+            connector.servers.asked_once = true;
+        }
+    }
+
     /// The effective values by their keys, without secrets.
     pub fn describe(&self) -> Vec<(&'static str, String)> {
         let mut lines = Vec::new();

@@ -144,7 +144,7 @@ impl Connector {
         if !starts_tls && !ldaps {
             return self.begin(server, stream, host, Transport::Clear, principal).await;
         }
-        let stream = self.tls.handshake(host, stream).await?;
+        let stream = self.tls.handshake(host, stream, starts_tls).await?;
         let transport = Transport::Tls(tls::certificate_of(&stream));
         self.begin(server, stream, host, transport, principal).await
     }

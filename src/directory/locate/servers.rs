@@ -22,6 +22,9 @@ pub struct Servers {
     groups: Mutex<HashMap<Arc<str>, u32>>,
     /// Which of them are down.
     pub health: Health,
+    /// Whether a request ends when every server has failed, rather than when its time is over: where
+    /// somebody waits to be told why.
+    pub asked_once: bool,
 }
 
 impl Servers {
@@ -29,7 +32,8 @@ impl Servers {
     pub fn new(discovery: Option<Discovery>, fixed: Vec<Server>) -> Self {
         // Many processes start at the same time.
         let turn = AtomicUsize::new(fastrand::usize(..1024));
-        Self { discovery, fixed, turn, groups: Mutex::default(), health: Health::default() }
+        let (groups, health) = (Mutex::default(), Health::default());
+        Self { discovery, fixed, turn, groups, health, asked_once: false }
     }
 
     /// The effective values by their keys.

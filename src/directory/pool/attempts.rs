@@ -83,6 +83,9 @@ impl<'a> Attempts<'a> {
             let is_enough = self.made >= self.servers.count() + MORE_ATTEMPTS;
             return if is_enough { Err(outcome) } else { Ok(()) };
         }
+        if self.servers.asked_once {
+            return Err(outcome);
+        }
         let pause = self.pause;
         self.pause = (pause * 2).min(LONGEST_PAUSE);
         if health.circuit_open(Instant::now()) || self.by.remaining() < 2 * pause {
@@ -111,7 +114,7 @@ impl<'a> Attempts<'a> {
                     // Servers and firewalls end sessions that were idle for long, which says nothing
                     // about whether the server is up.
                     SessionError::Closed
-                    | SessionError::ClosedAtOnce
+                    | SessionError::ClosedAtOnce { .. }
                     | SessionError::Disconnected(_)
                     | SessionError::Io(_) => (!is_reused).then_some(false),
                 };

@@ -14,10 +14,14 @@ pub enum SessionError {
     #[error("the connection was closed")]
     Closed,
     /// The server closed the connection without a word.
-    #[error(
-        "the server closed the connection before its first answer; does it want a client certificate, or refuse this host?"
-    )]
-    ClosedAtOnce,
+    #[error("the server closed the connection before its first answer; {}", match .in_clear {
+        true => "is this its port for ldaps://? Then write ldaps://; or does it refuse this host?",
+        false => "does it want a client certificate, or refuse this host?",
+    })]
+    ClosedAtOnce {
+        /// Whether it was in clear text.
+        in_clear: bool,
+    },
     /// The server said that it ends the session (RFC 4511, section 4.4.1), or will not begin it.
     #[error("the server ended the connection: {0}")]
     Disconnected(String),
@@ -33,12 +37,24 @@ pub enum SessionError {
 }
 
 impl SessionError {
+    /// Whether the connection ended and nothing was said about why.
+    pub(super) fn is_bare_end(&self) -> bool {
+        use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset};
+        match self {
+            Self::Closed => true,
+            Self::Io(error) => {
+                matches!(error.kind(), BrokenPipe | ConnectionAborted | ConnectionReset)
+            }
+            _ => false,
+        }
+    }
+
     /// The outcome of a request that ends with this.
     pub fn outcome(&self, server: &Arc<str>) -> Outcome {
         let outage = match self {
             Self::Malformed(_) => Outage::BadReply,
             Self::Closed
-            | Self::ClosedAtOnce
+            | Self::ClosedAtOnce { .. }
             | Self::Disconnected(_)
             | Self::Io(_)
             | Self::Silent => Outage::LostConnection,

@@ -40,7 +40,7 @@ impl Session {
         S: AsyncRead + AsyncWrite + Send + 'static,
     {
         Self {
-            multiplexer: Multiplexer::over(stream, server),
+            multiplexer: Multiplexer::over(stream, server, !is_private),
             server: Arc::clone(server),
             opened: Instant::now(),
             is_private,

@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::sync::{mpsc, oneshot};
@@ -69,8 +69,9 @@ impl Drop for Multiplexer {
 }
 
 impl Multiplexer {
-    /// A multiplexer over a stream on which no LDAP is outstanding. `server` is for the log.
-    pub(in crate::directory) fn over<S>(stream: S, server: &Arc<str>) -> Self
+    /// A multiplexer over a stream on which no LDAP is outstanding. `server` is for the log, and
+    /// `in_clear` for what is said of a server that ends it at once.
+    pub(in crate::directory) fn over<S>(stream: S, server: &Arc<str>, in_clear: bool) -> Self
     where
         S: AsyncRead + AsyncWrite + Send + 'static,
     {
@@ -80,7 +81,12 @@ impl Multiplexer {
         let carrier = tokio::spawn(async move {
             let mut queue = queue;
             let unanswered = Mutex::new(Unanswered::default());
-            let error = carry(stream, &mut queue, &unanswered).await;
+            let error = match carry(stream, &mut queue, &unanswered).await {
+                error if error.is_bare_end() && !locked(&unanswered).has_answered => {
+                    SessionError::ClosedAtOnce { in_clear }
+                }
+                error => error,
+            };
             tracing::debug!(%server, end = %error, "connection ended");
             // Those who wait read it when they notice that nobody will answer them.
             let _ = tell.set(error);
@@ -123,14 +129,13 @@ async fn carry(
     unanswered: &Mutex<Unanswered>,
 ) -> SessionError {
     let (mut input, mut output) = tokio::io::split(stream);
-    let locked = || unanswered.lock().unwrap_or_else(PoisonError::into_inner);
     let sending = async {
         loop {
             let Some(request) = queue.recv().await else { return SessionError::Closed };
-            let mut bytes = keep(request, &mut locked());
+            let mut bytes = keep(request, &mut locked(unanswered));
             // What is asked at the same time goes out together.
             while let Ok(request) = queue.try_recv() {
-                bytes.extend_from_slice(&keep(request, &mut locked()));
+                bytes.extend_from_slice(&keep(request, &mut locked(unanswered)));
             }
             let sent = async {
                 output.write_all(&bytes).await?;
@@ -150,7 +155,7 @@ async fn carry(
             loop {
                 match messages.next() {
                     Ok(Some(message)) => {
-                        if let Err(error) = locked().take(message) {
+                        if let Err(error) = locked(unanswered).take(message) {
                             return error;
                         }
                     }
@@ -162,11 +167,12 @@ async fn carry(
     };
     tokio::select! {
         error = sending => error,
-        error = receiving => match error {
-            SessionError::Closed if !locked().has_answered => SessionError::ClosedAtOnce,
-            error => error,
-        },
+        error = receiving => error,
     }
+}
+
+fn locked(unanswered: &Mutex<Unanswered>) -> MutexGuard<'_, Unanswered> {
+    unanswered.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn keep(request: Request, unanswered: &mut Unanswered) -> Vec<u8> {

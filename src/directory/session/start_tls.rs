@@ -3,26 +3,37 @@
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::directory::message::{Operation, ResultFields};
-use crate::directory::session::error::SessionError;
+use crate::directory::session::error::{ConnectError, SessionError};
 use crate::directory::session::exchange::exchange;
-use crate::result_code;
+use crate::result_code::{self, OPERATIONS_ERROR, OTHER, PROTOCOL_ERROR, SUCCESS, UNAVAILABLE};
 
 /// Asks for TLS on a stream that has carried nothing yet.
 ///
 /// Anything but success is an error, so that there is no way on in clear text.
 pub(in crate::directory) async fn start_tls(
     stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
-) -> Result<(), SessionError> {
+) -> Result<(), ConnectError> {
     let answer = exchange(stream, 1, &Operation::StartTls, |answer| match answer {
-        ResultFields { code: result_code::SUCCESS, .. } => Ok(()),
-        ResultFields { code, text, .. } => Err(SessionError::Disconnected(format!(
-            "StartTLS refused: result code {code}, {text:?}"
-        ))),
+        ResultFields { code: SUCCESS, .. } => Ok(()),
+        ResultFields { code, text, .. } => Err(ConnectError::Unreachable(refusal(code, text))),
     });
     match answer.await {
-        Err(SessionError::Closed) => Err(SessionError::Disconnected(
-            "it did not answer StartTLS; is this its port for ldaps://?".to_owned(),
+        Err(SessionError::Closed | SessionError::Io(_)) => Err(ConnectError::Unreachable(
+            "it did not answer StartTLS; is this its port for ldaps://? Then write ldaps:// without start_tls".to_owned(),
         )),
         answer => answer?,
     }
+}
+
+fn refusal(code: u32, text: &str) -> String {
+    let advice = match code {
+        UNAVAILABLE | OTHER | OPERATIONS_ERROR => "the server may have no certificate: give it one",
+        PROTOCOL_ERROR => "the server does not know StartTLS: write ldaps://, if it has that",
+        _ => "see the server's log, or write ldaps://",
+    };
+    let name = result_code::name(code).unwrap_or("unknown");
+    format!(
+        "StartTLS refused ({name}, result code {code}): {:?}; {advice}",
+        text.trim_end_matches('\0')
+    )
 }

@@ -1,26 +1,26 @@
 //! Certificates and keys, from their PEM files.
+//!
+//! What a library says of a file can quote it, and a key is a secret: every word here is our own.
 
 use std::path::Path;
 
-use rustls::RootCertStore;
-use rustls::pki_types::pem::PemObject;
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{Error, RootCertStore};
 
+use super::certificate::Facts;
 use crate::files;
-
-/// A certificate chain and its key.
-pub(super) type Identity = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
 
 /// The certificates of a CA file, or why they cannot be used.
 pub(super) fn roots(ca_file: &Path) -> Result<RootCertStore, String> {
     let mut roots = RootCertStore::empty();
-    let certificates = CertificateDer::pem_file_iter(ca_file)
-        .map_err(|error| format!("cannot read it: {error}"))?;
-    for certificate in certificates {
-        let certificate = certificate.map_err(|error| format!("not a PEM certificate: {error}"))?;
-        roots.add(certificate).map_err(|error| format!("not a usable certificate: {error}"))?;
+    for certificate in certificates(ca_file)? {
+        roots.add(certificate).map_err(|_| {
+            "a certificate in it is not one of X.509, or is damaged; fetch it anew".to_owned()
+        })?;
     }
-    if roots.is_empty() { Err("there is no PEM certificate in it".to_owned()) } else { Ok(roots) }
+    Ok(roots)
 }
 
 /// The certificates that this system trusts, or why there are none.
@@ -38,13 +38,111 @@ pub(super) fn system_roots() -> Result<RootCertStore, String> {
     }
 }
 
-/// The certificate chain and key with which we sign in.
-pub(super) fn identity(certificate: &Path, key: &Path) -> Result<Identity, String> {
-    files::check_private(key)?;
-    let chain = CertificateDer::pem_file_iter(certificate)
-        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-        .map_err(|error| format!("client_cert_file: {error}"))?;
-    let key =
-        PrivateKeyDer::from_pem_file(key).map_err(|error| format!("client_key_file: {error}"))?;
-    Ok((chain, key))
+/// The certificate chain with which we sign in.
+pub(super) fn chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
+    certificates(path)
+}
+
+/// The key with which we sign in.
+pub(super) fn key(path: &Path) -> Result<PrivateKeyDer<'static>, String> {
+    files::check_private(path)?;
+    let bytes = read(path, "pkey")?;
+    let is_encrypted = [&b"ENCRYPTED PRIVATE KEY"[..], b"Proc-Type: 4,ENCRYPTED"];
+    if is_encrypted.iter().any(|mark| has(&bytes, mark)) {
+        return Err(format!(
+            "the key is encrypted, and there is nobody to type its passphrase; write it without (openssl pkey -in {0} -out {0}.open)",
+            path.display()
+        ));
+    }
+    PrivateKeyDer::from_pem_slice(&bytes).map_err(|error| match error {
+        pem::Error::NoItemsFound => "there is no private key in it".to_owned(),
+        error => broken(&error, &bytes),
+    })
+}
+
+/// Whether certificate and key can be used, and for each other; the error has the key at fault.
+pub(super) fn check_identity(
+    chain: &[CertificateDer<'static>],
+    key: &PrivateKeyDer<'static>,
+    provider: &CryptoProvider,
+) -> Result<(), (&'static str, String)> {
+    let own = chain.first().and_then(|own| Facts::read(own).ok());
+    let own = own.ok_or_else(|| {
+        ("client_cert_file", "the certificate in it cannot be read; issue it anew".to_owned())
+    })?;
+    if own.is_version_1 {
+        let text = "our own certificate is one of version 1, which is not supported; issue it anew with extensions (openssl x509 -req -extfile …)";
+        return Err(("client_cert_file", text.to_owned()));
+    }
+    let signer = provider.key_provider.load_private_key(key.clone_key()).map_err(|_| {
+        let text = format!(
+            "a key of this type cannot be used (the certificate is for {}); make one of RSA from 2048 bits, P-256, P-384 or Ed25519",
+            own.key
+        );
+        ("client_key_file", text)
+    })?;
+    match rustls::sign::CertifiedKey::new(chain.to_vec(), signer).keys_match() {
+        Err(Error::InconsistentKeys(_)) => Err((
+            "client_key_file",
+            "the key does not belong to the certificate in client_cert_file; write the key of that"
+                .to_owned(),
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// All certificates of a file, which are one or more.
+fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
+    let bytes = read(path, "x509")?;
+    let found = CertificateDer::pem_slice_iter(&bytes).collect::<Result<Vec<_>, _>>();
+    let found = found.map_err(|error| broken(&error, &bytes))?;
+    if !found.is_empty() {
+        return Ok(found);
+    }
+    Err(match has(&bytes, b"BEGIN PKCS7") {
+        true => format!(
+            "it is PKCS#7; write its certificates as PEM (openssl pkcs7 -print_certs -in {0} -out {0}.pem)",
+            path.display()
+        ),
+        false => {
+            "there is no certificate in it: one begins with a line -----BEGIN CERTIFICATE-----"
+                .to_owned()
+        }
+    })
+}
+
+/// The bytes of a file that can be PEM; `kind` is the command of openssl that reads such files.
+fn read(path: &Path, kind: &str) -> Result<Vec<u8>, String> {
+    let bytes = std::fs::read(path).map_err(|error| files::unreadable(path, &error))?;
+    match bytes.as_slice() {
+        [0xef, 0xbb, 0xbf, ..] => {
+            Err("it begins with a byte order mark; save it without".to_owned())
+        }
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => {
+            Err("it is UTF-16; save it as plain ASCII".to_owned())
+        }
+        [0x30, ..] => Err(format!(
+            "it is binary (DER); write it as PEM (openssl {kind} -inform der -in {0} -out {0}.pem)",
+            path.display()
+        )),
+        _ => Ok(bytes),
+    }
+}
+
+/// What is wrong with a file in which PEM begins.
+fn broken(error: &pem::Error, bytes: &[u8]) -> String {
+    match error {
+        _ if bytes.iter().filter(|byte| matches!(byte, b'\n' | b'\r')).count() < 2 => {
+            "it is all in one line; PEM has the lines -----BEGIN …----- and -----END …-----, and others between them"
+        }
+        pem::Error::MissingSectionEnd { .. } => "it is cut off: the line -----END …----- is missing",
+        pem::Error::IllegalSectionStart { .. } => "a line -----BEGIN …----- in it is not whole",
+        pem::Error::Base64Decode(_) => "what stands between BEGIN and END in it is not base64",
+        _ => "it cannot be read as PEM",
+    }
+    .to_owned()
+}
+
+fn has(bytes: &[u8], text: &[u8]) -> bool {
+    bytes.windows(text.len()).any(|window| window == text)
 }

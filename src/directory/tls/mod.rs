@@ -1,7 +1,11 @@
 //! TLS to the directory: whom to trust, whom to expect, and who we are.
 
+mod certificate;
 mod explain;
 mod files;
+mod rejection;
+#[cfg(test)]
+mod tests;
 mod trust;
 
 use std::io;
@@ -17,7 +21,7 @@ use tokio_rustls::client::TlsStream;
 
 pub use self::explain::explained;
 pub use self::trust::Pin;
-use self::trust::Verifier;
+use self::trust::{Roots, Verifier};
 
 /// What the configuration says about TLS with the servers of one directory.
 #[derive(Clone, Debug)]
@@ -94,7 +98,9 @@ impl TlsSettings {
             Trust::System => Some(files::system_roots()),
             Trust::Pins | Trust::Nobody => None,
         };
+        let are_of_file = matches!(self.trust, Trust::File(_));
         let roots = roots.transpose().map_err(at("ca_file"))?;
+        let roots = roots.map(|store| Roots { store: Arc::new(store), are_of_file });
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let verifier = Verifier::new(roots, self.pins.clone(), Arc::clone(&provider))
             .map_err(at("ca_file"))?;
@@ -106,10 +112,13 @@ impl TlsSettings {
         let Some((certificate, key)) = &self.client else {
             return Ok(builder.with_no_client_auth());
         };
-        let (chain, key) = files::identity(certificate, key).map_err(at("client_key_file"))?;
-        builder
-            .with_client_auth_cert(chain, key)
-            .map_err(|error| at("client_cert_file")(error.to_string()))
+        let chain = files::chain(certificate).map_err(at("client_cert_file"))?;
+        let key = files::key(key).map_err(at("client_key_file"))?;
+        files::check_identity(&chain, &key, builder.crypto_provider())
+            .map_err(|(key, text)| TlsError { key, text })?;
+        builder.with_client_auth_cert(chain, key).map_err(|_| {
+            at("client_cert_file")("this certificate, or its key, cannot be used".to_owned())
+        })
     }
 }
 
@@ -146,16 +155,26 @@ impl Tls {
         matches!(self.settings.trust, Trust::System) && self.settings.pins.is_empty()
     }
 
-    /// Does the handshake with the server whose URL has this host.
-    pub async fn handshake<S>(&self, host: &str, stream: S) -> io::Result<TlsStream<S>>
+    /// Does the handshake with the server whose URL has this host; `starts_tls` says whether it was
+    /// agreed on in LDAP.
+    pub async fn handshake<S>(
+        &self,
+        host: &str,
+        stream: S,
+        starts_tls: bool,
+    ) -> io::Result<TlsStream<S>>
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
         let name = match &self.settings.server_name {
             Some(name) => name.clone(),
-            None => ServerName::try_from(host.to_owned()).map_err(io::Error::other)?,
+            None => ServerName::try_from(host.to_owned()).map_err(|_| {
+                io::Error::other("the host in the URL is no name that a certificate can be for")
+            })?,
         };
-        TlsConnector::from(Arc::clone(&self.config)).connect(name, stream).await.map_err(explained)
+        let connector = TlsConnector::from(Arc::clone(&self.config));
+        let stream = connector.connect(name, stream).await;
+        stream.map_err(|error| explain::of_handshake(error, starts_tls))
     }
 }
 

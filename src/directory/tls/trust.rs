@@ -12,9 +12,10 @@ use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, Server
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
-use rustls::{
-    CertificateError, DigitallySignedStruct, Error, OtherError, RootCertStore, SignatureScheme,
-};
+use rustls::{DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
+
+use super::certificate::{Name, PublicKey};
+use super::rejection::{Presented, of_proof, rejected};
 
 const PREFIX: &str = "sha256/";
 
@@ -32,7 +33,7 @@ impl Pin {
         })
     }
 
-    fn of(certificate: &CertificateDer<'_>) -> Result<Self, Error> {
+    pub(super) fn of(certificate: &CertificateDer<'_>) -> Result<Self, Error> {
         let key = ParsedCertificate::try_from(certificate)?.subject_public_key_info();
         let hash = digest(&SHA256, &key);
         let hash = hash.as_ref().try_into().map_err(|_| Error::General("no SHA-256".to_owned()))?;
@@ -46,15 +47,51 @@ impl fmt::Display for Pin {
     }
 }
 
-/// The server has another key than those that are pinned.
-#[derive(Debug, thiserror::Error)]
-#[error("the server's key is not among the pins; if it was changed on purpose, add \"{0}\"")]
-pub(super) struct WrongKey(Pin);
+/// The authorities that are trusted, and where they come from.
+#[derive(Clone, Debug)]
+pub(super) struct Roots {
+    /// The authorities.
+    pub(super) store: Arc<RootCertStore>,
+    /// Whether they are those of `ca_file`, rather than the system's.
+    pub(super) are_of_file: bool,
+}
+
+impl Roots {
+    fn names(&self) -> impl Iterator<Item = Name<'_>> {
+        self.store.roots.iter().map(|root| Name(&root.subject))
+    }
+
+    /// Their keys.
+    pub(super) fn keys(&self) -> impl Iterator<Item = PublicKey<'_>> {
+        self.store.roots.iter().map(|root| PublicKey(&root.subject_public_key_info))
+    }
+
+    /// Whether one of them has this name.
+    pub(super) fn has_name(&self, name: Name<'_>) -> bool {
+        self.names().any(|known| known == name)
+    }
+
+    /// Whether one of them has this key.
+    pub(super) fn has_key(&self, key: PublicKey<'_>) -> bool {
+        self.keys().any(|known| known == key)
+    }
+
+    /// That they have not what was looked for.
+    pub(super) fn lack(&self) -> String {
+        const SHOWN: usize = 3;
+        if !self.are_of_file {
+            return "which this system does not trust".to_owned();
+        }
+        let names: Vec<String> = self.names().take(SHOWN).map(|name| name.to_string()).collect();
+        let more = if self.store.len() > SHOWN { " and others" } else { "" };
+        format!("which is not in ca_file (there: {}{more})", names.join(", "))
+    }
+}
 
 /// Verifies servers.
 #[derive(Debug)]
 pub(super) struct Verifier {
-    authority: Option<Arc<WebPkiServerVerifier>>,
+    authority: Option<(Arc<WebPkiServerVerifier>, Roots)>,
     pins: Vec<Pin>,
     provider: Arc<CryptoProvider>,
 }
@@ -63,13 +100,15 @@ impl Verifier {
     /// A verifier that wants a certificate of one of these authorities for the name and the day, if
     /// there are any, and one of these keys, if there are any.
     pub(super) fn new(
-        roots: Option<RootCertStore>,
+        roots: Option<Roots>,
         pins: Vec<Pin>,
         provider: Arc<CryptoProvider>,
     ) -> Result<Self, String> {
         let authority = roots.map(|roots| {
-            WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider))
+            let store = Arc::clone(&roots.store);
+            WebPkiServerVerifier::builder_with_provider(store, Arc::clone(&provider))
                 .build()
+                .map(|verifier| (verifier, roots))
                 .map_err(|error| error.to_string())
         });
         Ok(Self { authority: authority.transpose()?, pins, provider })
@@ -85,21 +124,19 @@ impl ServerCertVerifier for Verifier {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        if let Some(authority) = &self.authority {
-            authority.verify_server_cert(
-                end_entity,
-                intermediates,
-                server_name,
-                ocsp_response,
-                now,
-            )?;
+        if let Some((authority, roots)) = &self.authority {
+            let presented = Presented { own: end_entity, others: intermediates, roots };
+            authority
+                .verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
+                .map_err(|error| presented.explain(error))?;
         }
         // With neither, nobody is trusted.
         if self.authority.is_none() || !self.pins.is_empty() {
             let pin = Pin::of(end_entity)?;
             if !self.pins.contains(&pin) {
-                let other = OtherError(Arc::new(WrongKey(pin)));
-                return Err(Error::InvalidCertificate(CertificateError::Other(other)));
+                return Err(rejected(format!(
+                    "the server's key is not among the pins; if it was changed on purpose, add \"{pin}\""
+                )));
             }
         }
         Ok(ServerCertVerified::assertion())
@@ -113,6 +150,7 @@ impl ServerCertVerifier for Verifier {
     ) -> Result<HandshakeSignatureValid, Error> {
         let algorithms = &self.provider.signature_verification_algorithms;
         verify_tls12_signature(message, certificate, signed, algorithms)
+            .map_err(|error| of_proof(error, certificate))
     }
 
     fn verify_tls13_signature(
@@ -123,6 +161,7 @@ impl ServerCertVerifier for Verifier {
     ) -> Result<HandshakeSignatureValid, Error> {
         let algorithms = &self.provider.signature_verification_algorithms;
         verify_tls13_signature(message, certificate, signed, algorithms)
+            .map_err(|error| of_proof(error, certificate))
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
