@@ -2,10 +2,12 @@
 
 use std::io;
 
-use rustls::{AlertDescription, CertificateError, Error};
+use rustls::{AlertDescription, CertificateError, Error, PeerIncompatible};
 
 /// What must fit on both sides, besides the version.
 const COMMON: &str = "this program speaks TLS 1.2 and 1.3 with AES-GCM or ChaCha20 and ECDHE on X25519, P-256 or P-384, to servers whose key is RSA from 2048 bits, P-256, P-384 or Ed25519";
+
+const VERSION: &str = "the server speaks none of the versions of TLS that are wanted: TLS 1.2 and 1.3, but for those below min_version; see min_version, or let it speak these";
 
 /// The error with its cause and what to do about it.
 pub fn explained(error: io::Error) -> io::Error {
@@ -51,6 +53,11 @@ fn of_tls(error: &Error) -> String {
         Error::InvalidCertificate(CertificateError::Other(cause)) => cause.to_string(),
         Error::InvalidCertificate(cause) => format!("the certificate is not acceptable: {cause}"),
         Error::AlertReceived(alert) => of_alert(*alert),
+        Error::PeerIncompatible(
+            PeerIncompatible::ServerTlsVersionIsDisabledByOurConfig
+            | PeerIncompatible::ServerDoesNotSupportTls12Or13
+            | PeerIncompatible::Tls12NotOfferedOrEnabled,
+        ) => VERSION.to_owned(),
         Error::PeerIncompatible(cause) => {
             format!("the server and this program cannot agree ({cause:?}): {COMMON}")
         }
@@ -60,9 +67,7 @@ fn of_tls(error: &Error) -> String {
 
 fn of_alert(alert: AlertDescription) -> String {
     match alert {
-        AlertDescription::ProtocolVersion => {
-            "the server speaks none of the versions of TLS that are wanted: TLS 1.2 and 1.3, but for those below min_version; see min_version, or let it speak these".to_owned()
-        }
+        AlertDescription::ProtocolVersion => VERSION.to_owned(),
         AlertDescription::HandshakeFailure | AlertDescription::InsufficientSecurity => format!(
             "the server ended the handshake ({alert:?}): it has no cipher suite, curve or kind of key in common with this program, or wants a client certificate (client_cert_file); {COMMON}"
         ),
@@ -88,7 +93,7 @@ fn of_alert(alert: AlertDescription) -> String {
 
 #[cfg(test)]
 mod tests {
-    use rustls::{InvalidMessage, PeerIncompatible};
+    use rustls::InvalidMessage;
 
     use super::*;
 
@@ -107,6 +112,10 @@ mod tests {
                 "does not accept our client certificate",
             ),
             (Error::AlertReceived(AlertDescription::InternalError), "InternalError"),
+            (
+                Error::PeerIncompatible(PeerIncompatible::ServerTlsVersionIsDisabledByOurConfig),
+                "see min_version",
+            ),
             (Error::PeerIncompatible(PeerIncompatible::NoCipherSuitesInCommon), "cannot agree"),
         ] {
             let text = of_handshake(io::Error::other(error), false).to_string();
