@@ -46,7 +46,7 @@ pub enum Confinement {
 
 /// Confines this process, for good. Besides the system's own files it can read those in the
 /// directories of `readable`, where a file may be replaced by a new one, and in those where links
-/// lead from there, and write in the directory of `log`.
+/// lead from there, and write in those of `log`.
 pub fn confine<'a>(
     readable: impl Iterator<Item = &'a Path>,
     log: Option<&Path>,
@@ -63,7 +63,7 @@ pub fn confine<'a>(
         .create()?
         .add_rules(path_beneath_rules(readable, AccessFs::ReadFile | AccessFs::ReadDir))?
         .add_rules(path_beneath_rules(
-            log.map(directory_of),
+            log.into_iter().flat_map(directories_of),
             AccessFs::ReadDir | AccessFs::MakeReg | AccessFs::WriteFile,
         ))?
         .set_compatibility(landlock::CompatLevel::BestEffort)

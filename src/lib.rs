@@ -15,8 +15,8 @@
 //!    documented rule.
 //! 4. A password or key is never in a log, an error, a `Debug`, a command line or a core file, and in
 //!    an environment only where `bind_password_env` asks for it.
-//! 5. Standard output belongs to the protocol; in `run`, so does standard error when it is the same
-//!    terminal. Writing a log line to standard error never delays a reply.
+//! 5. Standard output belongs to the protocol; in `run`, so does whatever else is the same stream.
+//!    Writing a log line never delays a reply, and one that is lost is told of.
 //! 6. A wrong password reaches the directory only when the lock-out guard lets it, whose memory is
 //!    this process's.
 //!

@@ -1,6 +1,9 @@
 //! What the program says about itself: the events of a request, the alarm of a directory, and where
 //! the log goes.
 
+pub mod logger;
+mod place;
+mod record;
 pub mod target;
 
 use std::fmt::Write as _;
@@ -9,8 +12,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::jid::Account;
-use crate::request::Verb;
+use crate::request::{Verb, Whom};
 use crate::verdict::{Outcome, Verdict};
 
 /// The tracing target of the steps of a request.
@@ -30,10 +32,12 @@ pub fn step(step: &'static str, server: &Arc<str>, started: Instant, result: &st
 pub struct Audit<'a> {
     /// What was asked.
     pub verb: Verb,
-    /// Whom it was about, where that could be read.
-    pub account: Option<&'a Account>,
+    /// Whom it was about, as far as that could be read.
+    pub whom: &'a Whom,
     /// What became of it.
     pub outcome: &'a Outcome,
+    /// Whether the caller was told so.
+    pub is_told: bool,
     /// From its last byte to the reply.
     pub took: Duration,
     /// How much of that it waited for its work to begin.
@@ -45,10 +49,12 @@ macro_rules! request_event {
     ($level:ident, $audit:expr) => {
         tracing::$level!(
             verb = $audit.verb.name(),
-            user = $audit.account.map(Account::localpart),
-            domain = $audit.account.map(Account::domainpart),
+            user = $audit.whom.localpart(),
+            domain = $audit.whom.domainpart(),
             verdict = $audit.outcome.verdict.name(),
             reason = $audit.outcome.verdict.reason(),
+            code = $audit.outcome.verdict.code_name(),
+            told = (!$audit.is_told).then_some(false),
             server = $audit.outcome.server.as_deref(),
             detail = $audit.outcome.detail.as_deref(),
             ms = milliseconds($audit.took),
@@ -72,7 +78,8 @@ pub fn milliseconds(time: Duration) -> f64 {
 }
 
 /// Says loudly that a directory cannot answer: once, then at most once a minute, and once when it
-/// can again. Each request has its audit event all the same.
+/// can again. Each request has its audit event all the same, and an outage of one account is in that
+/// alone.
 #[derive(Debug)]
 pub struct Alarm {
     directory: String,
@@ -101,6 +108,9 @@ impl Alarm {
             }
             return;
         };
+        if !outage.is_absence() {
+            return;
+        }
         let now = Instant::now();
         let mut unlogged = 0;
         if let Some(ringing) = ringing.as_mut() {

@@ -1,29 +1,31 @@
 //! Who stands at the other end of standard input.
 
+mod birth;
 pub mod process;
 
 use std::io;
 use std::os::fd::AsFd;
 
 use rustix::io::retry_on_intr;
+use rustix::process::{getpgrp, getsid};
 use rustix::termios::{
-    OptionalActions, Winsize, isatty, tcgetattr, tcgetwinsize, tcsetattr, tcsetwinsize,
+    LocalModes, OptionalActions, Winsize, isatty, tcgetattr, tcgetwinsize, tcsetattr, tcsetwinsize,
 };
 
 use crate::protocol::dialect::{Dialect, Framing};
 
 /// The mark on a terminal that has carried a request. lpty never looks at the window size, and it
-/// survives us; a terminal without rows and columns is nobody's screen.
+/// survives us.
 const USED: Winsize = Winsize { ws_row: 0, ws_col: 0, ws_xpixel: 0x5850, ws_ypixel: 0x4d50 };
 
 /// Who stands at the other end of standard input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Peer {
-    /// A terminal with a size: somebody sits before it.
+    /// A terminal that echoes what is typed: somebody sits before it.
     Person,
     /// A pipe, a socket or a file: ejabberd, MongooseIM, or somebody's script.
     Pipe,
-    /// A terminal without a size, as Prosody's lpty makes it. Whatever is written on it, by standard
+    /// A terminal without echo, as Prosody's lpty makes it. Whatever is written on it, by standard
     /// error as well, is taken for a reply.
     Lpty {
         /// Whether it has never carried a request before.
@@ -32,14 +34,34 @@ pub enum Peer {
 }
 
 impl Peer {
-    /// Looks at this end of the connection.
+    /// Looks at this end of the connection. That a terminal has a size says nothing: Prosody can have
+    /// got one from another lpty, and a serial console has none.
     pub fn at(fd: impl AsFd) -> Self {
         if !isatty(&fd) {
             return Self::Pipe;
         }
-        match tcgetwinsize(&fd) {
-            Ok(size) if size.ws_row > 0 && size.ws_col > 0 => Self::Person,
-            size => Self::Lpty { is_fresh: size != Ok(USED) },
+        let shown = LocalModes::ECHO | LocalModes::ICANON;
+        match tcgetattr(&fd) {
+            Ok(attributes) if attributes.local_modes.contains(shown) => Self::Person,
+            _ => Self::lpty(fd),
+        }
+    }
+
+    fn lpty(fd: impl AsFd) -> Self {
+        let size = tcgetwinsize(fd);
+        let is_used = size
+            .is_ok_and(|size| (size.ws_xpixel, size.ws_ypixel) == (USED.ws_xpixel, USED.ws_ypixel));
+        Self::Lpty { is_fresh: !is_used }
+    }
+
+    /// Who it is, now that it is known which server the configuration names: a wrapper can have
+    /// switched the echo of Prosody's terminal on. A shell gives each of its jobs a process group, and
+    /// Prosody none to what it starts.
+    pub fn asked_by(self, dialect: Dialect) -> Self {
+        let is_job = getsid(None).is_ok_and(|session| session != getpgrp());
+        match (self, dialect) {
+            (Self::Person, Dialect::Prosody) if !is_job => Self::lpty(io::stdin()),
+            _ => self,
         }
     }
 

@@ -68,14 +68,46 @@ pub enum Request {
     },
 }
 
+/// Whom a request is about, for the log.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Whom {
+    /// An account that there can be.
+    Account(Arc<Account>),
+    /// What stands where the two parts of an account stand, although there can be none of that name.
+    Written(Box<str>, Box<str>),
+    /// That cannot be read.
+    #[default]
+    Unreadable,
+}
+
+impl Whom {
+    /// The part before the `@`.
+    pub fn localpart(&self) -> Option<&str> {
+        match self {
+            Self::Account(account) => Some(account.localpart()),
+            Self::Written(localpart, _) => Some(localpart),
+            Self::Unreadable => None,
+        }
+    }
+
+    /// The part after the `@`.
+    pub fn domainpart(&self) -> Option<&str> {
+        match self {
+            Self::Account(account) => Some(account.domainpart()),
+            Self::Written(_, domainpart) => Some(domainpart),
+            Self::Unreadable => None,
+        }
+    }
+}
+
 /// What is not to be carried out, whatever the directory would say.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{}", Verdict::Denied(*.denial))]
 pub struct Refused {
     /// The verb as far as it could be read.
     pub verb: Verb,
-    /// Whom it is about, where that could be read.
-    pub account: Option<Arc<Account>>,
+    /// Whom it is about, as far as that could be read.
+    pub whom: Whom,
     /// Why it is refused.
     pub denial: Denial,
 }
@@ -91,20 +123,23 @@ impl Request {
         if verb == Verb::Other {
             // What stands behind an unknown word may be a piece of a password, so that it is not
             // taken for a name, which would be logged.
-            return Err(Refused { verb, account: None, denial: Denial::Unsupported });
+            return Err(Refused { verb, whom: Whom::Unreadable, denial: Denial::Unsupported });
         }
-        let account = read_account(fields.next(), fields.next()).map(Arc::new);
-        let request = match (verb, account.clone(), fields.next()) {
-            (Verb::Auth, Some(account), Some(password)) => {
-                legible(password).map(|password| Self::Auth { account, password })
+        let whom = match (fields.next(), fields.next()) {
+            (Some(localpart), Some(domainpart)) => read_whom(localpart, domainpart),
+            _ => Whom::Unreadable,
+        };
+        let request = match (verb, &whom, fields.next()) {
+            (Verb::Auth, Whom::Account(account), Some(password)) => legible(password)
+                .map(|password| Self::Auth { account: Arc::clone(account), password }),
+            (Verb::IsUser, Whom::Account(account), None) => {
+                Some(Self::IsUser { account: Arc::clone(account) })
             }
-            (Verb::IsUser, Some(account), None) => Some(Self::IsUser { account }),
-            (Verb::SetPass, Some(account), Some(password)) => {
-                legible(password).map(|password| Self::SetPass { account, password })
-            }
+            (Verb::SetPass, Whom::Account(account), Some(password)) => legible(password)
+                .map(|password| Self::SetPass { account: Arc::clone(account), password }),
             _ => None,
         };
-        request.ok_or(Refused { verb, account, denial: Denial::Malformed })
+        request.ok_or(Refused { verb, whom, denial: Denial::Malformed })
     }
 
     /// What is asked.
@@ -129,12 +164,19 @@ impl Request {
 impl Refused {
     /// A request that could not be read as a whole.
     pub fn unreadable() -> Self {
-        Self { verb: Verb::Other, account: None, denial: Denial::Malformed }
+        Self { verb: Verb::Other, whom: Whom::Unreadable, denial: Denial::Malformed }
     }
 }
 
-fn read_account(localpart: Option<&[u8]>, domainpart: Option<&[u8]>) -> Option<Account> {
-    Account::new(str::from_utf8(localpart?).ok()?, str::from_utf8(domainpart?).ok()?)
+fn read_whom(localpart: &[u8], domainpart: &[u8]) -> Whom {
+    let texts = str::from_utf8(localpart).ok().zip(str::from_utf8(domainpart).ok());
+    match texts.and_then(|(localpart, domainpart)| Account::new(localpart, domainpart)) {
+        Some(account) => Whom::Account(Arc::new(account)),
+        None => {
+            let [localpart, domainpart] = [localpart, domainpart].map(String::from_utf8_lossy);
+            Whom::Written(localpart.into(), domainpart.into())
+        }
+    }
 }
 
 /// A password without control characters: RFC 8265 forbids them (section 4.2.2, base class
@@ -176,21 +218,23 @@ mod tests {
 
     #[test]
     fn what_is_not_a_request_is_refused_with_what_could_be_read() {
-        let long = format!("isuser:{}:h", "a".repeat(1024));
-        for (text, verb, account) in [
+        let long_name = format!("{}@h", "a".repeat(1024));
+        let long = format!("isuser:{}", long_name.replace('@', ":"));
+        for (text, verb, whom) in [
             (&b""[..], Verb::Other, None),
             (b"auth", Verb::Auth, None),
             (b"auth:", Verb::Auth, None),
             (b"auth:alice", Verb::Auth, None),
             (b"auth:alice:h", Verb::Auth, Some("alice@h")),
-            (b"auth::h:p", Verb::Auth, None),
-            (b"auth:alice::p", Verb::Auth, None),
+            (b"auth::h:p", Verb::Auth, Some("@h")),
+            (b"auth:alice::p", Verb::Auth, Some("alice@")),
             (b"auth:alice:h:p\r", Verb::Auth, Some("alice@h")),
             (b"auth:alice:h:p\x00", Verb::Auth, Some("alice@h")),
-            (b"auth:al\tice:h:p", Verb::Auth, None),
-            (b"auth:Alice:h:p", Verb::Auth, None),
+            (b"auth:al\tice:h:p", Verb::Auth, Some("al\tice@h")),
+            (b"auth:Alice:h:p", Verb::Auth, Some("Alice@h")),
             (b"auth:alice:h:\xff", Verb::Auth, Some("alice@h")),
-            (b"auth:al\xff:h:p", Verb::Auth, None),
+            (b"auth:al\xff:h:p", Verb::Auth, Some("al\u{fffd}@h")),
+            (b"auth:alice:\xff:p", Verb::Auth, Some("alice@\u{fffd}")),
             (b"auth:alice:h:\xc2\x85", Verb::Auth, Some("alice@h")),
             (b"AUTH:alice:h:p", Verb::Other, None),
             (b" auth:alice:h:p", Verb::Other, None),
@@ -203,12 +247,13 @@ mod tests {
             (b"removeuser:alice:h", Verb::Other, None),
             (b"the:rest:of:a password", Verb::Other, None),
             (b"\xff\xfe", Verb::Other, None),
-            (long.as_bytes(), Verb::IsUser, None),
+            (long.as_bytes(), Verb::IsUser, Some(&long_name)),
         ] {
             let refused = Request::parse(text).unwrap_err();
             assert_eq!(refused.verb, verb, "{text:?}");
-            let read = refused.account.map(|account| account.to_string());
-            assert_eq!(read.as_deref(), account, "{text:?}");
+            let parts = refused.whom.localpart().zip(refused.whom.domainpart());
+            let read = parts.map(|(localpart, domainpart)| format!("{localpart}@{domainpart}"));
+            assert_eq!(read.as_deref(), whom, "{text:?}");
         }
     }
 

@@ -59,6 +59,14 @@ result_codes! {
     "other" OTHER = 80,
 }
 
+/// A code as messages show it: its number and its name.
+pub fn described(code: u32) -> String {
+    match name(code) {
+        Some(name) => format!("result code {code}, {name}"),
+        None => format!("result code {code}"),
+    }
+}
+
 /// Whether a server with this answer has judged nothing, and another one might.
 pub fn is_elsewhere_better(code: u32) -> bool {
     matches!(code, BUSY | UNAVAILABLE)

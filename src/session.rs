@@ -11,6 +11,8 @@ pub mod lock_step;
 mod pending;
 mod pipelined;
 
+use std::borrow::Cow;
+use std::fmt;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -18,14 +20,20 @@ use std::task::Poll;
 use std::time::Duration;
 
 use tokio::io::AsyncWrite;
+use tokio::sync::{Notify, RwLock};
 use tokio::time::{Instant, timeout_at};
 
-use self::pending::{Pending, Timing, Work};
+use self::pending::{Asked, Pending, Timing, Work};
 use crate::answer::Answer;
 use crate::deadline::Deadline;
+use crate::observe::logger::NO_PLACE;
 use crate::protocol::dialect::Dialect;
-use crate::request::{Refused, Request};
-use crate::verdict::Outcome;
+use crate::request::{Refused, Request, Verb, Whom};
+use crate::verdict::{Outcome, Verdict};
+
+/// Bytes that are no whole request after this long will be none: each caller sends a request in one
+/// write.
+const STALL: Duration = Duration::from_secs(1);
 
 /// What a session keeps to.
 #[derive(Clone, Copy, Debug)]
@@ -46,12 +54,30 @@ pub struct Terms {
 pub enum SessionEnd {
     /// The first request of a fresh terminal was read and, on purpose, not answered.
     FirstRequest,
-    /// The caller closed our input. What was in flight is answered, except on a terminal.
+    /// The caller closed our input, or we were told to stop. What was in flight is answered, except on
+    /// a terminal that was closed.
     InputClosed,
+    /// Our input cannot be read.
+    InputFailed,
     /// A reply could not be written before the caller gave up. Nothing more was written.
     Late,
     /// The caller no longer reads our replies.
     OutputClosed,
+    /// There is no reply that the caller, which is not known, is sure to survive.
+    Unanswered,
+}
+
+impl fmt::Display for SessionEnd {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::FirstRequest => "the first request on a terminal is not answered",
+            Self::InputClosed => "no more requests will come",
+            Self::InputFailed => "requests cannot be read",
+            Self::Late => "a reply would have come too late",
+            Self::OutputClosed => "nobody reads the replies",
+            Self::Unanswered => "a reply could harm the caller, which is not known",
+        })
+    }
 }
 
 /// One caller on one pair of streams.
@@ -59,20 +85,42 @@ pub enum SessionEnd {
 pub struct StdioSession<A> {
     answerer: Arc<A>,
     terms: Terms,
+    names_outages: bool,
+    stop: Notify,
+    /// Each password change that goes on holds it for reading.
+    changes: Arc<RwLock<()>>,
 }
 
 impl<A: Answer> StdioSession<A> {
     /// A session that asks `answerer` under these terms.
     pub fn new(answerer: Arc<A>, terms: Terms) -> Self {
-        Self { answerer, terms }
+        let (stop, changes) = (Notify::new(), Arc::default());
+        Self { answerer, terms, names_outages: false, stop, changes }
+    }
+
+    /// Lets the caller, instead of a log, know why nobody could tell: Prosody logs a reply that begins
+    /// with `error:`, and takes it for a "no".
+    pub fn naming_outages(self) -> Self {
+        Self { names_outages: true, ..self }
+    }
+
+    /// Asks for the end: what is in flight is answered, and nothing more is read.
+    pub fn stop(&self) {
+        self.stop.notify_one();
+    }
+
+    /// Waits, after the end, for the password changes that nobody waits for any more, each until its
+    /// deadline.
+    pub async fn settle(&self) {
+        drop(self.changes.write().await);
     }
 
     /// Starts work on a request.
     fn begin(&self, request: Result<Request, Refused>, timing: Timing) -> Pending {
-        let (verb, account, work) = match request {
-            Err(Refused { verb, account, denial }) => (verb, account, Work::Done(denial.into())),
+        let (verb, whom, work) = match request {
+            Err(Refused { verb, whom, denial }) => (verb, whom, Work::Done(denial.into())),
             Ok(request) => {
-                let (verb, account) = (request.verb(), Arc::clone(request.account()));
+                let (verb, whom) = (request.verb(), Whom::Account(Arc::clone(request.account())));
                 let answerer = Arc::clone(&self.answerer);
                 let by = Deadline::after(timing.born, self.terms.answer_within);
                 let work = tokio::spawn(async move {
@@ -80,35 +128,64 @@ impl<A: Answer> StdioSession<A> {
                     let answer = by.bound(answerer.answer(&request, by)).await;
                     (answer.unwrap_or_else(Outcome::from), queued)
                 });
-                (verb, Some(account), Work::Running(work))
+                (verb, whom, Work::Running(work))
             }
         };
-        Pending { verb, account, timing, queued: Duration::ZERO, work }
+        let change = match verb {
+            Verb::SetPass => Arc::clone(&self.changes).try_read_owned().ok(),
+            Verb::Auth | Verb::IsUser | Verb::Other => None,
+        };
+        let asked = Asked { verb, whom, timing };
+        Pending { asked, queued: Duration::ZERO, work, is_told: false, change }
+    }
+
+    /// The bytes of a reply; `None` where the caller might not survive any.
+    fn reply_bytes(&self, verb: Verb, verdict: Verdict) -> Option<Cow<'static, [u8]>> {
+        match (self.terms.dialect, verdict) {
+            (Dialect::Prosody, Verdict::Unavailable(outage)) if self.names_outages => {
+                let line = format!(
+                    "error: {verdict}: {}; the log is nowhere: {NO_PLACE}\n",
+                    outage.advice()
+                );
+                Some(line.into_bytes().into())
+            }
+            (dialect, verdict) => dialect.reply(verb, verdict).map(Cow::Borrowed),
+        }
     }
 
     /// Writes the reply in one write(2), unless it would come too late, and the audit event.
     async fn reply(
         &self,
         output: &mut (impl AsyncWrite + Unpin),
-        pending: &Pending,
+        pending: &mut Pending,
         outcome: &Outcome,
     ) -> Result<(), SessionEnd> {
-        let reply = self.terms.dialect.reply(pending.verb, outcome.verdict);
-        let reply_by = pending.timing.born + self.terms.reply_within;
+        let Asked { verb, timing, .. } = pending.asked;
+        let Some(reply) = self.reply_bytes(verb, outcome.verdict) else {
+            pending.asked.audit(outcome, pending.queued, false);
+            return Err(SessionEnd::Unanswered);
+        };
+        let reply_by = timing.born + self.terms.reply_within;
         let write = poll_fn(|context| {
             // Asked before each try, because this process may have been stopped in between.
             if Instant::now() > reply_by {
                 return Poll::Pending;
             }
-            Pin::new(&mut *output).poll_write(context, reply)
+            Pin::new(&mut *output).poll_write(context, &reply)
         });
         match timeout_at(reply_by, write).await {
             Err(_) => Err(SessionEnd::Late),
             Ok(Ok(written)) if written == reply.len() => {
-                pending.audit(outcome);
+                pending.tell(outcome);
                 Ok(())
             }
             Ok(Ok(_) | Err(_)) => Err(SessionEnd::OutputClosed),
         }
     }
+}
+
+fn warn_of_stall() {
+    tracing::warn!(
+        "bytes came that make no whole request within a second; look whether `caller` names the XMPP server that asks, and with Prosody whether external_auth_protocol is \"generic\": lines and packets are framed differently"
+    );
 }

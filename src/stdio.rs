@@ -4,6 +4,7 @@
 //! process that shares them. Instead each read and write says that it must not wait (preadv2(2) with
 //! `RWF_NOWAIT`), or where the kernel cannot do that is preceded by a poll(2).
 
+use std::cell::RefCell;
 use std::io::{self, IoSlice, IoSliceMut};
 use std::os::fd::{AsFd, OwnedFd};
 use std::pin::Pin;
@@ -16,7 +17,7 @@ use tokio::io::unix::{AsyncFd, AsyncFdRegisterError};
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 
 /// Up to so many bytes are written to a pipe together, or not at all (pipe(7)).
-const PIPE_BUF: usize = 4096;
+pub const PIPE_BUF: usize = 4096;
 
 /// Stands for the stream's own position, which pipes, sockets and terminals do not have.
 const NO_OFFSET: u64 = u64::MAX;
@@ -82,30 +83,39 @@ fn register(
     AsyncFd::try_with_interest(fd, interest)
 }
 
-/// Does an operation that takes flags if it need not wait, or fails with `EAGAIN`.
+/// Does an operation if it need not wait, or fails with `EAGAIN`: `at_once` says so to the kernel;
+/// where that cannot be said, it is `plain` after a look.
 fn without_waiting<T>(
     fd: impl AsFd,
     readiness: PollFlags,
-    mut operation: impl FnMut(ReadWriteFlags) -> Result<T, Errno>,
+    at_once: impl FnMut() -> Result<T, Errno>,
+    plain: impl FnMut() -> Result<T, Errno>,
 ) -> Result<T, Errno> {
-    match retry_on_intr(|| operation(ReadWriteFlags::NOWAIT)) {
-        // Terminals, and old kernels.
-        Err(Errno::OPNOTSUPP) => {}
-        done => return done,
+    // Terminals, old kernels and sandboxes deny the call, by any of their errors. What is wrong with
+    // the stream itself will be seen again.
+    if let done @ (Ok(_) | Err(Errno::AGAIN)) = retry_on_intr(at_once) {
+        return done;
     }
     let mut fds = [PollFd::new(&fd, readiness)];
     match poll(&mut fds, Some(&Timespec::default())) {
         Ok(0) | Err(Errno::INTR) => Err(Errno::AGAIN),
-        Ok(_) => retry_on_intr(|| operation(ReadWriteFlags::empty())),
+        Ok(_) => retry_on_intr(plain),
         Err(error) => Err(error),
     }
 }
 
 /// Reads what is there, and says how much.
 fn read_now(fd: &OwnedFd, buffer: &mut ReadBuf<'_>) -> Result<usize, Errno> {
-    let length = without_waiting(fd, PollFlags::IN, |flags| {
-        preadv2(fd, &mut [IoSliceMut::new(buffer.initialize_unfilled())], NO_OFFSET, flags)
-    })?;
+    let unfilled = RefCell::new(buffer.initialize_unfilled());
+    let length = without_waiting(
+        fd,
+        PollFlags::IN,
+        || {
+            let mut room = unfilled.borrow_mut();
+            preadv2(fd, &mut [IoSliceMut::new(&mut room)], NO_OFFSET, ReadWriteFlags::NOWAIT)
+        },
+        || rustix::io::read(fd, &mut **unfilled.borrow_mut()),
+    )?;
     buffer.advance(length);
     Ok(length)
 }
@@ -115,10 +125,12 @@ fn read_now(fd: &OwnedFd, buffer: &mut ReadBuf<'_>) -> Result<usize, Errno> {
 pub fn write_now(fd: impl AsFd, bytes: &[u8]) -> Result<usize, Errno> {
     // poll(2) promises no more room than this in a pipe.
     let promised = bytes.get(..PIPE_BUF).unwrap_or(bytes);
-    without_waiting(&fd, PollFlags::OUT, |flags| {
-        let bytes = if flags.is_empty() { promised } else { bytes };
-        pwritev2(&fd, &[IoSlice::new(bytes)], NO_OFFSET, flags)
-    })
+    without_waiting(
+        &fd,
+        PollFlags::OUT,
+        || pwritev2(&fd, &[IoSlice::new(bytes)], NO_OFFSET, ReadWriteFlags::NOWAIT),
+        || rustix::io::write(&fd, promised),
+    )
 }
 
 impl AsyncRead for Stdio {
@@ -194,6 +206,30 @@ mod tests {
     use std::io::Read;
 
     use super::*;
+
+    #[test]
+    fn whatever_error_denies_a_system_call_the_other_ones_do() {
+        let (mut reader, writer) = io::pipe().unwrap();
+        let try_write = |denied: Errno| {
+            without_waiting(
+                &writer,
+                PollFlags::OUT,
+                || Err(denied),
+                || rustix::io::write(&writer, b"x"),
+            )
+        };
+        for denied in [Errno::NOSYS, Errno::PERM, Errno::ACCESS, Errno::INVAL, Errno::OPNOTSUPP] {
+            assert_eq!(try_write(denied), Ok(1), "{denied}");
+        }
+        assert_eq!(try_write(Errno::AGAIN), Err(Errno::AGAIN));
+        let mut read = [0; 8];
+        assert_eq!(reader.read(&mut read).unwrap(), 5);
+        let never = || -> Result<usize, Errno> { unreachable!() };
+        let empty = without_waiting(&reader, PollFlags::IN, || Err(Errno::PERM), never);
+        assert_eq!(empty, Err(Errno::AGAIN));
+        drop(reader);
+        assert_eq!(try_write(Errno::PIPE), Err(Errno::PIPE));
+    }
 
     #[test]
     fn a_full_pipe_takes_what_it_has_room_for_and_nobody_waits() {

@@ -132,6 +132,16 @@ impl Verdict {
         }
     }
 
+    /// The result code behind it, with its name, if it says no more than that.
+    pub fn code_name(self) -> Option<String> {
+        match self {
+            Self::Unavailable(
+                Outage::Refused { code } | Outage::ServiceBind { code: Some(code) },
+            ) => Some(result_code::described(code)),
+            _ => None,
+        }
+    }
+
     /// The reason in one word, for the log; `ok` for a yes.
     pub fn reason(self) -> &'static str {
         match self {
@@ -300,7 +310,9 @@ impl Outage {
             Self::Refused { code: INSUFFICIENT_ACCESS_RIGHTS } => {
                 "the service account lacks the right to do this"
             }
-            Self::Refused { .. } => "look up the result code in the server's log",
+            Self::Refused { .. } => {
+                "see the server's own words, and its log at that time; RFC 4511, appendix A, has what the code means"
+            }
             Self::ServiceBind { .. } => "check bind_dn and its password",
             Self::Unanswerable => {
                 "isuser and setpass need a service account: set bind_dn and bind_password_file"
@@ -320,7 +332,7 @@ impl fmt::Display for Verdict {
             Self::Unavailable(
                 outage @ (Outage::Refused { code } | Outage::ServiceBind { code: Some(code) }),
             ) => {
-                write!(f, "cannot tell: {} (result code {code})", outage.name())
+                write!(f, "cannot tell: {} ({})", outage.name(), result_code::described(*code))
             }
             Self::Unavailable(outage) => write!(f, "cannot tell: {}", outage.name()),
         }

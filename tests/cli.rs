@@ -39,7 +39,7 @@ fn help_and_version_are_printed() {
 fn a_wrong_command_line_on_a_pipe_ends_no_sooner_than_ejabberd_survives() {
     let started = Instant::now();
     let output = binary().args(["--conf", "/etc/x"]).stdin(Stdio::piped()).output().unwrap();
-    assert!(started.elapsed() >= Duration::from_secs(2), "{:?}", started.elapsed());
+    assert!(started.elapsed() >= Duration::from_secs(4), "{:?}", started.elapsed());
     assert_eq!(output.status.code(), Some(64));
     assert!(String::from_utf8_lossy(&output.stderr).contains("--conf"));
 }
@@ -230,4 +230,79 @@ fn input_from_a_file_and_output_to_one_work() {
         .unwrap();
     assert!(status.success());
     assert_eq!(std::fs::read_to_string(output).unwrap(), "0\n0\n");
+}
+
+#[test]
+fn a_reader_that_reads_no_further_is_no_error() {
+    let site = Site::new(&format!("caller = \"ejabberd\"\n{NOBODY}"));
+    for (arguments, code) in [
+        (&["completions", "bash"][..], 0),
+        (&["completions", "zsh"], 0),
+        (&["man"], 0),
+        (&["man", "xmpp-ldap-auth.toml"], 0),
+        (&["schema"], 0),
+        (&["--help"], 0),
+        (&["check"], 0),
+        (&["check", "--json"], 0),
+        (&["explain", "alice@nowhere.example"], 77),
+        (&["explain", "alice@nowhere.example", "--json"], 77),
+    ] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let output = site.command().args(arguments).stdout(writer).output().unwrap();
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}");
+        assert_eq!(String::from_utf8_lossy(&output.stderr), "", "{arguments:?}");
+    }
+}
+
+#[test]
+fn bytes_of_another_protocol_are_told_of_once() {
+    let site = Site::new(NOBODY);
+    for (framing, bytes) in [
+        (Framing::Line, Framing::Packet.frame(b"auth:alice:example.com:tops3cret")),
+        (Framing::Packet, Framing::Line.frame(b"auth:alice:example.com:tops3cret")),
+    ] {
+        let mut adapter = Adapter::start(&site, framing);
+        adapter.send_raw(&bytes);
+        adapter.logs("framed differently");
+        std::thread::sleep(Duration::from_millis(1200));
+        let log = adapter.log();
+        assert_eq!(log.matches("framed differently").count(), 1, "{log}");
+        assert!(log.contains(" WARN ") && log.contains("caller"), "{log}");
+        assert!(!log.contains("tops3cret"), "{log}");
+    }
+}
+
+#[test]
+fn a_named_caller_gets_its_own_replies_when_the_file_names_it() {
+    let site = Site::new("caller = \"mongoose\"\n");
+    let mut child = site
+        .command()
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    std::thread::sleep(Duration::from_millis(500));
+    assert_eq!(child.try_wait().unwrap(), None);
+    site.write("config.toml", &format!("caller = \"mongooseim\"\n{NOBODY}"));
+    // The next process speaks to it. An open input shows that this one does not end for want of it.
+    let _input = child.stdin.take();
+    assert_eq!(child.wait().unwrap().code(), Some(78));
+}
+
+#[test]
+fn what_is_in_flight_is_answered_before_sigterm_ends_it() {
+    // Connections are established, and nobody ever answers on them.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let slow = NOBODY.replace("127.0.0.1:9", &silent.local_addr().unwrap().to_string());
+    let site = Site::new(&format!("answer_within = \"1500ms\"\n{slow}"));
+    let mut adapter = Adapter::start(&site, Framing::Packet);
+    adapter.send("auth:alice:example.com:secret");
+    adapter.logs("ready");
+    std::thread::sleep(Duration::from_millis(300));
+    let pid = rustix::process::Pid::from_raw(i32::try_from(adapter.id()).unwrap()).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    assert_eq!(adapter.answer(), CannotTell);
+    assert!(adapter.wait().success());
 }

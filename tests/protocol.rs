@@ -13,16 +13,15 @@ use xmpp_ldap_auth::jid::Account;
 use xmpp_ldap_auth::protocol::dialect::Framing;
 use xmpp_ldap_auth::protocol::line::{LONGEST_LINE, LineDecoder};
 use xmpp_ldap_auth::protocol::{Decoder, StreamEnd};
-use xmpp_ldap_auth::request::{Refused, Request, Verb};
+use xmpp_ldap_auth::request::{Refused, Request, Verb, Whom};
 use xmpp_ldap_auth::verdict::Denial;
 
 /// Everything that a caller could see of a request.
 fn shown(request: &Result<Request, Refused>) -> String {
     let request = match request {
         Ok(request) => request,
-        Err(Refused { verb, account, denial }) => {
-            let account = account.as_ref().map(ToString::to_string);
-            return format!("{verb:?} {account:?} {:?}", format!("{denial:?}"));
+        Err(Refused { verb, whom, denial }) => {
+            return format!("{verb:?} {whom:?} {:?}", format!("{denial:?}"));
         }
     };
     let password = match request {
@@ -136,7 +135,10 @@ proptest! {
         if framing == Framing::Packet || text.len() <= LONGEST_LINE {
             let expected = match Account::new(&user, &host) {
                 Some(account) => format!("{expected_verb:?} {:?} {password:?}", Some(account.to_string())),
-                None => format!("{expected_verb:?} None \"Malformed\""),
+                None => {
+                    let whom = Whom::Written(user.into(), host.into());
+                    format!("{expected_verb:?} {whom:?} \"Malformed\"")
+                }
             };
             prop_assert_eq!(requests, vec![expected]);
         } else {

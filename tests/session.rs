@@ -113,9 +113,12 @@ struct Caller {
     directory: Scripted,
     read: ReadHalf<DuplexStream>,
     write: WriteHalf<DuplexStream>,
+    served: Arc<Session>,
     session: JoinHandle<SessionEnd>,
     started: Instant,
 }
+
+type Session = StdioSession<Authenticator<Scripted>>;
 
 fn terms(dialect: Dialect) -> Terms {
     Terms {
@@ -126,7 +129,7 @@ fn terms(dialect: Dialect) -> Terms {
     }
 }
 
-fn session(dialect: Dialect) -> (Scripted, StdioSession<Authenticator<Scripted>>) {
+fn session(dialect: Dialect) -> (Scripted, Session) {
     let directory = Scripted::default();
     let policies = Arc::new(Policies::new(None, None).unwrap());
     let domains = HashMap::from([("h".to_owned(), directory.clone())]);
@@ -142,27 +145,40 @@ fn session(dialect: Dialect) -> (Scripted, StdioSession<Authenticator<Scripted>>
 impl Caller {
     fn pipe(dialect: Dialect, room: usize) -> Self {
         let (directory, session) = session(dialect);
+        Self::piped(directory, session, room)
+    }
+
+    fn piped(directory: Scripted, session: Session, room: usize) -> Self {
+        let served = Arc::new(session);
+        let session = Arc::clone(&served);
         let (ours, theirs) = tokio::io::duplex(room);
         let session = tokio::spawn(async move {
             let (read, write) = tokio::io::split(theirs);
             session.pipelined(read, write).await
         });
-        Self::new(directory, ours, session)
+        Self::new(directory, served, ours, session)
     }
 
     fn terminal(first: FirstRequest) -> Self {
         let (directory, session) = session(Dialect::Prosody);
+        let served = Arc::new(session);
+        let session = Arc::clone(&served);
         let (ours, theirs) = tokio::io::duplex(4096);
         let session = tokio::spawn(async move {
             let (read, write) = tokio::io::split(theirs);
             session.lock_step(read, write, first, Instant::now()).await
         });
-        Self::new(directory, ours, session)
+        Self::new(directory, served, ours, session)
     }
 
-    fn new(directory: Scripted, stream: DuplexStream, session: JoinHandle<SessionEnd>) -> Self {
+    fn new(
+        directory: Scripted,
+        served: Arc<Session>,
+        stream: DuplexStream,
+        session: JoinHandle<SessionEnd>,
+    ) -> Self {
         let (read, write) = tokio::io::split(stream);
-        Self { directory, read, write, session, started: Instant::now() }
+        Self { directory, read, write, served, session, started: Instant::now() }
     }
 
     async fn send(&mut self, text: &str) {
@@ -456,4 +472,119 @@ async fn the_first_request_of_a_fresh_terminal_is_read_and_not_answered() {
     caller.send("auth:yes:h:p\n").await;
     caller.silence(Duration::from_secs(10)).await;
     assert_eq!(caller.session.await.unwrap(), SessionEnd::FirstRequest);
+}
+
+fn pipe() -> Caller {
+    Caller::pipe(Dialect::Prosody, 4096)
+}
+
+fn terminal() -> Caller {
+    Caller::terminal(FirstRequest::Answer)
+}
+
+/// How often the directory was told to change a password.
+fn changes(directory: &Scripted) -> usize {
+    directory.changes.load(Ordering::SeqCst)
+}
+
+#[tokio::test(start_paused = true)]
+async fn when_told_to_stop_it_answers_what_is_in_flight() {
+    for stream in [pipe, terminal] {
+        let mut caller = stream();
+        caller.send("auth:yes-500:h:p\n").await;
+        sleep(Duration::from_millis(100)).await;
+        caller.served.stop();
+        assert_eq!(caller.reply().await, ("1\n".to_owned(), 500));
+        assert_eq!(caller.session.await.unwrap(), SessionEnd::InputClosed);
+    }
+    for stream in [pipe, terminal] {
+        let caller = stream();
+        caller.served.stop();
+        assert_eq!(caller.session.await.unwrap(), SessionEnd::InputClosed);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_password_change_that_began_is_finished_whatever_the_caller_does() {
+    for stream in [pipe, terminal] {
+        let mut caller = stream();
+        caller.send("setpass:yes-500:h:p\n").await;
+        sleep(Duration::from_millis(100)).await;
+        let Caller { directory, read, write, served, session, started } = caller;
+        drop((read, write));
+        let _ = session.await;
+        served.settle().await;
+        assert_eq!(changes(&directory), 1);
+        // On a terminal it waits for what may stand behind it.
+        let took = started.elapsed().as_millis();
+        assert!((500..=510).contains(&took), "{took}");
+    }
+    // Nobody who waits for the answer any more, and a line behind it, are all the same to it.
+    let mut caller = terminal();
+    caller.send("setpass:yes-500:h:p\n").await;
+    sleep(Duration::from_millis(100)).await;
+    caller.send("isuser:yes:h\n").await;
+    assert_eq!(caller.reply().await.0, "0\n");
+    caller.session.abort();
+    let _ = caller.session.await;
+    caller.served.settle().await;
+    assert_eq!((changes(&caller.directory), caller.started.elapsed().as_millis()), (1, 510));
+    // One that never ends is given up at its deadline.
+    let mut caller = Caller::pipe(Dialect::Prosody, 4096);
+    caller.send("setpass:never:h:p\n").await;
+    sleep(Duration::from_millis(100)).await;
+    caller.session.abort();
+    let _ = caller.session.await;
+    caller.served.settle().await;
+    assert_eq!((changes(&caller.directory), caller.started.elapsed().as_millis()), (0, 4000));
+}
+
+#[tokio::test(start_paused = true)]
+async fn other_work_ends_with_the_session() {
+    let mut caller = Caller::pipe(Dialect::Prosody, 4096);
+    caller.send("auth:yes-500:h:p\n").await;
+    sleep(Duration::from_millis(100)).await;
+    caller.session.abort();
+    let _ = caller.session.await;
+    caller.served.settle().await;
+    assert_eq!(caller.started.elapsed().as_millis(), 100);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_caller_that_nobody_named_gets_only_what_each_one_survives() {
+    let packet =
+        |text: &str| [&u16::try_from(text.len()).unwrap().to_be_bytes(), text.as_bytes()].concat();
+    let asked = async |requests: &[&str]| {
+        let mut caller = Caller::pipe(Dialect::Unnamed, 4096);
+        for request in requests {
+            caller.write.write_all(&packet(request)).await.unwrap();
+        }
+        let served = Arc::clone(&caller.served);
+        tokio::spawn(async move {
+            sleep(Duration::from_secs(60)).await;
+            served.stop();
+        });
+        let mut replies = Vec::new();
+        caller.read.read_to_end(&mut replies).await.unwrap();
+        (replies, caller.session.await.unwrap(), caller.started.elapsed().as_secs())
+    };
+    let (replies, ..) = asked(&["auth:out:h:p", "auth:no:h:p", "isuser:yes:h", "other"]).await;
+    assert_eq!(replies, [[0, 2, 0, 0], [0, 2, 0, 0], [0, 2, 0, 1], [0, 2, 0, 0]].concat());
+    // A reply to what comes later would be taken for the one that is missing.
+    for silent in ["isuser:out:h", "setpass:out:h:p", "setpass:no:h:p"] {
+        let (replies, end, seconds) = asked(&[silent, "auth:yes:h:p", "auth:no:h:p"]).await;
+        assert_eq!((replies, end, seconds), (vec![], SessionEnd::InputClosed, 60), "{silent}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_log_prosody_gets_to_know_why_nobody_could_tell() {
+    let (directory, session) = session(Dialect::Prosody);
+    let mut caller = Caller::piped(directory, session.naming_outages(), 4096);
+    caller.send("auth:yes:h:p\nauth:no:h:p\nauth:out:h:p\n").await;
+    let (replies, _) = caller.close().await;
+    let (known, error) = replies.split_at(4);
+    assert_eq!(known, "1\n0\n");
+    assert!(error.starts_with("error: ") && error.contains("no-server"), "{error}");
+    assert_eq!(error.find('\n'), Some(error.len() - 1), "{error}");
 }

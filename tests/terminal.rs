@@ -77,7 +77,8 @@ fn a_patched_module_gets_its_first_request_answered() {
 
 #[test]
 fn control_characters_reach_us_as_bytes_and_are_refused() {
-    let mut child = settled(&Site::new(NOBODY));
+    let site = Site::new(NOBODY);
+    let mut child = settled(&site);
     for byte in ['\u{3}', '\u{4}', '\u{11}', '\u{13}', '\u{16}', '\u{1a}', '\u{1c}', '\r', '\u{7f}']
     {
         child.terminal.send(&format!("auth:alice:example.com:x{byte}y\n"));
@@ -206,8 +207,9 @@ fn a_name_of_the_program_that_is_no_text_ends_nothing() {
 
 #[test]
 fn the_end_of_the_terminal_is_noticed() {
-    let OnTerminal { .. } = settled(&Site::new(NOBODY));
-    let mut child = settled(&Site::new(NOBODY));
+    let site = Site::new(NOBODY);
+    let OnTerminal { .. } = settled(&site);
+    let mut child = settled(&site);
     child.terminal.send(REQUEST);
     assert_eq!(child.terminal.read_within(PATIENCE), "0\n");
     // Our copies of both ends go with the terminal.
@@ -239,27 +241,41 @@ fn packets_on_a_terminal_are_refused_with_a_log_line() {
     assert!(log.contains("external_auth_protocol"), "{log}");
 }
 
-#[test]
-fn a_person_at_a_terminal_gets_an_explanation() {
-    let mut child = Terminal::new().with_size().spawn(Site::new(NOBODY).command());
-    assert_eq!(child.wait().code(), Some(64));
-    let mut text = String::new();
-    while let more @ 1.. = {
-        let part = child.terminal.read_within(Duration::from_millis(50));
-        text.push_str(&part);
-        part.len()
-    } {
-        assert!(more < 10_000);
-    }
-    assert!(text.contains("xmpp-ldap-auth login USER@DOMAIN"), "{text}");
+/// Starts a command as a shell with job control starts it.
+fn as_job(mut command: Command) -> Command {
+    command.process_group(0);
+    command
 }
 
 #[test]
-fn a_person_can_type_requests() {
+fn a_person_at_a_terminal_gets_an_explanation_whatever_the_size() {
+    for has_size in [false, true] {
+        for config in [NOBODY.to_owned(), format!("caller = \"prosody\"\n{NOBODY}")] {
+            let site = Site::new(&config);
+            let command = as_job(site.command());
+            let terminal = Terminal::new().of_a_person();
+            let terminal = if has_size { terminal.with_size() } else { terminal };
+            let mut child = terminal.spawn(command);
+            assert_eq!(child.wait().code(), Some(64));
+            let mut text = String::new();
+            while let more @ 1.. = {
+                let part = child.terminal.read_within(Duration::from_millis(50));
+                text.push_str(&part);
+                part.len()
+            } {
+                assert!(more < 10_000);
+            }
+            assert!(text.contains("xmpp-ldap-auth login USER@DOMAIN"), "{text}");
+        }
+    }
+}
+
+#[test]
+fn a_person_can_type_requests_and_leave() {
     let site = Site::new(NOBODY);
     let mut command = site.command();
     command.args(["--caller", "prosody"]);
-    let mut child = Terminal::new().with_size().spawn(command);
+    let mut child = Terminal::new().of_a_person().with_size().spawn(as_job(command));
     child.terminal.send("isuser:alice:nowhere.example\n");
     let started = Instant::now();
     let mut seen = String::new();
@@ -267,6 +283,45 @@ fn a_person_can_type_requests() {
         seen.push_str(&child.terminal.read_within(PATIENCE));
     }
     assert!(seen.contains("0\r\n"), "{seen}");
+    // What ^C sends.
+    signal(&child, Signal::INT);
+    assert_eq!(child.wait().code(), Some(0));
+}
+
+#[test]
+fn a_terminal_without_echo_is_prosodys_whatever_its_size() {
+    let site = Site::new(&format!("caller = \"prosody\"\n{NOBODY}"));
+    let mut first = Terminal::new().with_size().spawn(site.command());
+    first.terminal.send(REQUEST);
+    assert_eq!(first.wait().code(), Some(0));
+    let mut child = next(first, site.command());
+    for _ in 0..2 {
+        child.terminal.send(REQUEST);
+        assert_eq!(child.terminal.read_within(PATIENCE), "0\n");
+    }
+    let mut command = site.command();
+    command.arg("--no-such-option");
+    let mut child = Terminal::new().with_size().spawn(command);
+    assert_eq!(child.wait().code(), Some(0));
+    assert_eq!(child.terminal.read_within(Duration::ZERO), "");
+}
+
+#[test]
+fn what_waits_while_a_wrapper_starts_us_has_been_there_since_the_wrapper() {
+    let site = Site::new(&format!(
+        "first_request = \"answer\"\ncaller_gives_up_after = \"800ms\"\n{NOBODY}"
+    ));
+    // With the last, the shell stays there and waits for us.
+    for wrapper in ["sleep 1; exec \"$0\" \"$@\"", "sleep 1; \"$0\" \"$@\"; exit $?"] {
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", wrapper, env!("CARGO_BIN_EXE_xmpp-ldap-auth"), "--config"]);
+        command.arg(site.config());
+        let mut child = Terminal::new().spawn(command);
+        // Needs no directory, so that only the start can make it late.
+        child.terminal.send("auth:alice:nowhere.example:secret\n");
+        assert_eq!(child.wait().code(), Some(0));
+        assert_eq!(child.terminal.read_within(Duration::ZERO), "", "{wrapper}");
+    }
 }
 
 #[test]

@@ -11,10 +11,12 @@ use super::{BAD, GOOD, ODD, print_json};
 use crate::cli::CheckArgs;
 use crate::config::configuration::Configuration;
 use crate::config::directory::DirectoryConfig;
-use crate::config::startup::Caller;
+use crate::config::startup::{Caller, Startup};
 use crate::config::{self, Reading};
 use crate::directory::domain::Rules;
 use crate::exit;
+use crate::observe::logger;
+use crate::peer::Peer;
 use crate::protocol::dialect::Dialect;
 
 /// Reads the configuration and everything that it names, and prints every problem.
@@ -41,6 +43,7 @@ pub fn check(args: &CheckArgs, config: Option<PathBuf>, caller: Option<Dialect>)
             }),
             "settings": effective.map(|configuration| configuration.effective.iter().cloned().collect::<BTreeMap<_, _>>()),
             "policy": effective.map(|configuration| table(configuration.policy.describe())),
+            "log": log_place(&reading.startup),
             "hints": hints(&reading.startup.caller),
         }));
     } else {
@@ -74,6 +77,7 @@ fn print_for_people(path: &Path, reading: &Reading) -> io::Result<()> {
             for remark in &reading.remarks {
                 writeln!(out, "{ODD}remark:{ODD:#} {remark}")?;
             }
+            writeln!(out, "{ODD}hint:{ODD:#} the log will go to {}", log_place(&reading.startup))?;
             for hint in hints(&reading.startup.caller) {
                 writeln!(out, "{ODD}hint:{ODD:#} {hint}")?;
             }
@@ -116,6 +120,15 @@ fn print_effective(
     Ok(())
 }
 
+/// Where the log of the process goes that the caller starts, as far as this one can see.
+fn log_place(startup: &Startup) -> String {
+    let peer = match startup.caller.terms.dialect {
+        Dialect::Prosody => Peer::Lpty { is_fresh: false },
+        Dialect::Ejabberd | Dialect::MongooseIm | Dialect::Unnamed => Peer::Pipe,
+    };
+    logger::describe(&startup.log.target, peer)
+}
+
 /// The settings on the caller's side that this program depends on.
 fn hints(caller: &Caller) -> Vec<String> {
     let patience = caller.patience;
@@ -129,6 +142,8 @@ fn hints(caller: &Caller) -> Vec<String> {
             "ejabberd: extauth_pool_size processes are started, each with its own connections; the default is one a processor".to_owned(),
             "ejabberd: each process guards accounts for itself, so keep extauth_pool_size below the number of wrong passwords that locks an account in the directory".to_owned(),
         ],
+        // There is none in a configuration that is right.
+        Dialect::Unnamed => Vec::new(),
         Dialect::MongooseIm => vec![
             "MongooseIM: each of auth.external.instances is a process with its own connections".to_owned(),
         ],

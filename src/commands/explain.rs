@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::json;
 use tokio::time::Instant;
 
-use super::{BAD, GOOD, ODD, load_for_person, print_json, read_jid, runtime};
+use super::{BAD, GOOD, ODD, load_for_person, print_json, read_jid, runtime, unless_closed};
 use crate::cli::ExplainArgs;
 use crate::config::configuration::Configuration;
 use crate::deadline::Deadline;
@@ -81,7 +81,7 @@ fn note(what: &'static str, text: String) -> ExplainStep {
 fn print(args: &ExplainArgs, account: &Account, explanation: &Explanation) -> io::Result<()> {
     let refusal = explanation.refusal();
     if !args.json {
-        return print_for_people(&explanation.steps, refusal);
+        return unless_closed(print_for_people(&explanation.steps, refusal));
     }
     print_json(&json!({
         "jid": account.to_string(),

@@ -10,7 +10,7 @@ use serde_json::json;
 use tokio::time::Instant;
 
 use super::steps::{Step, Steps};
-use super::{BAD, GOOD, ODD, build, load_for_person, print_json, read_jid, runtime};
+use super::{BAD, GOOD, ODD, build, load_for_person, print_json, read_jid, runtime, unless_closed};
 use crate::answer::Answer;
 use crate::authenticator::Authenticator;
 use crate::cli::LoginArgs;
@@ -59,7 +59,7 @@ pub fn login(
             "steps": steps.iter().map(Step::to_json).collect::<Vec<_>>(),
         }));
     } else {
-        print_for_people(&outcome, took, &steps)?;
+        unless_closed(print_for_people(&outcome, took, &steps))?;
     }
     Ok(match outcome.verdict {
         Verdict::Granted => exit::OK,

@@ -132,3 +132,11 @@ fn runtime() -> io::Result<tokio::runtime::Runtime> {
 fn print_json(value: &serde_json::Value) {
     let _ = writeln!(io::stdout(), "{value:#}");
 }
+
+/// What became of printing; that nobody reads on is the reader's choice.
+fn unless_closed(printed: io::Result<()>) -> io::Result<()> {
+    printed.or_else(|error| match error.kind() {
+        io::ErrorKind::BrokenPipe => Ok(()),
+        _ => Err(error),
+    })
+}

@@ -8,7 +8,7 @@ use serde_json::json;
 use tokio::time::Instant;
 
 use super::steps::{Step, Steps};
-use super::{BAD, Failure, GOOD, ODD, load_for_person, print_json, runtime};
+use super::{BAD, Failure, GOOD, ODD, load_for_person, print_json, runtime, unless_closed};
 use crate::cli::ProbeArgs;
 use crate::config::directory::DirectoryConfig;
 use crate::deadline::Deadline;
@@ -58,7 +58,7 @@ pub fn probe(
         print_json(&json!({ "ok": is_good, "servers": servers }));
     } else {
         let mut out = anstream::stdout();
-        probed.iter().try_for_each(|probed| probed.print(&mut out))?;
+        unless_closed(probed.iter().try_for_each(|probed| probed.print(&mut out)))?;
     }
     Ok(if is_good { exit::OK } else { exit::UNAVAILABLE })
 }

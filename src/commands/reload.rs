@@ -79,7 +79,8 @@ impl Reloader {
     }
 
     /// Reloads, for as long as it is polled, when it is asked to, and when a file changes. What cannot
-    /// be used, or does not work, changes nothing.
+    /// be used, or does not work, changes nothing. Returns when the file names a caller, and nobody did
+    /// when this process started, which speaks to none.
     pub(super) async fn follow(mut self, signal: ReloadSignal) {
         let mut retry = Retry::WhenChanged;
         let mut retry_from = Instant::now();
@@ -93,6 +94,7 @@ impl Reloader {
                 continue;
             }
             match self.reload().await {
+                Ok(()) if self.caller == Dialect::Unnamed => return,
                 Ok(()) => {
                     retry = Retry::WhenChanged;
                     tracing::info!("the configuration was read again and is in use");
@@ -122,7 +124,8 @@ impl Reloader {
     }
 
     async fn reload(&mut self) -> Result<(), Refusal> {
-        let reading = config::load(&self.path, Some(self.caller), None);
+        let caller = (self.caller != Dialect::Unnamed).then_some(self.caller);
+        let reading = config::load(&self.path, caller, None);
         self.file = reading.file;
         self.named = reading.files;
         let configuration = reading.configuration?;

@@ -9,7 +9,6 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::time::Instant;
 
 use super::reload::{ReloadSignal, Reloader};
 use super::{load, runtime};
@@ -17,7 +16,8 @@ use crate::answer::Answer;
 use crate::config::startup::Caller;
 use crate::config::{self, Reading};
 use crate::confine::{Confinement, confine};
-use crate::observe::target::{self, Reopener, Target};
+use crate::observe::logger::{Logger, Opened};
+use crate::observe::target::{Log, Target};
 use crate::peer::process::{Process, ProcessEnd, admit_signals};
 use crate::peer::{self, Peer};
 use crate::protocol::dialect::Dialect;
@@ -39,14 +39,15 @@ How Prosody and ejabberd start it is in the README.
 
 /// Serves standard input and output until the caller closes them.
 pub fn run(process: Process, config: Option<PathBuf>, caller: Option<Dialect>) -> ExitCode {
+    process.take_over();
+    let path = config::path(config);
+    let reading = load(Some(path.clone()), caller, process.peer().likely_dialect());
+    let process = process.asked_by(reading.startup.caller.terms.dialect);
     if process.peer() == Peer::Person && caller.is_none() {
         let _ = io::stderr().write_all(EXPLANATION.as_bytes());
         return process.end(ProcessEnd::Usage);
     }
-    process.take_over();
-    let path = config::path(config);
-    let reading = load(Some(path.clone()), caller, process.peer().likely_dialect());
-    process.end(serve(reading, path, process.peer()))
+    process.end(serve(reading, path, process))
 }
 
 /// Ends a process whose command line is wrong.
@@ -55,7 +56,7 @@ pub fn refuse(process: Process, error: &clap::Error) -> ExitCode {
         let _ = error.print();
     } else {
         process.take_over();
-        let _ = target::start(&target::Log::default(), false);
+        let _ = Logger::start(&Log::default(), process.peer());
         tracing::error!(problem = error.to_string(), "the command line is wrong");
     }
     process.end(ProcessEnd::Usage)
@@ -81,15 +82,16 @@ fn give_up_rights(reading: &Reading, path: &Path) {
     }
 }
 
-fn serve(reading: Reading, path: PathBuf, peer: Peer) -> ProcessEnd {
-    let (log, opened) = target::start(&reading.startup.log, peer.leaves_stderr());
+fn serve(reading: Reading, path: PathBuf, process: Process) -> ProcessEnd {
+    let peer = process.peer();
+    let (log, opened) = Logger::start(&reading.startup.log, peer);
     std::panic::set_hook(Box::new(|panic| {
         // The message could quote a peer; the place is what a developer needs.
         let place = panic.location().map(ToString::to_string);
         tracing::error!(place, "a defect was contained; please report it");
     }));
-    if let Err(error) = opened {
-        tracing::error!(%error, "the log cannot be written where the configuration says");
+    if let Opened::Elsewhere(problem) = &opened {
+        tracing::error!(problem, "the log cannot be written where the configuration says");
     }
     if !peer.carries(reading.startup.caller.terms.dialect.framing()) {
         tracing::error!(
@@ -106,29 +108,49 @@ fn serve(reading: Reading, path: PathBuf, peer: Peer) -> ProcessEnd {
         }
     };
     // As a task like those that it waits for, it is polled without a turn of the reactor between.
-    let attending = runtime.spawn(attend(reading, path, peer, log));
+    let attending = runtime.spawn(attend(reading, path, process, log, opened));
     let end = runtime.block_on(attending).unwrap_or(ProcessEnd::Defect);
     // Not dropped, because that waits for name look-ups that are still going on.
     runtime.shutdown_background();
     end
 }
 
-async fn attend(reading: Reading, path: PathBuf, peer: Peer, log: Reopener) -> ProcessEnd {
+async fn attend(
+    reading: Reading,
+    path: PathBuf,
+    process: Process,
+    log: Logger,
+    opened: Opened,
+) -> ProcessEnd {
     let caller = reading.startup.caller;
+    let file = path.display().to_string();
     let reloader = Reloader::new(path, reading);
-    tracing::info!(version = env!("CARGO_PKG_VERSION"), caller = %caller.terms.dialect, "ready");
-    let session = StdioSession::new(reloader.authenticator(), caller.terms);
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), caller = %caller.terms.dialect, file, "ready");
+    let mut session = StdioSession::new(reloader.authenticator(), caller.terms);
+    if opened == Opened::Nowhere {
+        session = session.naming_outages();
+    }
     let reload = ReloadSignal::default();
     let end = tokio::select! {
-        end = converse(&session, caller, peer) => end,
-        end = signals(peer, &log, &reload) => end,
-        () = reloader.follow(Arc::clone(&reload)) => Ok(SessionEnd::InputClosed),
+        end = converse(&session, caller, process) => end,
+        error = signals(process.peer(), &log, &reload, || session.stop()) => Err(error),
+        () = reloader.follow(Arc::clone(&reload)) => {
+            tracing::info!("the configuration names the caller now; the next process will serve it");
+            return ProcessEnd::Renewed;
+        }
     };
-    tracing::info!(?end, "ending");
+    session.settle().await;
     match end {
-        Ok(SessionEnd::Late) => ProcessEnd::Late(caller.terms.dialect.framing()),
-        Ok(SessionEnd::FirstRequest | SessionEnd::InputClosed | SessionEnd::OutputClosed) => {
-            ProcessEnd::Done
+        Ok(end) => {
+            tracing::info!(because = %end, "ending");
+            match end {
+                SessionEnd::Late => ProcessEnd::Late(caller.terms.dialect.framing()),
+                SessionEnd::InputFailed => ProcessEnd::Streams,
+                SessionEnd::FirstRequest
+                | SessionEnd::InputClosed
+                | SessionEnd::OutputClosed
+                | SessionEnd::Unanswered => ProcessEnd::Done,
+            }
         }
         Err(error) => {
             tracing::error!(%error, "standard input or output cannot be used");
@@ -140,9 +162,9 @@ async fn attend(reading: Reading, path: PathBuf, peer: Peer, log: Reopener) -> P
 async fn converse<A: Answer>(
     session: &StdioSession<A>,
     caller: Caller,
-    peer: Peer,
+    process: Process,
 ) -> io::Result<SessionEnd> {
-    let Peer::Lpty { is_fresh } = peer else {
+    let Peer::Lpty { is_fresh } = process.peer() else {
         let (input, output) = (Stdio::input()?, Stdio::output()?);
         return Ok(tokio::select! {
             biased;
@@ -154,7 +176,7 @@ async fn converse<A: Answer>(
     peer::make_raw(io::stdin())?;
     let first = if is_fresh { caller.first_request } else { FirstRequest::Answer };
     let (input, output) = (Stdio::input()?, Stdio::output()?);
-    let end = session.lock_step(input, output, first, Instant::now()).await;
+    let end = session.lock_step(input, output, first, process.born().into()).await;
     if end == SessionEnd::FirstRequest {
         peer::mark_used(io::stdin())?;
         tracing::warn!(
@@ -164,23 +186,31 @@ async fn converse<A: Answer>(
     Ok(end)
 }
 
-/// Ends on SIGTERM. SIGINT is the terminal's and not meant for us; SIGHUP means that the terminal
-/// is gone, or else that the log was rotated and the configuration may have changed.
-async fn signals(peer: Peer, log: &Reopener, reload: &ReloadSignal) -> io::Result<SessionEnd> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut hang_up = signal(SignalKind::hangup())?;
+/// Asks for the end on SIGTERM, and on what the terminal of a person sends for ^C. Prosody's terminal
+/// sends none that is meant for us; SIGHUP means that it is gone, or else that the log was rotated and
+/// the configuration may have changed. Returns only an error.
+async fn signals(peer: Peer, log: &Logger, reload: &ReloadSignal, stop: impl Fn()) -> io::Error {
+    let listen = || {
+        let kinds = [SignalKind::terminate(), SignalKind::interrupt(), SignalKind::hangup()];
+        let [terminate, interrupt, hang_up] = kinds.map(signal);
+        Ok((terminate?, interrupt?, hang_up?))
+    };
+    let (mut terminate, mut interrupt, mut hang_up) = match listen() {
+        Ok(signals) => signals,
+        Err(error) => return error,
+    };
     admit_signals();
     loop {
         tokio::select! {
-            _ = terminate.recv() => return Ok(SessionEnd::InputClosed),
-            _ = interrupt.recv() => {}
+            _ = terminate.recv() => stop(),
+            _ = interrupt.recv() => if peer == Peer::Person { stop() },
             _ = hang_up.recv() => {
                 if let Peer::Lpty { .. } = peer {
-                    return Ok(SessionEnd::InputClosed);
+                    stop();
+                } else {
+                    log.reopen();
+                    reload.notify_one();
                 }
-                log.reopen();
-                reload.notify_one();
             }
         }
     }

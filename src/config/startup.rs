@@ -52,12 +52,20 @@ impl Startup {
             caller: read_caller(top, given, likely),
             log: Log {
                 level: log.get_or_default(&keys::LEVEL),
-                target: log.parsed(&keys::TARGET, str::parse).unwrap_or(Target::Auto),
+                target: read_target(&log),
                 format: log.get_or_default(&keys::FORMAT),
             },
             confine: top.get_or_default(&keys::CONFINE),
         }
     }
+}
+
+fn read_target(log: &Table<'_>) -> Target {
+    let target = log.parsed(&keys::TARGET, str::parse::<Target>).unwrap_or(Target::Auto);
+    if let Some(problem) = target.problem() {
+        log.problem(&keys::TARGET, problem);
+    }
+    target
 }
 
 fn read_caller(top: &Table<'_>, given: Option<Dialect>, likely: Option<Dialect>) -> Caller {
@@ -69,7 +77,7 @@ fn read_caller(top: &Table<'_>, given: Option<Dialect>, likely: Option<Dialect>)
                 "write caller = \"ejabberd\", \"prosody\" or \"mongooseim\"",
             );
         }
-        Dialect::Ejabberd
+        Dialect::Unnamed
     });
     let patience = top.get(&keys::CALLER_GIVES_UP_AFTER).unwrap_or(dialect.patience());
     let default = dialect.answer_within(patience);

@@ -1,23 +1,13 @@
-//! Where the log goes.
-//!
-//! Writing a line to standard error never delays an answer: what a full pipe does not take at once
-//! is lost. The journal and syslog may make it wait.
+//! What is logged, where to, and how.
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
-use std::os::fd::AsFd;
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
-use std::sync::{Arc, Mutex, PoisonError};
 
-use rustix::fs::FileType;
 use tracing::level_filters::LevelFilter;
-use tracing_subscriber::fmt::MakeWriter;
-use tracing_subscriber::layer::SubscriberExt;
-use tracing_subscriber::registry::Registry;
-use tracing_subscriber::{Layer, fmt};
 
-use crate::stdio::write_now;
+/// What is wrong with a log on the stream that carries the protocol.
+pub(super) const PROTOCOL_STREAM: &str = "this leads to the stream that carries requests and replies, and the XMPP server would take a log line for a reply; log to another file, to the journal or to syslog";
 
 /// What is logged, where, and how.
 #[derive(Clone, Debug)]
@@ -39,10 +29,10 @@ impl Default for Log {
 /// Where log lines go.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
-    /// Standard error, unless that is the protocol's terminal: then the journal, else syslog, else
-    /// nowhere.
+    /// Standard error; the journal, or else syslog, where standard error is /dev/null or carries the
+    /// protocol.
     Auto,
-    /// Standard error; the same as `Auto` if it is the protocol's terminal.
+    /// Standard error; the same as `Auto` if it carries the protocol.
     Stderr,
     /// The systemd journal, with structured fields.
     Journald,
@@ -79,133 +69,74 @@ impl FromStr for Target {
     }
 }
 
-/// The log file, if there is one, so that it can be reopened.
-#[derive(Clone, Debug, Default)]
-pub struct Reopener(Option<Arc<LogFile>>);
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Auto => f.write_str("auto"),
+            Self::Stderr => f.write_str("standard error"),
+            Self::Journald => f.write_str("the journal"),
+            Self::Syslog => f.write_str("syslog"),
+            Self::File(path) => write!(f, "file:{}", path.display()),
+        }
+    }
+}
 
-impl Reopener {
-    /// Opens the log file anew, after it was rotated away.
-    pub fn reopen(&self) {
-        if let Some(log) = &self.0
-            && let Ok(file) = open(&log.path)
+impl Target {
+    /// What is wrong with it whoever starts the program, as far as a name can tell: it is one for
+    /// standard input or output.
+    pub fn problem(&self) -> Option<&'static str> {
+        matches!(self, Self::File(path) if names_protocol_stream(path)).then_some(PROTOCOL_STREAM)
+    }
+}
+
+/// Whether this path, by way of whatever links, is one of standard input or output of the process that
+/// opens it.
+fn names_protocol_stream(path: &Path) -> bool {
+    /// As many as the kernel follows (path_resolution(7)).
+    const LINKS: usize = 40;
+    let mut path = path.to_owned();
+    for _ in 0..LINKS {
+        let Some((directory, name)) = path.parent().zip(path.file_name()) else { return false };
+        let Ok(directory) = directory.canonicalize() else { return false };
+        let is_own = ["/proc/self/fd", "/proc/thread-self/fd"]
+            .iter()
+            .any(|own| Path::new(own).canonicalize().is_ok_and(|own| own == directory));
+        if is_own {
+            return name == "0" || name == "1";
+        }
+        let Ok(target) = directory.join(name).read_link() else { return false };
+        path = directory.join(target);
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[test]
+    fn the_protocols_streams_are_known_by_all_their_names() {
+        let directory = tempfile::tempdir().unwrap();
+        let [one, other, next] = ["one", "other", "next"].map(|name| directory.path().join(name));
+        symlink("/dev/stdout", &one).unwrap();
+        symlink("one", &other).unwrap();
+        symlink("/proc/self/fd", &next).unwrap();
+        for name in
+            ["/dev/stdout", "/dev/stdin", "/dev/fd/1", "/proc/self/fd/0", "/proc/../dev/stdout"]
         {
-            *log.file.lock().unwrap_or_else(PoisonError::into_inner) = file;
+            assert!(names_protocol_stream(Path::new(name)), "{name}");
         }
-    }
-}
-
-/// Starts logging for the whole process. `stderr_is_free` says that standard error is not the
-/// protocol's. A target that cannot be opened is an error; the log then goes where `auto` says.
-pub fn start(log: &Log, stderr_is_free: bool) -> (Reopener, io::Result<()>) {
-    let (layer, reopener, result) = match open_layer(log, &log.target, stderr_is_free) {
-        Ok((layer, reopener)) => (layer, reopener, Ok(())),
-        Err(error) => match open_layer(log, &Target::Auto, stderr_is_free) {
-            Ok((layer, reopener)) => (layer, reopener, Err(error)),
-            Err(_) => (None, Reopener::default(), Err(error)),
-        },
-    };
-    let subscriber = Registry::default().with(layer.map(|layer| layer.with_filter(log.level)));
-    // A second start, as in tests, keeps the first one's subscriber.
-    let _ = tracing::subscriber::set_global_default(subscriber);
-    (reopener, result)
-}
-
-type Boxed = Box<dyn Layer<Registry> + Send + Sync>;
-
-fn open_layer(
-    log: &Log,
-    target: &Target,
-    stderr_is_free: bool,
-) -> io::Result<(Option<Boxed>, Reopener)> {
-    let only = |layer| Ok((Some(layer), Reopener::default()));
-    match target {
-        Target::Auto | Target::Stderr if stderr_is_free => {
-            let is_file = is_file(io::stderr());
-            only(lines(log.format, move || Lossy { to: io::stderr(), is_file }))
+        for path in [one, other, next.join("1")] {
+            assert!(names_protocol_stream(&path), "{}", path.display());
         }
-        Target::Auto | Target::Stderr => open_layer(log, &Target::Journald, false)
-            .or_else(|_| open_layer(log, &Target::Syslog, false))
-            .or_else(|_| Ok((None, Reopener::default()))),
-        Target::Journald => only(tracing_journald::layer()?.boxed()),
-        Target::Syslog => {
-            if !Path::new("/dev/log").exists() {
-                return Err(io::Error::new(io::ErrorKind::NotFound, "/dev/log does not exist"));
-            }
-            let syslog = syslog_tracing::Syslog::new(
-                c"xmpp-ldap-auth",
-                syslog_tracing::Options::LOG_PID,
-                syslog_tracing::Facility::Auth,
-            )
-            .ok_or_else(|| io::Error::other("syslog is in use already"))?;
-            only(fmt::layer().with_ansi(false).without_time().with_writer(syslog).boxed())
+        symlink("loop", directory.path().join("loop")).unwrap();
+        for path in [next.join("2"), directory.path().join("loop"), directory.path().join("none")] {
+            assert!(!names_protocol_stream(&path), "{}", path.display());
         }
-        Target::File(path) => {
-            let log_file = Arc::new(LogFile { path: path.clone(), file: Mutex::new(open(path)?) });
-            let writer = Arc::clone(&log_file);
-            let layer = lines(log.format, move || Shared(Arc::clone(&writer)));
-            Ok((Some(layer), Reopener(Some(log_file))))
+        for name in ["/dev/stderr", "/dev/null", "/var/log/xmpp-ldap-auth.log", "/", "/no/such"] {
+            assert!(!names_protocol_stream(Path::new(name)), "{name}");
         }
-    }
-}
-
-fn lines<W>(format: Format, writer: W) -> Boxed
-where
-    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
-{
-    let layer = fmt::layer().with_ansi(false).with_target(false).with_writer(writer);
-    match format {
-        Format::Text => layer.boxed(),
-        Format::Json => {
-            layer.json().flatten_event(true).with_current_span(false).with_span_list(false).boxed()
-        }
-    }
-}
-
-fn open(path: &Path) -> io::Result<File> {
-    OpenOptions::new().append(true).create(true).open(path)
-}
-
-#[derive(Debug)]
-struct LogFile {
-    path: PathBuf,
-    file: Mutex<File>,
-}
-
-struct Shared(Arc<LogFile>);
-
-impl Write for Shared {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.file.lock().unwrap_or_else(PoisonError::into_inner).write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-fn is_file(fd: impl AsFd) -> bool {
-    let status = rustix::fs::fstat(fd);
-    status.is_ok_and(|status| FileType::from_raw_mode(status.st_mode) == FileType::RegularFile)
-}
-
-/// Standard error, of which only what the other side takes at once is written.
-struct Lossy<W> {
-    to: W,
-    is_file: bool,
-}
-
-impl<W: Write + AsFd> Write for Lossy<W> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.is_file {
-            // Many a file system refuses writes that must not wait, whatever room there is.
-            self.to.write_all(bytes)?;
-        } else {
-            let _ = write_now(&self.to, bytes);
-        }
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
     }
 }

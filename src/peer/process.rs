@@ -12,18 +12,20 @@ use nix::sys::signal::{SigSet, Signal};
 use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
 use rustix::termios::isatty;
 
-use super::Peer;
+use super::{Peer, birth};
 use crate::exit;
-use crate::protocol::dialect::Framing;
+use crate::protocol::dialect::{Dialect, Framing};
 
 /// ejabberd gives external authentication up for good if its program ends often within a second.
-const SHORTEST_LIFE: Duration = Duration::from_secs(2);
+const SHORTEST_LIFE: Duration = Duration::from_secs(4);
 
 /// Since when the process lives, and for whom.
 #[derive(Clone, Copy, Debug)]
 pub struct Process {
     peer: Peer,
     started: Instant,
+    /// How long before that a caller may have begun to wait.
+    age: Duration,
 }
 
 /// Why the process ends.
@@ -35,6 +37,8 @@ pub enum ProcessEnd {
     Done,
     /// A reply could not be written before the caller gave up, in this framing.
     Late(Framing),
+    /// The configuration names another caller now, for which a new process is needed.
+    Renewed,
     /// Standard input or output cannot be used.
     Streams,
     /// The command line is wrong, or names a caller that cannot be at the other end.
@@ -44,7 +48,9 @@ pub enum ProcessEnd {
 impl Process {
     /// To be called once, before anything else can fail or print.
     pub fn begin() -> Self {
-        let process = Self { peer: Peer::at(io::stdin()), started: Instant::now() };
+        let peer = Peer::at(io::stdin());
+        let age = birth::age().unwrap_or_default();
+        let process = Self { peer, started: Instant::now(), age };
         if !process.peer.leaves_stderr() {
             // A panic's message would be read as a reply.
             set_hook(Box::new(|_| {}));
@@ -55,6 +61,21 @@ impl Process {
     /// Who started it.
     pub fn peer(self) -> Peer {
         self.peer
+    }
+
+    /// The same process, now that it is known which server the configuration names.
+    pub fn asked_by(self, dialect: Dialect) -> Self {
+        let process = Self { peer: self.peer.asked_by(dialect), ..self };
+        if process.peer != self.peer {
+            process.take_over();
+        }
+        process
+    }
+
+    /// From when on the requests may have been waiting that are there already: the start of this
+    /// process, or of the first of the wrappers that started it.
+    pub fn born(self) -> Instant {
+        self.started.checked_sub(self.age).unwrap_or(self.started)
     }
 
     /// Does all the work of the process; a panic ends it like any other defect.
@@ -71,6 +92,7 @@ impl Process {
             // What speaks lines over a pipe stands in for lpty, and is treated like it.
             ProcessEnd::Done | ProcessEnd::Late(Framing::Line) => exit::OK,
             ProcessEnd::Defect | ProcessEnd::Late(Framing::Packet) => exit::SOFTWARE,
+            ProcessEnd::Renewed => exit::CONFIG,
             ProcessEnd::Streams => exit::IO,
             ProcessEnd::Usage => exit::USAGE,
         };
@@ -133,7 +155,8 @@ mod tests {
     const LONG_AGO: Duration = Duration::from_secs(60);
 
     fn old(peer: Peer) -> Process {
-        Process { peer, started: Instant::now().checked_sub(LONG_AGO).unwrap() }
+        let started = Instant::now().checked_sub(LONG_AGO).unwrap();
+        Process { peer, started, age: Duration::ZERO }
     }
 
     fn code(exit: ExitCode) -> String {
@@ -147,6 +170,7 @@ mod tests {
             ProcessEnd::Done,
             ProcessEnd::Late(Framing::Line),
             ProcessEnd::Late(Framing::Packet),
+            ProcessEnd::Renewed,
             ProcessEnd::Streams,
             ProcessEnd::Usage,
         ] {
@@ -164,14 +188,15 @@ mod tests {
             (ProcessEnd::Done, exit::OK, true),
             (ProcessEnd::Late(Framing::Line), exit::OK, true),
             (ProcessEnd::Late(Framing::Packet), exit::SOFTWARE, false),
+            (ProcessEnd::Renewed, exit::CONFIG, false),
             (ProcessEnd::Streams, exit::IO, false),
             (ProcessEnd::Usage, exit::USAGE, false),
         ] {
             assert_eq!(code(old(Peer::Pipe).end(end)), code(ExitCode::from(expected)), "{end:?}");
             let started = Instant::now();
             let age = SHORTEST_LIFE - Duration::from_millis(20);
-            let young = Process { peer: Peer::Pipe, started: started.checked_sub(age).unwrap() };
-            let _ = young.end(end);
+            let _ =
+                Process { started: started.checked_sub(age).unwrap(), ..old(Peer::Pipe) }.end(end);
             let is_soon = started.elapsed() < Duration::from_millis(20);
             assert!(is_soon <= may_be_soon, "{end:?}");
         }

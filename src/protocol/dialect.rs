@@ -16,6 +16,8 @@ pub enum Dialect {
     Ejabberd,
     /// MongooseIM's extauth, and ejabberd's before 18.06.
     MongooseIm,
+    /// A server that sends packets, and that nobody has named.
+    Unnamed,
 }
 
 /// How requests are told apart on the wire.
@@ -28,7 +30,7 @@ pub enum Framing {
 }
 
 impl Dialect {
-    /// Every dialect, in the order in which the documentation names them.
+    /// Every dialect that has a name, in the order in which the documentation names them.
     pub const ALL: [Self; 3] = [Self::Prosody, Self::Ejabberd, Self::MongooseIm];
 
     /// The name in the configuration and on the command line.
@@ -37,6 +39,7 @@ impl Dialect {
             Self::Prosody => "prosody",
             Self::Ejabberd => "ejabberd",
             Self::MongooseIm => "mongooseim",
+            Self::Unnamed => "unknown",
         }
     }
 
@@ -44,7 +47,7 @@ impl Dialect {
     pub fn framing(self) -> Framing {
         match self {
             Self::Prosody => Framing::Line,
-            Self::Ejabberd | Self::MongooseIm => Framing::Packet,
+            Self::Ejabberd | Self::MongooseIm | Self::Unnamed => Framing::Packet,
         }
     }
 
@@ -54,14 +57,14 @@ impl Dialect {
         Duration::from_secs(match self {
             Self::Prosody => 5,
             Self::Ejabberd => 30,
-            Self::MongooseIm => 10,
+            Self::MongooseIm | Self::Unnamed => 10,
         })
     }
 
     /// The default of `answer_within` for a caller that waits this long.
     pub fn answer_within(self, patience: Duration) -> Duration {
         match self {
-            Self::Prosody | Self::MongooseIm => patience * 4 / 5,
+            Self::Prosody | Self::MongooseIm | Self::Unnamed => patience * 4 / 5,
             Self::Ejabberd => patience * 5 / 6,
         }
     }
@@ -72,8 +75,14 @@ impl Dialect {
     ///   caches an `isuser` of 0; a payload of `00 02` is an error to it, which it does not cache.
     /// - MongooseIM's worker dies of any payload but `00 00` and `00 01`.
     /// - Prosody knows `1` and `0`.
-    pub fn reply(self, verb: Verb, verdict: Verdict) -> &'static [u8] {
-        match (self, verb, verdict) {
+    /// - For a caller that nobody has named there is a reply where each of these servers survives it,
+    ///   and none of them takes it for more than it says.
+    pub fn reply(self, verb: Verb, verdict: Verdict) -> Option<&'static [u8]> {
+        Some(match (self, verb, verdict) {
+            (Self::Unnamed, Verb::SetPass, Verdict::Denied(_) | Verdict::Unavailable(_))
+            | (Self::Unnamed, Verb::IsUser, Verdict::Unavailable(_)) => return None,
+            (Self::Unnamed, _, Verdict::Granted) => &[0, 2, 0, 1],
+            (Self::Unnamed, _, Verdict::Denied(_) | Verdict::Unavailable(_)) => &[0, 2, 0, 0],
             (Self::Prosody, _, Verdict::Granted) => b"1\n",
             (Self::Prosody, _, Verdict::Denied(_) | Verdict::Unavailable(_)) => b"0\n",
             (Self::Ejabberd | Self::MongooseIm, _, Verdict::Granted) => &[0, 2, 0, 1],
@@ -82,7 +91,7 @@ impl Dialect {
             (Self::Ejabberd, Verb::Auth | Verb::IsUser, Verdict::Denied(_)) => &[0, 2, 0, 0],
             (Self::Ejabberd, _, Verdict::Unavailable(_)) => &[0, 2, 0, 2],
             (Self::MongooseIm, _, Verdict::Denied(_) | Verdict::Unavailable(_)) => &[0, 2, 0, 0],
-        }
+        })
     }
 }
 
@@ -123,9 +132,18 @@ mod tests {
             (Verdict::Denied(Denial::Malformed), &[Other], "0\n", 0, 0),
         ] {
             for verb in verbs {
-                assert_eq!(Dialect::Prosody.reply(*verb, verdict), prosody.as_bytes());
-                assert_eq!(Dialect::Ejabberd.reply(*verb, verdict), [0, 2, 0, ejabberd]);
-                assert_eq!(Dialect::MongooseIm.reply(*verb, verdict), [0, 2, 0, mongooseim]);
+                let reply = |dialect: Dialect| dialect.reply(*verb, verdict).unwrap();
+                assert_eq!(reply(Dialect::Prosody), prosody.as_bytes());
+                assert_eq!(reply(Dialect::Ejabberd), [0, 2, 0, ejabberd]);
+                assert_eq!(reply(Dialect::MongooseIm), [0, 2, 0, mongooseim]);
+                // MongooseIM's worker dies of the error, and ejabberd takes each "no" to setpass for
+                // success and remembers one to isuser.
+                let unnamed = Dialect::Unnamed.reply(*verb, verdict);
+                match (verb, ejabberd) {
+                    (IsUser | SetPass, 2) => assert_eq!(unnamed, None),
+                    (_, 2) => assert_eq!(unnamed, Some(&[0, 2, 0, 0][..])),
+                    (_, byte) => assert_eq!(unnamed, Some(&[0, 2, 0, byte][..])),
+                }
             }
         }
     }

@@ -8,9 +8,9 @@ use std::time::Duration;
 use tokio::io::AsyncRead;
 use tokio::time::{Instant, sleep, sleep_until};
 
-use super::SessionEnd;
 use super::input::Input;
 use super::pending::Timing;
+use super::{STALL, SessionEnd, warn_of_stall};
 use crate::protocol::line::LineDecoder;
 use crate::request::{Refused, Request};
 
@@ -20,9 +20,6 @@ const READ_SIZE: usize = 4096;
 /// How often an idle terminal is looked at, which is how much earlier than it was read a request may
 /// be taken to have come.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
-
-/// A line that is not complete after this long is a leftover: Prosody sends a line in one write.
-const STALL: Duration = Duration::from_secs(1);
 
 /// What a look at the terminal saw.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,8 +56,8 @@ impl<R: AsyncRead + Unpin> Lines<R> {
             let is_done = work.as_mut().poll(context).is_ready();
             let before = Instant::now();
             match self.input.poll_take(context, |bytes| self.decoder.push(bytes)) {
-                Poll::Ready(true) => Poll::Ready(Ok(Look::Bytes(Instant::now()))),
-                Poll::Ready(false) => Poll::Ready(Err(SessionEnd::InputClosed)),
+                Poll::Ready(Ok(())) => Poll::Ready(Ok(Look::Bytes(Instant::now()))),
+                Poll::Ready(Err(end)) => Poll::Ready(Err(end)),
                 Poll::Pending => {
                     self.empty_at = before;
                     if is_done { Poll::Ready(Ok(Look::Empty(before))) } else { Poll::Pending }
@@ -87,7 +84,10 @@ impl<R: AsyncRead + Unpin> Lines<R> {
             }
             match self.look(sleep_until(stalled)).await? {
                 Look::Bytes(at) => read = at,
-                Look::Empty(_) => return Err(SessionEnd::Late),
+                Look::Empty(_) => {
+                    warn_of_stall();
+                    return Err(SessionEnd::Late);
+                }
             }
         }
     }

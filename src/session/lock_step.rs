@@ -25,7 +25,7 @@ use super::lines::{Lines, Look};
 use super::pending::{Pending, Timing};
 use super::{SessionEnd, StdioSession};
 use crate::answer::Answer;
-use crate::request::{Refused, Request, Verb};
+use crate::request::{Refused, Request, Verb, Whom};
 use crate::verdict::Denial;
 
 /// How long the terminal must have been quiet. The pieces of one write follow each other within
@@ -55,7 +55,7 @@ impl<A: Answer> StdioSession<A> {
         let mut input = Lines::new(input, since);
         loop {
             let step = match first {
-                FirstRequest::Discard => discard(&mut input).await,
+                FirstRequest::Discard => self.discard(&mut input).await,
                 FirstRequest::Answer => self.step(&mut input, &mut output).await,
             };
             if let Err(end) = step {
@@ -73,20 +73,31 @@ impl<A: Answer> StdioSession<A> {
         input: &mut Lines<impl AsyncRead + Unpin>,
         output: &mut (impl AsyncWrite + Unpin),
     ) -> Result<(), SessionEnd> {
-        let (request, timing) = input.next_line().await?;
-        let (verb, account) = match &request {
-            Ok(request) => (request.verb(), Some(request.account().clone())),
-            Err(refused) => (refused.verb, refused.account.clone()),
+        let (request, timing) = self.next_line(input).await?;
+        let (verb, whom) = match &request {
+            Ok(request) => (request.verb(), Whom::Account(request.account().clone())),
+            Err(refused) => (refused.verb, refused.whom.clone()),
         };
         let mut pending = match self.pending_if_quiet(input, request, timing).await? {
             Some(pending) => pending,
             None => {
                 input.drain(QUIET).await?;
-                self.begin(Err(Refused { verb, account, denial: Denial::OutOfStep }), timing)
+                self.begin(Err(Refused { verb, whom, denial: Denial::OutOfStep }), timing)
             }
         };
         let outcome = pending.outcome().await;
-        self.reply(output, &pending, &outcome).await
+        self.reply(output, &mut pending, &outcome).await
+    }
+
+    async fn next_line(
+        &self,
+        input: &mut Lines<impl AsyncRead + Unpin>,
+    ) -> Result<(Result<Request, Refused>, Timing), SessionEnd> {
+        tokio::select! {
+            biased;
+            () = self.stop.notified() => Err(SessionEnd::InputClosed),
+            line = input.next_line() => line,
+        }
     }
 
     /// The finished request, or `None` if anything came behind it.
@@ -116,11 +127,11 @@ impl<A: Answer> StdioSession<A> {
             Look::Bytes(_) => None,
         })
     }
-}
 
-/// Reads the first request of a terminal whole, for nobody to answer.
-async fn discard(input: &mut Lines<impl AsyncRead + Unpin>) -> Result<(), SessionEnd> {
-    let _ = input.next_line().await?;
-    input.drain(QUIET).await?;
-    Err(SessionEnd::FirstRequest)
+    /// Reads the first request of a terminal whole, for nobody to answer.
+    async fn discard(&self, input: &mut Lines<impl AsyncRead + Unpin>) -> Result<(), SessionEnd> {
+        let _ = self.next_line(input).await?;
+        input.drain(QUIET).await?;
+        Err(SessionEnd::FirstRequest)
+    }
 }

@@ -1,14 +1,15 @@
 //! A request between its last byte and its reply.
 
+use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::OwnedRwLockReadGuard;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use crate::jid::Account;
 use crate::observe::{self, Audit};
-use crate::request::{Refused, Request, Verb};
+use crate::request::{Refused, Request, Verb, Whom};
 use crate::verdict::{Outage, Outcome};
 
 /// When a request came.
@@ -21,15 +22,25 @@ pub(super) struct Timing {
     pub(super) read: Instant,
 }
 
-/// A request that was read and is not answered yet. Dropping it abandons the work.
+/// What is known of a request from its first moment on.
+#[derive(Clone, Debug)]
+pub(super) struct Asked {
+    pub(super) verb: Verb,
+    pub(super) whom: Whom,
+    pub(super) timing: Timing,
+}
+
+/// A request that was read and is not answered yet. Dropping it abandons the work, unless that is a
+/// password change: nobody could tell any more whether it was made.
 #[derive(Debug)]
 pub(super) struct Pending {
-    pub(super) verb: Verb,
-    pub(super) account: Option<Arc<Account>>,
-    pub(super) timing: Timing,
+    pub(super) asked: Asked,
     /// How long it waited for its work to begin, as far as that is known.
     pub(super) queued: Duration,
     pub(super) work: Work,
+    pub(super) is_told: bool,
+    /// Held for as long as a password change goes on.
+    pub(super) change: Option<OwnedRwLockReadGuard<()>>,
 }
 
 /// The work on a request.
@@ -46,42 +57,66 @@ impl Pending {
     /// requests around it for the same account, mean what they say only one after the other.
     pub(super) fn must_precede(&self, next: &Result<Request, Refused>) -> bool {
         let (Work::Running(_), Ok(next)) = (&self.work, next) else { return false };
-        (self.verb == Verb::SetPass || next.verb() == Verb::SetPass)
-            && self.account.as_ref() == Some(next.account())
+        (self.asked.verb == Verb::SetPass || next.verb() == Verb::SetPass)
+            && self.asked.whom == Whom::Account(Arc::clone(next.account()))
     }
 
-    /// What became of it; a panic below is an outage of this request alone. Cancel-safe.
+    /// What became of it. Cancel-safe.
     pub(super) async fn outcome(&mut self) -> Outcome {
-        let outcome = match &mut self.work {
-            Work::Done(outcome) => return outcome.clone(),
-            Work::Running(task) => match task.await {
-                Ok((outcome, queued)) => {
-                    self.queued = queued;
-                    outcome
-                }
-                Err(_) => Outage::Internal.into(),
-            },
-        };
-        self.work = Work::Done(outcome.clone());
-        outcome
+        match &mut self.work {
+            Work::Done(outcome) => outcome.clone(),
+            Work::Running(task) => {
+                let (outcome, queued) = result(task).await;
+                self.queued = queued;
+                self.work = Work::Done(outcome.clone());
+                outcome
+            }
+        }
     }
 
     /// Logs that it was answered so.
-    pub(super) fn audit(&self, outcome: &Outcome) {
+    pub(super) fn tell(&mut self, outcome: &Outcome) {
+        self.is_told = true;
+        self.asked.audit(outcome, self.queued, true);
+    }
+}
+
+impl Asked {
+    /// Logs what became of it.
+    pub(super) fn audit(&self, outcome: &Outcome, queued: Duration, is_told: bool) {
         observe::audit(&Audit {
             verb: self.verb,
-            account: self.account.as_deref(),
+            whom: &self.whom,
             outcome,
+            is_told,
             took: self.timing.read.elapsed(),
-            queued: self.queued,
+            queued,
         });
     }
 }
 
 impl Drop for Pending {
     fn drop(&mut self) {
-        if let Work::Running(task) = &self.work {
-            task.abort();
+        let is_change = self.asked.verb == Verb::SetPass;
+        match mem::replace(&mut self.work, Work::Done(Outage::Internal.into())) {
+            Work::Running(mut task) if is_change => {
+                let (asked, change) = (self.asked.clone(), self.change.take());
+                tokio::spawn(async move {
+                    let (outcome, queued) = result(&mut task).await;
+                    asked.audit(&outcome, queued, false);
+                    drop(change);
+                });
+            }
+            Work::Running(task) => task.abort(),
+            Work::Done(outcome) if is_change && !self.is_told => {
+                self.asked.audit(&outcome, self.queued, false);
+            }
+            Work::Done(_) => {}
         }
     }
+}
+
+/// What work came to, and how long it had waited; a panic in it is an outage of this request alone.
+async fn result(work: &mut JoinHandle<(Outcome, Duration)>) -> (Outcome, Duration) {
+    work.await.unwrap_or_else(|_| (Outage::Internal.into(), Duration::ZERO))
 }

@@ -5,11 +5,11 @@ use std::collections::VecDeque;
 use std::future::poll_fn;
 
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep_until};
 
 use super::input::Input;
 use super::pending::{Pending, Timing};
-use super::{SessionEnd, StdioSession};
+use super::{STALL, SessionEnd, StdioSession, warn_of_stall};
 use crate::answer::Answer;
 use crate::protocol::{Decoder, StreamEnd};
 use crate::verdict::Outcome;
@@ -33,7 +33,9 @@ impl<A: Answer> StdioSession<A> {
         // A late reply on a pipe reaches nobody, so that a request is born when it is read.
         let mut read_at = Instant::now();
         let mut is_open = true;
+        let mut end = SessionEnd::InputClosed;
         let mut held = None;
+        let mut is_stall_told = false;
         loop {
             while in_flight.len() < self.terms.window {
                 let Some(request) = held.take().or_else(|| decoder.next_request()) else { break };
@@ -43,22 +45,30 @@ impl<A: Answer> StdioSession<A> {
                 }
                 let timing = Timing { born: read_at, read: read_at };
                 in_flight.push_back(self.begin(request, timing));
+                is_stall_told = false;
             }
             let has_room = held.is_none() && in_flight.len() < self.terms.window;
+            let is_stalling = is_open && has_room && decoder.held() > 0 && !is_stall_told;
             tokio::select! {
                 biased;
                 outcome = first_outcome(&mut in_flight), if !in_flight.is_empty() => {
-                    let Some(pending) = in_flight.pop_front() else { continue };
-                    if let Err(end) = self.reply(&mut output, &pending, &outcome).await {
-                        return end;
+                    let Some(mut pending) = in_flight.pop_front() else { continue };
+                    match self.reply(&mut output, &mut pending, &outcome).await {
+                        Ok(()) => {}
+                        Err(SessionEnd::Unanswered) => {
+                            // What came after would be taken for the reply that is missing.
+                            return self.ignore(input).await;
+                        }
+                        Err(end) => return end,
                     }
                 }
-                is_more = poll_fn(|context| {
+                () = self.stop.notified(), if is_open => is_open = false,
+                read = poll_fn(|context| {
                     input.poll_take(context, |bytes| decoder.push(bytes))
                 }), if is_open && has_room => {
                     read_at = Instant::now();
-                    is_open = is_more;
-                    if !is_open {
+                    if let Err(how) = read {
+                        (is_open, end) = (false, how);
                         match decoder.finish() {
                             StreamEnd::Clean => {}
                             StreamEnd::Last(request) => held = Some(request),
@@ -68,7 +78,23 @@ impl<A: Answer> StdioSession<A> {
                         }
                     }
                 }
-                else => return SessionEnd::InputClosed,
+                () = sleep_until(read_at + STALL), if is_stalling => {
+                    is_stall_told = true;
+                    warn_of_stall();
+                }
+                else => return end,
+            }
+        }
+    }
+
+    /// Reads on, for the caller to end this when it gives up.
+    async fn ignore(&self, mut input: Input<impl AsyncRead + Unpin>) -> SessionEnd {
+        loop {
+            let read = poll_fn(|context| input.poll_take(context, |_| {}));
+            tokio::select! {
+                biased;
+                () = self.stop.notified() => return SessionEnd::InputClosed,
+                read = read => if let Err(end) = read { return end },
             }
         }
     }

@@ -173,7 +173,10 @@ fn each_thing_is_known_only_where_it_belongs() {
                 "commands/",
             ],
         ),
-        ("tokio::spawn", &["session.rs", "directory/session/multiplexer.rs", "commands/"]),
+        (
+            "tokio::spawn",
+            &["session.rs", "session/pending.rs", "directory/session/multiplexer.rs", "commands/"],
+        ),
         ("process::exit", &[]),
         ("serde::", &["config/problem.rs", "config/value.rs"]),
         ("toml::", &["config/"]),

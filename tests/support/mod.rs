@@ -290,10 +290,20 @@ impl Terminal {
         Self { master: master.into(), slave }
     }
 
-    /// Gives it a size, as a person's terminal has one.
+    /// Gives it a size.
     pub fn with_size(self) -> Self {
         let size = Winsize { ws_row: 24, ws_col: 80, ws_xpixel: 0, ws_ypixel: 0 };
         tcsetwinsize(&self.slave, size).unwrap();
+        self
+    }
+
+    /// Makes it one that a person sits before.
+    pub fn of_a_person(self) -> Self {
+        let mut attributes = tcgetattr(&self.slave).unwrap();
+        attributes.local_modes |=
+            rustix::termios::LocalModes::ECHO | rustix::termios::LocalModes::ICANON;
+        rustix::termios::tcsetattr(&self.slave, rustix::termios::OptionalActions::Now, &attributes)
+            .unwrap();
         self
     }
 

@@ -97,8 +97,9 @@ keys! {
         LevelFilter::INFO,
     );
 
-    /// `"stderr"`, `"journald"`, `"syslog"` or `"file:/path"` (reopened on SIGHUP); auto: standard
-    /// error, or the journal or syslog where that is Prosody's terminal
+    /// `"stderr"`, `"journald"`, `"syslog"` or `"file:/path"` (reopened on SIGHUP), but no name of the
+    /// stream that carries the replies; auto: standard error, or the journal or syslog where that is
+    /// /dev/null or carries the replies; see [The log](#the-log)
     TARGET = "target": Text = Text("where to"), otherwise "`\"auto\"`";
 
     /// text for people, or one JSON object a line

@@ -104,7 +104,9 @@ impl Search {
         for reply in try_join_all(searches).await? {
             if reply.code == SIZE_LIMIT_EXCEEDED && reply.entries.len() < 2 {
                 let outage = Outage::Refused { code: reply.code };
-                return Err(Outcome::from(outage).from_server(&reply.server));
+                return Err(Outcome::from(outage)
+                    .from_server(&reply.server)
+                    .with_detail("the search found less than it was to find"));
             }
             for entry in reply.entries {
                 // Bases may lie within each other.

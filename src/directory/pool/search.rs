@@ -78,7 +78,7 @@ impl Searcher {
             Ok(Found { answer, .. }) => {
                 let outcome = Outcome::from(Outage::of_search(answer.code))
                     .from_server(server)
-                    .with_detail(&answer.text);
+                    .with_detail(&format!("the search was refused: {}", answer.text));
                 attempts.ended(server, End::Answered { code: answer.code, outcome })
             }
             Err(error) => {

@@ -1,7 +1,7 @@
 //! The text of a request.
 
 use xmpp_ldap_auth::jid::Account;
-use xmpp_ldap_auth::request::{Request, Verb};
+use xmpp_ldap_auth::request::{Request, Verb, Whom};
 use xmpp_ldap_auth::verdict::Denial;
 
 use crate::stream::facts;
@@ -12,7 +12,7 @@ const LONGEST_PART: usize = 1023;
 /// The input is the request.
 pub fn check(input: &[u8]) {
     let request = Request::parse(input);
-    let (verb, account, password, denial) = facts(&request);
+    let (verb, whom, password, denial) = facts(&request);
     let written = input.split(|byte| *byte == b':').next().unwrap_or_default();
     match verb {
         Verb::Other => assert!(!matches!(written, b"auth" | b"isuser" | b"setpass")),
@@ -22,11 +22,11 @@ pub fn check(input: &[u8]) {
         let expected = if verb == Verb::Other { Denial::Unsupported } else { Denial::Malformed };
         assert_eq!(denial, expected);
         assert!(!is_plain(input), "a plain request was refused");
-        assert_eq!(account, readable(verb, input), "who it was is not known");
+        assert_eq!(whom, readable(verb, input), "who it was is not known");
         assert!(password.is_none());
         return;
     }
-    let account = account.unwrap();
+    let Whom::Account(account) = whom else { panic!("nobody is asked about") };
     assert_eq!(password.is_some(), verb != Verb::IsUser);
     let text = std::str::from_utf8(input).unwrap();
     let host = text.split(':').nth(2).unwrap();
@@ -49,15 +49,19 @@ pub fn check(input: &[u8]) {
     assert_eq!(format!("{request:?}"), format!("{another:?}"), "the password shows");
 }
 
-/// The account in a request with one of the verbs whose fields are known.
-fn readable(verb: Verb, input: &[u8]) -> Option<Account> {
+/// Whom a request with one of the verbs names whose fields are known.
+fn readable(verb: Verb, input: &[u8]) -> Whom {
     let fields: Vec<&[u8]> = input.split(|byte| *byte == b':').collect();
-    match fields[..] {
-        [_, user, host, ..] if verb != Verb::Other => {
-            Account::new(std::str::from_utf8(user).ok()?, std::str::from_utf8(host).ok()?)
-        }
-        _ => None,
+    let [_, user, host, ..] = fields[..] else { return Whom::Unreadable };
+    if verb == Verb::Other {
+        return Whom::Unreadable;
     }
+    let account = std::str::from_utf8(user)
+        .ok()
+        .zip(std::str::from_utf8(host).ok())
+        .and_then(|(user, host)| Account::new(user, host));
+    let [user, host] = [user, host].map(String::from_utf8_lossy);
+    account.map_or(Whom::Written(user.into(), host.into()), |account| Whom::Account(account.into()))
 }
 
 /// Whether nobody could have anything against it.

@@ -1,14 +1,13 @@
 //! Byte streams: however one is cut, the same requests come out of it.
 
 use secrecy::ExposeSecret;
-use xmpp_ldap_auth::jid::Account;
 use xmpp_ldap_auth::protocol::dialect::Framing;
 use xmpp_ldap_auth::protocol::{Decoder, StreamEnd};
-use xmpp_ldap_auth::request::{Refused, Request, Verb};
+use xmpp_ldap_auth::request::{Refused, Request, Verb, Whom};
 use xmpp_ldap_auth::verdict::Denial;
 
 /// Everything that a request says.
-pub type Facts = (Verb, Option<Account>, Option<String>, Option<Denial>);
+pub type Facts = (Verb, Whom, Option<String>, Option<Denial>);
 
 /// What a stream amounts to: its requests, and whether it ends within one.
 pub type Decoded = (Vec<Facts>, bool);
@@ -17,8 +16,8 @@ pub type Decoded = (Vec<Facts>, bool);
 pub fn facts(request: &Result<Request, Refused>) -> Facts {
     let request = match request {
         Ok(request) => request,
-        Err(Refused { verb, account, denial }) => {
-            return (*verb, account.as_deref().cloned(), None, Some(*denial));
+        Err(Refused { verb, whom, denial }) => {
+            return (*verb, whom.clone(), None, Some(*denial));
         }
     };
     let password = match request {
@@ -27,7 +26,7 @@ pub fn facts(request: &Result<Request, Refused>) -> Facts {
         }
         Request::IsUser { .. } => None,
     };
-    (request.verb(), Some(Account::clone(request.account())), password, None)
+    (request.verb(), Whom::Account(request.account().clone()), password, None)
 }
 
 /// The input is the lengths of the pieces, one a byte, a newline, and the stream.

@@ -1,0 +1,218 @@
+//! The log of the process. Writing a line never delays an answer, and a line that is lost is counted
+//! and told of.
+
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tracing::{Event, Level, Subscriber};
+use tracing_subscriber::Layer;
+use tracing_subscriber::layer::{Context, SubscriberExt};
+use tracing_subscriber::registry::Registry;
+
+use super::place::{Place, is_stderr_null};
+use super::record::Record;
+use super::target::{Format, Log, Target};
+use crate::peer::Peer;
+
+/// What to do where there is no place for a log.
+pub const NO_PLACE: &str =
+    "there is no journal and no syslog here: write target = \"file:/path\" in [log]";
+
+/// The log of this process, as far as it can be changed later.
+#[derive(Clone, Debug)]
+pub struct Logger {
+    target: Target,
+    format: Format,
+    peer: Peer,
+    output: Arc<Mutex<Output>>,
+}
+
+#[derive(Debug)]
+struct Output {
+    /// `None` where there is no place for a log.
+    place: Option<Place>,
+    lost: u64,
+}
+
+/// Where the log goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Opened {
+    /// Where the configuration says.
+    AsConfigured,
+    /// To another place, or to none, for this reason.
+    Elsewhere(String),
+    /// Nowhere, because there is no place for it here.
+    Nowhere,
+}
+
+impl Logger {
+    /// Starts logging for the whole process. Where the configured place cannot be used, the log goes
+    /// where `auto` says.
+    pub fn start(log: &Log, peer: Peer) -> (Self, Opened) {
+        let configured = open(&log.target, peer);
+        let (place, opened) = match configured {
+            Ok(Some(place)) => (Some(place), Opened::AsConfigured),
+            Ok(None) => (None, Opened::Nowhere),
+            Err(error) => {
+                let place = open(&Target::Auto, peer).ok().flatten();
+                let opened = match (&place, error.kind()) {
+                    // Its words would be on the stream for which that is refused.
+                    (Some(_), _) | (None, io::ErrorKind::InvalidInput) => {
+                        Opened::Elsewhere(format!("{}: {error}", log.target))
+                    }
+                    (None, _) => Opened::Nowhere,
+                };
+                (place, opened)
+            }
+        };
+        let output = Arc::new(Mutex::new(Output { place, lost: 0 }));
+        let logger = Self { target: log.target.clone(), format: log.format, peer, output };
+        let subscriber = Registry::default().with(log.level).with(logger.clone());
+        // A second start, as in tests, keeps the first one's subscriber.
+        let _ = tracing::subscriber::set_global_default(subscriber);
+        (logger, opened)
+    }
+
+    /// Opens the log file anew, after it was rotated away. What cannot be opened is said in the old
+    /// one.
+    pub fn reopen(&self) {
+        let Target::File(path) = &self.target else { return };
+        match Place::open(path, self.peer) {
+            Ok(place) => {
+                self.output.lock().unwrap_or_else(PoisonError::into_inner).place = Some(place);
+            }
+            Err(error) => tracing::error!(
+                %error,
+                file = %path.display(),
+                "the log cannot be reopened; its lines go where they went before, which may be the rotated file, until the XMPP server starts this program anew"
+            ),
+        }
+    }
+}
+
+impl Output {
+    /// Writes a record, and before it how many were lost.
+    fn write(&mut self, record: &Record, format: Format) {
+        let Some(place) = &mut self.place else { return };
+        if self.lost > 0 {
+            let lost =
+                format!("{} log lines were lost, because nobody took them in time", self.lost);
+            if place.write(&Record::new(Level::WARN, &lost), format).is_err() {
+                self.lost += 1;
+                return;
+            }
+            self.lost = 0;
+        }
+        if place.write(record, format).is_err() {
+            self.lost += 1;
+        }
+    }
+}
+
+impl<S: Subscriber> Layer<S> for Logger {
+    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+        let record = Record::of(event);
+        let mut output = self.output.lock().unwrap_or_else(PoisonError::into_inner);
+        output.write(&record, self.format);
+    }
+}
+
+/// Where the log of a process that `peer` starts will go, in words.
+pub fn describe(target: &Target, peer: Peer) -> String {
+    let elsewhere = match elsewhere() {
+        Some((target, _)) => target.to_string(),
+        None => format!("nowhere: {NO_PLACE}"),
+    };
+    match target {
+        Target::Auto if peer.leaves_stderr() => {
+            format!("standard error; where that is /dev/null, {elsewhere}")
+        }
+        Target::Auto | Target::Stderr if !peer.leaves_stderr() => elsewhere,
+        target => target.to_string(),
+    }
+}
+
+/// Opens the place; `None` if there is none.
+fn open(target: &Target, peer: Peer) -> io::Result<Option<Place>> {
+    match target {
+        Target::Stderr if peer.leaves_stderr() => return Place::stderr(peer).map(Some),
+        Target::Auto if peer.leaves_stderr() && !is_stderr_null() => {
+            if let Ok(place) = Place::stderr(peer) {
+                return Ok(Some(place));
+            }
+        }
+        Target::Auto | Target::Stderr => {}
+        Target::Journald => return Place::journal().map(Some),
+        Target::Syslog => return Place::syslog().map(Some),
+        Target::File(path) => return Place::open(path, peer).map(Some),
+    }
+    Ok(elsewhere().map(|(_, place)| place))
+}
+
+/// Where the log goes that cannot go to standard error.
+fn elsewhere() -> Option<(Target, Place)> {
+    let journal = Place::journal().map(|place| (Target::Journald, place));
+    journal.or_else(|_| Place::syslog().map(|place| (Target::Syslog, place))).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::io::Read;
+
+    use super::*;
+
+    /// Reads what there is on a pipe that somebody may write to.
+    fn lines(reader: &mut io::PipeReader) -> String {
+        let mut bytes = vec![0; 1 << 20];
+        let length = reader.read(&mut bytes).unwrap();
+        String::from_utf8(bytes[..length].to_vec()).unwrap()
+    }
+
+    fn piped() -> (io::PipeReader, Output) {
+        let (reader, writer) = io::pipe().unwrap();
+        let file = File::from(std::os::fd::OwnedFd::from(writer));
+        (reader, Output { place: Place::new(file, Peer::Pipe).ok(), lost: 0 })
+    }
+
+    #[test]
+    fn lines_that_nobody_takes_are_counted_and_told_of() {
+        let (mut reader, mut output) = piped();
+        let record = Record::new(Level::INFO, &"x".repeat(1000));
+        let mut written = 0;
+        let mut write = |output: &mut Output| {
+            output.write(&record, Format::Text);
+            written += 1;
+        };
+        while output.lost == 0 {
+            write(&mut output);
+        }
+        for _ in 0..4 {
+            write(&mut output);
+        }
+        let mut seen = lines(&mut reader);
+        write(&mut output);
+        seen.push_str(&lines(&mut reader));
+        assert_eq!(output.lost, 0);
+        // A short line that tells of lost ones may have found room where a long one did not.
+        let told: Vec<&str> =
+            seen.lines().filter(|line| line.contains("lines were lost")).collect();
+        let count = |line: &&str| line.split(' ').find_map(|word| word.parse::<usize>().ok());
+        let lost: usize = told.iter().map(|line| count(line).unwrap()).sum();
+        assert!(lost >= 5 && told.iter().all(|line| line.contains(" WARN ")), "{told:?}");
+        assert_eq!(seen.lines().count() - told.len() + lost, written);
+        assert!(seen.ends_with("x\n"));
+    }
+
+    #[test]
+    fn a_line_that_is_too_long_for_a_pipe_does_not_swallow_the_next_one() {
+        let (mut reader, mut output) = piped();
+        for text in ["🔑".repeat(5000), "next".to_owned()] {
+            output.write(&Record::new(Level::INFO, &text), Format::Text);
+        }
+        let seen = lines(&mut reader);
+        let seen: Vec<&str> = seen.lines().collect();
+        assert!(seen[0].len() < 4096 && seen[0].ends_with("🔑 [cut]"), "{seen:?}");
+        assert!(seen[1].ends_with("next"), "{seen:?}");
+    }
+}

@@ -1,0 +1,157 @@
+//! A place that takes log lines, none of which waits for anybody: what is not taken at once is lost,
+//! and counted.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::os::fd::AsFd;
+use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::net::UnixDatagram;
+use std::path::Path;
+
+use rustix::fs::{FileType, OFlags, Stat, fstat, makedev};
+use rustix::termios::isatty;
+
+use super::record::Record;
+use super::target::{Format, PROTOCOL_STREAM};
+use crate::peer::Peer;
+use crate::stdio::{PIPE_BUF, write_now};
+
+/// Where the journal listens (systemd's native protocol).
+const JOURNAL: &str = "/run/systemd/journal/socket";
+
+/// Where syslog listens.
+const SYSLOG: &str = "/dev/log";
+
+/// What takes log lines.
+#[derive(Debug)]
+pub(super) enum Place {
+    /// A file, a pipe, a socket or a terminal.
+    Lines {
+        /// Where to.
+        file: File,
+        /// Whether it takes everything that there is room for on its disk.
+        is_regular: bool,
+        /// Whether only a part of the last line was written.
+        is_torn: bool,
+    },
+    /// The journal.
+    Journal(UnixDatagram),
+    /// Syslog.
+    Syslog(UnixDatagram),
+}
+
+impl Place {
+    /// An open file of any kind. The XMPP server would take a log line for a reply where it reads
+    /// those: that stream is refused, unless `peer` is a person.
+    pub(super) fn new(file: File, peer: Peer) -> io::Result<Self> {
+        if peer != Peer::Person && carries_protocol(&file) {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, PROTOCOL_STREAM));
+        }
+        let is_regular = kind(&fstat(&file)?) == FileType::RegularFile;
+        Ok(Self::Lines { file, is_regular, is_torn: false })
+    }
+
+    /// A copy of standard error.
+    pub(super) fn stderr(peer: Peer) -> io::Result<Self> {
+        Self::new(io::stderr().as_fd().try_clone_to_owned()?.into(), peer)
+    }
+
+    /// The end of the file of this name. A pipe that nobody reads is an error and not waited for.
+    pub(super) fn open(path: &Path, peer: Peer) -> io::Result<Self> {
+        let flags = (OFlags::NONBLOCK | OFlags::NOCTTY).bits().cast_signed();
+        let file = OpenOptions::new().append(true).create(true).custom_flags(flags).open(path)?;
+        Self::new(file, peer)
+    }
+
+    /// The journal, if it listens.
+    pub(super) fn journal() -> io::Result<Self> {
+        Ok(Self::Journal(datagrams(JOURNAL)?))
+    }
+
+    /// Syslog, if it listens.
+    pub(super) fn syslog() -> io::Result<Self> {
+        Ok(Self::Syslog(datagrams(SYSLOG)?))
+    }
+
+    /// Writes a record, or fails at once.
+    pub(super) fn write(&mut self, record: &Record, format: Format) -> io::Result<()> {
+        let line = || match format {
+            Format::Text => record.line(),
+            Format::Json => record.json(),
+        };
+        match self {
+            Self::Lines { file, is_regular, is_torn } => {
+                let mut line = if *is_regular { line() } else { cut(line()) };
+                if *is_torn {
+                    line.insert(0, b'\n');
+                }
+                if *is_regular {
+                    // Many a file system refuses writes that must not wait, whatever room there is.
+                    *is_torn = true;
+                    file.write_all(&line)?;
+                    *is_torn = false;
+                    return Ok(());
+                }
+                let written = write_now(&*file, &line)?;
+                *is_torn = written < line.len();
+                if *is_torn { Err(io::ErrorKind::WriteZero.into()) } else { Ok(()) }
+            }
+            Self::Journal(socket) => send(socket, JOURNAL, &record.journal()),
+            Self::Syslog(socket) => send(socket, SYSLOG, &record.syslog()),
+        }
+    }
+}
+
+/// Whether standard error leads nowhere.
+pub(super) fn is_stderr_null() -> bool {
+    fstat(io::stderr()).is_ok_and(|status| {
+        kind(&status) == FileType::CharacterDevice && status.st_rdev == makedev(1, 3)
+    })
+}
+
+/// Whether this is, under whatever name, what the requests come from or the replies go to.
+fn carries_protocol(file: &File) -> bool {
+    let Ok(status) = fstat(file) else { return false };
+    [rustix::stdio::stdin(), rustix::stdio::stdout()].into_iter().any(|stream| {
+        // A terminal has several names, such as /dev/tty. Of other devices, such as /dev/null, nobody
+        // reads a reply.
+        match fstat(stream) {
+            Ok(_) if isatty(stream) => isatty(file),
+            Ok(own) if kind(&own) == FileType::CharacterDevice => false,
+            Ok(own) => (own.st_dev, own.st_ino) == (status.st_dev, status.st_ino),
+            Err(_) => false,
+        }
+    })
+}
+
+fn kind(status: &Stat) -> FileType {
+    FileType::from_raw_mode(status.st_mode)
+}
+
+/// The lines of several processes stay whole on a pipe up to a certain length (pipe(7)).
+fn cut(mut line: Vec<u8>) -> Vec<u8> {
+    const MARK: &[u8] = b" [cut]\n";
+    // One byte is for the end of a line that was torn.
+    if line.len() >= PIPE_BUF {
+        let mut length = PIPE_BUF - 1 - MARK.len();
+        while line.get(length).is_some_and(|byte| byte & 0xc0 == 0x80) {
+            length -= 1;
+        }
+        line.truncate(length);
+        line.extend_from_slice(MARK);
+    }
+    line
+}
+
+fn datagrams(path: &str) -> io::Result<UnixDatagram> {
+    // Only asks whether somebody listens; each record is sent to the address, where another one may
+    // listen by then.
+    UnixDatagram::unbound()?.connect(path)?;
+    let socket = UnixDatagram::unbound()?;
+    socket.set_nonblocking(true)?;
+    Ok(socket)
+}
+
+fn send(socket: &UnixDatagram, path: &str, datagram: &[u8]) -> io::Result<()> {
+    socket.send_to(datagram, path).map(drop)
+}
