@@ -29,6 +29,18 @@ pub(crate) fn sources(root: &Path) -> BTreeMap<String, String> {
     found
 }
 
+/// The code of a file without comments, literals and tests. Blanks stand only between names.
+pub(crate) fn code(source: &str) -> String {
+    let mut code = String::new();
+    for token in without_tests(&tokens(source)) {
+        if is_name(&token) && code.ends_with(|c: char| c.is_alphanumeric() || c == '_') {
+            code.push(' ');
+        }
+        code.push_str(&token);
+    }
+    code
+}
+
 /// The name of a file's module, with slashes.
 pub(crate) fn module_of(path: &str) -> &str {
     let name = path.strip_suffix(".rs").unwrap_or(path);
