@@ -72,17 +72,18 @@ pub fn is_elsewhere_better(code: u32) -> bool {
     matches!(code, BUSY | UNAVAILABLE)
 }
 
-/// Whether a bind with this code was judged by whom it names, so that the next one would come to the
-/// same.
-pub fn is_about_account(code: u32) -> bool {
+/// Whether a server with this answer has judged nothing because of a fault or a limit of its own, so
+/// that another one might do better.
+pub fn judges_nobody(code: u32) -> bool {
     matches!(
         code,
-        CONSTRAINT_VIOLATION
-            | NO_SUCH_OBJECT
-            | INAPPROPRIATE_AUTHENTICATION
-            | INVALID_CREDENTIALS
-            | INSUFFICIENT_ACCESS_RIGHTS
-            | UNWILLING_TO_PERFORM
+        OPERATIONS_ERROR
+            | TIME_LIMIT_EXCEEDED
+            | ADMIN_LIMIT_EXCEEDED
+            | BUSY
+            | UNAVAILABLE
+            | LOOP_DETECT
+            | OTHER
     )
 }
 

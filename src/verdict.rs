@@ -107,6 +107,8 @@ pub enum Outage {
         /// The result code of its bind; none if it was the KDC that refused it.
         code: Option<u32>,
     },
+    /// The service account could not bind because of the state that it is in.
+    ServiceState(Denial),
     /// Nothing is configured that could answer this kind of question.
     Unanswerable,
     /// The server knows no operation for it.
@@ -242,6 +244,7 @@ impl Outage {
             | Self::Misconfigured
             | Self::ReadOnly
             | Self::Referral
+            | Self::ServiceState(_)
             | Self::Unanswerable
             | Self::Unsupported => false,
         }
@@ -263,7 +266,7 @@ impl Outage {
             Self::ReadOnly => "read-only",
             Self::Referral => "referral",
             Self::Refused { .. } => "refused",
-            Self::ServiceBind { .. } => "service-bind",
+            Self::ServiceBind { .. } | Self::ServiceState(_) => "service-bind",
             Self::Unanswerable => "unanswerable",
             Self::Unsupported => "unsupported",
         }
@@ -314,6 +317,15 @@ impl Outage {
                 "see the server's own words, and its log at that time; RFC 4511, appendix A, has what the code means"
             }
             Self::ServiceBind { .. } => "check bind_dn and its password",
+            Self::ServiceState(Denial::AccountLocked) => {
+                "unlock the service account in the directory; look for what still has its old password"
+            }
+            Self::ServiceState(Denial::PasswordExpired | Denial::MustChangePassword) => {
+                "set a new password of the service account, one that does not expire and need not be changed"
+            }
+            Self::ServiceState(_) => {
+                "mend the service account in the directory: see its own words about what keeps it out"
+            }
             Self::Unanswerable => {
                 "isuser and setpass need a service account: set bind_dn and bind_password_file"
             }

@@ -184,7 +184,7 @@ fn what_is_no_key_is_told_the_keys_of_that_table() {
     for (text, expected) in [
         (
             "[directory.corp.pool]\nx = 1",
-            "line 2: directory.corp.pool.x: there is no such key; the keys here are size, idle, lifetime",
+            "line 2: directory.corp.pool.x: there is no such key; the keys here are size, reuse, idle, lifetime",
         ),
         ("[directory.corp]\nkeytabs = 1", "did you mean keytab?"),
         ("[directory.corp]\nprincipals = 1", "did you mean principal?"),

@@ -172,11 +172,15 @@ fn each_mistake_is_told_with_what_to_write() {
             "{dir}/missing",
             "cannot read {dir}/missing: No such file or directory (os error 2); the user that the XMPP server runs as must be able to",
         ),
-        ("{dir}/ca.pem", "{dir}/missing", "line 9: directory.corp.tls.ca_file: cannot read it"),
+        (
+            "{dir}/ca.pem",
+            "{dir}/missing",
+            "line 9: directory.corp.tls.ca_file: cannot read {dir}/missing",
+        ),
         (
             "{dir}/ca.pem",
             "{dir}/password",
-            "line 9: directory.corp.tls.ca_file: there is no PEM certificate in it",
+            "line 9: directory.corp.tls.ca_file: there is no certificate in it",
         ),
         (
             "servers = [\"ldaps://ldap.example.com\"]",
@@ -199,9 +203,9 @@ fn each_mistake_is_told_with_what_to_write() {
             "line 4: directory.corp.nameservers: write addresses of name servers",
         ),
         (
-            "\"dc=example,dc=com\"",
-            "\"\"",
-            "line 4: directory.corp.base: only a global catalog (port 3268 or 3269) is searched from \"\"",
+            "base = \"dc=example,dc=com\"",
+            "preset = \"samba\"\nbase = \"\"",
+            "directory.corp.base: only a global catalog (port 3268 or 3269) is searched from \"\"",
         ),
         (
             "servers = [\"ldaps://ldap.example.com\"]",

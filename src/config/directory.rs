@@ -153,6 +153,7 @@ fn read_writer(table: &Table<'_>, answer_within: Duration) -> Option<ServerConfi
 fn read_limits(table: &Table<'_>) -> Limits {
     Limits {
         size: table.get_or_default(&keys::SIZE),
+        reuse: table.get_or_default(&keys::REUSE),
         idle: table.get_or_default(&keys::IDLE),
         lifetime: table.get_or_default(&keys::LIFETIME),
     }

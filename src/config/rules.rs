@@ -122,7 +122,8 @@ fn read_lookup(overrides: Overrides<'_>) -> Option<Lookup> {
 fn read_search(overrides: Overrides<'_>) -> Option<Search> {
     let bases = overrides.get(&keys::BASE).unwrap_or_default();
     let filter = read_filter(overrides);
-    if bases.iter().any(String::is_empty) && !overrides.is_catalog {
+    let is_controller = overrides.preset.is_some_and(Preset::is_active_directory);
+    if bases.iter().any(String::is_empty) && is_controller && !overrides.is_catalog {
         overrides.problem(
             &keys::BASE,
             "only a global catalog (port 3268 or 3269) is searched from \"\"; write the DN below which the users are",
@@ -134,7 +135,8 @@ fn read_search(overrides: Overrides<'_>) -> Option<Search> {
             "write the DN below which the users are, such as \"ou=people,dc=example,dc=com\"",
         );
     }
-    (!bases.is_empty()).then_some(Search { bases, filter: filter? })
+    let follows_aliases = overrides.get_or_default(&keys::DEREFERENCE_ALIASES);
+    (!bases.is_empty()).then_some(Search { bases, filter: filter?, follows_aliases })
 }
 
 fn read_filter(overrides: Overrides<'_>) -> Option<FilterTemplate> {

@@ -21,7 +21,8 @@ use crate::directory::pool::users::UserPool;
 use crate::directory::session::error::SessionError;
 use crate::observe::{Alarm, step};
 use crate::policy::admission::Admission;
-use crate::verdict::{Outage, Outcome};
+use crate::result_code;
+use crate::verdict::{Outage, Outcome, Verdict};
 
 /// How often connections whose time is over are looked for.
 const REAP_EVERY: Duration = Duration::from_secs(15);
@@ -118,10 +119,15 @@ impl Directory {
         let writer = settings.writer.and_then(|writer| {
             let connector = writer.connector.map_or_else(|| Arc::clone(&connector), Arc::new);
             let identity = writer.identity.or_else(|| settings.identity.clone())?;
-            Some(ServicePool::new(connector, identity, limits))
+            Some(ServicePool::new(connector, identity, limits, diagnosis::of_service_bind))
         });
         let service = settings.identity.map(|identity| Searcher {
-            pool: ServicePool::new(Arc::clone(&connector), identity, limits),
+            pool: ServicePool::new(
+                Arc::clone(&connector),
+                identity,
+                limits,
+                diagnosis::of_service_bind,
+            ),
         });
         Self {
             preset: settings.preset,
@@ -243,7 +249,7 @@ impl Directory {
         password: &SecretString,
         attempts: &Attempts<'_>,
     ) -> Result<Outcome, AttemptError> {
-        let lease = self.users.lease().await?;
+        let lease = self.users.lease(attempts.avoided()).await?;
         let (server, is_reused) = (Arc::clone(lease.server()), lease.is_reused());
         let started = Instant::now();
         let patience = attempts.patience(&server, is_reused);
@@ -261,8 +267,14 @@ impl Directory {
         };
         step("bind as the user", &server, started, &format!("result code {}", answer.code));
         let outcome = diagnosis::of_bind(&answer, self.must_change).outcome().from_server(&server);
-        match attempts.ended(&server, End::Answered { code: answer.code, outcome }) {
+        let is_judged = match outcome.verdict {
+            Verdict::Unavailable(Outage::Directory) => false,
+            Verdict::Unavailable(Outage::Refused { code }) => !result_code::judges_nobody(code),
+            _ => true,
+        };
+        match attempts.ended(&server, End::Answered { code: answer.code, outcome, is_judged }) {
             AttemptError::Final(outcome) => Ok(outcome),
+            failed @ AttemptError::Unjudged(..) => Err(failed),
             failed => {
                 self.users.purge();
                 Err(failed)

@@ -120,13 +120,13 @@ fn judge(times: u64, answer: &Answer) {
 fn judge_active_directory(times: u64) {
     let text =
         "80090308: LdapErr: DSID-0C0903D9, comment: AcceptSecurityContext error, data 775, v1db1\0";
-    judge(times, &Answer { code: 49, text: text.to_owned(), controls: Vec::new() });
+    judge(times, &Answer { code: 49, text: text.to_owned(), ..Answer::default() });
 }
 
 fn judge_openldap(times: u64) {
     let locked = b"\x30\x03\x81\x01\x01".to_vec();
     let control = ResponseControl { oid: PASSWORD_POLICY.to_owned(), value: Some(locked) };
-    judge(times, &Answer { code: 49, text: String::new(), controls: vec![control] });
+    judge(times, &Answer { code: 49, controls: vec![control], ..Answer::default() });
 }
 
 fn judge_account(times: u64) {

@@ -48,6 +48,9 @@ fn no_attack_yields_a_yes_or_ends_the_process() {
                         Attack::UnaskedSuccess | Attack::EarlySuccess => {
                             matches!(answer, No | CannotTell)
                         }
+                        // Words and names that are not read decide nothing; an entry's name is.
+                        Attack::TextNotUtf8 => answer == Yes,
+                        Attack::NameNotUtf8 if step == Step::Bind => answer == Yes,
                         _ => answer == CannotTell,
                     };
                     assert!(is_just, "{step:?} {attack:?}: {answer:?}\n{}", adapter.log());

@@ -185,6 +185,10 @@ keys! {
     /// four while many are under way
     SIZE = "size": Or<Count<usize>> = Or(Count::within(1..=256), 8);
 
+    /// false: each bind as a user is made on a fresh connection, for proxies that take one bind a
+    /// connection
+    REUSE = "reuse": Or<Flag> = Or(Flag, true);
+
     /// a connection is closed when it was unused for so long
     IDLE = "idle": Or<Span> = Or(Span, Duration::from_secs(4 * 60));
 

@@ -22,6 +22,9 @@ keys! {
     /// the whole filter: `"(uid={localpart})"`
     USER_FILTER = "user_filter": Text = Text("filter"), otherwise "made of `object_class` and `login_attributes`";
 
+    /// true: an alias that is found stands for the entry that it names, for which its user binds
+    DEREFERENCE_ALIASES = "dereference_aliases": Or<Flag> = Or(Flag, false);
+
     /// instead of a search: the name to bind with: `"uid={localpart},ou=people,dc=example,dc=com"`,
     /// `"{localpart}@corp.example"`, `'CORP\{localpart}'`; the last two with `base` beside them where
     /// `isuser`, groups or `setpass` are wanted

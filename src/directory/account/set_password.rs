@@ -8,12 +8,12 @@ use tokio::time::Instant;
 
 use crate::deadline::Deadline;
 use crate::directory::account::diagnosis;
-use crate::directory::message::{Answer, Control};
+use crate::directory::message::{Answer, Control, oid};
 use crate::directory::pool::service::ServicePool;
 use crate::directory::session::Session;
 use crate::directory::session::root_dse::RootDse;
 use crate::observe::step;
-use crate::verdict::{Denial, Outage, Outcome};
+use crate::verdict::{Denial, Outage, Outcome, Verdict};
 
 /// `PolicyHintsRequestValue ::= SEQUENCE { Flags INTEGER }` with the flag 1: keep to the password
 /// policy (MS-ADTS, section 3.1.1.3.4.1.27).
@@ -46,7 +46,7 @@ impl PasswordMethod {
         if root_dse.has_password_modify() {
             Some(Self::Exop)
         } else {
-            root_dse.is_active_directory().then_some(Self::UnicodePwd)
+            root_dse.has_unicode_pwd().then_some(Self::UnicodePwd)
         }
     }
 }
@@ -59,7 +59,7 @@ impl fmt::Display for PasswordMethod {
 }
 
 /// Sets the password of an entry, on a session of its own: this may not be repeated, so it must
-/// not start on one that could have died.
+/// not start on one that could have died. A server that takes no changes hands on to another one.
 pub(in crate::directory) async fn set(
     pool: &ServicePool,
     method: PasswordMethod,
@@ -70,19 +70,43 @@ pub(in crate::directory) async fn set(
     if method == PasswordMethod::Off {
         return Err(Denial::PasswordChangeOff.into());
     }
-    let session = pool.open(by).await?;
+    let mut avoided = Vec::new();
+    let mut session = pool.open(by).await?;
+    loop {
+        let done = set_on(&session, method, dn, password, by).await;
+        let (Ok(outcome) | Err(outcome)) = &done;
+        avoided.push(Arc::clone(&session.server));
+        let is_elsewhere_better = outcome.verdict == Verdict::Unavailable(Outage::ReadOnly);
+        if !is_elsewhere_better || !pool.connector().servers.health.has_besides(&avoided) {
+            return done;
+        }
+        match pool.open_besides(&avoided, by).await {
+            Ok(other) => session = other,
+            Err(_) => return done,
+        }
+    }
+}
+
+async fn set_on(
+    session: &Session,
+    method: PasswordMethod,
+    dn: &str,
+    password: &SecretString,
+    by: Deadline,
+) -> Result<Outcome, Outcome> {
     let method = match method {
-        PasswordMethod::Auto => choose(&session, by).await?,
+        PasswordMethod::Auto => choose(session, by).await?,
         chosen => chosen,
     };
     let started = Instant::now();
     let answer = match method {
-        PasswordMethod::UnicodePwd => replace_unicode_pwd(&session, dn, password, by).await?,
-        _ => modify_password(&session, dn, password).await?,
+        PasswordMethod::UnicodePwd => replace_unicode_pwd(session, dn, password, by).await?,
+        _ => modify_password(session, dn, password, by).await?,
     };
     let done = format!("by {method}: result code {}", answer.code);
     step("set password", &session.server, started, &done);
-    Ok(diagnosis::of_password_change(&answer).outcome().from_server(&session.server))
+    let judgement = diagnosis::of_password_change(&answer, session.is_private);
+    Ok(judgement.outcome().from_server(&session.server))
 }
 
 async fn choose(session: &Session, by: Deadline) -> Result<PasswordMethod, Outcome> {
@@ -102,8 +126,11 @@ async fn modify_password(
     session: &Session,
     dn: &str,
     password: &SecretString,
+    by: Deadline,
 ) -> Result<Answer, Outcome> {
-    let modified = session.modify_password(dn, password.expose_secret()).await;
+    // Not every server ignores what it does not know.
+    let asks_policy = read_root_dse(session, by).await?.has_control(oid::PASSWORD_POLICY);
+    let modified = session.modify_password(dn, password.expose_secret(), asks_policy).await;
     modified.map_err(|error| error.outcome(&session.server))
 }
 

@@ -1,6 +1,7 @@
 //! Reaching a server: the connection, TLS on it, and what signs in while connecting.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::net::UnixStream;
@@ -14,6 +15,7 @@ use crate::directory::locate::servers::Servers;
 use crate::directory::sasl::principal::{Principal, Stream, Transport};
 use crate::directory::session::Session;
 use crate::directory::session::error::ConnectError;
+use crate::directory::session::peculiarities::Peculiarities;
 use crate::directory::session::start_tls::start_tls;
 use crate::directory::tls::{self, Tls};
 use crate::observe::step;
@@ -35,6 +37,8 @@ pub struct Connector {
     pub tls: Arc<Tls>,
     /// The time for one server, from the name look-up to the end of the handshake.
     pub connect_within: Duration,
+    /// What each server turned out not to take.
+    pub peculiarities: Mutex<HashMap<Arc<str>, Arc<Peculiarities>>>,
 }
 
 impl Connector {
@@ -57,16 +61,18 @@ impl Connector {
     /// Opens a session with the best server that can be reached; `principal` signs in on it.
     ///
     /// The next server is dialled as soon as the one before has failed, or has been silent for
-    /// [`STAGGER`]; the first that is connected is taken. While the circuit is open, all are dialled
+    /// [`STAGGER`]; the first that is connected is taken. None of `avoided` is dialled. While the circuit is open, all are dialled
     /// at once, and none is waited for any longer than that.
     pub async fn connect(
         &self,
         principal: Option<&dyn Principal>,
+        avoided: &[Arc<str>],
     ) -> Result<Session, ConnectError> {
         if !self.servers.health.circuit_open(Instant::now()) {
-            return self.connect_to_first(principal, STAGGER).await;
+            return self.connect_to_first(principal, avoided, STAGGER).await;
         }
-        let attempt = timeout(STAGGER, self.connect_to_first(principal, Duration::ZERO)).await;
+        let attempt = self.connect_to_first(principal, avoided, Duration::ZERO);
+        let attempt = timeout(STAGGER, attempt).await;
         attempt.unwrap_or_else(|_| {
             let text = "all servers are down; they are asked again in the background";
             Err(ConnectError::Unreachable(text.to_owned()))
@@ -76,10 +82,12 @@ impl Connector {
     async fn connect_to_first(
         &self,
         principal: Option<&dyn Principal>,
+        avoided: &[Arc<str>],
         stagger: Duration,
     ) -> Result<Session, ConnectError> {
         let health = &self.servers.health;
-        let (servers, fault) = self.servers.in_order(self.connect_within).await;
+        let (mut servers, fault) = self.servers.in_order(self.connect_within).await;
+        servers.retain(|server| !avoided.contains(&server.name));
         let mut faults = Vec::from_iter(fault);
         let mut race = Race::new(servers, stagger, |server: Server| async move {
             let attempt = self.open_as(&server, principal).await;
@@ -149,6 +157,11 @@ impl Connector {
         self.begin(server, stream, host, transport, principal).await
     }
 
+    fn known_about(&self, server: &Server) -> Arc<Peculiarities> {
+        let mut known = self.peculiarities.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(known.entry(Arc::clone(&server.name)).or_default())
+    }
+
     /// Begins a session on a stream that has carried no LDAP yet, but for StartTLS.
     async fn begin<S: Stream + 'static>(
         &self,
@@ -159,12 +172,14 @@ impl Connector {
         principal: Option<&dyn Principal>,
     ) -> Result<Session, ConnectError> {
         let is_private = transport != Transport::Clear;
+        let known = self.known_about(server);
         let Some(principal) = principal else {
-            return Ok(Session::over(stream, &server.name, is_private));
+            return Ok(Session::over(stream, &server.name, is_private, known));
         };
         // So that it is the KDC that is named if it does not answer.
         let ticket_within = self.connect_within / 2;
         let signed_in = principal.sign_in(Box::new(stream), host, transport, ticket_within).await?;
-        Ok(Session::over(signed_in.stream, &server.name, is_private || signed_in.is_private))
+        let is_private = is_private || signed_in.is_private;
+        Ok(Session::over(signed_in.stream, &server.name, is_private, known))
     }
 }

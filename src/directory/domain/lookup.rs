@@ -13,7 +13,7 @@ use crate::directory::names::dn::Dn;
 use crate::directory::pool::search::Searcher;
 use crate::jid::Account;
 use crate::result_code::{NO_SUCH_OBJECT, SIZE_LIMIT_EXCEEDED};
-use crate::verdict::{Denial, Outage, Outcome};
+use crate::verdict::{Denial, Outage, Outcome, Verdict};
 
 /// A search for a user's entry.
 #[derive(Clone, Debug)]
@@ -22,6 +22,8 @@ pub struct Search {
     pub bases: Vec<String>,
     /// The filter.
     pub filter: FilterTemplate,
+    /// Whether an alias stands for the entry that it names.
+    pub follows_aliases: bool,
 }
 
 /// How a user is named in the directory.
@@ -95,12 +97,19 @@ impl Search {
         let searches = self.bases.iter().map(async |base| {
             // Two are enough to know that there is not exactly one; of more, a server may say that
             // they exceed the limit.
-            let query =
-                Query { base, scope: Scope::Subtree, filter: &filter, attributes, at_most: 2 };
+            let query = Query {
+                base,
+                scope: Scope::Subtree,
+                filter: &filter,
+                attributes,
+                at_most: 2,
+                follows_aliases: self.follows_aliases,
+            };
             searcher.search(&query, &[SIZE_LIMIT_EXCEEDED], by).await
         });
         let mut entries: Vec<Located> = Vec::new();
         let mut server = None;
+        let mut references = Vec::new();
         for reply in try_join_all(searches).await? {
             if reply.code == SIZE_LIMIT_EXCEEDED && reply.entries.len() < 2 {
                 let outage = Outage::Refused { code: reply.code };
@@ -115,6 +124,7 @@ impl Search {
                     entries.push(Located { entry, server: Arc::clone(&reply.server) });
                 }
             }
+            references.extend(reply.references);
             server.get_or_insert(reply.server);
         }
         let ambiguous = entries.len() > 1;
@@ -126,7 +136,20 @@ impl Search {
                 ))
             }
             (Some(only), _) => Ok(only),
-            (None, Some(server)) => Err(Outcome::from(Denial::UnknownUser).from_server(&server)),
+            (None, Some(server)) if references.is_empty() => {
+                Err(Outcome::from(Denial::UnknownUser).from_server(&server))
+            }
+            (None, Some(server)) => {
+                // Domain controllers always refer to what else is below the domain's root.
+                let is_routine = searcher.root_dse(by).await?.is_active_directory();
+                let verdict = if is_routine {
+                    Verdict::Denied(Denial::UnknownUser)
+                } else {
+                    Verdict::Unavailable(Outage::Referral)
+                };
+                let words = format!("no entry, but references to {}", references.join(", "));
+                Err(Outcome::from(verdict).from_server(&server).with_detail(&words))
+            }
             (None, None) => Err(Outage::Misconfigured.into()),
         }
     }

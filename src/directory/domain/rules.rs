@@ -75,6 +75,9 @@ impl Rules {
             lines.push(("alias_of", domain.clone()));
         }
         if let Some(search) = self.lookup.search() {
+            if search.follows_aliases {
+                lines.push(("dereference_aliases", "true".to_owned()));
+            }
             lines.extend([
                 ("base", search.bases.join("; ")),
                 ("user_filter", search.filter.to_string()),

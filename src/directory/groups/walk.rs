@@ -86,11 +86,10 @@ impl<'a> Walk<'a> {
             let filter = Filter::or(some.iter().flatten());
             for base in self.bases {
                 let query = Query {
-                    base,
                     scope: Scope::Subtree,
                     filter: &filter,
-                    attributes: &[],
                     at_most: 0,
+                    ..Query::entry(base, &[])
                 };
                 let reply = self.searcher.search(&query, &[NO_SUCH_OBJECT], self.by).await?;
                 for group in reply.entries {

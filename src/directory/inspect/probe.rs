@@ -199,7 +199,7 @@ impl Directory {
             PasswordMethod::Exop if !root_dse.has_password_modify() => {
                 Some("the server does not offer the password modify operation")
             }
-            PasswordMethod::UnicodePwd if !root_dse.is_active_directory() => {
+            PasswordMethod::UnicodePwd if !root_dse.has_unicode_pwd() => {
                 Some("the server is no domain controller")
             }
             PasswordMethod::UnicodePwd if !connection.is_private => {
@@ -322,7 +322,7 @@ async fn is_there(
     filter: &Filter,
     by: Deadline,
 ) -> bool {
-    let query = Query { base, scope, filter, attributes: &[], at_most: 1 };
+    let query = Query { scope, filter, ..Query::entry(base, &[]) };
     let found = by.bound(connection.search(&query, by.remaining())).await;
     matches!(found, Ok(Ok(found)) if !found.entries.is_empty())
 }

@@ -141,6 +141,13 @@ impl Health {
         self.locked().out_since.is_some()
     }
 
+    /// Whether another server than these is up.
+    pub fn has_besides(&self, servers: &[Arc<str>]) -> bool {
+        let state = self.locked();
+        let others_down = state.down().filter(|(name, _)| !servers.contains(name)).count();
+        others_down + servers.len() < state.servers
+    }
+
     /// Whether another server than this one is up.
     pub fn has_other(&self, server: &str) -> bool {
         let state = self.locked();

@@ -10,9 +10,9 @@ use tokio::net::UdpSocket;
 use tokio::time::timeout;
 
 use crate::directory::locate::dns::Dns;
+use crate::directory::message::Query;
 use crate::directory::message::ber;
 use crate::directory::message::{Envelope, Filter, Operation, Response};
-use crate::directory::message::{Query, Scope};
 
 /// Controllers answer at once, or not at all.
 const PATIENCE: Duration = Duration::from_millis(500);
@@ -75,13 +75,7 @@ fn request(domain: &str) -> Vec<u8> {
         Filter::equality("DnsDomain", domain.as_bytes()),
         Filter::equality("NtVer", VERSION),
     ]);
-    let query = Query {
-        base: "",
-        scope: Scope::Base,
-        filter: &filter,
-        attributes: &[NETLOGON],
-        at_most: 0,
-    };
+    let query = Query { filter: &filter, at_most: 0, ..Query::entry("", &[NETLOGON]) };
     Operation::Search { query: &query, seconds: 0 }.message(1, &[])
 }
 
@@ -91,7 +85,7 @@ fn netlogon(answer: &[u8]) -> Option<Vec<u8>> {
     let answer = answer.get(..ber::message_length(answer).ok()??)?;
     match Envelope::open(answer).ok()?.response().ok()? {
         Response::Entry(entry) => entry.values(NETLOGON).next().map(<[u8]>::to_vec),
-        Response::Reference | Response::End(_) => None,
+        Response::NamelessEntry | Response::References(_) | Response::End(_) => None,
     }
 }
 

@@ -1,6 +1,8 @@
 //! BER (X.690) within the limits of RFC 4511, section 5.1: elements read one by one, never nested by
 //! recursion, and written.
 
+use std::borrow::Cow;
+
 /// The answer is not what an LDAP server sends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a well-formed LDAP message: {0}")]
@@ -190,10 +192,9 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// The next element, which must be an OCTET STRING in UTF-8.
-    pub fn text(&mut self) -> Result<&'a str, Malformed> {
-        std::str::from_utf8(self.expect(tag::OCTET_STRING)?)
-            .map_err(|_| Malformed("text that is not UTF-8"))
+    /// The next element, which must be an OCTET STRING; what is not UTF-8 in it is read as U+FFFD.
+    pub fn text(&mut self) -> Result<Cow<'a, str>, Malformed> {
+        self.expect(tag::OCTET_STRING).map(String::from_utf8_lossy)
     }
 
     /// Whether there is no further element.

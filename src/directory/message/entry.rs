@@ -17,15 +17,15 @@ impl Entry {
         Self { dn: dn.into(), attributes }
     }
 
-    /// Reads the content of a search result entry.
-    pub(in crate::directory) fn read(content: &[u8]) -> Result<Self, Malformed> {
+    /// Reads the content of a search result entry; none if its DN is not UTF-8.
+    pub(in crate::directory) fn read(content: &[u8]) -> Result<Option<Self>, Malformed> {
         let mut fields = Reader::new(content);
-        let dn = fields.text()?.to_owned();
+        let dn = std::str::from_utf8(fields.expect(tag::OCTET_STRING)?);
         let mut list = Reader::new(fields.expect(tag::SEQUENCE)?);
         let mut attributes = Vec::new();
         while !list.is_at_end() {
             let mut attribute = Reader::new(list.expect(tag::SEQUENCE)?);
-            let name = attribute.text()?.to_owned();
+            let name = attribute.text()?.into_owned();
             let mut set = Reader::new(attribute.expect(tag::SET)?);
             let mut values = Vec::new();
             while !set.is_at_end() {
@@ -37,7 +37,7 @@ impl Entry {
             attributes.push((name, values));
         }
         if fields.is_at_end() {
-            Ok(Self { dn, attributes })
+            Ok(dn.ok().map(|dn| Self { dn: dn.to_owned(), attributes }))
         } else {
             Err(Malformed("bytes behind an entry"))
         }

@@ -27,7 +27,7 @@ pub fn read_response(sent: &[u8]) -> Option<(&[u8], Option<u32>)> {
     let bytes = sent.get(..ber::message_length(sent).ok()??)?;
     let code = match Envelope::open(bytes).ok()?.response().ok()? {
         Response::End(answer) => Some(answer.code),
-        Response::Entry(_) | Response::Reference => None,
+        Response::Entry(_) | Response::NamelessEntry | Response::References(_) => None,
     };
     Some((bytes, code))
 }

@@ -40,6 +40,10 @@ pub const MATCHING_RULE_IN_CHAIN: &str = "1.2.840.113556.1.4.1941";
 /// The server is an Active Directory domain controller (MS-ADTS, section 3.1.1.3.4.3).
 pub const ACTIVE_DIRECTORY: &str = "1.2.840.113556.1.4.800";
 
+/// The server is one of Active Directory Lightweight Directory Services (MS-ADTS, section
+/// 3.1.1.3.4.3).
+pub const ACTIVE_DIRECTORY_LDS: &str = "1.2.840.113556.1.4.1851";
+
 /// The domain controller is of Windows Server 2003 or later (MS-ADTS, section 3.1.1.3.4.3).
 pub const ACTIVE_DIRECTORY_V51: &str = "1.2.840.113556.1.4.1670";
 

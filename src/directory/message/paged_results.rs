@@ -5,14 +5,11 @@ use crate::directory::message::oid;
 use crate::directory::message::request::Control;
 use crate::directory::message::response::Answer;
 
-/// How many entries a page may have. Servers allow 500 or more.
-const PAGE: u32 = 500;
-
-/// Asks for the page that a cookie stands for; the first page has the empty one.
-pub fn page(cookie: &[u8]) -> Control {
+/// Asks for a page of so many entries that a cookie stands for; the first page has the empty one.
+pub fn page(size: u32, cookie: &[u8]) -> Control {
     let mut value = Writer::default();
     value.constructed(tag::SEQUENCE, |value| {
-        value.number(tag::INTEGER, PAGE);
+        value.number(tag::INTEGER, size);
         value.octets(cookie);
     });
     Control { oid: oid::PAGED_RESULTS, is_critical: false, value: Some(value.into_bytes()) }
@@ -43,13 +40,13 @@ mod tests {
     fn next(value: Option<&[u8]>) -> Option<Vec<u8>> {
         let value = value.map(<[u8]>::to_vec);
         let controls = vec![ResponseControl { oid: oid::PAGED_RESULTS.to_owned(), value }];
-        next_page(&Answer { code: 0, text: String::new(), controls })
+        next_page(&Answer { controls, ..Answer::default() })
     }
 
     #[test]
     fn a_page_is_asked_for_by_its_cookie() {
-        assert_eq!(page(b"").value.unwrap(), b"\x30\x06\x02\x02\x01\xf4\x04\x00");
-        assert_eq!(next(page(b"next").value.as_deref()), Some(b"next".to_vec()));
+        assert_eq!(page(500, b"").value.unwrap(), b"\x30\x06\x02\x02\x01\xf4\x04\x00");
+        assert_eq!(next(page(500, b"next").value.as_deref()), Some(b"next".to_vec()));
     }
 
     #[test]

@@ -158,7 +158,7 @@ mod tests {
     fn policy(value: &[u8]) -> PasswordPolicy {
         let oid = oid::PASSWORD_POLICY.to_owned();
         let controls = vec![ResponseControl { oid, value: Some(value.to_vec()) }];
-        PasswordPolicy::of(&Answer { code: 0, text: String::new(), controls })
+        PasswordPolicy::of(&Answer { controls, ..Answer::default() })
     }
 
     #[test]
@@ -179,7 +179,7 @@ mod tests {
             oid: oid.to_owned(),
             value: Some(value.as_bytes().to_vec()),
         });
-        let answer = Answer { code: 0, text: String::new(), controls: controls.to_vec() };
+        let answer = Answer { controls: controls.to_vec(), ..Answer::default() };
         let policy = PasswordPolicy::of(&answer);
         assert!(policy.netscape_expired);
         assert_eq!(policy.expires_in, Some(Duration::from_secs(86_400)));

@@ -25,6 +25,7 @@ const REPLACE: u32 = 2;
 const BASE_OBJECT: u32 = 0;
 const WHOLE_SUBTREE: u32 = 2;
 const NEVER_DEREF_ALIASES: u32 = 0;
+const DEREF_ALWAYS: u32 = 3;
 
 /// What to search for.
 #[derive(Clone, Copy, Debug)]
@@ -39,12 +40,21 @@ pub struct Query<'a> {
     pub attributes: &'a [&'a str],
     /// How many entries to ask for at most; 0 for all.
     pub at_most: u32,
+    /// Whether an alias stands for the entry that it names (RFC 4511, section 4.5.1.3).
+    pub follows_aliases: bool,
 }
 
 impl<'a> Query<'a> {
     /// One entry, by its DN.
     pub fn entry(dn: &'a str, attributes: &'a [&'a str]) -> Self {
-        Self { base: dn, scope: Scope::Base, filter: &ANY_ENTRY, attributes, at_most: 1 }
+        Self {
+            base: dn,
+            scope: Scope::Base,
+            filter: &ANY_ENTRY,
+            attributes,
+            at_most: 1,
+            follows_aliases: false,
+        }
     }
 }
 
@@ -169,7 +179,9 @@ impl Operation<'_> {
                     Scope::Subtree => WHOLE_SUBTREE,
                 };
                 out.number(tag::ENUMERATED, scope);
-                out.number(tag::ENUMERATED, NEVER_DEREF_ALIASES);
+                let aliases =
+                    if query.follows_aliases { DEREF_ALWAYS } else { NEVER_DEREF_ALIASES };
+                out.number(tag::ENUMERATED, aliases);
                 out.number(tag::INTEGER, query.at_most);
                 out.number(tag::INTEGER, *seconds);
                 out.boolean(false);
@@ -248,7 +260,7 @@ mod tests {
     fn a_search_is_written_as_the_protocol_says() {
         let filter = &Filter::equality("uid", b"a");
         let query =
-            Query { base: "dc=x", scope: Scope::Subtree, filter, attributes: &[], at_most: 2 };
+            Query { scope: Scope::Subtree, filter, at_most: 2, ..Query::entry("dc=x", &[]) };
         let search = Operation::Search { query: &query, seconds: 4 };
         assert_eq!(
             search.message(2, &[]),

@@ -1,5 +1,7 @@
 //! The responses to requests, read down to the last element.
 
+use std::borrow::Cow;
+
 use crate::directory::message::ber::{Malformed, Reader, tag};
 use crate::directory::message::entry::Entry;
 
@@ -22,13 +24,16 @@ pub struct Envelope<'a> {
     controls: &'a [u8],
 }
 
-/// A server's answer to an operation.
-#[derive(Clone, Debug)]
+/// A server's answer to an operation. Nothing is decided by whether its words are UTF-8: what is not
+/// is read as U+FFFD.
+#[derive(Clone, Debug, Default)]
 pub struct Answer {
     /// The result code (RFC 4511, section 4.1.9).
     pub code: u32,
     /// The diagnostic message.
     pub text: String,
+    /// Where the server refers to instead of answering (RFC 4511, section 4.1.10).
+    pub referrals: Vec<String>,
     /// The controls that came with it (RFC 4511, section 4.1.11).
     pub controls: Vec<ResponseControl>,
 }
@@ -43,12 +48,14 @@ pub struct ResponseControl {
 }
 
 /// What is read of a response that ends an operation (RFC 4511, section 4.1.9).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ResultFields<'a> {
     /// The result code.
     pub code: u32,
     /// The diagnostic message.
-    pub text: &'a str,
+    pub text: Cow<'a, str>,
+    /// Where the server refers to.
+    pub referrals: Vec<String>,
     /// The token of a SASL mechanism (RFC 4511, section 4.2.2).
     pub sasl_credentials: Option<&'a [u8]>,
 }
@@ -58,8 +65,10 @@ pub struct ResultFields<'a> {
 pub enum Response {
     /// One entry of those that a search found.
     Entry(Entry),
-    /// A reference of a search to another server.
-    Reference,
+    /// An entry whose DN is not UTF-8, so that nobody can name it.
+    NamelessEntry,
+    /// References of a search to other servers.
+    References(Vec<String>),
     /// The end of an operation.
     End(Answer),
 }
@@ -75,8 +84,16 @@ impl<'a> Envelope<'a> {
         }
         let id = digits.iter().fold(0, |id, digit| id << 8 | u32::from(*digit));
         let (operation, content) = fields.read()?.ok_or(Malformed("there is no operation"))?;
-        let controls =
-            if fields.is_at_end() { Default::default() } else { fields.expect(tag::CONTROLS)? };
+        let mut behind = fields.read()?;
+        // Active Directory writes the name of its Notice of Disconnection behind the operation.
+        if id == 0 && matches!(behind, Some((RESPONSE_NAME, _))) {
+            behind = fields.read()?;
+        }
+        let controls = match behind {
+            None => Default::default(),
+            Some((tag::CONTROLS, controls)) => controls,
+            Some(_) => return Err(Malformed("an element of another type than the protocol says")),
+        };
         if !fields.is_at_end() || !outer.is_at_end() {
             return Err(Malformed("bytes behind the last element"));
         }
@@ -105,11 +122,15 @@ impl<'a> Envelope<'a> {
             | tag::SEARCH_DONE
             | tag::MODIFY_RESPONSE
             | tag::EXTENDED_RESPONSE => {
-                let ResultFields { code, text, .. } = self.result()?;
-                Ok(Response::End(Answer { code, text: text.to_owned(), controls }))
+                let ResultFields { code, text, referrals, .. } = self.result()?;
+                let text = text.into_owned();
+                Ok(Response::End(Answer { code, text, referrals, controls }))
             }
-            tag::SEARCH_ENTRY => Entry::read(self.content).map(Response::Entry),
-            tag::SEARCH_REFERENCE => check_texts(self.content).map(|()| Response::Reference),
+            tag::SEARCH_ENTRY => {
+                let entry = Entry::read(self.content)?;
+                Ok(entry.map_or(Response::NamelessEntry, Response::Entry))
+            }
+            tag::SEARCH_REFERENCE => texts(self.content).map(Response::References),
             _ => Err(Malformed("an operation that was not asked for")),
         }
     }
@@ -125,15 +146,12 @@ impl<'a> Envelope<'a> {
             [0, low @ 0x80..=0xff] => u32::from(*low),
             _ => return Err(Malformed("a result code of an odd length")),
         };
-        fields.text()?;
+        let _matched_dn = fields.expect(tag::OCTET_STRING)?;
         let text = fields.text()?;
-        let mut sasl_credentials = None;
+        let (mut referrals, mut sasl_credentials) = (Vec::new(), None);
         while let Some((field, content)) = fields.read()? {
             match field {
-                tag::REFERRAL => check_texts(content)?,
-                RESPONSE_NAME if std::str::from_utf8(content).is_err() => {
-                    return Err(Malformed("text that is not UTF-8"));
-                }
+                tag::REFERRAL => referrals = texts(content)?,
                 SERVER_SASL_CREDENTIALS => {
                     sasl_credentials.get_or_insert(content);
                 }
@@ -146,16 +164,16 @@ impl<'a> Envelope<'a> {
                 _ => {}
             }
         }
-        Ok(ResultFields { code, text, sasl_credentials })
+        Ok(ResultFields { code, text, referrals, sasl_credentials })
     }
 }
 
-fn check_texts(content: &[u8]) -> Result<(), Malformed> {
-    let mut texts = Reader::new(content);
-    while !texts.is_at_end() {
-        texts.text()?;
+fn texts(content: &[u8]) -> Result<Vec<String>, Malformed> {
+    let (mut list, mut texts) = (Reader::new(content), Vec::new());
+    while !list.is_at_end() {
+        texts.push(list.text()?.into_owned());
     }
-    Ok(())
+    Ok(texts)
 }
 
 fn read_controls(content: &[u8]) -> Result<Vec<ResponseControl>, Malformed> {
@@ -163,7 +181,7 @@ fn read_controls(content: &[u8]) -> Result<Vec<ResponseControl>, Malformed> {
     let mut controls = Vec::new();
     while !list.is_at_end() {
         let mut control = Reader::new(list.expect(tag::SEQUENCE)?);
-        let oid = control.text()?.to_owned();
+        let oid = control.text()?.into_owned();
         let mut next = control.read()?;
         if let Some((tag::BOOLEAN, content)) = next {
             if content.len() != 1 {
@@ -204,8 +222,8 @@ mod tests {
     fn a_token_is_read() {
         let message = b"\x30\x10\x02\x01\x01\x61\x0b\x0a\x01\x0e\x04\x00\x04\x00\x87\x02\x01\x02";
         let result = Envelope::open(message).unwrap().result().unwrap();
-        let sasl_credentials = Some(&b"\x01\x02"[..]);
-        assert_eq!(result, ResultFields { code: 14, text: "", sasl_credentials });
+        assert_eq!((result.code, &*result.text), (14, ""));
+        assert_eq!(result.sasl_credentials, Some(&b"\x01\x02"[..]));
     }
 
     #[test]
@@ -235,6 +253,43 @@ mod tests {
     }
 
     #[test]
+    fn bytes_that_are_not_utf8_decide_nothing() {
+        for (what, message, code) in [
+            ("words", &b"\x30\x0e\x02\x01\x01\x61\x09\x0a\x01\x31\x04\x00\x04\x02\xdcx"[..], 49),
+            ("matched DN", b"\x30\x0d\x02\x01\x01\x61\x08\x0a\x01\x20\x04\x01\xff\x04\x00", 32),
+            (
+                "referral",
+                b"\x30\x11\x02\x01\x01\x65\x0c\x0a\x01\x0a\x04\x00\x04\x00\xa3\x03\x04\x01\xff",
+                10,
+            ),
+            (
+                "response name",
+                b"\x30\x0f\x02\x01\x01\x78\x0a\x0a\x01\x00\x04\x00\x04\x00\x8a\x01\xff",
+                0,
+            ),
+        ] {
+            let Ok(Response::End(answer)) = read(message) else { panic!("{what}") };
+            assert_eq!(answer.code, code, "{what}");
+        }
+        let entry =
+            b"\x30\x15\x02\x01\x02\x64\x10\x04\x04dc=x\x30\x08\x30\x06\x04\x01\xff\x31\x01\x04";
+        assert!(read(entry).is_err(), "its set is cut off");
+        let entry =
+            b"\x30\x15\x02\x01\x02\x64\x10\x04\x04dc=x\x30\x08\x30\x06\x04\x02\xff\xfe\x31\x00";
+        assert!(matches!(read(entry), Ok(Response::Entry(_))));
+        let nameless = b"\x30\x0a\x02\x01\x02\x64\x05\x04\x01\xff\x30\x00";
+        assert!(matches!(read(nameless), Ok(Response::NamelessEntry)));
+        assert!(read(b"\x30\x0b\x02\x01\x02\x64\x06\x04\x01\xff\x30\x01\x30").is_err());
+    }
+
+    #[test]
+    fn active_directorys_goodbye_is_read() {
+        let goodbye = b"\x30\x14\x02\x01\x00\x78\x0a\x0a\x01\x34\x04\x00\x04\x03bye\x8a\x031.3";
+        let envelope = Envelope::open(goodbye).unwrap();
+        assert_eq!((envelope.id, &*envelope.result().unwrap().text), (0, "bye"));
+    }
+
+    #[test]
     fn hostile_messages_are_refused() {
         for end in 2..BIND_OK.len() {
             assert!(read(&BIND_OK[..end]).is_err(), "{end}");
@@ -255,14 +310,6 @@ mod tests {
             ),
             ("an empty result code", b"\x30\x0b\x02\x01\x01\x61\x06\x0a\x00\x04\x00\x04\x00"),
             (
-                "a diagnostic that is not UTF-8",
-                b"\x30\x0d\x02\x01\x01\x61\x08\x0a\x01\x00\x04\x00\x04\x01\xff",
-            ),
-            (
-                "a response name that is not UTF-8",
-                b"\x30\x0f\x02\x01\x01\x78\x0a\x0a\x01\x00\x04\x00\x04\x00\x8a\x01\xff",
-            ),
-            (
                 "a referral that holds no elements",
                 b"\x30\x0e\x02\x01\x01\x65\x09\x0a\x01\x00\x04\x00\x04\x00\x83\x00",
             ),
@@ -272,7 +319,10 @@ mod tests {
             ),
             ("no diagnostic", b"\x30\x0a\x02\x01\x01\x61\x05\x0a\x01\x00\x04\x00"),
             ("an empty message ID", b"\x30\x0b\x02\x00\x61\x07\x0a\x01\x00\x04\x00\x04\x00"),
-            ("a DN that is not UTF-8", b"\x30\x0a\x02\x01\x02\x64\x05\x04\x01\xff\x30\x00"),
+            (
+                "a name behind the response to a request",
+                b"\x30\x0e\x02\x01\x01\x61\x07\x0a\x01\x00\x04\x00\x04\x00\x8a\x00",
+            ),
             (
                 "bytes behind an attribute",
                 b"\x30\x16\x02\x01\x02\x64\x11\x04\x00\x30\x0d\x30\x0b\x04\x03uid\x31\x00\x04\x02ab",

@@ -2,8 +2,9 @@
 //! another.
 //!
 //! A server that cannot be reached, does not answer, answers what no server should, or says that it
-//! is busy has judged nothing, so the request goes to another one. One that has answered is never
-//! doubted.
+//! is busy has judged nothing, so the request goes to another one. So it does from one that answers
+//! and judges nothing, as after a fault of its own; but that is no reason to keep others from it. One
+//! that has judged is never doubted.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -41,12 +42,34 @@ pub(in crate::directory) struct Attempts<'a> {
     made: usize,
     unanswered: usize,
     pause: Duration,
+    /// The servers that answered and judged nothing.
+    avoided: Vec<Arc<str>>,
+    /// What the last of them said.
+    unjudged: Option<Outcome>,
 }
 
 impl<'a> Attempts<'a> {
     /// The attempts of a request that must be answered by then.
     pub(in crate::directory) fn new(servers: &'a Servers, by: Deadline) -> Self {
-        Self { servers, by, made: 0, unanswered: 0, pause: FIRST_PAUSE }
+        Self {
+            servers,
+            by,
+            made: 0,
+            unanswered: 0,
+            pause: FIRST_PAUSE,
+            avoided: Vec::new(),
+            unjudged: None,
+        }
+    }
+
+    /// None of them at these servers.
+    pub(in crate::directory) fn besides(self, avoided: &[Arc<str>]) -> Self {
+        Self { avoided: avoided.to_vec(), ..self }
+    }
+
+    /// The servers that are not to be asked again.
+    pub(in crate::directory) fn avoided(&self) -> &[Arc<str>] {
+        &self.avoided
     }
 
     /// When a server that says nothing is given up: when half of the time is gone, as long as that
@@ -76,8 +99,18 @@ impl<'a> Attempts<'a> {
                 outcome
             }
             AttemptError::Retryable(outcome) => outcome,
+            AttemptError::Unjudged(server, outcome) => {
+                self.avoided.push(server);
+                self.unjudged = Some(outcome.clone());
+                outcome
+            }
         };
         let health = &self.servers.health;
+        if let Some(unjudged) = &self.unjudged
+            && !health.has_besides(&self.avoided)
+        {
+            return Err(unjudged.clone());
+        }
         if !health.all_down() {
             self.made += 1;
             let is_enough = self.made >= self.servers.count() + MORE_ATTEMPTS;
@@ -100,8 +133,11 @@ impl<'a> Attempts<'a> {
         let health = &self.servers.health;
         let (is_up, error) = match end {
             // It judges nobody now, and another server might.
-            End::Answered { code, outcome } if result_code::is_elsewhere_better(code) => {
+            End::Answered { code, outcome, .. } if result_code::is_elsewhere_better(code) => {
                 (Some(false), AttemptError::Retryable(outcome))
+            }
+            End::Answered { outcome, is_judged: false, .. } => {
+                (Some(true), AttemptError::Unjudged(Arc::clone(server), outcome))
             }
             End::Answered { outcome, .. } => (Some(true), AttemptError::Final(outcome)),
             End::Broken { error, is_reused } => {
@@ -151,6 +187,8 @@ pub(in crate::directory) enum End<'a> {
         code: u32,
         /// What the answer comes to.
         outcome: Outcome,
+        /// Whether every server would come to the same.
+        is_judged: bool,
     },
 }
 
@@ -163,6 +201,8 @@ pub(in crate::directory) enum AttemptError {
     Indeterminate(Outcome),
     /// Nobody has judged the request.
     Retryable(Outcome),
+    /// This server has answered, and judged nothing: it is not asked again.
+    Unjudged(Arc<str>, Outcome),
 }
 
 /// There is no session. The health of each server that was dialled has been told while connecting.

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use tokio::time::Instant;
 
 use crate::deadline::Deadline;
-use crate::directory::message::Query;
 use crate::directory::message::entry::Entry;
+use crate::directory::message::{Answer, Query};
 use crate::directory::pool::attempts::{AttemptError, Attempts, End};
+use crate::directory::pool::identity::Identity;
 use crate::directory::pool::service::{ServicePool, Share};
 use crate::directory::session::Session;
 use crate::directory::session::error::SessionError;
@@ -15,13 +16,15 @@ use crate::directory::session::multiplexer::Found;
 use crate::directory::session::root_dse::RootDse;
 use crate::observe::step;
 use crate::result_code;
-use crate::verdict::{Outage, Outcome};
+use crate::verdict::{Outage, Outcome, Verdict};
 
 /// What a search found, and where.
 #[derive(Debug)]
 pub struct Reply {
     /// The entries.
     pub entries: Vec<Entry>,
+    /// The other servers that the server referred to.
+    pub references: Vec<String>,
     /// The result code: 0, or one that the caller said it understands.
     pub code: u32,
     /// The server that answered.
@@ -60,7 +63,7 @@ impl Searcher {
         attempts: &Attempts<'_>,
         by: Deadline,
     ) -> Result<Reply, AttemptError> {
-        let share = self.pool.share(by).await.map_err(AttemptError::Final)?;
+        let share = self.pool.share(attempts.avoided(), by).await.map_err(AttemptError::Final)?;
         let Share { session, is_reused } = &share;
         let server = &session.server;
         let done = attempts
@@ -69,23 +72,37 @@ impl Searcher {
             .await
             .unwrap_or(Err(SessionError::Silent));
         let failed = match done {
-            Ok(Found { entries, answer })
+            Ok(found) if found.has_nameless => {
+                let outcome = Outcome::from(Outage::BadReply).from_server(server);
+                let outcome = outcome.with_detail("an entry was found whose DN is not UTF-8");
+                let code = found.answer.code;
+                attempts.ended(server, End::Answered { code, outcome, is_judged: true })
+            }
+            Ok(Found { entries, answer, references, .. })
                 if answer.code == result_code::SUCCESS || understood.contains(&answer.code) =>
             {
                 attempts.answered(server);
-                return Ok(Reply { entries, code: answer.code, server: Arc::clone(server) });
+                let server = Arc::clone(server);
+                return Ok(Reply { entries, references, code: answer.code, server });
+            }
+            Ok(Found { answer, .. }) if *is_reused && has_lost_its_bind(&answer) => {
+                AttemptError::Retryable(refusal(&answer, server))
             }
             Ok(Found { answer, .. }) => {
-                let outcome = Outcome::from(Outage::of_search(answer.code))
-                    .from_server(server)
-                    .with_detail(&format!("the search was refused: {}", answer.text));
-                attempts.ended(server, End::Answered { code: answer.code, outcome })
+                let mut outcome = refusal(&answer, server);
+                if has_lost_its_bind(&answer) && matches!(self.pool.identity(), Identity::Anonymous)
+                {
+                    outcome.verdict = Verdict::Unavailable(Outage::Unanswerable);
+                }
+                let is_judged = !result_code::judges_nobody(answer.code)
+                    && answer.code != result_code::UNWILLING_TO_PERFORM;
+                attempts.ended(server, End::Answered { code: answer.code, outcome, is_judged })
             }
             Err(error) => {
                 attempts.ended(server, End::Broken { error: &error, is_reused: *is_reused })
             }
         };
-        if !matches!(failed, AttemptError::Final(_)) {
+        if !matches!(failed, AttemptError::Final(_) | AttemptError::Unjudged(..)) {
             self.pool.retire(server).await;
         }
         Err(failed)
@@ -95,7 +112,7 @@ impl Searcher {
     pub async fn root_dse(&self, by: Deadline) -> Result<Arc<RootDse>, Outcome> {
         let mut attempts = Attempts::new(&self.pool.connector().servers, by);
         loop {
-            let Share { session, is_reused } = self.pool.share(by).await?;
+            let Share { session, is_reused } = self.pool.share(attempts.avoided(), by).await?;
             let server = &session.server;
             let read = session.root_dse(by.remaining());
             let done = attempts.patience(server, is_reused).bound(read).await;
@@ -112,6 +129,22 @@ impl Searcher {
                 .await?;
         }
     }
+}
+
+fn refusal(answer: &Answer, server: &Arc<str>) -> Outcome {
+    let referrals = answer.referrals.join(", ");
+    let words = [&answer.text, &referrals].map(|words| words.trim_matches('\0'));
+    Outcome::from(Outage::of_search(answer.code))
+        .from_server(server)
+        .with_detail(format!("the search was refused: {}", words.join(" ")).trim())
+}
+
+/// Whether a server says that nobody is bound on the session: what domain controllers say of an
+/// anonymous one, and proxies and servers of one that has lost its bind.
+fn has_lost_its_bind(answer: &Answer) -> bool {
+    let signs = ["000004DC", "without authentication", "successful bind must be completed"];
+    answer.code == result_code::OPERATIONS_ERROR
+        && signs.iter().any(|sign| answer.text.contains(sign))
 }
 
 async fn look_up(

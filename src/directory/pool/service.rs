@@ -11,10 +11,13 @@ use tokio::time::{Instant, sleep};
 
 use crate::deadline::Deadline;
 use crate::directory::connect::connector::Connector;
+use crate::directory::message::Answer;
 use crate::directory::pool::attempts::{AttemptError, Attempts, End};
 use crate::directory::pool::identity::Identity;
 use crate::directory::pool::limits::Limits;
-use crate::directory::pool::service_account::{BIND_AGAIN_AFTER, ServiceAccount, refusal};
+use crate::directory::pool::service_account::{
+    BIND_AGAIN_AFTER, ServiceAccount, is_account_refused,
+};
 use crate::directory::session::Session;
 use crate::directory::session::error::SessionError;
 use crate::verdict::Outcome;
@@ -31,6 +34,7 @@ pub struct ServicePool {
     connector: Arc<Connector>,
     account: ServiceAccount,
     limits: Limits,
+    judge: fn(&Answer) -> Outcome,
     shared: Mutex<Vec<Slot>>,
     /// All sessions are busy.
     crowded: Notify,
@@ -67,10 +71,16 @@ pub struct Share {
 }
 
 impl ServicePool {
-    /// A pool that opens nothing before the first use.
-    pub fn new(connector: Arc<Connector>, identity: Identity, limits: Limits) -> Self {
+    /// A pool that opens nothing before the first use; `judge` says what the refusal of a bind means.
+    pub fn new(
+        connector: Arc<Connector>,
+        identity: Identity,
+        limits: Limits,
+        judge: fn(&Answer) -> Outcome,
+    ) -> Self {
         Self {
             connector,
+            judge,
             account: ServiceAccount::new(identity),
             limits,
             shared: Mutex::default(),
@@ -79,19 +89,24 @@ impl ServicePool {
     }
 
     /// The session that carries the least. Where there is none, one caller opens it and the others
-    /// wait.
-    pub async fn share(&self, by: Deadline) -> Result<Share, Outcome> {
+    /// wait. It is with none of the servers that are avoided.
+    pub(in crate::directory) async fn share(
+        &self,
+        avoided: &[Arc<str>],
+        by: Deadline,
+    ) -> Result<Share, Outcome> {
         let mut shared = self.shared.lock().await;
         let now = Instant::now();
         shared.retain(|slot| self.is_good(slot, now));
         if is_crowded(&shared) {
             self.crowded.notify_one();
         }
-        if let Some(slot) = shared.iter_mut().min_by_key(|slot| slot.load()) {
+        let usable = shared.iter_mut().filter(|slot| !avoided.contains(&slot.session.server));
+        if let Some(slot) = usable.min_by_key(|slot| slot.load()) {
             slot.last_used = now;
             return Ok(Share { session: Arc::clone(&slot.session), is_reused: true });
         }
-        let slot = Slot::new(self.open(by).await?);
+        let slot = Slot::new(self.open_besides(avoided, by).await?);
         let session = Arc::clone(&slot.session);
         shared.push(slot);
         Ok(Share { session, is_reused: false })
@@ -141,10 +156,19 @@ impl ServicePool {
 
     /// A fresh session, bound as the service account, unless that was refused a moment ago.
     pub async fn open(&self, by: Deadline) -> Result<Session, Outcome> {
+        self.open_besides(&[], by).await
+    }
+
+    /// The same, and with none of the servers that are avoided.
+    pub(in crate::directory) async fn open_besides(
+        &self,
+        avoided: &[Arc<str>],
+        by: Deadline,
+    ) -> Result<Session, Outcome> {
         if let Some(outcome) = self.refused() {
             return Err(outcome);
         }
-        let mut attempts = Attempts::new(&self.connector.servers, by);
+        let mut attempts = Attempts::new(&self.connector.servers, by).besides(avoided);
         loop {
             match self.try_open(&attempts).await {
                 Ok(session) => return Ok(session),
@@ -159,13 +183,15 @@ impl ServicePool {
     }
 
     async fn try_open(&self, attempts: &Attempts<'_>) -> Result<Session, AttemptError> {
-        let session = self.connector.connect(self.identity().principal()).await?;
+        let session =
+            self.connector.connect(self.identity().principal(), attempts.avoided()).await?;
         let server = &session.server;
         let bound = attempts.patience(server, false).bound(self.account.bind(&session)).await;
         match bound.unwrap_or(Err(SessionError::Silent)) {
             Ok(Some(answer)) => {
-                let outcome = refusal(&answer, server);
-                Err(attempts.ended(server, End::Answered { code: answer.code, outcome }))
+                let outcome = (self.judge)(&answer).from_server(server);
+                let is_judged = is_account_refused(&outcome);
+                Err(attempts.ended(server, End::Answered { code: answer.code, outcome, is_judged }))
             }
             Ok(None) => {
                 // An anonymous session was connected, but nothing has been answered on it.
@@ -183,7 +209,7 @@ impl ServicePool {
     /// Binds a session that was opened elsewhere as the service account.
     pub async fn bind(&self, session: &Session) -> Result<(), Outcome> {
         match self.account.bind(session).await {
-            Ok(Some(answer)) => Err(refusal(&answer, &session.server)),
+            Ok(Some(answer)) => Err((self.judge)(&answer).from_server(&session.server)),
             Ok(None) => Ok(()),
             Err(error) => Err(error.outcome(&session.server)),
         }

@@ -1,7 +1,7 @@
 //! Binding as the service account, and leaving it alone when it was refused.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use secrecy::ExposeSecret;
@@ -98,21 +98,15 @@ async fn simple_bind(session: &Session, credential: &Credential) -> Result<Answe
     session.bind(&credential.name, credential.password.expose_secret()).await
 }
 
-/// The outcome of a request that needs the service account, which was refused by this answer.
-pub(super) fn refusal(answer: &Answer, server: &Arc<str>) -> Outcome {
-    Outcome::from(Outage::ServiceBind { code: Some(answer.code) })
-        .from_server(server)
-        .with_detail(&answer.text)
-}
-
 /// Whether the service account was judged and is not let in: to try again the same would be counted
 /// against it.
 pub fn is_account_refused(outcome: &Outcome) -> bool {
     match outcome.verdict {
         // Of a refusal by the KDC there is no result code, and nothing is concluded from it.
         Verdict::Unavailable(Outage::ServiceBind { code }) => {
-            code.is_some_and(result_code::is_about_account)
+            code == Some(result_code::INVALID_CREDENTIALS)
         }
+        Verdict::Unavailable(Outage::ServiceState(_)) => true,
         _ => false,
     }
 }

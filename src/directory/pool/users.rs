@@ -75,14 +75,17 @@ impl UserPool {
         &self.0.manager().connector
     }
 
-    /// A session for one bind, when its turn has come; the caller bounds the wait.
-    pub async fn lease(&self) -> Result<Lease, ConnectError> {
+    /// A session for one bind with none of the servers that are avoided, when its turn has come; the
+    /// caller bounds the wait.
+    pub async fn lease(&self, avoided: &[Arc<str>]) -> Result<Lease, ConnectError> {
         let place = self.0.get().await;
         let mut place = place.map_err(|error| ConnectError::Unreachable(error.to_string()))?;
         match place.take() {
-            Some(session) => Ok(Lease { session, place, is_reused: true }),
-            None => {
-                let session = self.connector().connect(None).await?;
+            Some(session) if !avoided.contains(&session.server) => {
+                Ok(Lease { session, place, is_reused: true })
+            }
+            _ => {
+                let session = self.connector().connect(None, avoided).await?;
                 Ok(Lease { session, place, is_reused: false })
             }
         }
@@ -129,8 +132,9 @@ impl Lease {
     /// goes back to the pool; any other is closed, because nobody knows who is bound on it.
     pub async fn bind(self, name: &str, password: &SecretString) -> Result<Answer, SessionError> {
         let Self { session, mut place, .. } = self;
+        let reuse = Object::pool(&place).is_some_and(|pool| pool.manager().limits.reuse);
         let answer = session.bind(name, password.expose_secret()).await?;
-        *place = Some(session);
+        *place = Some(session).filter(|_| reuse);
         Ok(answer)
     }
 }

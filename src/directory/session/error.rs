@@ -49,6 +49,14 @@ impl SessionError {
         }
     }
 
+    /// Whether the server ended the connection.
+    pub(super) fn is_end(&self) -> bool {
+        matches!(
+            self,
+            Self::Closed | Self::ClosedAtOnce { .. } | Self::Disconnected(_) | Self::Io(_)
+        )
+    }
+
     /// The outcome of a request that ends with this.
     pub fn outcome(&self, server: &Arc<str>) -> Outcome {
         let outage = match self {

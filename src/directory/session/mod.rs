@@ -4,9 +4,11 @@
 
 pub mod error;
 pub(in crate::directory) mod exchange;
+mod farewell;
 mod incoming;
 pub mod multiplexer;
 mod operations;
+pub mod peculiarities;
 pub mod root_dse;
 pub(in crate::directory) mod start_tls;
 
@@ -17,9 +19,10 @@ use tokio::sync::OnceCell;
 use tokio::time::Instant;
 
 use crate::directory::session::multiplexer::Multiplexer;
+use crate::directory::session::peculiarities::Peculiarities;
 use crate::directory::session::root_dse::RootDse;
 
-/// An open session. Dropping it closes the socket.
+/// An open session. Dropping it says goodbye and closes the socket.
 #[derive(Debug)]
 pub struct Session {
     multiplexer: Multiplexer,
@@ -30,14 +33,20 @@ pub struct Session {
     /// Whether nobody on the way can read it.
     pub is_private: bool,
     root_dse: OnceCell<Arc<RootDse>>,
+    peculiarities: Arc<Peculiarities>,
 }
 
 impl Session {
     /// A session over a stream on which no LDAP is outstanding; `is_private` says whether nobody on
-    /// the way can read it.
-    pub(in crate::directory) fn over<S>(stream: S, server: &Arc<str>, is_private: bool) -> Self
+    /// the way can read it, and `peculiarities` what is known about the server.
+    pub(in crate::directory) fn over<S>(
+        stream: S,
+        server: &Arc<str>,
+        is_private: bool,
+        peculiarities: Arc<Peculiarities>,
+    ) -> Self
     where
-        S: AsyncRead + AsyncWrite + Send + 'static,
+        S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
         Self {
             multiplexer: Multiplexer::over(stream, server, !is_private),
@@ -45,6 +54,7 @@ impl Session {
             opened: Instant::now(),
             is_private,
             root_dse: OnceCell::new(),
+            peculiarities,
         }
     }
 

@@ -14,16 +14,24 @@ use tokio::task::AbortHandle;
 use crate::directory::message::entry::Entry;
 use crate::directory::message::{Answer, Control, Envelope, Operation, Response};
 use crate::directory::session::error::SessionError;
+use crate::directory::session::farewell::Farewell;
 use crate::directory::session::incoming::{Incoming, disconnection};
 
 /// What the entries of one search may take: a page of them, each far larger than any user's.
 const LARGEST_RESULT: usize = 16 << 20;
+
+/// References are for the log alone, so a few are enough.
+const MOST_REFERENCES: usize = 8;
 
 /// The end of an operation, with the entries that a search found.
 #[derive(Debug)]
 pub struct Found {
     /// The entries.
     pub entries: Vec<Entry>,
+    /// Whether there were entries that nobody can name.
+    pub has_nameless: bool,
+    /// The other servers that a search referred to.
+    pub references: Vec<String>,
     /// How it ended.
     pub answer: Answer,
 }
@@ -51,6 +59,8 @@ struct Waiting {
     operation: u8,
     at_most: usize,
     entries: Vec<Entry>,
+    has_nameless: bool,
+    references: Vec<String>,
     size: usize,
     asker: oneshot::Sender<Found>,
 }
@@ -59,6 +69,8 @@ struct Waiting {
 #[derive(Debug, Default)]
 struct Unanswered {
     waiting: HashMap<u32, Waiting>,
+    /// The highest message ID of a request that was made.
+    last_id: u32,
     has_answered: bool,
 }
 
@@ -73,7 +85,7 @@ impl Multiplexer {
     /// `in_clear` for what is said of a server that ends it at once.
     pub(in crate::directory) fn over<S>(stream: S, server: &Arc<str>, in_clear: bool) -> Self
     where
-        S: AsyncRead + AsyncWrite + Send + 'static,
+        S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
         let (requests, queue) = mpsc::unbounded_channel();
         let end = Arc::new(OnceLock::new());
@@ -81,7 +93,7 @@ impl Multiplexer {
         let carrier = tokio::spawn(async move {
             let mut queue = queue;
             let unanswered = Mutex::new(Unanswered::default());
-            let error = match carry(stream, &mut queue, &unanswered).await {
+            let error = match carry(Farewell(stream), &mut queue, &unanswered).await {
                 error if error.is_bare_end() && !locked(&unanswered).has_answered => {
                     SessionError::ClosedAtOnce { in_clear }
                 }
@@ -107,6 +119,8 @@ impl Multiplexer {
             operation: operation.tag(),
             at_most: operation.at_most(),
             entries: Vec::new(),
+            has_nameless: false,
+            references: Vec::new(),
             size: 0,
             asker,
         };
@@ -176,6 +190,7 @@ fn locked(unanswered: &Mutex<Unanswered>) -> MutexGuard<'_, Unanswered> {
 }
 
 fn keep(request: Request, unanswered: &mut Unanswered) -> Vec<u8> {
+    unanswered.last_id = unanswered.last_id.max(request.id);
     unanswered.waiting.insert(request.id, request.waiting);
     request.message
 }
@@ -188,26 +203,36 @@ impl Unanswered {
             return Err(disconnection(&envelope)?);
         }
         let Some(waiting) = self.waiting.get_mut(&envelope.id) else {
+            // Some servers answer twice. The first answer has counted.
+            if envelope.id <= self.last_id {
+                return Ok(());
+            }
             return Err(SessionError::Malformed("a response to no request"));
         };
         if !envelope.answers(waiting.operation) {
             return Err(SessionError::Malformed("a response of another type than the request"));
         }
+        waiting.size += message.len();
+        if waiting.size > LARGEST_RESULT {
+            return Err(SessionError::Malformed("more entries than anybody asked for"));
+        }
         match envelope.response()? {
             Response::Entry(entry) => {
-                waiting.size += message.len();
-                if waiting.size > LARGEST_RESULT {
-                    return Err(SessionError::Malformed("more entries than anybody asked for"));
-                }
                 // Not every server keeps to a size limit.
                 if waiting.entries.len() < waiting.at_most {
                     waiting.entries.push(entry);
                 }
             }
-            Response::Reference => {}
+            Response::NamelessEntry => waiting.has_nameless = true,
+            Response::References(references) => {
+                if waiting.references.len() < MOST_REFERENCES {
+                    waiting.references.extend(references);
+                }
+            }
             Response::End(answer) => {
-                if let Some(Waiting { entries, asker, .. }) = self.waiting.remove(&envelope.id) {
-                    let _ = asker.send(Found { entries, answer });
+                if let Some(waiting) = self.waiting.remove(&envelope.id) {
+                    let Waiting { entries, has_nameless, references, asker, .. } = waiting;
+                    let _ = asker.send(Found { entries, has_nameless, references, answer });
                 }
             }
         }

@@ -7,11 +7,16 @@ use crate::directory::message::{Answer, Control, Operation, Query, oid, paged_re
 use crate::directory::session::Session;
 use crate::directory::session::error::SessionError;
 use crate::directory::session::multiplexer::Found;
+use crate::directory::session::peculiarities::PolicyControl;
 use crate::directory::session::root_dse::RootDse;
 use crate::result_code;
 
 /// A search that finds more entries than this is given up: nobody is looking for so many.
 const MOST_ENTRIES: usize = 100_000;
+
+/// Asks what the password policy has to say (draft-behera-ldap-password-policy-11, section 6.1).
+const POLICY: Control = Control { oid: oid::PASSWORD_POLICY, is_critical: false, value: None };
+
 const TOO_MANY: SessionError = SessionError::Malformed("more than 100000 entries");
 
 impl Session {
@@ -24,10 +29,44 @@ impl Session {
     }
 
     /// Binds with a name and a non-empty password (RFC 4513, section 5.1.3), and asks for what the
-    /// directory's password policy has to say.
+    /// directory's password policy has to say, unless the server takes no such question.
     pub async fn bind(&self, name: &str, password: &str) -> Result<Answer, SessionError> {
-        let policy = Control { oid: oid::PASSWORD_POLICY, is_critical: false, value: None };
-        self.ask(Operation::Bind { name, password }, &[policy]).await
+        let known = &self.peculiarities;
+        let was = known.policy();
+        match was {
+            PolicyControl::Refused => return self.ask(bind_as(name, password), &[]).await,
+            PolicyControl::Suspected => self.try_policy_control().await?,
+            PolicyControl::Untried | PolicyControl::Taken => {}
+        }
+        let bound = self.ask(bind_as(name, password), &[POLICY]).await;
+        match &bound {
+            Ok(answer) if was != PolicyControl::Taken && refuses_control(answer.code) => {
+                let without = self.ask(bind_as(name, password), &[]).await?;
+                if !refuses_control(without.code) {
+                    known.learn_policy(PolicyControl::Refused);
+                }
+                return Ok(without);
+            }
+            Ok(_) => known.learn_policy(PolicyControl::Taken),
+            Err(error) if was == PolicyControl::Untried && error.is_end() => {
+                known.learn_policy(PolicyControl::Suspected);
+            }
+            Err(_) => {}
+        }
+        bound
+    }
+
+    /// Finds out with a bind as nobody, which says nothing about any account, whether it is the control
+    /// that this server ends sessions for.
+    async fn try_policy_control(&self) -> Result<(), SessionError> {
+        let tried = self.ask(bind_as("", ""), &[POLICY]).await;
+        self.peculiarities.learn_policy(match &tried {
+            Err(error) if error.is_end() => PolicyControl::Refused,
+            Ok(answer) if refuses_control(answer.code) => PolicyControl::Refused,
+            Ok(_) => PolicyControl::Taken,
+            Err(_) => PolicyControl::Suspected,
+        });
+        tried.map(drop)
     }
 
     /// Binds as whom the TLS client certificate or the local socket says (RFC 4513, section 5.2.3).
@@ -41,28 +80,53 @@ impl Session {
     }
 
     /// Searches for all entries, in pages where the server has them (RFC 2696), because servers
-    /// limit how many they return at once.
+    /// limit how many they return at once. Of pages that are refused, smaller ones are tried, and then
+    /// none.
     pub async fn search_all(
         &self,
         query: &Query<'_>,
         within: Duration,
     ) -> Result<Found, SessionError> {
-        let mut entries = Vec::new();
-        let mut cookie = Vec::new();
-        loop {
-            let page = paged_results::page(&cookie);
-            let mut found = self.search_with(query, within, &[page]).await?;
-            entries.append(&mut found.entries);
-            match paged_results::next_page(&found.answer) {
-                Some(next) if found.answer.code == result_code::SUCCESS => {
-                    if entries.len() > MOST_ENTRIES {
-                        return Err(TOO_MANY);
-                    }
-                    cookie = next;
+        let mut is_first = true;
+        let mut last = None;
+        for size in self.peculiarities.page_sizes() {
+            let found = self.search_in_pages(query, within, size).await?;
+            if !refuses_pages(found.answer.code) {
+                if !is_first {
+                    self.peculiarities.learn_page_size(size);
                 }
-                _ => return Ok(Found { entries, answer: found.answer }),
+                return Ok(found);
             }
+            is_first = false;
+            last = Some(found);
         }
+        match last {
+            Some(found) => Ok(found),
+            None => self.search(query, within).await,
+        }
+    }
+
+    async fn search_in_pages(
+        &self,
+        query: &Query<'_>,
+        within: Duration,
+        size: Option<u32>,
+    ) -> Result<Found, SessionError> {
+        let page = |cookie: &[u8]| size.map(|size| paged_results::page(size, cookie));
+        let mut all = self.search_with(query, within, page(&[]).as_slice()).await?;
+        while all.answer.code == result_code::SUCCESS
+            && let Some(cookie) = paged_results::next_page(&all.answer)
+        {
+            if all.entries.len() > MOST_ENTRIES {
+                return Err(TOO_MANY);
+            }
+            let mut next = self.search_with(query, within, page(&cookie).as_slice()).await?;
+            all.entries.append(&mut next.entries);
+            all.references.append(&mut next.references);
+            all.has_nameless |= next.has_nameless;
+            all.answer = next.answer;
+        }
+        Ok(all)
     }
 
     async fn search_with(
@@ -98,8 +162,28 @@ impl Session {
         self.ask(Operation::Replace { dn, attribute, value }, controls).await
     }
 
-    /// Sets the password of an entry (RFC 3062).
-    pub async fn modify_password(&self, dn: &str, password: &str) -> Result<Answer, SessionError> {
-        self.ask(Operation::ModifyPassword { dn, password }, &[]).await
+    /// Sets the password of an entry (RFC 3062); `asks_policy` says whether to ask for what the
+    /// directory's password policy has to say.
+    pub async fn modify_password(
+        &self,
+        dn: &str,
+        password: &str,
+        asks_policy: bool,
+    ) -> Result<Answer, SessionError> {
+        let controls: &[Control] = if asks_policy { &[POLICY] } else { &[] };
+        self.ask(Operation::ModifyPassword { dn, password }, controls).await
     }
+}
+
+fn bind_as<'a>(name: &'a str, password: &'a str) -> Operation<'a> {
+    Operation::Bind { name, password }
+}
+
+/// Whether a server may have answered so because of a control.
+fn refuses_control(code: u32) -> bool {
+    matches!(code, result_code::PROTOCOL_ERROR | result_code::UNAVAILABLE_CRITICAL_EXTENSION)
+}
+
+fn refuses_pages(code: u32) -> bool {
+    code == result_code::ADMIN_LIMIT_EXCEEDED || refuses_control(code)
 }

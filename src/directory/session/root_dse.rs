@@ -53,6 +53,16 @@ impl RootDse {
         self.0.has("supportedCapabilities", oid::ACTIVE_DIRECTORY)
     }
 
+    /// Whether this is Active Directory Lightweight Directory Services.
+    pub fn is_lightweight(&self) -> bool {
+        self.0.has("supportedCapabilities", oid::ACTIVE_DIRECTORY_LDS)
+    }
+
+    /// Whether passwords are set by the attribute `unicodePwd`.
+    pub fn has_unicode_pwd(&self) -> bool {
+        self.is_active_directory() || self.is_lightweight()
+    }
+
     /// Whether the rule `1.2.840.113556.1.4.1941` walks nested groups there.
     pub fn has_chain_rule(&self) -> bool {
         self.is_active_directory() && self.0.has("supportedCapabilities", oid::ACTIVE_DIRECTORY_V51)
@@ -78,7 +88,7 @@ impl RootDse {
     pub fn naming_context_of(&self, dn: &Dn) -> Option<&str> {
         self.texts("namingContexts")
             .filter_map(|context| Some((context, Dn::parse(context)?)))
-            .filter(|(_, base)| base.depth() > 0 && dn.is_within(base))
+            .filter(|(_, base)| dn.is_within(base))
             .max_by_key(|(_, base)| base.depth())
             .map(|(context, _)| context)
     }
@@ -92,6 +102,9 @@ impl RootDse {
                 "" => "Active Directory".to_owned(),
                 vendor => format!("{vendor} {version}").trim_end().to_owned(),
             };
+        }
+        if self.is_lightweight() {
+            return "Active Directory Lightweight Directory Services".to_owned();
         }
         if !vendor.is_empty() || !version.is_empty() {
             return format!("{vendor} {version}").trim().to_owned();

@@ -15,7 +15,7 @@ pub(in crate::directory) async fn start_tls(
 ) -> Result<(), ConnectError> {
     let answer = exchange(stream, 1, &Operation::StartTls, |answer| match answer {
         ResultFields { code: SUCCESS, .. } => Ok(()),
-        ResultFields { code, text, .. } => Err(ConnectError::Unreachable(refusal(code, text))),
+        ResultFields { code, text, .. } => Err(ConnectError::Unreachable(refusal(code, &text))),
     });
     match answer.await {
         Err(SessionError::Closed | SessionError::Io(_)) => Err(ConnectError::Unreachable(

@@ -21,6 +21,7 @@ pub fn read(input: &[u8]) -> Option<Answer> {
         code: code.parse().ok()?,
         text: text.replace("\\n", "\n").replace("\\0", "\0"),
         controls: controls(rest),
+        ..Answer::default()
     })
 }
 

@@ -36,7 +36,7 @@ pub fn check(input: &[u8]) {
 }
 
 fn policy(controls: Vec<ResponseControl>) -> PasswordPolicy {
-    PasswordPolicy::of(&Answer { code: 0, text: String::new(), controls })
+    PasswordPolicy::of(&Answer { controls, ..Answer::default() })
 }
 
 fn check_again(policy: PasswordPolicy) {

@@ -7,12 +7,19 @@ use crate::result_code::{CONSTRAINT_VIOLATION, INVALID_CREDENTIALS, UNWILLING_TO
 use crate::verdict::Denial::*;
 use crate::verdict::Outage;
 
+/// Behind a bind that was refused stands a code of Windows, which may say anything.
+static UNLISTED: Meaning = cannot_tell(
+    Outage::Refused { code: INVALID_CREDENTIALS },
+    "a code of Windows that is not known to be about the password",
+);
+
 /// The password must be changed; who gives a wrong one is told something else.
 const MUST_CHANGE: u32 = 0x773;
 
 #[rustfmt::skip]
 pub(super) static BIND: &Table<u32> = &[
     (INVALID_CREDENTIALS, 0x56, no(WrongPassword, "a wrong password")),
+    (INVALID_CREDENTIALS, 0x4f1, cannot_tell(Outage::Directory, "the domain controller reached no other")),
     (INVALID_CREDENTIALS, 0x51f, cannot_tell(Outage::Directory, "the domain controller found no logon server")),
     (INVALID_CREDENTIALS, 0x525, no(UnknownUser, "no such user")),
     (INVALID_CREDENTIALS, 0x52e, no(WrongPassword, "no such user, or a wrong password")),
@@ -22,7 +29,7 @@ pub(super) static BIND: &Table<u32> = &[
     (INVALID_CREDENTIALS, 0x532, no(PasswordExpired, "the password has expired")),
     (INVALID_CREDENTIALS, 0x533, no(AccountDisabled, "the account is disabled")),
     (INVALID_CREDENTIALS, 0x534, no(LogonRestricted, "not granted this type of logon")),
-    (INVALID_CREDENTIALS, 0x568, cannot_tell(Outage::Directory, "the user is in too many groups for a token")),
+    (INVALID_CREDENTIALS, 0x568, cannot_tell(Outage::Refused { code: INVALID_CREDENTIALS }, "the user is in too many groups for a token")),
     (INVALID_CREDENTIALS, 0x569, no(LogonRestricted, "not granted this type of logon")),
     (INVALID_CREDENTIALS, 0x6ba, cannot_tell(Outage::Directory, "the domain controller could not call another")),
     (INVALID_CREDENTIALS, 0x6fb, cannot_tell(Outage::Directory, "the trust between domains is broken")),
@@ -30,6 +37,7 @@ pub(super) static BIND: &Table<u32> = &[
     (INVALID_CREDENTIALS, 0x701, no(AccountExpired, "the account has expired")),
     (INVALID_CREDENTIALS, MUST_CHANGE, no(MustChangePassword, "the password must be changed")),
     (INVALID_CREDENTIALS, 0x775, no(AccountLocked, "the account is locked")),
+    (INVALID_CREDENTIALS, 0x2030, no(UnknownUser, "no such object")),
     (INVALID_CREDENTIALS, 0x8009_0346, cannot_tell(Outage::Directory, "the domain controller wants TLS channel bindings")),
 ];
 
@@ -38,11 +46,21 @@ pub(super) static PASSWORD_CHANGE: &Table<&str> = &[
     (UNWILLING_TO_PERFORM, "0000001f", cannot_tell(Outage::ClearText, "domain controllers set passwords over TLS alone")),
     (CONSTRAINT_VIOLATION, "00000056", no(PasswordRefused, "the old password does not match")),
     (CONSTRAINT_VIOLATION, "0000052d", no(PasswordRefused, "the password policy: length, complexity, history or age")),
+    (UNWILLING_TO_PERFORM, "00002035", cannot_tell(Outage::ReadOnly, "a global catalog takes no changes")),
     (UNWILLING_TO_PERFORM, "0000052d", no(PasswordRefused, "the password policy: length, complexity, history or age")),
 ];
 
 pub(super) fn of_bind(answer: &Answer) -> Option<&'static Meaning> {
-    by_sign(BIND, answer.code, &windows_code(&answer.text)?)
+    if answer.code != INVALID_CREDENTIALS || !is_of_windows(&answer.text) {
+        return None;
+    }
+    let listed = windows_code(&answer.text).and_then(|code| by_sign(BIND, answer.code, &code));
+    listed.or(Some(&UNLISTED))
+}
+
+/// Whether a message is one of Windows: `80090308: LdapErr: DSID-0C0903A9, comment: …`.
+fn is_of_windows(message: &str) -> bool {
+    message.contains("LdapErr: ") || message.contains("AcceptSecurityContext error")
 }
 
 pub(super) fn of_password_change(answer: &Answer) -> Option<&'static Meaning> {
@@ -56,7 +74,7 @@ pub(super) fn wants_change(answer: &Answer) -> bool {
 
 /// The code of Windows in a message: `…, comment: AcceptSecurityContext error, data 52e, v4563`.
 fn windows_code(message: &str) -> Option<u32> {
-    let (_, behind) = message.split_once("AcceptSecurityContext error, data ")?;
+    let (_, behind) = message.split_once(", data ")?;
     let end = behind.find(|c: char| !c.is_ascii_hexdigit()).unwrap_or(behind.len());
     u32::from_str_radix(behind.get(..end)?, 16).ok()
 }

@@ -2,8 +2,9 @@
 
 use super::meaning::{Meaning, Table, YES, by_sign, cannot_tell, no};
 use crate::result_code::{
-    BUSY, CONSTRAINT_VIOLATION, INAPPROPRIATE_AUTHENTICATION, INVALID_CREDENTIALS, NO_SUCH_OBJECT,
-    PROTOCOL_ERROR, REFERRAL, SUCCESS, UNAVAILABLE, UNWILLING_TO_PERFORM,
+    BUSY, CONSTRAINT_VIOLATION, INAPPROPRIATE_AUTHENTICATION, INSUFFICIENT_ACCESS_RIGHTS,
+    INVALID_CREDENTIALS, NO_SUCH_OBJECT, PROTOCOL_ERROR, REFERRAL, SUCCESS, UNAVAILABLE,
+    UNWILLING_TO_PERFORM,
 };
 use crate::verdict::Denial::*;
 use crate::verdict::Outage;
@@ -12,12 +13,14 @@ const BUSY_NOW: Meaning = cannot_tell(Outage::Directory, "the server is busy");
 const NOT_THERE: Meaning =
     cannot_tell(Outage::Directory, "the server is shutting down, or is not there yet");
 
+#[rustfmt::skip]
 pub(super) static BIND: &Table<()> = &[
     (SUCCESS, (), YES),
     (REFERRAL, (), cannot_tell(Outage::Referral, "")),
     (NO_SUCH_OBJECT, (), no(UnknownUser, "no such entry")),
     (INAPPROPRIATE_AUTHENTICATION, (), no(WrongPassword, "the entry has no password")),
     (INVALID_CREDENTIALS, (), no(WrongPassword, "")),
+    (INSUFFICIENT_ACCESS_RIGHTS, (), no(LogonRestricted, "the directory does not let this user in")),
     (BUSY, (), BUSY_NOW),
     (UNAVAILABLE, (), NOT_THERE),
 ];

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::meaning::{Judgement, Meaning};
-use super::{active_directory, bare_code, ds389, edirectory, password_policy};
+use super::{active_directory, bare_code, ds389, edirectory, others, password_policy};
 use crate::directory::message::Answer;
 use crate::directory::message::password_policy::PasswordPolicy;
 use crate::result_code::SUCCESS;
@@ -43,6 +43,7 @@ pub fn of_bind(answer: &Answer, must_change: MustChange) -> Judgement {
         .or_else(|| ds389::of_bind(answer))
         .or_else(|| edirectory::of_bind(answer))
         .or_else(|| password_policy::of_bind(answer.code, policy))
+        .or_else(|| others::of_bind(answer))
         .or_else(|| bare_code::of_bind(answer.code))
         .copied()
         .unwrap_or_else(|| Meaning::unlisted(answer.code));

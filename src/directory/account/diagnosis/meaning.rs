@@ -1,6 +1,7 @@
 //! The tables of what answers mean, and how they are read.
 
 use crate::directory::message::Answer;
+use crate::result_code::{CONSTRAINT_VIOLATION, INVALID_CREDENTIALS, UNWILLING_TO_PERFORM};
 use crate::verdict::{Denial, Outage, Outcome, Verdict};
 
 /// A verdict, and what the log adds to it.
@@ -57,6 +58,23 @@ impl Meaning {
 /// have no order.
 pub(super) type Table<Sign> = [(u32, Sign, Meaning)];
 
+/// What answers mean by their words alone, where a product does not keep to one result code for them:
+/// any of those that refuse a bind.
+pub(super) type Words = [(&'static str, Meaning)];
+
+/// The result codes that products refuse a user's bind with.
+pub(super) const REFUSALS: [u32; 3] =
+    [CONSTRAINT_VIOLATION, INVALID_CREDENTIALS, UNWILLING_TO_PERFORM];
+
+/// The row of a refusal that has these words in its message, in upper or lower case.
+pub(super) fn by_words_of_refusal(
+    table: &'static Words,
+    answer: &Answer,
+) -> Option<&'static Meaning> {
+    let is_refusal = REFUSALS.contains(&answer.code);
+    table.iter().find(|(words, _)| is_refusal && says(answer, words)).map(|row| &row.1)
+}
+
 /// The row of an answer with this sign.
 pub(super) fn by_sign<S: PartialEq>(
     table: &'static Table<S>,
@@ -71,9 +89,13 @@ pub(super) fn by_words(
     table: &'static Table<&'static str>,
     answer: &Answer,
 ) -> Option<&'static Meaning> {
-    let says = |words: &str| {
-        let mut parts = answer.text.as_bytes().windows(words.len());
-        parts.any(|part| part.eq_ignore_ascii_case(words.as_bytes()))
-    };
-    table.iter().find(|(code, words, _)| *code == answer.code && says(words)).map(|row| &row.2)
+    table
+        .iter()
+        .find(|(code, words, _)| *code == answer.code && says(answer, words))
+        .map(|row| &row.2)
+}
+
+fn says(answer: &Answer, words: &str) -> bool {
+    let mut parts = answer.text.as_bytes().windows(words.len());
+    parts.any(|part| part.eq_ignore_ascii_case(words.as_bytes()))
 }

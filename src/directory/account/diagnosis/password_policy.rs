@@ -28,7 +28,9 @@ pub(super) static NETSCAPE_BIND: &Table<()> = &[
 
 pub(super) fn of_bind(code: u32, policy: PasswordPolicy) -> Option<&'static Meaning> {
     let by_error = policy.error.and_then(|error| by_sign(BIND, code, &error));
-    by_error.or_else(|| by_sign(NETSCAPE_BIND, code, &()).filter(|_| policy.netscape_expired))
+    // 389 Directory Server sends Netscape's control while grace logins are left as well.
+    let has_expired = policy.netscape_expired && policy.grace_logins.is_none();
+    by_error.or_else(|| by_sign(NETSCAPE_BIND, code, &()).filter(|_| has_expired))
 }
 
 /// Only the refusal of a change is explained by what the policy finds wrong with a new password.

@@ -4,15 +4,15 @@ use std::fmt;
 
 use proptest::prelude::*;
 
-use super::meaning::{Meaning, Table};
+use super::meaning::{Meaning, REFUSALS, Table, Words};
 use super::*;
 use crate::directory::message::oid::PASSWORD_POLICY;
 use crate::directory::message::password_policy::PasswordPolicy;
 use crate::directory::message::{Answer, ResponseControl};
-use crate::verdict::{Denial, Verdict};
+use crate::verdict::{Denial, Outage, Verdict};
 
 fn answer(code: u32, text: &str) -> Answer {
-    Answer { code, text: text.to_owned(), controls: Vec::new() }
+    Answer { code, text: text.to_owned(), ..Answer::default() }
 }
 
 fn bytes(hex: &str) -> Vec<u8> {
@@ -59,13 +59,26 @@ fn listed<S: fmt::Debug>(
     })
 }
 
+fn worded(
+    table: &'static Words,
+    find: fn(&Answer) -> Option<&'static Meaning>,
+) -> impl Iterator<Item = Listed> {
+    table.iter().map(move |(words, meaning)| Listed {
+        operation: "bind",
+        row: format!("{words} {meaning:?}"),
+        meaning,
+        find,
+    })
+}
+
 /// Every row of every table.
 fn rows() -> Vec<Listed> {
     use password_policy as policy;
     let by_policy = |answer: &Answer| policy::of_bind(answer.code, PasswordPolicy::of(answer));
     listed("bind", active_directory::BIND, active_directory::of_bind)
         .chain(listed("bind", ds389::BIND, ds389::of_bind))
-        .chain(listed("bind", edirectory::BIND, edirectory::of_bind))
+        .chain(worded(edirectory::BIND, edirectory::of_bind))
+        .chain(worded(others::BIND, others::of_bind))
         .chain(listed("bind", policy::BIND, by_policy))
         .chain(listed("bind", policy::NETSCAPE_BIND, by_policy))
         .chain(listed("bind", bare_code::BIND, |answer| bare_code::of_bind(answer.code)))
@@ -95,7 +108,7 @@ fn captured_answers_mean_what_they_should() {
                 continue;
             }
             let context = format!("{}: {line}", path.display());
-            let [operation, _, code, message, listed, expected] =
+            let [operation, case, code, message, listed, expected] =
                 line.split('\t').collect::<Vec<_>>()[..]
             else {
                 panic!("six columns are wanted: {context}");
@@ -104,10 +117,12 @@ fn captured_answers_mean_what_they_should() {
                 code: code.parse().unwrap(),
                 text: message.replace("\\0", "\0"),
                 controls: controls(listed),
+                ..Answer::default()
             };
+            let operation_is_private = !case.contains("clear text");
             let judged = match operation {
                 "bind" => of_bind(&answer, MustChange::Deny),
-                "setpass" => of_password_change(&answer),
+                "setpass" => of_password_change(&answer, operation_is_private),
                 _ => panic!("bind or setpass is wanted: {context}"),
             };
             assert_eq!(judged.verdict.to_string(), expected, "{context}");
@@ -131,8 +146,12 @@ fn no_answer_fits_two_rows_of_a_table() {
             assert!(!twice, "{code} {sign:?}");
         }
     }
-    for table in [ds389::BIND, edirectory::BIND] {
-        check(table, |words, others| others.contains(words));
+    check(ds389::BIND, |words, others| others.contains(words));
+    for table in [edirectory::BIND, others::BIND] {
+        for (words, _) in table {
+            let fitting = table.iter().filter(|(others, _)| others.contains(words));
+            assert_eq!(fitting.count(), 1, "{words}");
+        }
     }
     for table in [active_directory::PASSWORD_CHANGE, ds389::PASSWORD_CHANGE] {
         check(table, |words, others| others.contains(words));
@@ -169,14 +188,85 @@ fn warnings_go_to_the_log() {
     assert_eq!(judged.remark.unwrap(), "the password expires in 1day");
 }
 
+proptest! {
+    /// The table's order of the day: a code that nobody listed says nothing about a password.
+    #[test]
+    fn a_code_of_windows_that_is_not_listed_judges_nobody(data in "[0-9a-fA-F]{1,9}|[g-z]{0,3}") {
+        let is_listed = u32::from_str_radix(&data, 16).is_ok_and(|data| {
+            active_directory::BIND.iter().any(|(_, code, _)| *code == data)
+        });
+        for comment in ["AcceptSecurityContext error", "Error processing control", ""] {
+            let text = format!("80090308: LdapErr: DSID-0C090439, comment: {comment}, data {data}, v4563\0");
+            let judged = of_bind(&answer(49, &text), MustChange::Deny);
+            let is_unclear = matches!(judged.verdict, Verdict::Unavailable(_));
+            prop_assert!(is_listed || is_unclear, "{text}");
+        }
+    }
+}
+
+#[test]
+fn words_of_refusals_count_with_each_code_that_refuses() {
+    for (words, meaning) in edirectory::BIND.iter().chain(others::BIND) {
+        for code in REFUSALS {
+            let judged = of_bind(&answer(code, &format!("Error, {words}.")), MustChange::Deny);
+            assert_eq!(judged.verdict, meaning.verdict, "{code} {words}");
+        }
+        assert_eq!(of_bind(&answer(0, words), MustChange::Deny).verdict, Verdict::Granted);
+    }
+}
+
+#[test]
+fn grace_logins_sign_in_and_an_expired_password_without_them_does_not() {
+    let mut granted = answer(0, "");
+    granted.controls =
+        controls("2.16.840.1.113730.3.4.4=30,1.3.6.1.4.1.42.2.27.8.5.1=3005a003810102");
+    assert_eq!(of_bind(&granted, MustChange::Deny).verdict, Verdict::Granted);
+    granted.controls.pop();
+    let judged = of_bind(&granted, MustChange::Deny);
+    assert_eq!(judged.verdict, Verdict::Denied(Denial::MustChangePassword));
+}
+
+#[test]
+fn a_service_account_is_refused_in_the_words_of_users() {
+    let said = |code, text: &str| of_service_bind(&answer(code, text));
+    let windows = |data: &str| {
+        said(
+            49,
+            &format!(
+                "80090308: LdapErr: DSID-0C09, comment: AcceptSecurityContext error, data {data}, v1\0"
+            ),
+        )
+    };
+    for (data, denial) in [
+        ("775", Denial::AccountLocked),
+        ("532", Denial::PasswordExpired),
+        ("773", Denial::MustChangePassword),
+        ("533", Denial::AccountDisabled),
+        ("701", Denial::AccountExpired),
+        ("531", Denial::LogonRestricted),
+    ] {
+        let outcome = windows(data);
+        assert_eq!(outcome.verdict, Verdict::Unavailable(Outage::ServiceState(denial)));
+        assert!(!outcome.detail.unwrap().contains('\0'));
+    }
+    let by_code = |code| Verdict::Unavailable(Outage::ServiceBind { code: Some(code) });
+    assert_eq!(windows("52e").verdict, by_code(49));
+    for code in [1, 8, 32, 50, 53, 80] {
+        assert_eq!(said(code, "").verdict, by_code(code));
+    }
+    for data in ["51f", "9999"] {
+        assert!(!matches!(windows(data).verdict, Verdict::Unavailable(Outage::ServiceBind { .. })));
+    }
+}
+
 #[test]
 fn an_outage_is_never_a_denial() {
-    for code in [1, 2, 3, 7, 8, 10, 11, 13, 19, 34, 50, 51, 52, 53, 80, 123, 4096, u32::MAX] {
+    for code in [1, 2, 3, 7, 8, 10, 11, 13, 19, 34, 51, 52, 53, 80, 123, 4096, u32::MAX] {
         let judged = of_bind(&answer(code, ""), MustChange::Deny);
         assert!(matches!(judged.verdict, Verdict::Unavailable(_)), "{code}");
     }
     for code in [1, 2, 3, 8, 10, 13, 49, 50, 51, 52, 80, u32::MAX] {
-        let judged = of_password_change(&answer(code, ""));
+        let judged = of_password_change(&answer(code, ""), true);
         assert!(matches!(judged.verdict, Verdict::Unavailable(_)), "{code}");
     }
 }
@@ -186,7 +276,7 @@ fn a_policy_judges_a_new_password_only_where_the_server_refused_it() {
     let judged = |code, error: u8| {
         let mut answer = answer(code, "");
         answer.controls = controls(&format!("{PASSWORD_POLICY}=30038101{error:02x}"));
-        of_password_change(&answer).verdict
+        of_password_change(&answer, true).verdict
     };
     for code in [19, 50, 53] {
         assert_eq!(judged(code, 5), Verdict::Denied(Denial::PasswordRefused), "{code}");
@@ -205,6 +295,6 @@ proptest! {
         let mut answer = answer(code, &text);
         answer.controls = controls(&format!("1.3.6.1.4.1.42.2.27.8.5.1={hex}"));
         prop_assert_ne!(of_bind(&answer, MustChange::Deny).verdict, Verdict::Granted);
-        prop_assert_ne!(of_password_change(&answer).verdict, Verdict::Granted);
+        prop_assert_ne!(of_password_change(&answer, true).verdict, Verdict::Granted);
     }
 }

@@ -36,7 +36,7 @@ impl Bind {
 }
 
 fn read(answer: ResultFields<'_>) -> Result<Reply, ConnectError> {
-    let ResultFields { code, text, sasl_credentials } = answer;
+    let ResultFields { code, text, sasl_credentials, .. } = answer;
     match code {
         result_code::SUCCESS => Ok(Reply::Done),
         result_code::SASL_BIND_IN_PROGRESS => {
@@ -45,7 +45,7 @@ fn read(answer: ResultFields<'_>) -> Result<Reply, ConnectError> {
         code => Err(ConnectError::Refused {
             by: Refuser::Server { code },
             is_judged: !result_code::is_elsewhere_better(code),
-            text: explained(code, text),
+            text: explained(code, &text),
         }),
     }
 }
