@@ -13,6 +13,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::request::{Verb, Whom};
+use crate::result_code;
 use crate::verdict::{Outcome, Verdict};
 
 /// The tracing target of the steps of a request.
@@ -53,7 +54,9 @@ macro_rules! request_event {
             domain = $audit.whom.domainpart(),
             verdict = $audit.outcome.verdict.name(),
             reason = $audit.outcome.verdict.reason(),
-            code = $audit.outcome.verdict.code_name(),
+            operation = $audit.ended_by().map(|(operation, _)| operation),
+            code = $audit.ended_by().map(|(_, code)| result_code::described(code)),
+            advice = $audit.advice(),
             told = (!$audit.is_told).then_some(false),
             server = $audit.outcome.server.as_deref(),
             detail = $audit.outcome.detail.as_deref(),
@@ -62,6 +65,21 @@ macro_rules! request_event {
             "request"
         )
     };
+}
+
+impl Audit<'_> {
+    /// The operation that said no, or nothing; of a yes the verdict says it all.
+    fn ended_by(&self) -> Option<(&'static str, u32)> {
+        self.outcome.operation.filter(|_| self.outcome.verdict != Verdict::Granted)
+    }
+
+    /// What to do about an outage for which no [`Alarm`] rings.
+    fn advice(&self) -> Option<&'static str> {
+        match self.outcome.verdict {
+            Verdict::Unavailable(outage) if !outage.is_absence() => Some(outage.advice()),
+            _ => None,
+        }
+    }
 }
 
 /// Logs the one event of a request.

@@ -134,16 +134,6 @@ impl Verdict {
         }
     }
 
-    /// The result code behind it, with its name, if it says no more than that.
-    pub fn code_name(self) -> Option<String> {
-        match self {
-            Self::Unavailable(
-                Outage::Refused { code } | Outage::ServiceBind { code: Some(code) },
-            ) => Some(result_code::described(code)),
-            _ => None,
-        }
-    }
-
     /// The reason in one word, for the log; `ok` for a yes.
     pub fn reason(self) -> &'static str {
         match self {
@@ -361,9 +351,17 @@ pub struct Outcome {
     pub server: Option<Arc<str>>,
     /// The server's or the system's own words about a failure.
     pub detail: Option<Box<str>>,
+    /// The operation that decided, as messages call it, and the result code that ended it.
+    pub operation: Option<(&'static str, u32)>,
 }
 
 impl Outcome {
+    /// Adds the operation that decided, and its result code.
+    pub fn ended_by(mut self, operation: &'static str, code: u32) -> Self {
+        self.operation = Some((operation, code));
+        self
+    }
+
     /// Adds the server that answered.
     pub fn from_server(mut self, server: &Arc<str>) -> Self {
         self.server = Some(Arc::clone(server));
@@ -379,7 +377,7 @@ impl Outcome {
 
 impl From<Verdict> for Outcome {
     fn from(verdict: Verdict) -> Self {
-        Self { verdict, server: None, detail: None }
+        Self { verdict, server: None, detail: None, operation: None }
     }
 }
 

@@ -233,6 +233,15 @@ fn input_from_a_file_and_output_to_one_work() {
 }
 
 #[test]
+fn each_shell_has_its_completions() {
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let output = binary().args(["completions", shell]).output().unwrap();
+        let script = String::from_utf8(output.stdout).unwrap();
+        assert!(output.status.success() && script.contains("password-stdin"), "{shell}: {script}");
+    }
+}
+
+#[test]
 fn a_reader_that_reads_no_further_is_no_error() {
     let site = Site::new(&format!("caller = \"ejabberd\"\n{NOBODY}"));
     for (arguments, code) in [

@@ -61,6 +61,8 @@ fn a_good_configuration_has_no_problems() {
     assert_eq!(reading.startup.caller.terms.answer_within, Duration::from_secs(25));
     assert_eq!(reading.startup.caller.terms.reply_within, Duration::from_millis(27_500));
     assert_eq!(reading.startup.caller.terms.window, 64);
+    let few = config::read("max_in_flight = 3\n", None, None);
+    assert_eq!(few.startup.caller.terms.window, 3);
     assert_eq!(reading.startup.caller.first_request, FirstRequest::Discard);
     assert!(reading.remarks.is_empty());
     assert!(!format!("{:?}", configuration.directories["corp"]).contains("tops3cret"));

@@ -121,6 +121,31 @@ fn a_link_into_another_directory_can_be_rotated() {
     }
 }
 
+#[test]
+fn a_level_has_the_lines_of_itself_and_of_what_matters_more() {
+    let lines = |level: &str| {
+        let site = Site::new(&format!(
+            "answer_within = \"500ms\"\n{}level = \"{level}\"\n",
+            config("file:{dir}/log")
+        ));
+        let mut adapter = Adapter::start(&site, Framing::Line);
+        assert_eq!(adapter.ask(REQUEST), No);
+        // Nobody answers there.
+        assert_eq!(adapter.ask("auth:alice:example.com:secret"), No);
+        adapter.finish();
+        let log = std::fs::read_to_string(site.path().join("log")).unwrap();
+        [" ERROR ", " WARN ", " INFO ", " DEBUG "].map(|level| log.contains(level))
+    };
+    for (level, expected) in [
+        ("error", [true, false, false, false]),
+        ("warn", [true, true, false, false]),
+        ("info", [true, true, true, false]),
+        ("debug", [true; 4]),
+    ] {
+        assert_eq!(lines(level), expected, "{level}");
+    }
+}
+
 /// The binary where the journal and syslog listen at these sockets, and nothing else does.
 fn in_namespace(site: &Site, sockets: &Path) -> Command {
     const MOUNT: &str = r#"

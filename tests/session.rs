@@ -464,6 +464,13 @@ async fn a_piece_of_a_line_on_a_terminal_is_never_answered() {
     caller.send("auth:yes:h").await;
     caller.silence(Duration::from_secs(10)).await;
     assert_eq!(caller.session.await.unwrap(), SessionEnd::Late);
+    let mut caller = Caller::terminal(FirstRequest::Answer);
+    caller.send("auth:yes:h").await;
+    sleep(Duration::from_millis(500)).await;
+    assert!(!caller.session.is_finished(), "the rest could still come");
+    let started = caller.started;
+    assert_eq!(caller.session.await.unwrap(), SessionEnd::Late);
+    assert!(started.elapsed() < Duration::from_millis(1100), "{:?}", started.elapsed());
 }
 
 #[tokio::test(start_paused = true)]

@@ -266,7 +266,8 @@ impl Directory {
             }
         };
         step("bind as the user", &server, started, &format!("result code {}", answer.code));
-        let outcome = diagnosis::of_bind(&answer, self.must_change).outcome().from_server(&server);
+        let judged = diagnosis::of_bind(&answer, self.must_change).outcome();
+        let outcome = judged.from_server(&server).ended_by("bind", answer.code);
         let is_judged = match outcome.verdict {
             Verdict::Unavailable(Outage::Directory) => false,
             Verdict::Unavailable(Outage::Refused { code }) => !result_code::judges_nobody(code),

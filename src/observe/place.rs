@@ -75,13 +75,10 @@ impl Place {
 
     /// Writes a record, or fails at once.
     pub(super) fn write(&mut self, record: &Record, format: Format) -> io::Result<()> {
-        let line = || match format {
-            Format::Text => record.line(),
-            Format::Json => record.json(),
-        };
         match self {
             Self::Lines { file, is_regular, is_torn } => {
-                let mut line = if *is_regular { line() } else { cut(line()) };
+                let longest = if *is_regular { usize::MAX } else { PIPE_BUF };
+                let mut line = line(record, format, longest);
                 if *is_torn {
                     line.insert(0, b'\n');
                 }
@@ -128,19 +125,19 @@ fn kind(status: &Stat) -> FileType {
     FileType::from_raw_mode(status.st_mode)
 }
 
-/// The lines of several processes stay whole on a pipe up to a certain length (pipe(7)).
-fn cut(mut line: Vec<u8>) -> Vec<u8> {
-    const MARK: &[u8] = b" [cut]\n";
-    // One byte is for the end of a line that was torn.
-    if line.len() >= PIPE_BUF {
-        let mut length = PIPE_BUF - 1 - MARK.len();
-        while line.get(length).is_some_and(|byte| byte & 0xc0 == 0x80) {
-            length -= 1;
-        }
-        line.truncate(length);
-        line.extend_from_slice(MARK);
-    }
-    line
+/// A line that is shorter than `longest`, with all of its fields: the lines of several processes stay
+/// whole on a pipe up to a certain length (pipe(7)).
+fn line(record: &Record, format: Format, longest: usize) -> Vec<u8> {
+    /// What the texts are cut to, if the line is too long with the one before. The last is short
+    /// enough for all the fields that an event has.
+    const CUTS: [usize; 3] = [512, 128, 16];
+    let render = |record: &Record| match format {
+        Format::Text => record.line(),
+        Format::Json => record.json(),
+    };
+    let cut = CUTS.iter().map(|length| render(&record.clone().cut_to(*length)));
+    let mut lines = std::iter::once(render(record)).chain(cut);
+    lines.find(|line| line.len() < longest).unwrap_or_default()
 }
 
 fn datagrams(path: &str) -> io::Result<UnixDatagram> {

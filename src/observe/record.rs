@@ -21,7 +21,7 @@ const LONGEST: usize = 4096;
 const AUTH: u8 = 4;
 
 /// An event as it will be written.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Record {
     at: SystemTime,
     level: Level,
@@ -30,7 +30,7 @@ pub(super) struct Record {
 }
 
 /// A field's value, and whether it is a string that a line shows in quotes.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Text {
     value: Value,
     is_quoted: bool,
@@ -66,6 +66,17 @@ impl Record {
             };
         }
         text
+    }
+
+    /// The same with texts that are cut to this many bytes.
+    pub(super) fn cut_to(mut self, length: usize) -> Self {
+        cut(&mut self.message, length);
+        for (_, Text { value, .. }) in &mut self.fields {
+            if let Value::String(text) = value {
+                cut(text, length);
+            }
+        }
+        self
     }
 
     /// A line for people.
@@ -116,10 +127,8 @@ impl Record {
     }
 
     fn add(&mut self, field: &Field, mut value: Value, is_quoted: bool) {
-        if let Value::String(text) = &mut value
-            && let Some((beyond, _)) = text.char_indices().find(|(at, _)| *at >= LONGEST)
-        {
-            text.truncate(beyond);
+        if let Value::String(text) = &mut value {
+            cut(text, LONGEST);
         }
         match value {
             Value::String(message) if field.name() == "message" => self.message = message,
@@ -151,6 +160,13 @@ impl Visit for Record {
 
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
         self.add(field, format!("{value:?}").into(), false);
+    }
+}
+
+fn cut(text: &mut String, length: usize) {
+    if let Some((beyond, _)) = text.char_indices().find(|(at, _)| *at >= length) {
+        text.truncate(beyond);
+        text.push('…');
     }
 }
 

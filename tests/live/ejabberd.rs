@@ -1,6 +1,11 @@
 //! A real ejabberd signs real clients in through the binary.
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::time::{Duration, Instant};
+
 use ldap_fixtures::ejabberd::Ejabberd;
+use ldap_fixtures::process::wait_until;
 use ldap_fixtures::slapd::Slapd;
 use ldap_fixtures::xmpp::{Client, Outcome};
 
@@ -102,4 +107,31 @@ fn an_unusable_configuration_does_not_bring_external_authentication_down() {
         assert_eq!(client.login("alice", "secret").unwrap(), refused());
     }
     assert!(!ejabberd.log().contains("disconnected"), "{}", ejabberd.log());
+}
+
+#[test]
+fn a_wrong_argument_is_survived_until_it_is_mended() {
+    let slapd = Slapd::start().unwrap();
+    let site = site(&[&slapd.url()], Lookup::Search, "", "caller = \"ejabberd\"\n---\n");
+    let write_program = |arguments: &str| {
+        let program = env!("CARGO_BIN_EXE_xmpp-ldap-auth");
+        let new = site.write("new", &format!("#!/bin/sh\nexec {program} {arguments}\n"));
+        fs::set_permissions(&new, fs::Permissions::from_mode(0o755)).unwrap();
+        let path = new.with_file_name("program");
+        fs::rename(new, &path).unwrap();
+        path
+    };
+    let path = write_program("--conf {dir}/config.toml");
+    let ejabberd = Ejabberd::start(path.to_str().unwrap()).unwrap();
+    let client = Client::new(ejabberd.port());
+    let started = Instant::now();
+    while started.elapsed() < Duration::from_secs(12) {
+        assert_eq!(client.login("alice", "secret").unwrap(), refused());
+    }
+    assert!(!ejabberd.log().contains("reached_max_restart_intensity"), "{}", ejabberd.log());
+    write_program("--config {dir}/config.toml");
+    wait_until("a sign-in", Duration::from_secs(60), || {
+        client.login("alice", "secret").unwrap() == Outcome::Success
+    })
+    .unwrap();
 }

@@ -5,6 +5,7 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use ldap_fixtures::process::wait_until;
@@ -27,6 +28,12 @@ struct Stage {
 
 /// Prosody that waits two seconds for a reply; the first request is spent.
 fn stage() -> Stage {
+    // Prosody passes no arguments, so that it is given what the README advises: two lines of shell.
+    stage_by("exec \"$program\" --config {dir}/config.toml")
+}
+
+/// The same with another wrapper of the program.
+fn stage_by(wrapper: &str) -> Stage {
     let slapd = Slapd::start().unwrap();
     let proxy = Proxy::start(slapd.address()).unwrap();
     let site = site(
@@ -35,20 +42,22 @@ fn stage() -> Stage {
         "set_password = \"exop\"",
         "caller_gives_up_after = \"2s\"\n---\n[log]\ntarget = \"file:{dir}/log\"\n",
     );
-    // Prosody passes no arguments, so that it is given what the README advises: two lines of shell.
-    let wrapper = site.write(
-        "xmpp-auth",
-        &format!(
-            "#!/bin/sh\nexec {} --config {{dir}}/config.toml\n",
-            env!("CARGO_BIN_EXE_xmpp-ldap-auth")
-        ),
-    );
-    fs::set_permissions(&wrapper, fs::Permissions::from_mode(0o755)).unwrap();
+    let wrapper = write_wrapper(&site, wrapper);
     let prosody = Prosody::start(&wrapper, 2).unwrap();
     let client = Client::new(prosody.port());
     let stage = Stage { slapd, proxy, prosody, client, site };
     assert_eq!(stage.login("alice", "secret"), refused());
     stage
+}
+
+/// Puts another wrapper into its place; one that runs goes on as it was.
+fn write_wrapper(site: &Site, text: &str) -> PathBuf {
+    let program = env!("CARGO_BIN_EXE_xmpp-ldap-auth");
+    let new = site.write("new", &format!("#!/bin/sh\nprogram={program}\n{text}\n"));
+    fs::set_permissions(&new, fs::Permissions::from_mode(0o755)).unwrap();
+    let wrapper = new.with_file_name("xmpp-auth");
+    fs::rename(new, &wrapper).unwrap();
+    wrapper
 }
 
 impl Stage {
@@ -119,6 +128,24 @@ fn the_first_request_after_a_start_shifts_nothing() {
         stage.prosody.restart().unwrap();
         // Echoed or not, the first is lost, whoever asks; after it everything is in step.
         assert_eq!(stage.login("alice", "secret"), refused());
+        stage.is_in_step();
+    }
+}
+
+#[test]
+fn a_slow_start_of_the_child_signs_nobody_else_in() {
+    let program = "\"$program\" --config {dir}/config.toml";
+    for slow in [format!("sleep 2.5\nexec {program}"), format!("sleep 2.5\n{program}\nexit $?")] {
+        let stage = stage_by(&slow);
+        for _ in 0..2 {
+            // Prosody gives up after two seconds, and what it asks next comes while we still start.
+            assert_eq!(stage.login("alice", "secret"), refused());
+            assert_eq!(stage.login("bob", "wrong"), refused(), "{}", stage.log());
+        }
+        write_wrapper(&stage.site, &format!("sleep 0.5\nexec {program}"));
+        // The slow one may still be on its way.
+        std::thread::sleep(Duration::from_secs(3));
+        let _ = stage.login("mallory", "wrong");
         stage.is_in_step();
     }
 }

@@ -106,7 +106,8 @@ async fn set_on(
     let done = format!("by {method}: result code {}", answer.code);
     step("set password", &session.server, started, &done);
     let judgement = diagnosis::of_password_change(&answer, session.is_private);
-    Ok(judgement.outcome().from_server(&session.server))
+    let outcome = judgement.outcome().from_server(&session.server);
+    Ok(outcome.ended_by("password change", answer.code))
 }
 
 async fn choose(session: &Session, by: Deadline) -> Result<PasswordMethod, Outcome> {

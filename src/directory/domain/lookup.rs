@@ -115,7 +115,8 @@ impl Search {
                 let outage = Outage::Refused { code: reply.code };
                 return Err(Outcome::from(outage)
                     .from_server(&reply.server)
-                    .with_detail("the search found less than it was to find"));
+                    .with_detail("it found less than it was to find")
+                    .ended_by("search", reply.code));
             }
             for entry in reply.entries {
                 // Bases may lie within each other.

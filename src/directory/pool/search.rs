@@ -137,6 +137,7 @@ fn refusal(answer: &Answer, server: &Arc<str>) -> Outcome {
     Outcome::from(Outage::of_search(answer.code))
         .from_server(server)
         .with_detail(format!("the search was refused: {}", words.join(" ")).trim())
+        .ended_by("search", answer.code)
 }
 
 /// Whether a server says that nobody is bound on the session: what domain controllers say of an

@@ -27,5 +27,7 @@ pub fn of_service_bind(answer: &Answer) -> Outcome {
         Verdict::Unavailable(outage) if answer.code == INVALID_CREDENTIALS => outage,
         _ => by_code,
     };
-    Outcome::from(outage).with_detail(&remark.unwrap_or_default())
+    Outcome::from(outage)
+        .with_detail(&remark.unwrap_or_default())
+        .ended_by("service bind", answer.code)
 }
