@@ -36,11 +36,11 @@ pub struct Account {
 impl Account {
     /// The account of `localpart` at `domainpart`, or `None` where no XMPP server would have sent
     /// these: a part is empty, longer than 1023 bytes, or not prepared. The domainpart is
-    /// lower-cased, as the XMPP servers do before they ask.
+    /// lower-cased, as the XMPP servers do before they ask; see [`domain`](Self::domain).
     pub fn new(localpart: &str, domainpart: &str) -> Option<Self> {
         let fits = |part: &str| !part.is_empty() && part.len() <= LONGEST_PART;
         // It can be longer than as it was written.
-        let domainpart = domainpart.to_lowercase();
+        let domainpart = Self::domain(domainpart);
         let legal = fits(localpart)
             && fits(&domainpart)
             && is_prepared(localpart)
@@ -52,6 +52,19 @@ impl Account {
     pub fn written(jid: &str) -> Option<Self> {
         let (localpart, domainpart) = jid.rsplit_once('@')?;
         Self::new(&prepared(localpart), domainpart)
+    }
+
+    /// The form of a domain's name that all its spellings have in common: in lower case, and
+    /// international labels not as `xn--…` (RFC 5890).
+    pub fn domain(name: &str) -> String {
+        let name = name.to_lowercase();
+        if !name.contains("xn--") {
+            return name;
+        }
+        match idna::domain_to_unicode(&name) {
+            (unicode, Ok(())) => unicode,
+            (_, Err(_)) => name,
+        }
     }
 
     /// The part before the `@`.
@@ -191,6 +204,19 @@ mod tests {
         let [longest, longer] = [341, 342].map(|count| "\u{130}".repeat(count));
         assert!(Account::new("alice", &longest).is_some());
         assert_eq!(Account::new("alice", &longer), None);
+    }
+
+    #[test]
+    fn an_international_domain_is_one_in_both_spellings() {
+        for (one, other) in [
+            ("bücher.example", "xn--bcher-kva.example"),
+            ("BÜCHER.example", "XN--bcher-KVA.Example"),
+        ] {
+            assert_eq!(Account::new("a", one), Account::new("a", other));
+        }
+        // It is none, so it is itself.
+        assert_eq!(Account::domain("xn--\u{fc}.example"), "xn--\u{fc}.example");
+        assert_eq!(Account::domain("xn--zzzzzzz--.example"), "xn--zzzzzzz--.example");
     }
 
     #[test]

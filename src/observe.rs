@@ -90,6 +90,14 @@ pub fn audit(audit: &Audit<'_>) {
     }
 }
 
+/// What an operator does next, and which command shows more, if it is not this one.
+pub fn advice(verdict: Verdict, here: &str) -> String {
+    match verdict.command().filter(|command| *command != here) {
+        Some(command) => format!("{}; `xmpp-ldap-auth {command}` shows more", verdict.advice()),
+        None => verdict.advice().to_owned(),
+    }
+}
+
 /// In milliseconds, to the tenth; a finer number would only look exact.
 pub fn milliseconds(time: Duration) -> f64 {
     (time.as_secs_f64() * 1e4).round() / 1e1
@@ -119,7 +127,7 @@ impl Alarm {
     /// Takes notice of an outcome.
     pub fn record(&self, outcome: &Outcome) {
         let mut ringing = self.ringing.lock().unwrap_or_else(PoisonError::into_inner);
-        let Verdict::Unavailable(outage) = outcome.verdict else {
+        let Verdict::Unavailable(_) = outcome.verdict else {
             // A denial without a server came from this program.
             if outcome.server.is_some() && ringing.take().is_some() {
                 tracing::info!(directory = self.directory, "the directory answers again");
@@ -147,7 +155,7 @@ impl Alarm {
             directory = self.directory,
             server = outcome.server.as_deref(),
             problem = text,
-            advice = outage.advice(),
+            advice = advice(outcome.verdict, ""),
             more_since_last_line = unlogged,
             "the directory cannot answer"
         );

@@ -134,6 +134,15 @@ impl Verdict {
         }
     }
 
+    /// The command that shows more of it, if there is one.
+    pub fn command(self) -> Option<&'static str> {
+        match self {
+            Self::Denied(Denial::NotInGroup | Denial::UnknownUser) => Some("explain"),
+            Self::Unavailable(Outage::NoServer | Outage::DeadlinePassed) => Some("login"),
+            _ => None,
+        }
+    }
+
     /// The reason in one word, for the log; `ok` for a yes.
     pub fn reason(self) -> &'static str {
         match self {
@@ -185,9 +194,7 @@ impl Denial {
             Self::MustChangePassword => {
                 "let the user change the password elsewhere, or set must_change_password = \"allow\""
             }
-            Self::NotInGroup => {
-                "put the user into the group, or see require_group; `explain` shows each group"
-            }
+            Self::NotInGroup => "put the user into the group, or see require_group",
             Self::OutOfStep => "look for a client that sends line breaks in passwords",
             Self::PasswordChangeOff => "set set_password = \"auto\", if users may change passwords",
             Self::PasswordExpired => "let the user change the password elsewhere, or set a new one",
@@ -196,9 +203,7 @@ impl Denial {
                 "find out who tries; [throttle] keeps the directory from locking the account"
             }
             Self::UnknownDomain => "write [domain.\"…\"] for it, if it is to be served",
-            Self::UnknownUser => {
-                "check base, user_filter and what the service account may see; `explain` shows them"
-            }
+            Self::UnknownUser => "check base, user_filter and what the service account may see",
             Self::Unsupported => "this program never does that",
             Self::WrongPassword => "the password is wrong, or the directory says no more than that",
         }
@@ -271,7 +276,7 @@ impl Outage {
             }
             Self::ClearText => "use ldaps:// or start_tls = true",
             Self::DeadlinePassed => {
-                "the directory is slow or unreachable; see the lines above, or raise answer_within"
+                "the directory is slow or unreachable; look at its load and the network, or raise answer_within"
             }
             Self::Directory => "see the directory's own words, and its log",
             Self::GroupsTooDeep => {
@@ -280,9 +285,7 @@ impl Outage {
             Self::Internal => "please report this with the log lines around it",
             Self::LostConnection => "the server closed the connection; look at its log",
             Self::Misconfigured => "run `xmpp-ldap-auth check`",
-            Self::NoServer => {
-                "check the servers, the network and the certificates; `xmpp-ldap-auth login` shows each step"
-            }
+            Self::NoServer => "check the servers, the network and the certificates",
             Self::Overloaded => {
                 "the directory is slower than its users sign in: give it more power, or raise pool.size if it has power to spare"
             }
@@ -298,7 +301,7 @@ impl Outage {
                 "base does not exist, or the service account may not see it"
             }
             Self::Refused { code: INVALID_DN_SYNTAX } => {
-                "user_dn makes no name that this server takes in a bind"
+                "base, or another DN in the configuration, is none that this server takes"
             }
             Self::Refused { code: INSUFFICIENT_ACCESS_RIGHTS } => {
                 "the service account lacks the right to do this"

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use serde_json::json;
 
-use super::{BAD, GOOD, ODD, print_json};
+use super::{BAD, GOOD, ODD, print_json, print_problems};
 use crate::cli::CheckArgs;
 use crate::config::configuration::Configuration;
 use crate::config::directory::DirectoryConfig;
@@ -84,9 +84,7 @@ fn print_for_people(path: &Path, reading: &Reading) -> io::Result<()> {
             writeln!(out, "{GOOD}{} is right{GOOD:#}", path.display())
         }
         Err(problems) => {
-            for problem in problems.iter() {
-                writeln!(out, "{BAD}problem:{BAD:#} {problem}")?;
-            }
+            print_problems(&mut out, problems)?;
             writeln!(out, "{BAD}{}: {} to mend{BAD:#}", path.display(), problems.len())
         }
     }

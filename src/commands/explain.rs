@@ -16,6 +16,7 @@ use crate::directory::domain::{Domain, Memory};
 use crate::directory::inspect::explain::{ExplainStep, Explanation};
 use crate::exit;
 use crate::jid::Account;
+use crate::observe::advice;
 use crate::protocol::dialect::Dialect;
 use crate::verdict::{Denial, Outcome, Verdict};
 
@@ -31,6 +32,10 @@ pub fn explain(
     let account = read_jid(&args.jid)?;
     let (startup, configuration) = load_for_person(config, caller)?;
     let mut steps = vec![note("domain", account.domainpart().to_owned())];
+    if args.jid.rsplit_once('@').is_some_and(|(written, _)| written != account.localpart()) {
+        let text = format!("XMPP servers change this name, and ask about {account}");
+        steps.push(note("name", text));
+    }
     match find(&account, configuration) {
         Ok(domain) => {
             steps.push(note("directory", domain.directory().name().to_owned()));
@@ -67,7 +72,7 @@ fn ask(account: &Account, domain: &Domain, within: Duration) -> io::Result<Expla
     let explanation = runtime.block_on(async { by.bound(domain.explain(account, by)).await });
     runtime.shutdown_background();
     Ok(explanation.unwrap_or_else(|elapsed| {
-        let text = "no answer in time".to_owned();
+        let text = "not asked: no answer in time".to_owned();
         Explanation {
             steps: vec![ExplainStep { what: "entry", text, refusal: Some(elapsed.into()) }],
         }
@@ -123,8 +128,12 @@ fn print_for_people(steps: &[ExplainStep], refusal: Option<&Outcome>) -> io::Res
             "{GOOD}the right password would be accepted{GOOD:#}, as far as can be seen without it"
         ),
         Some(outcome) => {
-            writeln!(out, "{BAD}this user cannot sign in{BAD:#}: {}", outcome.verdict)?;
-            writeln!(out, "{:<14} {}", "", outcome.verdict.advice())
+            let (style, text) = match outcome.verdict {
+                Verdict::Unavailable(_) => (ODD, "nobody can tell whether this user can sign in"),
+                _ => (BAD, "this user cannot sign in"),
+            };
+            writeln!(out, "{style}{text}{style:#}: {}", outcome.verdict)?;
+            writeln!(out, "{:<14} {}", "", advice(outcome.verdict, "explain"))
         }
     }
 }

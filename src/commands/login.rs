@@ -2,10 +2,10 @@
 
 use std::io::{self, BufRead, Write};
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
-use secrecy::SecretString;
+use anyhow::Context;
+use secrecy::{ExposeSecret, SecretSlice};
 use serde_json::json;
 use tokio::time::Instant;
 
@@ -17,9 +17,9 @@ use crate::cli::LoginArgs;
 use crate::deadline::Deadline;
 use crate::exit;
 use crate::jid::Account;
-use crate::observe::milliseconds;
+use crate::observe::{advice, milliseconds};
 use crate::protocol::dialect::Dialect;
-use crate::request::Request;
+use crate::request::{Refused, Request};
 use crate::verdict::{Outcome, Verdict};
 
 /// Asks for a password, tries it as `run` would, and shows how that went.
@@ -39,10 +39,14 @@ pub fn login(
     let started = Instant::now();
     let outcome = runtime.block_on(async {
         let authenticator = Authenticator::new(build(configuration, None)?.served);
-        let request = Request::Auth { account: Arc::new(account), password };
         let by = Deadline::after(started, startup.caller.terms.answer_within);
-        let answer = by.bound(authenticator.answer(&request, by)).await;
-        Ok::<_, io::Error>(answer.unwrap_or_else(Outcome::from))
+        Ok::<_, io::Error>(match request(&account, &password) {
+            Ok(request) => {
+                let answer = by.bound(authenticator.answer(&request, by)).await;
+                answer.unwrap_or_else(Outcome::from)
+            }
+            Err(refused) => refused.denial.into(),
+        })
     })?;
     let took = started.elapsed();
     runtime.shutdown_background();
@@ -68,13 +72,26 @@ pub fn login(
     })
 }
 
-fn read_password(args: &LoginArgs, account: &Account) -> anyhow::Result<SecretString> {
+/// The request that an XMPP server would make, by the rules that hold for it.
+fn request(account: &Account, password: &SecretSlice<u8>) -> Result<Request, Refused> {
+    let names = format!("auth:{}:{}:", account.localpart(), account.domainpart());
+    let text: SecretSlice<u8> = [names.as_bytes(), password.expose_secret()].concat().into();
+    Request::parse(text.expose_secret())
+}
+
+/// The password as it is typed, or the first line of standard input; its end is no part of it.
+fn read_password(args: &LoginArgs, account: &Account) -> anyhow::Result<SecretSlice<u8>> {
     if !args.password_stdin {
-        return Ok(rpassword::prompt_password(format!("Password of {account}: "))?.into());
+        let typed = rpassword::prompt_password(format!("Password of {account}: "))
+            .context("there is no terminal to ask for the password at; use --password-stdin")?;
+        return Ok(typed.into_bytes().into());
     }
-    let mut line = String::new();
-    io::stdin().lock().read_line(&mut line)?;
-    Ok(line.strip_suffix('\n').unwrap_or(&line).into())
+    let mut line = Vec::new();
+    io::stdin().lock().read_until(b'\n', &mut line)?;
+    if line.pop_if(|byte| *byte == b'\n').is_some() {
+        line.pop_if(|byte| *byte == b'\r');
+    }
+    Ok(line.into())
 }
 
 fn print_for_people(outcome: &Outcome, took: Duration, steps: &[Step]) -> io::Result<()> {
@@ -93,7 +110,7 @@ fn print_for_people(outcome: &Outcome, took: Duration, steps: &[Step]) -> io::Re
         None => writeln!(out)?,
     }
     if outcome.verdict != Verdict::Granted {
-        writeln!(out, "{:>14}{}", "", outcome.verdict.advice())?;
+        writeln!(out, "{:>14}{}", "", advice(outcome.verdict, "login"))?;
     }
     Ok(())
 }

@@ -38,23 +38,40 @@ const ODD: Style = AnsiColor::Yellow.on_default();
 /// For what is wrong.
 const BAD: Style = AnsiColor::Red.on_default().bold();
 
-/// Which exit code goes with an error.
+/// Why a command could not do its work.
 #[derive(Debug, thiserror::Error)]
-#[error("this did not work")]
-struct Failure(u8);
-
-impl Failure {
-    fn config(problems: Problems) -> anyhow::Error {
-        anyhow::Error::new(Self(exit::CONFIG)).context(problems)
-    }
+enum Failure {
+    /// It was not called as it should be.
+    #[error("{0}")]
+    Usage(String),
+    /// The configuration is wrong.
+    #[error("{0}")]
+    Config(Problems),
 }
 
 /// The exit code of a command, after telling people of its error.
 pub fn conclude(done: anyhow::Result<u8>) -> ExitCode {
     exit::code(done.unwrap_or_else(|error| {
-        let _ = writeln!(anstream::stderr(), "{BAD}error:{BAD:#} {error:#}");
-        error.downcast_ref().map_or(exit::IO, |Failure(code)| *code)
+        let mut out = anstream::stderr();
+        match error.downcast_ref() {
+            Some(Failure::Config(problems)) => {
+                let _ = print_problems(&mut out, problems);
+                exit::CONFIG
+            }
+            Some(Failure::Usage(text)) => {
+                let _ = writeln!(out, "{BAD}error:{BAD:#} {text}");
+                exit::USAGE
+            }
+            None => {
+                let _ = writeln!(out, "{BAD}error:{BAD:#} {error:#}");
+                exit::IO
+            }
+        }
     }))
+}
+
+fn print_problems(out: &mut impl Write, problems: &Problems) -> io::Result<()> {
+    problems.iter().try_for_each(|problem| writeln!(out, "{BAD}problem:{BAD:#} {problem}"))
 }
 
 /// The configuration, in the environment that its directories need.
@@ -76,7 +93,7 @@ fn load_for_person(
     caller: Option<Dialect>,
 ) -> anyhow::Result<(Startup, Configuration)> {
     let reading = load(given, caller, Some(Dialect::Prosody));
-    let mut configuration = reading.configuration.map_err(Failure::config)?;
+    let mut configuration = reading.configuration.map_err(Failure::Config)?;
     for directory in configuration.directories.values_mut() {
         directory.settings.ask_once();
     }
@@ -84,8 +101,16 @@ fn load_for_person(
 }
 
 fn read_jid(jid: &str) -> anyhow::Result<Account> {
+    if let Some((user, resource)) = jid.split_once('@').and_then(|(localpart, domain)| {
+        let (domain, resource) = domain.split_once('/')?;
+        Some((format!("{localpart}@{domain}"), resource))
+    }) {
+        let text = format!("write {user} alone: the resource, /{resource}, is of one device");
+        return Err(Failure::Usage(text).into());
+    }
     Account::written(jid).ok_or_else(|| {
-        anyhow::Error::new(Failure(exit::USAGE)).context("write the user as USER@DOMAIN")
+        let text = "write the user as USER@DOMAIN, in characters that an XMPP server lets through";
+        Failure::Usage(text.to_owned()).into()
     })
 }
 

@@ -37,7 +37,7 @@ pub fn probe(
     let directories = configuration.directories;
     if let Some(unknown) = args.directories.iter().find(|name| !directories.contains_key(*name)) {
         let text = format!("there is no [directory.{unknown}] in the configuration");
-        return Err(anyhow::Error::new(Failure(exit::USAGE)).context(text));
+        return Err(Failure::Usage(text).into());
     }
     let runtime = runtime()?;
     let steps = Steps::collect();

@@ -55,7 +55,14 @@ impl<'a> DirectoryTable<'a> {
             .flatten()
             .any(ServerConfig::needs_tls);
         let tls = tls::read(&tls_table, is_needed);
+        if table.has(&keys::TLS_TABLE) && !is_needed {
+            table.remark_at(
+                &keys::TLS_TABLE,
+                "no server is spoken TLS with, so nobody looks at it: write ldaps://, or start_tls = true",
+            );
+        }
         let identity = identity::read(&table, &tls_table, &reach.named);
+        identity::remark_name(&table, identity.as_ref(), preset);
         let set_password = table.get_or_default(&keys::SET_PASSWORD);
         let is_catalog = reach.is_global_catalog();
         let writes_to_catalog =
@@ -69,6 +76,7 @@ impl<'a> DirectoryTable<'a> {
         let writer = writer.map(|writer| {
             let servers = writer_reach.as_ref().unwrap_or(&reach);
             let identity = identity::read(&writer, &tls_table, &servers.named);
+            identity::remark_name(&writer, identity.as_ref(), preset);
             let connector =
                 writer_reach.and_then(|reach| Some(reach.connector(Arc::clone(tls.as_ref()?))));
             WriterSettings { connector, identity }

@@ -7,6 +7,7 @@ use super::file::Table;
 use super::keys::domain::{ALIASES, DIRECTORY};
 use super::keys::top::DOMAINS;
 use crate::directory::domain::Rules;
+use crate::jid::Account;
 
 /// What a name of an XMPP domain was given to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,14 +33,36 @@ pub(super) fn read(top: &Table<'_>, directories: &mut [DirectoryTable<'_>]) {
     }
 }
 
+/// The name of a domain as XMPP servers send it; the error says what to write instead.
+fn check_domain(name: &str) -> Result<(), String> {
+    let text = if name.is_empty() {
+        "the name of the domain is empty"
+    } else if name.contains("://") || name.contains(['/', '@']) {
+        "a domain is no URL and no address: write the part behind the @ of its users alone"
+    } else if name.contains(|c: char| c.is_whitespace() || c.is_control()) {
+        "there is a blank in the name of the domain: leave it out"
+    } else if name.ends_with('.') {
+        "XMPP servers send the name of a domain without a dot at its end: leave it out"
+    } else if name.contains(':') && !name.starts_with('[') {
+        "a domain has no port: leave it out"
+    } else {
+        return Ok(());
+    };
+    Err(text.to_owned())
+}
+
 fn read_domain(
     name: &str,
     table: &Table<'_>,
     directories: &mut [DirectoryTable<'_>],
     taken: &mut BTreeMap<String, Taken>,
 ) {
-    let domain = name.to_lowercase();
-    let aliases = table.all_parsed(&ALIASES, |alias| Ok(alias.to_lowercase()));
+    let domain = Account::domain(name);
+    if let Err(text) = check_domain(name) {
+        table.problem(&DIRECTORY, text);
+    }
+    let aliases =
+        table.all_parsed(&ALIASES, |alias| check_domain(alias).map(|()| Account::domain(alias)));
     for alias in &aliases {
         if *alias == domain {
             table.problem(&ALIASES, "this domain is also an alias of itself");

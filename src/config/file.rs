@@ -4,6 +4,7 @@
 //! answers as if the key were not there. So one pass finds every mistake.
 
 use std::cell::{Cell, RefCell};
+use std::ops::Range;
 use std::path::Path;
 
 use toml::de::{DeTable, DeValue};
@@ -41,15 +42,40 @@ impl<'a> Source<'a> {
         let (table, errors) = DeTable::parse_recoverable(self.text);
         for error in errors {
             self.is_broken.set(true);
-            let offset = error.span().map_or(0, |span| span.start);
-            // The parser's message can quote the line, and the line can hold a secret.
-            let text = match error.message() {
-                "duplicate key" => "this is written twice",
-                _ => "this is not TOML; strings stand in double quotes, tables in brackets",
-            };
-            self.record(offset, String::new(), text.to_owned());
+            let span = error.span().unwrap_or_default();
+            let (start, text) = (span.start, self.syntax(error.message(), span));
+            self.record(start, String::new(), text);
         }
         table.into_inner()
+    }
+
+    /// What is wrong with the syntax at this place: the parser's words, none of which it takes from the
+    /// file, because that can hold a secret.
+    fn syntax(&self, words: &str, span: Range<usize>) -> String {
+        let before = self.text.get(..span.start).unwrap_or_default();
+        let begun = before.rsplit('\n').next().unwrap_or_default();
+        let column = 1 + begun.chars().count();
+        if words == "duplicate key" {
+            let key = self.text.get(span).unwrap_or_default();
+            let is_known = TOP.sections().iter().any(|section| section.table.key(key).is_some());
+            // Any other may be a piece of a secret.
+            let key = if is_known || begun.starts_with('[') { key } else { "this" };
+            return format!("{key} is written twice; leave one out, or bring both together");
+        }
+        let is_escape = words.contains("escape")
+            || words.contains("unicode value")
+            || begun.ends_with('\\')
+            || begun.chars().rev().nth(1) == Some('\\');
+        let advice = match is_escape && begun.contains('"') {
+            true => {
+                "; a backslash between double quotes begins an escape: write single quotes, as in 'CORP\\name', or two backslashes"
+            }
+            false if begun.trim_start().starts_with('[') => {
+                "; tables stand in brackets, and names with dots or blanks in quotes within them"
+            }
+            false => "; strings stand in quotes, and each key in a line of its own",
+        };
+        format!("this is not TOML, from column {column} on: {words}{advice}")
     }
 
     /// The files that were read for it; see [`Table::reads`].
@@ -62,6 +88,10 @@ impl<'a> Source<'a> {
         let mut problems = self.problems.take();
         problems.sort_by_key(|(offset, _)| *offset);
         problems.dedup_by(|a, b| a.1 == b.1);
+        // One slip of the pen in a line is often several to the parser.
+        problems.dedup_by(|a, b| {
+            a.1.key.is_empty() && b.1.key.is_empty() && a.1.line.is_some() && a.1.line == b.1.line
+        });
         // A syntax error leaves no value of its line as it was meant.
         let syntax = problems.iter().filter(|(_, problem)| problem.key.is_empty());
         let broken: Vec<Option<usize>> = syntax.map(|(_, problem)| problem.line).collect();
@@ -115,6 +145,14 @@ impl<'a> Table<'a> {
         self.raw(key).is_some()
     }
 
+    /// Whether the key is there, or one that looks like it and was told of already.
+    pub(super) fn seems_to_have(&self, key: &AnyKey) -> bool {
+        let mut written = self.table.into_iter().flatten().map(|(written, _)| written.get_ref());
+        written.any(|written| {
+            written == key.name || self.spec.key(written).is_none() && is_like(key.name, written)
+        })
+    }
+
     /// Whether any of these keys is there.
     pub(super) fn has_any(&self, keys: &[&AnyKey]) -> bool {
         keys.iter().any(|key| self.has(key))
@@ -132,7 +170,16 @@ impl<'a> Table<'a> {
 
     /// Records what is right about the table but deserves a second look.
     pub(super) fn remark(&self, text: &str) {
-        let remark = Problem { key: self.path.clone(), line: None, text: text.to_owned() };
+        self.remark_on(self.path.clone(), text);
+    }
+
+    /// Records what is right about a key but deserves a second look.
+    pub(super) fn remark_at(&self, key: &AnyKey, text: &str) {
+        self.remark_on(self.full_key(key.name), text);
+    }
+
+    fn remark_on(&self, key: String, text: &str) {
+        let remark = Problem { key, line: None, text: text.to_owned() };
         let mut remarks = self.source.remarks.borrow_mut();
         if !remarks.contains(&remark) {
             remarks.push(remark);
@@ -216,8 +263,9 @@ impl<'a> Table<'a> {
     /// Records a problem with the key of this name.
     pub(super) fn problem_at(&self, key: &str, text: String) {
         let place = self.place(key);
-        // What seems to be missing may stand where the parser lost its way.
-        if place.is_some() || !self.source.is_broken.get() {
+        // What seems to be missing may stand where the parser lost its way, or be misspelt.
+        let is_meant = self.spec.key(key).is_some_and(|key| self.seems_to_have(key));
+        if place.is_some() || !self.source.is_broken.get() && !is_meant {
             self.source.record(place.unwrap_or(self.offset), self.full_key(key), text);
         }
     }
@@ -257,11 +305,16 @@ impl<'a> Table<'a> {
     }
 }
 
+/// Whether a key is so like another that it may be meant.
+fn is_like(known: &str, written: &str) -> bool {
+    strsim::jaro_winkler(known, written) > 0.85
+}
+
 fn no_such_key(key: &str, spec: &TableSpec) -> String {
     let likeness = |known: &AnyKey| strsim::jaro_winkler(known.name, key);
     let likely = spec.keys().max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
     match likely {
-        Some(likely) if likeness(likely) > 0.85 => {
+        Some(likely) if is_like(likely.name, key) => {
             format!("there is no such key; did you mean {}?", likely.name)
         }
         _ => {

@@ -8,7 +8,9 @@ use super::keys::directory::Mechanism;
 use super::keys::tls::CLIENT_CERT_FILE;
 use super::keys::{AnyKey, directory as keys};
 use super::secret;
+use crate::directory::account::preset::Preset;
 use crate::directory::locate::server::{Endpoint, Server};
+use crate::directory::names::dn::Dn;
 use crate::directory::pool::identity::{Credential, Identity};
 
 /// The keys that say as whom.
@@ -70,7 +72,7 @@ fn read_simple(
     password: Option<SecretString>,
     rotation: Option<&Table<'_>>,
 ) -> Option<Identity> {
-    if !table.has_any(&SECRETS) {
+    if !SECRETS.iter().any(|key| table.seems_to_have(key)) {
         table.problem(&keys::BIND_DN, "write bind_password_file = \"/path\" beside it, readable for the XMPP server's user alone");
     }
     let second = rotation.and_then(|rotation| {
@@ -82,6 +84,27 @@ fn read_simple(
     });
     let first = Credential { name, password: password? };
     Some(Identity::Simple { first, second })
+}
+
+/// Remarks on a name to bind with that most servers would not take.
+pub(super) fn remark_name(table: &Table<'_>, identity: Option<&Identity>, preset: Option<Preset>) {
+    let Some(Identity::Simple { first, second }) = identity else { return };
+    for name in std::iter::once(first).chain(second).map(|credential| &credential.name) {
+        let is_login_name = name.contains(['@', '\\']);
+        let text = if name.contains('=') {
+            Dn::written(name).err()
+        } else if preset.is_some_and(Preset::is_active_directory) {
+            let text =
+                "domain controllers take a DN, name@domain or 'DOMAIN\\name', and no bare name";
+            (!is_login_name).then(|| text.to_owned())
+        } else {
+            let text = "it is no DN, which is what most servers take, such as \"cn=xmpp,ou=services,dc=example,dc=com\"";
+            (preset.is_some() || !is_login_name).then(|| text.to_owned())
+        };
+        if let Some(text) = text {
+            table.remark_at(&keys::BIND_DN, &text);
+        }
+    }
 }
 
 fn read_password(table: &Table<'_>) -> Option<SecretString> {

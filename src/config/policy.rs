@@ -85,7 +85,13 @@ fn read_guard(table: &Table<'_>, accounts: NonZeroUsize) -> Option<GuardSettings
 
 fn read_cache(table: &Table<'_>, accounts: NonZeroUsize) -> Option<CacheSettings> {
     let good_for = table.get(&keys::GOOD_FOR);
-    let mode = table.get_or_default(&keys::MODE)?;
+    let Some(mode) = table.get_or_default(&keys::MODE) else {
+        if good_for.is_some() {
+            let text = "nothing is remembered while mode is \"off\": write mode, or leave it out";
+            table.remark_at(&keys::GOOD_FOR, text);
+        }
+        return None;
+    };
     let default = match mode {
         Mode::Ttl => Duration::from_secs(5 * 60),
         Mode::StaleIfUnavailable => Duration::from_secs(12 * 60 * 60),

@@ -9,6 +9,7 @@ use crate::directory::domain::{Lookup, Rules, Search};
 use crate::directory::groups::{Group, GroupRule};
 use crate::directory::message::filter_template::FilterTemplate;
 use crate::directory::names::bind_name::NameTemplate;
+use crate::directory::names::dn::Dn;
 
 /// The keys that say how a user is found by a search.
 static SEARCH_KEYS: [&AnyKey; 4] =
@@ -63,7 +64,7 @@ pub(super) fn read(overrides: Overrides<'_>, has_service: bool) -> Option<Rules>
         all: overrides.get_or_default(&keys::REQUIRE_GROUP_MATCH),
         method: overrides.get_or_default(&keys::GROUP_METHOD),
         nested: overrides.get_or_default(&keys::NESTED_GROUPS),
-        base: overrides.get(&keys::GROUP_BASE),
+        base: overrides.with(&keys::GROUP_BASE).parsed(&keys::GROUP_BASE, dn),
     };
     let exist = if overrides.has(&keys::ISUSER_REQUIRE_GROUP) {
         GroupRule { groups: read_groups(overrides, &keys::ISUSER_REQUIRE_GROUP), ..sign_in.clone() }
@@ -88,6 +89,11 @@ pub(super) fn read(overrides: Overrides<'_>, has_service: bool) -> Option<Rules>
         // Last, so that the mistakes in everything else are found too.
         lookup: lookup?,
     })
+}
+
+/// A DN as it is written.
+fn dn(text: &str) -> Result<String, String> {
+    Dn::written(text).map(|_| text.to_owned())
 }
 
 fn read_groups(overrides: Overrides<'_>, key: &Key<OneOrMore>) -> Vec<Group> {
@@ -120,7 +126,7 @@ fn read_lookup(overrides: Overrides<'_>) -> Option<Lookup> {
 }
 
 fn read_search(overrides: Overrides<'_>) -> Option<Search> {
-    let bases = overrides.get(&keys::BASE).unwrap_or_default();
+    let bases = overrides.with(&keys::BASE).all_parsed(&keys::BASE, dn);
     let filter = read_filter(overrides);
     let is_controller = overrides.preset.is_some_and(Preset::is_active_directory);
     if bases.iter().any(String::is_empty) && is_controller && !overrides.is_catalog {

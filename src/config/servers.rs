@@ -8,7 +8,7 @@ use super::file::Table;
 use super::keys::{AnyKey, directory as keys};
 use crate::directory::connect::connector::Connector;
 use crate::directory::locate::dns::Dns;
-use crate::directory::locate::server::{Endpoint, NAMED, Server};
+use crate::directory::locate::server::{Endpoint, NAMED, Server, domain_to_ascii};
 use crate::directory::locate::servers::Servers;
 use crate::directory::locate::srv::{Discovery, Site, Wanted};
 use crate::directory::tls::Tls;
@@ -33,8 +33,21 @@ impl ServerConfig {
         if !allow_clear_text && named.iter().any(is_readable) {
             table.problem(&keys::SERVERS, "passwords would cross the network in clear text; write ldaps://, or start_tls = true, or, knowing what it means, allow_clear_text = true");
         }
+        if start_tls && !named.is_empty() && named.iter().all(is_ldaps) {
+            table.remark_at(
+                &keys::START_TLS,
+                "it is for ldap://, and ldaps:// is TLS from its first byte: leave it out",
+            );
+        }
+        for server in &named {
+            if let Some(text) = server.odd_port() {
+                table.remark_at(&keys::SERVERS, &text);
+            }
+        }
         let wanted = read_wanted(table, start_tls);
-        if named.is_empty() && !table.has(&keys::DISCOVER) {
+        let has_servers = table.get(&keys::SERVERS).is_none_or(|servers| !servers.is_empty());
+        let has_servers = has_servers && table.has(&keys::SERVERS);
+        if !has_servers && !table.has(&keys::DISCOVER) {
             table.problem(
                 &keys::SERVERS,
                 "write servers = [\"ldaps://ldap.example.com\"], or discover = \"corp.example\" to find them in DNS",
@@ -101,6 +114,7 @@ fn read_wanted(table: &Table<'_>, start_tls: bool) -> Option<Wanted> {
             Err("write the DNS name of the domain, such as \"corp.example\"".to_owned())
         }
     });
+    let domain = domain.map(|domain| domain_to_ascii(&domain));
     let site = table.parsed(&keys::SITE, |site| match site {
         "auto" => Ok(Site::Learned),
         site if site.is_empty() || site.contains('.') => {

@@ -89,6 +89,15 @@ fn read_caller(top: &Table<'_>, given: Option<Dialect>, likely: Option<Dialect>)
         ));
         answer_within = default;
     }
+    const LEAST: Duration = Duration::from_millis(250);
+    if patience - answer_within < LEAST {
+        top.remark_at(&keys::ANSWER_WITHIN, &format!(
+            "{dialect} gives up after {patience:?}, and so little before that a busy machine's reply comes too late: write less"
+        ));
+    }
+    if answer_within < LEAST {
+        top.remark_at(&keys::ANSWER_WITHIN, "few directories answer so soon: write more");
+    }
     let terms = Terms {
         dialect,
         answer_within,

@@ -2,12 +2,16 @@
 //! one says no.
 
 use crate::deadline::Deadline;
+use crate::directory::account::state::StateSchema;
 use crate::directory::domain::{Domain, Located};
 use crate::directory::groups::{Group, GroupRule};
 use crate::directory::message::Query;
 use crate::directory::pool::search::Searcher;
 use crate::jid::Account;
-use crate::verdict::{Denial, Outcome};
+use crate::verdict::{Denial, Outage, Outcome, Verdict};
+
+/// How the DN of the group begins whose members sign in by Kerberos alone.
+const PROTECTED_USERS: &str = "cn=protected users,";
 
 /// One step of a request and what came of it.
 #[derive(Clone, Debug)]
@@ -62,11 +66,21 @@ impl Domain {
         self.explain_lookup(&account, &mut told);
         let mut attributes = self.rules.attributes(&self.rules.sign_in);
         attributes.extend(self.rules.exist.attributes());
+        if self.rules.account_state.contains(&StateSchema::ActiveDirectory) {
+            attributes.push("memberOf");
+        }
         attributes.sort_unstable();
         attributes.dedup();
         match self.locate(&account, &attributes, by).await {
             Ok(located) => self.explain_entry(&located, &mut told, by).await,
-            Err(outcome) => told.refuse("entry", "not found", outcome),
+            Err(outcome) => {
+                let text = match outcome.verdict {
+                    Verdict::Unavailable(Outage::Ambiguous) => "more than one",
+                    Verdict::Unavailable(_) => "could not be asked for",
+                    Verdict::Granted | Verdict::Denied(_) => "not found",
+                };
+                told.refuse("entry", text, outcome);
+            }
         }
         told
     }
@@ -90,8 +104,19 @@ impl Domain {
     async fn explain_entry(&self, located: &Located, told: &mut Explanation, by: Deadline) {
         told.note("entry", format!("{} on {}", located.entry.dn, located.server));
         let faults = self.rules.faults(&located.entry);
-        if faults.is_empty() && !self.rules.account_state.is_empty() {
-            told.note("state", "nothing in the entry keeps the account from signing in");
+        let mut states = self.rules.account_state.iter();
+        let hidden = states.find_map(|schema| schema.hidden(&located.entry));
+        match hidden {
+            Some(attribute) => told.note(
+                "state",
+                format!(
+                    "unknown: the service account may not read {attribute}, or the entry has none"
+                ),
+            ),
+            None if faults.is_empty() && !self.rules.account_state.is_empty() => {
+                told.note("state", "nothing in the entry keeps the account from signing in");
+            }
+            None => {}
         }
         for fault in faults {
             let hides = self.rules.hide_inactive && fault.makes_inactive();
@@ -102,6 +127,10 @@ impl Domain {
             } else {
                 told.note("state", text);
             }
+        }
+        let mut groups = located.entry.texts("memberOf");
+        if groups.any(|group| group.to_ascii_lowercase().starts_with(PROTECTED_USERS)) {
+            told.note("state", "a member of Protected Users: the domain controller may refuse binds with a password");
         }
         self.explain_groups("group", &self.rules.sign_in, located, told, by).await;
         if self.rules.exist.is_needed() && !self.rules.exist.is_same_as(&self.rules.sign_in) {

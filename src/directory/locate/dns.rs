@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use hickory_resolver::TokioResolver;
 use hickory_resolver::config::{LookupIpStrategy, NameServerConfig, ResolveHosts, ResolverConfig};
-use hickory_resolver::net::NetError;
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
+use hickory_resolver::net::{DnsError, NetError, NoRecords};
+use hickory_resolver::proto::op::ResponseCode;
 use hickory_resolver::proto::rr::RData;
 use tokio::sync::OnceCell;
 use tokio::time::Instant;
@@ -54,9 +55,14 @@ impl Dns {
         }
         if self.name_servers.is_empty() {
             // Knows /etc/hosts and whatever else the system is told to ask.
-            return Ok(tokio::net::lookup_host((host, port)).await?.collect());
+            let found = tokio::net::lookup_host((host, port)).await.map_err(|error| {
+                let text = format!("the system finds no address of {host} ({error}); check the name, and /etc/resolv.conf and /etc/hosts, or write nameservers");
+                io::Error::other(text)
+            })?;
+            return Ok(found.collect());
         }
-        let found = self.resolver().await?.lookup_ip(absolute(host)).await.map_err(failed)?;
+        let found = self.resolver().await?.lookup_ip(absolute(host)).await;
+        let found = found.map_err(|error| self.failed(host, "address", &error))?;
         Ok(found.iter().map(|address| (address, port).into()).collect())
     }
 
@@ -66,7 +72,7 @@ impl Dns {
         let found = match self.resolver().await?.srv_lookup(absolute(service)).await {
             Ok(found) => found,
             Err(error) if error.is_no_records_found() => return Ok((Vec::new(), Instant::now())),
-            Err(error) => return Err(failed(error)),
+            Err(error) => return Err(self.failed(service, "SRV record", &error)),
         };
         let records = found.answers().iter().filter_map(|record| match &record.data {
             // The root as a target means that the service is not to be had.
@@ -81,10 +87,50 @@ impl Dns {
         Ok((records.collect(), found.valid_until().into()))
     }
 
+    /// Why a name was not found: what was asked for, and whom.
+    fn failed(&self, name: &str, what: &str, error: &NetError) -> io::Error {
+        let whom = match self.name_servers.as_slice() {
+            [] => "the name servers of /etc/resolv.conf".to_owned(),
+            servers => {
+                let servers: Vec<String> = servers.iter().map(SocketAddr::to_string).collect();
+                format!("the name server {}", servers.join(" or "))
+            }
+        };
+        let text = match error {
+            NetError::Dns(DnsError::NoRecordsFound(NoRecords { response_code, .. })) => {
+                match response_code {
+                    ResponseCode::NXDomain => {
+                        format!(
+                            "DNS: there is no name {name}, says {whom}; check the name, or nameservers"
+                        )
+                    }
+                    ResponseCode::NoError => {
+                        format!(
+                            "DNS: {name} has no {what}, says {whom}; check the name, or nameservers"
+                        )
+                    }
+                    code => format!(
+                        "DNS: {whom} failed when asked for the {what} of {name} ({code}); look at its log, or write other nameservers"
+                    ),
+                }
+            }
+            NetError::Dns(DnsError::ResponseCode(code)) => format!(
+                "DNS: {whom} failed when asked for the {what} of {name} ({code}); look at its log, or write other nameservers"
+            ),
+            NetError::Timeout => format!(
+                "DNS: no answer from {whom} about {name}; check that it can be reached, or nameservers"
+            ),
+            _ => format!(
+                "DNS: {whom} could not be asked about {name}; check that it can be reached, or nameservers"
+            ),
+        };
+        io::Error::other(text)
+    }
+
     async fn resolver(&self) -> io::Result<&TokioResolver> {
         let build = || async {
             let mut builder = if self.name_servers.is_empty() {
-                TokioResolver::builder_tokio().map_err(failed)?
+                TokioResolver::builder_tokio().map_err(|_| unusable())?
             } else {
                 let servers = self.name_servers.iter().map(name_server).collect();
                 let config = ResolverConfig::from_name_servers(servers);
@@ -96,7 +142,7 @@ impl Dns {
             let options = builder.options_mut();
             options.timeout = PATIENCE;
             options.ip_strategy = LookupIpStrategy::Ipv4AndIpv6;
-            builder.build().map_err(failed)
+            builder.build().map_err(|_| unusable())
         };
         self.resolver.get_or_try_init(build).await
     }
@@ -115,7 +161,8 @@ fn absolute(name: &str) -> String {
     format!("{}.", name.trim_end_matches('.'))
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "it stands in map_err")]
-fn failed(error: NetError) -> io::Error {
-    io::Error::other(format!("DNS: {error}"))
+fn unusable() -> io::Error {
+    io::Error::other(
+        "DNS cannot be asked: /etc/resolv.conf names no usable name server; mend it, or write nameservers",
+    )
 }

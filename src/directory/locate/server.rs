@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use percent_encoding::percent_decode_str;
-use url::Url;
+use url::{Host, ParseError, Url};
 
 /// The first group of the servers of the configuration, which come behind those of DNS.
 pub const NAMED: u32 = 1 << 17;
@@ -40,28 +40,45 @@ pub enum Endpoint {
 
 impl Server {
     /// Reads `ldap://host[:port]`, `ldaps://host[:port]` or `ldapi://%2Fpath%2Fto%2Fsocket`; the
-    /// error says what to write instead.
+    /// error says what to write instead, and shows nothing of the URL, in which a password may be.
     pub fn parse(source: &str) -> Result<Self, String> {
         const FORMS: &str = "write ldaps://host, ldap://host or ldapi://%2Fpath%2Fto%2Fsocket";
-        let url = Url::parse(source).map_err(|error| format!("{error}; {FORMS}"))?;
+        if source.trim() != source || source.contains([' ', ',', ';']) {
+            return Err("one string holds one URL: write [\"ldaps://one\", \"ldaps://other\"], without blanks around them".to_owned());
+        }
+        let url = Url::parse(source).map_err(|error| match error {
+            ParseError::RelativeUrlWithoutBase => FORMS.to_owned(),
+            ParseError::InvalidPort => format!("the port is no number up to 65535; {FORMS}"),
+            _ => format!("this is no URL; {FORMS}"),
+        })?;
         let host = url
             .host_str()
             .filter(|host| !host.is_empty())
             .ok_or_else(|| format!("no host; {FORMS}"))?;
-        if !matches!(url.path(), "" | "/") || url.query().is_some() || !url.username().is_empty() {
+        if !url.username().is_empty() || url.password().is_some() || source.contains('@') {
+            return Err(
+                "no user and no password belong into a URL; write bind_dn and bind_password_file"
+                    .to_owned(),
+            );
+        }
+        if !matches!(url.path(), "" | "/") || url.query().is_some() || url.fragment().is_some() {
             return Err(
                 "write the host and the port alone; base, filter and bind_dn are keys of their own"
                     .to_owned(),
             );
         }
-        let tcp = |port, ldaps| Endpoint::Tcp {
-            host: host.trim_matches(['[', ']']).to_owned(),
-            port: url.port().unwrap_or(port),
-            ldaps,
+        let tcp = |port, ldaps| {
+            let host = match Host::parse(host) {
+                Ok(Host::Domain(name)) => name,
+                Ok(Host::Ipv4(address)) => address.to_string(),
+                Ok(Host::Ipv6(address)) => address.to_string(),
+                Err(_) => return Err(format!("the host is no name and no address; {FORMS}")),
+            };
+            Ok(Endpoint::Tcp { host, port: url.port().unwrap_or(port), ldaps })
         };
         let endpoint = match url.scheme() {
-            "ldap" => tcp(389, false),
-            "ldaps" => tcp(636, true),
+            "ldap" => tcp(389, false)?,
+            "ldaps" => tcp(636, true)?,
             "ldapi" => {
                 let path = percent_decode_str(host).decode_utf8().map_err(|_| FORMS.to_owned())?;
                 Endpoint::Unix(PathBuf::from(path.as_ref()))
@@ -69,6 +86,20 @@ impl Server {
             _ => return Err(FORMS.to_owned()),
         };
         Ok(Self { name: source.into(), endpoint, group: NAMED })
+    }
+
+    /// What is odd about the port, if it is the usual one of the other scheme.
+    pub fn odd_port(&self) -> Option<String> {
+        let Endpoint::Tcp { host, port, ldaps } = &self.endpoint else { return None };
+        match (ldaps, port) {
+            (true, 389 | 3268) => Some(format!(
+                "{port} is the port for ldap://: write ldap://{host}:{port} with start_tls = true, or leave the port out"
+            )),
+            (false, 636 | 3269) => {
+                Some(format!("{port} is the port for ldaps://: write ldaps://{host}:{port}"))
+            }
+            _ => None,
+        }
     }
 
     /// Whether what is sent to it can be read on a network when it is not encrypted.
@@ -80,6 +111,14 @@ impl Server {
                 Err(_) => host != "localhost",
             },
         }
+    }
+}
+
+/// A name as DNS has it: international labels as `xn--…` (RFC 5890). What is no name stays as it is.
+pub fn domain_to_ascii(name: &str) -> String {
+    match Host::parse(name) {
+        Ok(Host::Domain(ascii)) => ascii,
+        _ => name.to_owned(),
     }
 }
 
@@ -106,6 +145,9 @@ mod tests {
             ("ldap://192.0.2.1:3389", tcp("192.0.2.1", 3389, false)),
             ("ldaps://[::1]", tcp("::1", 636, true)),
             ("ldap://[2001:db8::1]:3389", tcp("2001:db8::1", 3389, false)),
+            ("LDAP://LOCALHOST", tcp("localhost", 389, false)),
+            ("ldaps://dc1.MÜLLER.example", tcp("dc1.xn--mller-kva.example", 636, true)),
+            ("ldaps://dc1.xn--mller-kva.example", tcp("dc1.xn--mller-kva.example", 636, true)),
             ("ldapi://%2Frun%2Fslapd%2Fldapi", Endpoint::Unix("/run/slapd/ldapi".into())),
         ] {
             assert_eq!(Server::parse(source).unwrap().endpoint, endpoint, "{source}");
@@ -124,9 +166,25 @@ mod tests {
             "ldap://a@dc1",
             "ldap://dc1:99999",
             "ldap://dc1?x",
+            "ldap://dc1/#s3cret",
+            "ldaps://:s3cret@dc1",
+            "ldaps://@s3cret",
+            "ldap://s3cret dc1",
+            "ldap://dc1:s3cret",
+            "ldaps://a.example, ldaps://s3cret",
+            " ldaps://s3cret",
         ] {
-            assert!(Server::parse(source).is_err(), "{source}");
+            let error = Server::parse(source).unwrap_err();
+            assert!(error.contains("ldap") || error.contains("bind_dn"), "{source}: {error}");
+            assert!(!error.contains("s3cret"), "{source}: {error}");
         }
+    }
+
+    #[test]
+    fn the_port_of_the_other_scheme_is_odd() {
+        let odd = |source| Server::parse(source).unwrap().odd_port().is_some();
+        assert!(odd("ldaps://dc1:389") && odd("ldap://dc1:636") && odd("ldap://dc1:3269"));
+        assert!(!odd("ldaps://dc1") && !odd("ldap://dc1") && !odd("ldaps://dc1:1636"));
     }
 
     #[test]

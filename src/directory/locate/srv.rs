@@ -105,7 +105,7 @@ impl Discovery {
         }
         let started = Instant::now();
         let found = timeout(within, self.look()).await.unwrap_or_else(|_| {
-            let text = format!("DNS: no answer within {within:?}");
+            let text = format!("DNS: no answer about the servers of {} within {within:?}; check the name servers, or nameservers", self.wanted.domain);
             Err(io::Error::new(io::ErrorKind::TimedOut, text))
         });
         let mut known = self.locked();
@@ -149,7 +149,7 @@ impl Discovery {
         }
         if all.is_empty() {
             let text = format!(
-                "DNS has no servers for {domain}: neither _ldap._tcp.{kind}._msdcs.{domain} nor a plainer name exists"
+                "DNS has no servers for {domain}: neither _ldap._tcp.{kind}._msdcs.{domain} nor a plainer name exists; check discover, or write nameservers that know it"
             );
             return Err(io::Error::new(io::ErrorKind::NotFound, text));
         }

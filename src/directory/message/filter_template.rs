@@ -7,6 +7,7 @@ use std::fmt;
 
 use crate::directory::message::ber::{self, Writer};
 use crate::directory::message::filter::{self, ANY_ENTRY, Filter};
+use crate::directory::message::filter_fault;
 use crate::directory::names::placeholder::{Mark, NameAssertion, TextTemplate, ValueTemplate};
 use crate::jid::Account;
 
@@ -41,9 +42,8 @@ impl FilterTemplate {
         let (marked, mark) = text.marked()?;
         // The mark is an escape, which can stand in a value alone: no user chooses an attribute.
         let filter = Some(marked).filter(|text| text.starts_with('('));
-        let filter = filter
-            .and_then(|text| Filter::parse(&text))
-            .ok_or("it is no filter of RFC 4515; write for example (uid={localpart})")?;
+        let filter =
+            filter.and_then(|text| Filter::parse(&text)).ok_or_else(|| filter_fault::of(source))?;
         let anyone = Filter::parse(&text.fill_with("*")).unwrap_or(ANY_ENTRY.clone());
         let compiled = compile(filter.as_bytes(), mark);
         let names = compiled.iter().flat_map(names).collect();

@@ -10,6 +10,7 @@
 pub mod ber;
 pub mod entry;
 pub mod filter;
+mod filter_fault;
 pub mod filter_template;
 pub mod oid;
 pub mod paged_results;

@@ -1,6 +1,9 @@
 //! Comparing distinguished names (RFC 4514) as directories do: without regard to case, to spaces
 //! around separators and to the way in which a character is escaped.
 
+/// The attributes that DNs are mostly made of: where one follows a blank, a comma was forgotten.
+const COMMON: [&str; 7] = ["dc", "ou", "o", "cn", "c", "uid", "l"];
+
 /// A distinguished name in a form that is the same for all its spellings.
 ///
 /// Values are compared as case-ignoring strings, which is the rule of every attribute that names
@@ -20,7 +23,7 @@ impl Dn {
         loop {
             let (name, after) = rest.split_once('=')?;
             let name = name.trim().to_ascii_lowercase();
-            if name.is_empty() || name.contains([',', '+', '\\', '"']) {
+            if !is_attribute(&name) {
                 return None;
             }
             let (value, separator, behind) = value(after)?;
@@ -36,6 +39,33 @@ impl Dn {
         }
     }
 
+    /// Reads a DN as an administrator writes it; the error says what to write instead.
+    pub fn written(source: &str) -> Result<Self, String> {
+        const FORM: &str = "write for example \"ou=people,dc=example,dc=com\"";
+        let dn = Self::parse(source).ok_or_else(|| match source.contains('=') {
+            true => format!("it is no DN of RFC 4514; {FORM}"),
+            false if source.contains('.') && !source.contains(char::is_whitespace) => {
+                let parts: Vec<String> =
+                    source.split('.').map(|label| format!("dc={label}")).collect();
+                format!("it is no DN: if it is the name of a domain, write {:?}", parts.join(","))
+            }
+            false => format!("it is no DN; {FORM}"),
+        })?;
+        let begins = |word: &str| {
+            let name = word.split_once('=').map(|(name, _)| name.to_ascii_lowercase());
+            name.is_some_and(|name| COMMON.contains(&&*name))
+        };
+        let words: Vec<&str> = source.split_whitespace().collect();
+        let is_forgotten = |pair: &[&str]| match pair {
+            [before, word] => begins(word) && !before.ends_with([',', '+', ';', '\\']),
+            _ => false,
+        };
+        if words.windows(2).any(is_forgotten) {
+            return Err(format!("commas stand between the parts of a DN; {FORM}"));
+        }
+        Ok(dn)
+    }
+
     /// Whether this is `base` or lies below it.
     pub fn is_within(&self, base: &Self) -> bool {
         self.0.ends_with(&base.0)
@@ -47,8 +77,11 @@ impl Dn {
         for name in &self.0 {
             for (attribute, value) in name {
                 // The length, because a value can hold anything.
-                let text = String::from_utf8_lossy(value);
-                key.push_str(&format!("+{attribute}={}:{text}", value.len()));
+                key.push_str(&format!("+{attribute}={}:", value.len()));
+                match std::str::from_utf8(value) {
+                    Ok(text) => key.push_str(text),
+                    Err(_) => value.iter().for_each(|byte| key.push_str(&format!("\\{byte:02x}"))),
+                }
             }
             key.push(',');
         }
@@ -110,6 +143,12 @@ fn value(source: &str) -> Option<(Vec<u8>, Option<char>, &str)> {
     Some((folded, end.0, end.1))
 }
 
+/// Whether it is the name of an attribute, or its OID (RFC 4512, section 1.4).
+fn is_attribute(name: &str) -> bool {
+    !name.is_empty()
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte))
+}
+
 fn push(bytes: &mut Vec<u8>, character: char) {
     bytes.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
 }
@@ -146,6 +185,8 @@ mod tests {
             ("cn=a+cn=b", "cn=a,cn=b"),
             ("cn=a\\,cn=b", "cn=a,cn=b"),
             ("cn=a\\ ,dc=x", "cn=a,dc=x"),
+            ("cn=\\ff", "cn=\\fe"),
+            ("cn=\\ff", "cn=\\5cff"),
         ] {
             assert_ne!(dn(one), dn(other), "{one} {other}");
             assert_ne!(dn(one).key(), dn(other).key());
@@ -156,6 +197,28 @@ mod tests {
     fn what_is_no_name_is_not_read() {
         for source in ["alice", "cn", "=x", "cn=a,", "cn=a,b", "a,cn=b", "cn=\\", "cn=\"a\""] {
             assert_eq!(Dn::parse(source), None, "{source}");
+        }
+    }
+
+    #[test]
+    fn what_an_administrator_writes_as_a_dn_is_told_apart_from_what_is_none() {
+        for (source, words) in [
+            ("example.com", "\"dc=example,dc=com\""),
+            ("no dn at all", "it is no DN"),
+            ("people", "it is no DN"),
+            ("dc=example dc=com", "commas"),
+            ("cn=xmpp ou=services dc=example", "commas"),
+            ("ou=a b,dc=example  DC=com", "commas"),
+            ("o u=x", "it is no DN"),
+            ("dc=example,", "it is no DN"),
+        ] {
+            let error = Dn::written(source).unwrap_err();
+            assert!(error.contains(words), "{source}: {error}");
+        }
+        for source in
+            ["", "dc=x", "ou=A B , dc=x", "ou=a ;dc=x", "o=a b=c", "1.2.3=x", "ou=a\\ dc=b"]
+        {
+            assert!(Dn::written(source).is_ok(), "{source}");
         }
     }
 

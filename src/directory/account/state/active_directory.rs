@@ -8,25 +8,29 @@ use crate::directory::message::entry::Entry;
 use crate::directory::names::time::{Shown, windows_time};
 use crate::verdict::Denial;
 
+pub(super) const CONTROL: &str = "userAccountControl";
+
 pub(super) const ATTRIBUTES: &[&str] = &[
-    "userAccountControl",
+    CONTROL,
     "msDS-User-Account-Control-Computed",
     "accountExpires",
     "lockoutTime",
     "pwdLastSet",
     "logonHours",
+    "userWorkstations",
 ];
 
 const DISABLED: u32 = 0x2;
 const LOCKED_OUT: u32 = 0x10;
 const PASSWORD_NEVER_EXPIRES: u32 = 0x1_0000;
+const SMART_CARD_REQUIRED: u32 = 0x4_0000;
 const PASSWORD_EXPIRED: u32 = 0x80_0000;
 
 /// `accountExpires` of an account that never does (MS-ADA1, section 2.2).
 const NEVER: u64 = 0x7fff_ffff_ffff_ffff;
 
 pub(super) fn faults(entry: &Entry, now: SystemTime) -> Vec<StateFault> {
-    let control = flags(entry, "userAccountControl").unwrap_or_default();
+    let control = flags(entry, CONTROL).unwrap_or_default();
     let computed = flags(entry, "msDS-User-Account-Control-Computed");
     let mut faults = Vec::new();
     faults.extend(
@@ -37,6 +41,18 @@ pub(super) fn faults(entry: &Entry, now: SystemTime) -> Vec<StateFault> {
     faults.extend(expired(entry, now));
     faults.extend(locked(entry, computed));
     faults.extend(stale(entry, control, computed));
+    faults.extend((control & SMART_CARD_REQUIRED != 0).then(|| {
+        StateFault::possible(
+            Denial::LogonRestricted,
+            "userAccountControl says that a smart card is required: nobody knows a password",
+        )
+    }));
+    faults.extend(entry.text("userWorkstations").map(|_| {
+        StateFault::possible(
+            Denial::LogonRestricted,
+            "userWorkstations restrict it to some workstations: the domain controller must be among them",
+        )
+    }));
     let hours = entry.values("logonHours").next();
     faults.extend(
         hours

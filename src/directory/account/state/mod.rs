@@ -56,6 +56,17 @@ impl StateSchema {
         self != Self::Shadow
     }
 
+    /// An attribute that every such account has, if this entry does not show it: then nothing can be
+    /// said about the state.
+    pub fn hidden(self, entry: &Entry) -> Option<&'static str> {
+        let attribute = match self {
+            Self::ActiveDirectory => active_directory::CONTROL,
+            // Of the others, none is there unless it says something.
+            Self::OpenLdap | Self::Ds389 | Self::FreeIpa | Self::Shadow => return None,
+        };
+        entry.values(attribute).next().is_none().then_some(attribute)
+    }
+
     /// What keeps the account of this entry from signing in at `now`.
     pub fn faults(self, entry: &Entry, now: SystemTime) -> Vec<StateFault> {
         match self {
