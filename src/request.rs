@@ -142,6 +142,14 @@ impl Request {
         request.ok_or(Refused { verb, whom, denial: Denial::Malformed })
     }
 
+    /// The request to sign in with a password that a person typed, by the rule for those that are
+    /// parsed.
+    pub fn typed(account: Account, password: &[u8]) -> Result<Self, Denial> {
+        let account = Arc::new(account);
+        let password = legible(password).ok_or(Denial::Malformed)?;
+        Ok(Self::Auth { account, password })
+    }
+
     /// What is asked.
     pub fn verb(&self) -> Verb {
         match self {
@@ -254,6 +262,25 @@ mod tests {
             let parts = refused.whom.localpart().zip(refused.whom.domainpart());
             let read = parts.map(|(localpart, domainpart)| format!("{localpart}@{domainpart}"));
             assert_eq!(read.as_deref(), whom, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_typed_is_judged_as_what_is_parsed() {
+        let account = || Account::new("alice", "h").unwrap();
+        for password in [&b"right"[..], b"", b"a:b", b"a\tb", b"a\r", b"\xff", "é".as_bytes()] {
+            let parsed = Request::parse(&[b"auth:alice:h:", password].concat());
+            let typed = Request::typed(account(), password);
+            match (parsed, typed) {
+                (
+                    Ok(Request::Auth { password: one, .. }),
+                    Ok(Request::Auth { password: other, .. }),
+                ) => {
+                    assert_eq!(one.expose_secret(), other.expose_secret());
+                }
+                (Err(refused), Err(denial)) => assert_eq!(refused.denial, denial),
+                other => panic!("{password:?}: {other:?}"),
+            }
         }
     }
 

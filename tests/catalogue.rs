@@ -200,7 +200,7 @@ fn what_is_no_key_is_told_the_keys_of_that_table() {
             "[domain.chat.example.com]\ndirectory = \"x\"",
             "line 1: domain.chat: write the name in quotes: [domain.\"chat.example.com\"]",
         ),
-        ("[log]\nlevel = \"info\"\nlevel = \"info\"", "line 3: this is written twice"),
+        ("[log]\nlevel = \"info\"\nlevel = \"info\"", "line 3: level is written twice"),
         (
             "[domain.\"a.example\"]\n[domain.\"A.example\"]",
             "line 1: domain.a.example.directory: this domain is written twice, in two spellings",

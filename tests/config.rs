@@ -107,7 +107,6 @@ level = "loud"
         "line 4: directory.corp.servers: passwords would cross the network in clear text; write ldaps://, or start_tls = true, or, knowing what it means, allow_clear_text = true",
         "line 5: directory.corp.base: write a string in double quotes, or a list of them",
         "line 6: directory.corp.user_filter: {user} is no placeholder; write {localpart}, {domain}, {jid} or {address}",
-        "line 7: directory.corp.bind_dn: write bind_password_file = \"/path\" beside it, readable for the XMPP server's user alone",
         "line 8: directory.corp.bind_password: a password does not belong in this file; put it into a file of its own and write bind_password_file",
         "line 9: directory.corp.set_password: write one of \"off\", \"auto\", \"exop\", \"unicode-pwd\"",
         "line 11: directory.corp.pool.size: write a whole number from 1 to 256",
@@ -151,7 +150,16 @@ fn each_mistake_is_told_with_what_to_write() {
             "",
             "line 2: directory.corp.user_filter: write how a user is found",
         ),
-        ("(uid={localpart})", "uid={localpart}", "it is no filter of RFC 4515"),
+        (
+            "(uid={localpart})",
+            "uid={localpart}",
+            "it is no filter of RFC 4515: put it in parentheses",
+        ),
+        (
+            "(uid={localpart})",
+            "(& (uid={localpart}) (objectClass=person))",
+            "line 5: directory.corp.user_filter: it is no filter of RFC 4515: leave out the spaces",
+        ),
         ("(uid={localpart})", "(uid=x)", "it never mentions {localpart}, {jid} or {address}"),
         ("bind_dn = \"cn=x\"", "", "line 2: directory.corp.bind_dn: a search needs an account"),
         (
@@ -259,7 +267,67 @@ fn each_mistake_is_told_with_what_to_write() {
             "",
             "domain: write at least one [domain.\"example.com\"]",
         ),
-        ("caller = ", "caller == ", "line 1: this is not TOML"),
+        ("caller = ", "caller == ", "line 1: this is not TOML, from column 9 on: "),
+        (
+            "\"ejabberd\"",
+            "ejabberd",
+            "line 1: this is not TOML, from column 10 on: string values must be quoted",
+        ),
+        ("base = ", "base = \"dc=x\"\nbase = ", "line 5: base is written twice"),
+        (
+            "[domain",
+            "[domain.\"example.com\"]\n[domain",
+            "line 11: \"example.com\" is written twice",
+        ),
+        ("\"cn=x\"", "\"CORP\\xmpp\"", "line 6: this is not TOML, from column "),
+        (
+            "\"cn=x\"",
+            "\"CORP\\svc\"",
+            "a backslash between double quotes begins an escape: write single quotes",
+        ),
+        (
+            "\"dc=example,dc=com\"",
+            "\"example.com\"",
+            "line 4: directory.corp.base: it is no DN: if it is the name of a domain, write \"dc=example,dc=com\"",
+        ),
+        (
+            "\"dc=example,dc=com\"",
+            "\"dc=example dc=com\"",
+            "line 4: directory.corp.base: commas stand between the parts of a DN",
+        ),
+        (
+            "bind_dn",
+            "group_base = \"groups\"\nbind_dn",
+            "line 6: directory.corp.group_base: it is no DN",
+        ),
+        (
+            "ldaps://ldap.example.com",
+            "ldap.example.com",
+            "line 3: directory.corp.servers: write ldaps://host",
+        ),
+        (
+            "ldaps://ldap.example.com",
+            "ldaps://a.example ldaps://b.example",
+            "line 3: directory.corp.servers: one string holds one URL",
+        ),
+        (
+            "[domain.\"example.com\"]",
+            "[domain.example.com]",
+            "line 10: domain.example: write the name in quotes: [domain.\"example.com\"]",
+        ),
+        (
+            "\"example.com\"]",
+            "\"example.com \"]",
+            "line 11: domain.example.com .directory: there is a blank",
+        ),
+        ("\"example.com\"]", "\"xmpp://example.com\"]", "a domain is no URL"),
+        ("\"example.com\"]", "\"example.com.\"]", "without a dot at its end"),
+        ("\"example.com\"]", "\"example.com:5222\"]", "a domain has no port"),
+        (
+            "directory = \"corp\"",
+            "directory = \"corp\"\naliases = [\"a b\"]",
+            "line 12: domain.example.com.aliases: there is a blank",
+        ),
         ("[domain", "[cache]\nttl = 1\n[domain", "line 11: cache.ttl: there is no such key"),
         ("[domain", "[cache]\nmode = \"on\"\n[domain", "line 11: cache.mode: "),
         ("[domain", "[throttle]\nfailures = 0\n[domain", "line 11: throttle.failures: "),
@@ -343,6 +411,86 @@ fn each_mistake_is_told_with_what_to_write() {
     ] {
         let text = problems(&GOOD.replacen(from, to, 1));
         assert!(text.contains(expected), "{from:?} -> {to:?}: {text}");
+    }
+}
+
+/// One slip is one problem, and none is told of what is only misspelt or stands behind it.
+#[test]
+fn a_mistake_is_told_once() {
+    for (from, to) in [
+        ("bind_password_file", "bind_pasword_file"),
+        ("servers", "sevrers"),
+        ("ldaps://ldap.example.com", "ldaps://a ldaps://b"),
+        ("ldaps://ldap.example.com", "ldap.example.com"),
+        ("\"cn=x\"", "\"CORP\\xmpp\""),
+        ("\"ejabberd\"", "ejabberd"),
+        ("[domain.\"example.com\"]", "[domain.\"example.com]"),
+        ("base = ", "base = \"dc=x\"\nbase = "),
+    ] {
+        let text = problems(&GOOD.replacen(from, to, 1));
+        assert_eq!(text.lines().count(), 1, "{from:?} -> {to:?}: {text}");
+    }
+}
+
+/// What is right by itself but cannot be meant, or does nothing, is remarked on with its key.
+#[test]
+fn what_can_hardly_be_meant_is_remarked_on() {
+    for (from, to, expected) in [
+        ("base = ", "start_tls = true\nbase = ", "directory.corp.start_tls: it is for ldap://"),
+        (
+            "ldaps://ldap.example.com",
+            "ldaps://ldap.example.com:389",
+            "directory.corp.servers: 389 is the port for ldap://: write ldap://ldap.example.com:389 with start_tls = true",
+        ),
+        (
+            "servers = [\"ldaps://ldap.example.com\"]",
+            "servers = [\"ldap://ldap.example.com:636\"]\nallow_clear_text = true",
+            "directory.corp.servers: 636 is the port for ldaps://",
+        ),
+        (
+            "servers = [\"ldaps://ldap.example.com\"]",
+            "servers = [\"ldap://ldap.example.com\"]\nallow_clear_text = true",
+            "directory.corp.tls: no server is spoken TLS with",
+        ),
+        ("\"cn=x\"", "\"xmpp\"", "directory.corp.bind_dn: it is no DN"),
+        ("\"cn=x\"", "\"cn=x ou=y dc=z\"", "directory.corp.bind_dn: commas stand between"),
+        (
+            "bind_dn = \"cn=x\"",
+            "preset = \"active-directory\"\nbind_dn = \"svc\"",
+            "directory.corp.bind_dn: domain controllers take a DN, name@domain or 'DOMAIN\\name'",
+        ),
+        (
+            "bind_dn = \"cn=x\"",
+            "preset = \"openldap\"\nbind_dn = \"svc@example.com\"",
+            "directory.corp.bind_dn: it is no DN",
+        ),
+        ("[domain", "[cache]\ngood_for = \"1h\"\n[domain", "cache.good_for: nothing is remembered"),
+        (
+            "[directory.corp]",
+            "answer_within = \"29900ms\"\n[directory.corp]",
+            "answer_within: ejabberd gives up after 30s",
+        ),
+        (
+            "[directory.corp]",
+            "answer_within = \"20ms\"\n[directory.corp]",
+            "answer_within: few directories answer so soon",
+        ),
+    ] {
+        let site = site(&GOOD.replacen(from, to, 1));
+        let reading = read(&site);
+        assert!(reading.configuration.is_ok(), "{to:?}: {:?}", reading.configuration);
+        let remarks: Vec<String> = reading.remarks.iter().map(ToString::to_string).collect();
+        assert!(remarks.iter().any(|remark| remark.starts_with(expected)), "{to:?}: {remarks:?}");
+    }
+}
+
+#[test]
+fn a_domain_is_served_by_either_spelling_of_its_name() {
+    for name in ["bücher.example", "xn--bcher-kva.example", "XN--BCHER-KVA.example"] {
+        let site =
+            site(&GOOD.replacen("[domain.\"example.com\"]", &format!("[domain.{name:?}]"), 1));
+        let configuration = read(&site).configuration.unwrap();
+        assert!(configuration.domains().contains_key("bücher.example"), "{name}");
     }
 }
 

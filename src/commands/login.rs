@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context;
-use secrecy::{ExposeSecret, SecretSlice};
 use serde_json::json;
 use tokio::time::Instant;
 
@@ -19,7 +18,7 @@ use crate::exit;
 use crate::jid::Account;
 use crate::observe::{advice, milliseconds};
 use crate::protocol::dialect::Dialect;
-use crate::request::{Refused, Request};
+use crate::request::Request;
 use crate::verdict::{Outcome, Verdict};
 
 /// Asks for a password, tries it as `run` would, and shows how that went.
@@ -40,12 +39,12 @@ pub fn login(
     let outcome = runtime.block_on(async {
         let authenticator = Authenticator::new(build(configuration, None)?.served);
         let by = Deadline::after(started, startup.caller.terms.answer_within);
-        Ok::<_, io::Error>(match request(&account, &password) {
+        Ok::<_, io::Error>(match Request::typed(account, &password) {
             Ok(request) => {
                 let answer = by.bound(authenticator.answer(&request, by)).await;
                 answer.unwrap_or_else(Outcome::from)
             }
-            Err(refused) => refused.denial.into(),
+            Err(denial) => denial.into(),
         })
     })?;
     let took = started.elapsed();
@@ -72,26 +71,19 @@ pub fn login(
     })
 }
 
-/// The request that an XMPP server would make, by the rules that hold for it.
-fn request(account: &Account, password: &SecretSlice<u8>) -> Result<Request, Refused> {
-    let names = format!("auth:{}:{}:", account.localpart(), account.domainpart());
-    let text: SecretSlice<u8> = [names.as_bytes(), password.expose_secret()].concat().into();
-    Request::parse(text.expose_secret())
-}
-
 /// The password as it is typed, or the first line of standard input; its end is no part of it.
-fn read_password(args: &LoginArgs, account: &Account) -> anyhow::Result<SecretSlice<u8>> {
+fn read_password(args: &LoginArgs, account: &Account) -> anyhow::Result<Vec<u8>> {
     if !args.password_stdin {
         let typed = rpassword::prompt_password(format!("Password of {account}: "))
             .context("there is no terminal to ask for the password at; use --password-stdin")?;
-        return Ok(typed.into_bytes().into());
+        return Ok(typed.into_bytes());
     }
     let mut line = Vec::new();
     io::stdin().lock().read_until(b'\n', &mut line)?;
     if line.pop_if(|byte| *byte == b'\n').is_some() {
         line.pop_if(|byte| *byte == b'\r');
     }
-    Ok(line.into())
+    Ok(line)
 }
 
 fn print_for_people(outcome: &Outcome, took: Duration, steps: &[Step]) -> io::Result<()> {

@@ -85,7 +85,7 @@ mod tests {
             ("(&uid={localpart})", "operators"),
         ] {
             assert!(of(source).contains(words), "{source:?}: {}", of(source));
-            assert_eq!(Filter::parse(source), None, "{source:?}");
+            assert!(!source.starts_with('(') || Filter::parse(source).is_none(), "{source:?}");
         }
     }
 

@@ -7,6 +7,7 @@ mod rejection;
 #[cfg(test)]
 mod tests;
 mod trust;
+mod verifier;
 
 use std::io;
 use std::path::PathBuf;
@@ -21,7 +22,8 @@ use tokio_rustls::client::TlsStream;
 
 pub use self::explain::explained;
 pub use self::trust::Pin;
-use self::trust::{Roots, Verifier};
+use self::trust::Roots;
+use self::verifier::Verifier;
 
 /// What the configuration says about TLS with the servers of one directory.
 #[derive(Clone, Debug)]

@@ -10,7 +10,8 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{CertificateError, Error};
 
 use super::rejection::of_proof;
-use super::trust::{Pin, Roots, Verifier};
+use super::trust::{Pin, Roots};
+use super::verifier::Verifier;
 use super::{Tls, TlsSettings, Trust, Version, files};
 
 const SAN: &str = "subjectAltName=DNS:localhost,IP:127.0.0.1";
