@@ -127,7 +127,7 @@ impl Alarm {
     /// Takes notice of an outcome.
     pub fn record(&self, outcome: &Outcome) {
         let mut ringing = self.ringing.lock().unwrap_or_else(PoisonError::into_inner);
-        let Verdict::Unavailable(_) = outcome.verdict else {
+        let Verdict::Unavailable(outage) = outcome.verdict else {
             // A denial without a server came from this program.
             if outcome.server.is_some() && ringing.take().is_some() {
                 tracing::info!(directory = self.directory, "the directory answers again");
