@@ -1,8 +1,8 @@
 //! The moment by which a request must be answered, passed down by value.
 //!
-//! There is one per request, born when its last byte is in. Everything below spends from it:
-//! queueing, connecting, TLS and every LDAP operation; no step has a time limit that could add up
-//! with another's.
+//! There is one per request. Everything below spends from it: queueing, connecting, TLS and every
+//! LDAP operation. A step that has a shorter limit of its own, to leave time for its alternative,
+//! still ends by it.
 
 use std::future::Future;
 use std::time::Duration;

@@ -28,7 +28,7 @@
 //!
 //! ```text
 //! session        stdio brings bytes, protocol cuts them into requests;
-//!   │            each gets its deadline when its last byte is in
+//!   │            each gets its deadline from when the caller wrote it, as far as can be known
 //!   ▼
 //! answer         the one thing that a session asks
 //!   ▼
@@ -40,7 +40,7 @@
 //! session        protocol turns it into the caller's bytes; observe writes one audit event
 //! ```
 //!
-//! Each module uses only those before it: [`exit`], [`verdict`], [`deadline`], [`jid`],
+//! Each module uses only those before it: [`exit`], [`result_code`], [`verdict`], [`deadline`], [`jid`],
 //! [`request`], [`answer`]; [`files`], [`protocol`], [`stdio`], [`peer`]; [`policy`], [`observe`],
 //! [`directory`], [`authenticator`]; [`session`]; [`confine`], [`config`], [`cli`], [`commands`].
 

@@ -69,7 +69,7 @@ async fn a_response_that_is_no_bind_response_of_success_passes_for_one() {
         let bound = ldap.simple_bind("cn=a", "secret").await.and_then(ldap3::LdapResult::success);
         assert!(
             bound.is_ok(),
-            "ldap3 does not take {what} for a successful bind any more: if both tests here fail, decide again whether to use its connection"
+            "ldap3 does not take {what} for a successful bind any more: decide again whether to use its connection"
         );
     }
 }
@@ -115,7 +115,7 @@ async fn a_password_stays_in_memory_as_long_as_the_connection_is_kept() {
     ldap.simple_bind("cn=b", "another").await.unwrap().success().unwrap();
     assert!(
         password.is_in_memory(),
-        "ldap3 does not keep a password any more: if both tests here fail, decide again whether to use its connection"
+        "ldap3 does not keep a password any more: decide again whether to use its connection"
     );
     drop(ldap);
     driver.await.unwrap();

@@ -46,7 +46,7 @@ impl<R: AsyncRead + Unpin> Lines<R> {
 
     /// Looks until there are bytes, or else once more after the end of `work`.
     ///
-    /// Every moment that matters for a request comes from here. A closed terminal is an error.
+    /// From when on a request counts is known from here alone. A closed terminal is an error.
     pub(super) async fn look(
         &mut self,
         work: impl Future<Output = ()>,

@@ -1,6 +1,6 @@
 //! Messages of LDAP (RFC 4511, section 4.1.1): the requests that are made, and the responses to them.
 //!
-//! Only the text of filters is read by ldap3, when the configuration is. Its connection is not used,
+//! ldap3 reads the text of filters, when the configuration is read. Its connection is not used,
 //! for two reasons that `tests/ldap3.rs` keeps true: its write buffer holds on to a password for as
 //! long as the connection is kept, and it looks neither at the type of a response nor at the length
 //! of a result code, so that another response with code 0 passes for a successful bind. So every
