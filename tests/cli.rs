@@ -155,6 +155,137 @@ fn with_an_unusable_configuration_it_lives_on_and_cannot_tell() {
     assert!(rest.is_empty() && status.success());
 }
 
+/// `check` says what `run` does: a configuration that it finds right is served, and no other.
+#[test]
+fn check_and_run_agree_on_what_can_be_served() {
+    for change in [
+        ("", ""),
+        ("127.0.0.1:9", "127.0.0.1:9\", \"ldaps://ldap.example"),
+        ("ldap://127.0.0.1:9", "ldap://ldap.example"),
+        ("ldap://127.0.0.1:9", "ldap://127.0.0.1:9 ldap://127.0.0.1:8"),
+        ("[directory", "caller = \"prosody\"\n[directory"),
+        ("[directory", "answer_within = \"1h\"\n[directory"),
+        ("[directory", "answer_within = \"20ms\"\n[directory"),
+        ("[directory", "confine = \"yes\"\n[directory"),
+        ("[directory", "[cache]\ngood_for = \"1h\"\n[directory"),
+        ("[directory", "[log]\ntarget = \"file:/no/such/place/x.log\"\n[directory"),
+        ("[directory", "[log]\ntarget = \"file:relative.log\"\n[directory"),
+        ("uid={localpart},dc=example", "uid={localpart} dc=example"),
+        ("uid={localpart},dc=example,dc=com", "{localpart}"),
+        ("user_dn", "start_tls = true\nuser_dn"),
+        ("user_dn", "bind_dn = \"\"\nuser_dn"),
+        ("user_dn", "bind_dn = \"x\\ty\"\nuser_dn"),
+        ("user_dn", "base = \"example.com\"\nuser_dn"),
+        ("\"example.com\"]", "\"example.com \"]"),
+        ("\"example.com\"]", "\"xn--bcher-kva.example\"]"),
+        ("[domain.\"example.com\"]", "[domain.example.com]"),
+        ("\"nobody\"\n", "\"nobody\"\naliases = [\"example.com\"]\n"),
+        ("\"nobody\"\n", "\"nobody"),
+    ] {
+        let site = Site::new(&NOBODY.replacen(change.0, change.1, 1));
+        let check = site.command().args(["--caller", "ejabberd", "check"]).output().unwrap();
+        let is_right = check.status.code() == Some(0);
+        assert!(is_right || check.status.code() == Some(78), "{change:?}: {check:?}");
+        let mut adapter = Adapter::start(&site, Framing::Packet);
+        // Of a domain that nobody serves, a usable configuration knows that there is no such user.
+        let answer = adapter.ask("isuser:alice:elsewhere.example");
+        assert_eq!(answer == No, is_right, "{change:?}: {answer:?} {check:?}");
+    }
+}
+
+#[test]
+fn check_takes_a_file_without_a_caller_for_prosodys() {
+    let site = Site::new(NOBODY);
+    let output = binary().args(["check", "--config"]).arg(site.config()).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{text}");
+    assert!(text.contains("remark: caller: Prosody alone is known by its terminal"), "{text}");
+}
+
+fn told(output: &std::process::Output) -> String {
+    let [out, error] = [&output.stdout, &output.stderr].map(|text| String::from_utf8_lossy(text));
+    format!("{out}{error}")
+}
+
+#[test]
+fn commands_tell_of_a_wrong_file_as_check_does() {
+    let site = Site::new("[directory]\n[nonsense]\n");
+    let check = told(&site.command().arg("check").output().unwrap());
+    for arguments in [&["probe"][..], &["login", "a@b"], &["explain", "a@b"]] {
+        let output =
+            site.command().args(["--caller", "ejabberd"]).args(arguments).output().unwrap();
+        assert_eq!(output.status.code(), Some(78));
+        let told = told(&output);
+        let problems: Vec<&str> = told.lines().collect();
+        assert!(!problems.is_empty() && told.contains("nonsense: there is no such key"), "{told}");
+        for problem in problems {
+            assert!(problem.starts_with("problem: ") && check.contains(problem), "{told}");
+        }
+    }
+}
+
+#[test]
+fn a_user_is_written_without_a_resource() {
+    let site = Site::new(NOBODY);
+    for command in ["login", "explain"] {
+        let output =
+            site.command().args(["--caller", "ejabberd", command, "a@example.com/x@y"]).output();
+        let output = output.unwrap();
+        assert_eq!(output.status.code(), Some(64));
+        assert!(told(&output).contains("write a@example.com alone"), "{}", told(&output));
+    }
+}
+
+/// Nobody was asked, so nothing is said about the user; each server is tried once, and no command
+/// sends to itself.
+#[test]
+fn a_server_that_is_not_there_is_told_at_once_and_once() {
+    let site = Site::new(&NOBODY.replace(
+        "user_dn = \"uid={localpart},dc=example,dc=com\"",
+        "anonymous = true\nbase = \"dc=x\"\nuser_filter = \"(uid={localpart})\"",
+    ));
+    let started = Instant::now();
+    for (command, advised) in
+        [("login", "`xmpp-ldap-auth explain`"), ("explain", "`xmpp-ldap-auth login`")]
+    {
+        let mut child = site
+            .command()
+            .args(["--caller", "ejabberd", command, "alice@example.com"])
+            .args((command == "login").then_some("--password-stdin"))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        std::io::Write::write_all(child.stdin.as_mut().unwrap(), b"secret\r\n").unwrap();
+        let output = child.wait_with_output().unwrap();
+        let told = told(&output);
+        assert_eq!(output.status.code(), Some(69), "{told}");
+        assert!(told.matches("Connection refused").count() <= 2, "{told}");
+        assert!(!told.contains(&format!("`xmpp-ldap-auth {command}`")), "{told}");
+        assert!(!told.contains("not found") && !told.contains("cannot sign in"), "{told}");
+        assert!(command == "login" || told.contains(advised), "{told}");
+    }
+    assert!(started.elapsed() < Duration::from_secs(4));
+}
+
+#[test]
+fn what_is_typed_is_refused_as_run_refuses_it() {
+    let site = Site::new(NOBODY);
+    let mut child = site
+        .command()
+        .args(["--caller", "ejabberd", "login", "--password-stdin", "alice@example.com"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    std::io::Write::write_all(child.stdin.as_mut().unwrap(), b"tops3\tcret\n").unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(77));
+    assert!(told(&output).contains("denied: malformed"), "{}", told(&output));
+    assert!(!told(&output).contains("tops3"));
+}
+
 #[test]
 fn a_packet_that_is_cut_off_is_logged() {
     let site = Site::new(NOBODY);

@@ -11,6 +11,7 @@ use super::{BAD, GOOD, ODD, print_json, print_problems};
 use crate::cli::CheckArgs;
 use crate::config::configuration::Configuration;
 use crate::config::directory::DirectoryConfig;
+use crate::config::problem::Problem;
 use crate::config::startup::{Caller, Startup};
 use crate::config::{self, Reading};
 use crate::directory::domain::Rules;
@@ -24,7 +25,16 @@ use crate::protocol::dialect::Dialect;
 /// The exit code is 0 if `run` would serve, 78 if not.
 pub fn check(args: &CheckArgs, config: Option<PathBuf>, caller: Option<Dialect>) -> ExitCode {
     let path = config::path(config);
-    let reading = config::load(&path, caller, None);
+    let mut reading = config::load(&path, caller, None);
+    if reading.startup.caller.terms.dialect == Dialect::Unnamed {
+        // As `run` does where it is asked by the one caller that it can tell by itself.
+        reading = config::load(&path, caller, Some(Dialect::Prosody));
+        reading.remarks.push(Problem {
+            key: "caller".to_owned(),
+            line: None,
+            text: "Prosody alone is known by its terminal, so this is checked for it; for any other, write caller = \"ejabberd\" or \"mongooseim\"".to_owned(),
+        });
+    }
     if args.json {
         let effective = reading.configuration.as_ref().ok();
         let problems = reading.configuration.as_ref().err().cloned().unwrap_or_default();

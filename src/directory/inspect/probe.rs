@@ -18,6 +18,7 @@ use crate::directory::names::time::generalized_time;
 use crate::directory::pool::service::ServicePool;
 use crate::directory::session::Session;
 use crate::directory::session::root_dse::RootDse;
+use crate::jid::Account;
 use crate::verdict::Verdict;
 
 /// A clock that is off by more than this makes expiry dates wrong; by five minutes, it ends Kerberos.
@@ -238,9 +239,15 @@ fn judge_clock(root_dse: &RootDse, report: &mut Report) {
     };
     let ours = SystemTime::now();
     let skew = ours.duration_since(theirs).unwrap_or_else(|ahead| ahead.duration());
-    let text = format!("{} s apart from this machine's", skew.as_secs());
-    let severity = if skew.as_secs() > TOLERABLE_SKEW_S { Severity::Bad } else { Severity::Good };
-    report.note(severity, "clock", text);
+    let seconds = skew.as_secs();
+    if seconds > TOLERABLE_SKEW_S {
+        let who = if theirs > ours { "the server's is ahead" } else { "this machine's is ahead" };
+        let text = format!(
+            "{seconds} s apart: {who}; certificates, expiry dates and Kerberos go by it: set the wrong one (timedatectl, chronyc)"
+        );
+        return report.note(Severity::Bad, "clock", text);
+    }
+    report.note(Severity::Good, "clock", format!("{seconds} s apart from this machine's"));
 }
 
 async fn judge_rules(
@@ -305,14 +312,46 @@ async fn judge_search(
         if problem.is_none() {
             let filter = search.filter.for_anyone();
             let is_used = is_there(connection, base, Scope::Subtree, filter, by).await;
-            let (severity, found) = if is_used {
+            let (severity, found) = if finds_strangers(domain, search, base, connection, by).await {
+                (Severity::Bad, "finds an entry for a name that nobody has: make it stricter")
+            } else if is_used {
                 (Severity::Good, "finds users")
             } else {
                 (Severity::Odd, "finds nobody")
             };
             report.note(severity, "user_filter", format!("{domain}: {filter} {found}"));
+            if let Some(tree) = second_tree(base, root_dse)
+                && is_there(connection, &tree, Scope::Subtree, filter, by).await
+            {
+                let text = format!(
+                    "{domain}: users have a second entry below {tree}, so each is ambiguous: write a base that has one of them, as cn=users,cn=accounts,… does"
+                );
+                report.note(Severity::Bad, "base", text);
+            }
         }
     }
+}
+
+/// Whether the search of a name that nobody has finds an entry.
+async fn finds_strangers(
+    domain: &str,
+    search: &Search,
+    base: &str,
+    connection: &Session,
+    by: Deadline,
+) -> bool {
+    let Some(nobody) = Account::new(&format!("nobody-{:016x}", fastrand::u64(..)), domain) else {
+        return false;
+    };
+    is_there(connection, base, Scope::Subtree, &search.filter.fill(&nobody), by).await
+}
+
+/// The tree below this base in which FreeIPA repeats its users for old clients.
+fn second_tree(base: &str, root_dse: &RootDse) -> Option<String> {
+    let base = Dn::parse(base)?;
+    let tree = format!("cn=compat,{}", root_dse.naming_context_of(&base)?);
+    let is_below = Dn::parse(&tree).is_some_and(|dn| dn.is_within(&base) && dn != base);
+    is_below.then_some(tree)
 }
 
 async fn is_there(
