@@ -51,7 +51,7 @@ impl Account {
     /// The account of a JID as a person writes it, prepared as an XMPP server would.
     pub fn written(jid: &str) -> Option<Self> {
         let (localpart, domainpart) = jid.rsplit_once('@')?;
-        Self::new(&prepared(localpart), domainpart)
+        Self::new(&nodeprep(localpart), domainpart)
     }
 
     /// The form of a domain's name that all its spellings have in common: in lower case, and
@@ -105,13 +105,28 @@ impl fmt::Display for Account {
     }
 }
 
+/// A name as an XMPP server prepares it for a localpart (nodeprep, RFC 6122, appendix A). Characters
+/// that are newer than Unicode 3.2 stay as they are, which is what the libraries of XMPP servers do.
+pub fn nodeprep(name: &str) -> String {
+    let mut done = String::with_capacity(name.len());
+    let mut rest = name;
+    while let Some((at, unknown)) =
+        rest.char_indices().find(|(_, c)| tables::unassigned_code_point(*c))
+    {
+        let (known, after) = rest.split_at(at);
+        done.push_str(&prepared(known));
+        done.push(unknown);
+        rest = after.strip_prefix(unknown).unwrap_or_default();
+    }
+    done + &prepared(rest)
+}
+
 fn prepared(name: &str) -> String {
     let kept = name.chars().filter(|c| !tables::commonly_mapped_to_nothing(*c));
     kept.flat_map(tables::case_fold_for_nfkc).nfkc().collect()
 }
 
-/// Characters that are newer than Unicode 3.2 are let through, as in a query (RFC 3454, section 7):
-/// the libraries of XMPP servers do not change them.
+/// Characters that are newer than Unicode 3.2 are let through, as in a query (RFC 3454, section 7).
 fn is_prepared(name: &str) -> bool {
     if name.is_ascii() {
         // The tables have nothing more to say about these.
@@ -119,7 +134,7 @@ fn is_prepared(name: &str) -> bool {
     }
     !name.chars().any(is_prohibited)
         && !name.bytes().any(|byte| byte.is_ascii_uppercase())
-        && name.split(tables::unassigned_code_point).all(|known| prepared(known) == known)
+        && nodeprep(name) == name
 }
 
 /// What is prohibited everywhere (RFC 6122, appendix A.5), but for ASCII spaces.

@@ -284,7 +284,9 @@ impl Outage {
             }
             Self::Internal => "please report this with the log lines around it",
             Self::LostConnection => "the server closed the connection; look at its log",
-            Self::Misconfigured => "run `xmpp-ldap-auth check`",
+            Self::Misconfigured => {
+                "run `xmpp-ldap-auth check`, and `xmpp-ldap-auth probe`, which asks the directory"
+            }
             Self::NoServer => "check the servers, the network and the certificates",
             Self::Overloaded => {
                 "the directory is slower than its users sign in: give it more power, or raise pool.size if it has power to spare"

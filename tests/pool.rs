@@ -120,7 +120,8 @@ impl Server {
             };
             let mut answer = Vec::new();
             if step == Step::Search && code == 0 {
-                answer.extend([0x30, 13, 2, 1, id, 0x64, 8, 4, 4, b'c', b'n', b'=', b'a', 0x30, 0]);
+                answer.extend([0x30, 25, 2, 1, id, 0x64, 20, 4, 4, b'c', b'n', b'=', b'a']);
+                answer.extend([0x30, 12, 0x30, 10, 4, 3, b'u', b'i', b'd', 0x31, 3, 4, 1, b'a']);
             }
             let tag = if step == Step::Search { 0x65 } else { 0x61 };
             answer.extend([0x30, 12, 2, 1, id, tag, 7, 0x0a, 1, code, 4, 0, 4, 0]);

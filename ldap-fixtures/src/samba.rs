@@ -214,15 +214,34 @@ impl Samba {
 
     /// Disables a user, as an administrator does.
     pub fn disable(&self, name: &str) -> Result<()> {
-        let home = self.directory.path();
-        let output = Command::new(require("samba-tool")?)
-            .args(["user", "disable", name, "-H"])
-            .arg(home.join("private/sam.ldb"))
-            .arg("--configfile")
-            .arg(home.join("etc/smb.conf"))
-            .output()?;
+        self.tool(&["user", "disable", name])
+    }
+
+    /// Runs samba-tool on its database.
+    pub fn tool(&self, arguments: &[&str]) -> Result<()> {
+        let mut command = Command::new(require("samba-tool")?);
+        command.args(arguments).arg("-H").arg(self.database());
+        let output = command.arg("--configfile").arg(self.home().join("etc/smb.conf")).output()?;
         ensure!(output.status.success(), "samba-tool: {}", String::from_utf8_lossy(&output.stderr));
         Ok(())
+    }
+
+    /// Makes the changes of this LDIF in its database.
+    pub fn change(&self, ldif: &str) -> Result<()> {
+        let mut file = NamedTempFile::new_in(self.home())?;
+        file.write_all(ldif.as_bytes())?;
+        let mut command = Command::new(require("ldbmodify")?);
+        let output = command.arg("-H").arg(self.database()).arg(file.path()).output()?;
+        ensure!(output.status.success(), "ldbmodify: {}", String::from_utf8_lossy(&output.stderr));
+        Ok(())
+    }
+
+    fn home(&self) -> &Path {
+        self.directory.path()
+    }
+
+    fn database(&self) -> PathBuf {
+        self.home().join("private/sam.ldb")
     }
 
     /// Binds with wrong passwords until the account is locked.

@@ -37,6 +37,7 @@ pub(super) struct DirectoryTable<'a> {
     preset: Option<Preset>,
     has_service: bool,
     is_catalog: bool,
+    sets_passwords: bool,
     settings: Option<Settings>,
     domains: BTreeMap<String, Rules>,
 }
@@ -100,7 +101,8 @@ impl<'a> DirectoryTable<'a> {
             limits,
         });
         let domains = BTreeMap::new();
-        Self { name, table, preset, has_service, is_catalog, settings, domains }
+        let sets_passwords = set_password != PasswordMethod::Off;
+        Self { name, table, preset, has_service, is_catalog, sets_passwords, settings, domains }
     }
 
     /// The rules of a domain that it serves, or its own.
@@ -112,14 +114,18 @@ impl<'a> DirectoryTable<'a> {
             is_catalog: self.is_catalog,
         };
         let rules = rules::read(overrides, self.has_service);
-        if self.has_service {
-            return rules;
-        }
         match rules.as_ref().map(|rules| &rules.lookup) {
-            Some(Lookup::Dn(_) | Lookup::Plain(..)) => {
+            Some(Lookup::Plain(_)) => {
+                self.table.remark("user_dn is no DN, so nobody can look a user up: isuser is answered with \"cannot tell\"");
+                if self.sets_passwords {
+                    self.table.problem(&keys::SET_PASSWORD, rules::ALONE);
+                }
+            }
+            _ if self.has_service => {}
+            Some(Lookup::Dn(_)) => {
                 self.table.remark("without bind_dn nobody can look a user up: isuser is answered with \"cannot tell\"");
             }
-            Some(Lookup::Search { .. }) | None => self.table.problem(
+            Some(Lookup::Search(_)) | None => self.table.problem(
                 &keys::BIND_DN,
                 "a search needs an account: write bind_dn and bind_password_file, or sasl = \"external\", or anonymous = true",
             ),

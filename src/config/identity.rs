@@ -29,7 +29,7 @@ pub(super) fn is_written(table: &Table<'_>) -> bool {
 /// the client certificate that `sasl = "external"` needs.
 pub(super) fn read(table: &Table<'_>, tls: &Table<'_>, servers: &[Server]) -> Option<Identity> {
     let password = read_password(table);
-    let bind_dn = table.get(&keys::BIND_DN);
+    let bind_dn = table.parsed(&keys::BIND_DN, name);
     let mechanism = table.get(&keys::SASL);
     let anonymous = table.get_or_default(&keys::ANONYMOUS);
     if mechanism != Some(Mechanism::Gssapi) {
@@ -76,7 +76,8 @@ fn read_simple(
         table.problem(&keys::BIND_DN, "write bind_password_file = \"/path\" beside it, readable for the XMPP server's user alone");
     }
     let second = rotation.and_then(|rotation| {
-        let name = rotation.get(&keys::ROTATION_BIND_DN).unwrap_or_else(|| name.clone());
+        let name =
+            rotation.parsed(&keys::ROTATION_BIND_DN, self::name).unwrap_or_else(|| name.clone());
         if !rotation.has_any(&SECRETS) {
             rotation.problem(&keys::BIND_PASSWORD_FILE, "write the file with the other password");
         }
@@ -105,6 +106,17 @@ pub(super) fn remark_name(table: &Table<'_>, identity: Option<&Identity>, preset
             table.remark_at(&keys::BIND_DN, &text);
         }
     }
+}
+
+/// A name to bind with: with an empty one, servers let anybody in as nobody (RFC 4513, section 5.1.2).
+fn name(text: &str) -> Result<String, String> {
+    if text.trim().is_empty() {
+        return Err(
+            "write the name of the service account, or anonymous = true to search without one"
+                .to_owned(),
+        );
+    }
+    Ok(text.to_owned())
 }
 
 fn read_password(table: &Table<'_>) -> Option<SecretString> {

@@ -5,8 +5,11 @@ use super::file::Table;
 use super::keys::{AnyKey, Key, users as keys};
 use super::value::{Kind, OneOrMore, Or, Plain};
 use crate::directory::account::preset::Preset;
-use crate::directory::domain::{Lookup, Rules, Search};
-use crate::directory::groups::{Group, GroupRule};
+use crate::directory::account::state::StateSchema;
+use crate::directory::domain::{DnLookup, Lookup, Rules, Search};
+use crate::directory::groups::{Group, GroupMethod, GroupRule};
+use crate::directory::message::Filter;
+use crate::directory::message::filter::ANY_ENTRY;
 use crate::directory::message::filter_template::FilterTemplate;
 use crate::directory::names::bind_name::NameTemplate;
 use crate::directory::names::dn::Dn;
@@ -14,6 +17,9 @@ use crate::directory::names::dn::Dn;
 /// The keys that say how a user is found by a search.
 static SEARCH_KEYS: [&AnyKey; 4] =
     [&keys::BASE, &keys::USER_FILTER, &keys::LOGIN_ATTRIBUTES, &keys::OBJECT_CLASS];
+
+/// What is wrong with anything that needs an entry beside a user_dn that is no DN.
+pub(super) const ALONE: &str = "user_dn is no DN, and nothing says whose entry such a name is of: it stands alone, without base, groups, isuser and setpass; leave out user_dn and let base and login_attributes find the user, or write a DN";
 
 /// The keys of a domain's table, which take the place of its directory's.
 #[derive(Clone, Copy, Debug)]
@@ -32,6 +38,10 @@ impl<'a> Overrides<'a> {
     /// The table that has the key, or else the directory's.
     fn with(&self, key: &AnyKey) -> &'a Table<'a> {
         self.domain.filter(|domain| domain.has(key)).unwrap_or(self.directory)
+    }
+
+    fn has_aliases(&self) -> bool {
+        self.preset.is_none_or(Preset::has_aliases)
     }
 
     fn has(&self, key: &AnyKey) -> bool {
@@ -65,25 +75,37 @@ pub(super) fn read(overrides: Overrides<'_>, has_service: bool) -> Option<Rules>
         method: overrides.get_or_default(&keys::GROUP_METHOD),
         nested: overrides.get_or_default(&keys::NESTED_GROUPS),
         base: overrides.with(&keys::GROUP_BASE).parsed(&keys::GROUP_BASE, dn),
+        preset: overrides.preset,
     };
+    check_nesting(overrides, &sign_in);
     let exist = if overrides.has(&keys::ISUSER_REQUIRE_GROUP) {
         GroupRule { groups: read_groups(overrides, &keys::ISUSER_REQUIRE_GROUP), ..sign_in.clone() }
     } else {
         sign_in.clone()
     };
-    if !has_service && (sign_in.is_needed() || exist.is_needed()) {
-        overrides.problem(
-            &keys::REQUIRE_GROUP,
-            "groups are looked up by a service account: write bind_dn and bind_password_file",
-        );
+    let is_plain = matches!(lookup, Some(Lookup::Plain(_)));
+    let needs_group =
+        if sign_in.is_needed() { &keys::REQUIRE_GROUP } else { &keys::ISUSER_REQUIRE_GROUP };
+    if sign_in.is_needed() || exist.is_needed() {
+        if !has_service {
+            overrides.problem(
+                needs_group,
+                "groups are looked up by a service account: write bind_dn and bind_password_file",
+            );
+        } else if is_plain {
+            overrides.problem(needs_group, ALONE);
+        }
     }
-    let account_state = overrides.get(&keys::ACCOUNT_STATE);
-    let of_preset = || overrides.preset.map(Preset::account_state).unwrap_or_default().to_vec();
+    let hide_inactive = overrides.get_or_default(&keys::HIDE_INACTIVE);
+    if hide_inactive && is_plain {
+        overrides.problem(&keys::HIDE_INACTIVE, ALONE);
+    }
+    let account_state = read_account_state(overrides, has_service && !is_plain);
     Some(Rules {
         alias_of: None,
         unescape: overrides.get_or_default(&keys::UNESCAPE_LOCALPART),
-        account_state: account_state.unwrap_or_else(of_preset),
-        hide_inactive: overrides.get_or_default(&keys::HIDE_INACTIVE),
+        account_state,
+        hide_inactive,
         sign_in,
         exist,
         // Last, so that the mistakes in everything else are found too.
@@ -94,6 +116,50 @@ pub(super) fn read(overrides: Overrides<'_>, has_service: bool) -> Option<Rules>
 /// A DN as it is written.
 fn dn(text: &str) -> Result<String, String> {
     Dn::written(text).map(|_| text.to_owned())
+}
+
+/// Groups within groups count, or they do not, by every method; a method that cannot keep to that is
+/// refused.
+fn check_nesting(overrides: Overrides<'_>, rule: &GroupRule) {
+    if rule.nested {
+        return;
+    }
+    let is_direct = overrides.preset.is_some_and(Preset::member_of_is_direct);
+    if rule.method.is_always_nested() {
+        overrides.problem(
+            &keys::NESTED_GROUPS,
+            format!(
+                "{} finds groups within groups in any case; write group_method = \"auto\"",
+                rule.method
+            ),
+        );
+    } else if rule.method == GroupMethod::MemberOf && !is_direct {
+        overrides.problem(
+            &keys::NESTED_GROUPS,
+            "memberOf holds groups within groups on some servers; write group_method = \"auto\", or the preset of one that does not do so",
+        );
+    }
+}
+
+/// What is read of the state of accounts, where entries are read.
+fn read_account_state(overrides: Overrides<'_>, reads_entries: bool) -> Vec<StateSchema> {
+    let written = overrides.get(&keys::ACCOUNT_STATE);
+    let of_preset = || overrides.preset.map(Preset::account_state).unwrap_or_default().to_vec();
+    if reads_entries {
+        return written.unwrap_or_else(of_preset);
+    }
+    let is_enforced = |state: &StateSchema| state.is_enforced_by_bind();
+    match written {
+        Some(states) if !states.iter().all(is_enforced) => overrides.problem(
+            &keys::ACCOUNT_STATE,
+            "nobody reads it: write bind_dn and bind_password_file, and user_dn as a DN if there is one",
+        ),
+        None if !of_preset().iter().all(is_enforced) => overrides.directory.remark(
+            "nobody reads the state of accounts that the directory does not see to itself, such as shadowExpire: that needs bind_dn, and user_dn as a DN",
+        ),
+        _ => {}
+    }
+    Vec::new()
 }
 
 fn read_groups(overrides: Overrides<'_>, key: &Key<OneOrMore>) -> Vec<Group> {
@@ -109,20 +175,32 @@ fn read_lookup(overrides: Overrides<'_>) -> Option<Lookup> {
     }
     let searches = table.has_any(&SEARCH_KEYS);
     match name? {
-        NameTemplate::Dn(dn) => {
+        NameTemplate::Dn(template) => {
             if searches {
                 table.problem(
                     &keys::USER_DN,
                     "write either user_dn, to bind without a search, or base and user_filter",
                 );
             }
-            Some(Lookup::Dn(dn))
+            Some(Lookup::Dn(DnLookup {
+                template,
+                filter: read_user_filter(overrides),
+                has_aliases: overrides.has_aliases(),
+            }))
         }
-        NameTemplate::Plain(name) if searches => {
-            Some(Lookup::Plain(name, Some(read_search(overrides)?)))
+        NameTemplate::Plain(name) => {
+            if searches {
+                table.problem(&keys::USER_DN, ALONE);
+            }
+            Some(Lookup::Plain(name))
         }
-        NameTemplate::Plain(name) => Some(Lookup::Plain(name, None)),
     }
+}
+
+/// What the entries of users pass in any case.
+fn read_user_filter(overrides: Overrides<'_>) -> Filter {
+    let filter = overrides.preset.and_then(Preset::user_filter);
+    filter.and_then(|text| Filter::parse(&format!("(&{text})"))).unwrap_or(ANY_ENTRY.clone())
 }
 
 fn read_search(overrides: Overrides<'_>) -> Option<Search> {
@@ -142,15 +220,19 @@ fn read_search(overrides: Overrides<'_>) -> Option<Search> {
         );
     }
     let follows_aliases = overrides.get_or_default(&keys::DEREFERENCE_ALIASES);
-    (!bases.is_empty()).then_some(Search { bases, filter: filter?, follows_aliases })
+    let has_aliases = overrides.has_aliases();
+    (!bases.is_empty()).then_some(Search { bases, filter: filter?, has_aliases, follows_aliases })
 }
 
 fn read_filter(overrides: Overrides<'_>) -> Option<FilterTemplate> {
     let parts: [&AnyKey; 2] = [&keys::LOGIN_ATTRIBUTES, &keys::OBJECT_CLASS];
+    let among_users = |text: &str| match overrides.preset.and_then(Preset::user_filter) {
+        Some(users) => FilterTemplate::parse(text)
+            .and_then(|_| FilterTemplate::parse(&format!("(&{users}{text})"))),
+        None => FilterTemplate::parse(text),
+    };
     if overrides.has(&keys::USER_FILTER) && !overrides.domain_has_not(&keys::USER_FILTER, &parts) {
-        return overrides
-            .with(&keys::USER_FILTER)
-            .parsed(&keys::USER_FILTER, FilterTemplate::parse);
+        return overrides.with(&keys::USER_FILTER).parsed(&keys::USER_FILTER, among_users);
     }
     let mut attributes = overrides.get(&keys::LOGIN_ATTRIBUTES).unwrap_or_default();
     match overrides.preset {
@@ -169,6 +251,7 @@ fn read_filter(overrides: Overrides<'_>) -> Option<FilterTemplate> {
     let object_class = overrides.get(&keys::OBJECT_CLASS);
     let of_preset = || overrides.preset.unwrap_or(Preset::Generic).object_class().to_owned();
     FilterTemplate::of_attributes(&object_class.unwrap_or_else(of_preset), &attributes)
+        .and_then(|text| among_users(&text))
         .map_err(|text| overrides.problem(&keys::LOGIN_ATTRIBUTES, text))
         .ok()
 }

@@ -161,6 +161,9 @@ impl Kind for Text {
 
     fn read(&self, value: &DeValue<'_>) -> Result<String, String> {
         let text = value.as_str().ok_or("write a string in double quotes")?;
+        if text.contains(char::is_control) {
+            return Err("it holds a control character: between double quotes, a backslash and a letter may be one; write single quotes, or two backslashes".to_owned());
+        }
         Ok(text.to_owned())
     }
 }
@@ -248,9 +251,14 @@ impl Kind for OneOrMore {
     type Value = Vec<String>;
 
     fn read(&self, value: &DeValue<'_>) -> Result<Vec<String>, String> {
-        let one = Text(self.0).read(value).map(|one| vec![one]);
-        one.or_else(|_| List(Text(self.0), "").read(value))
-            .map_err(|_| "write a string in double quotes, or a list of them".to_owned())
+        let items = match value.as_array() {
+            Some(items) => items.iter().map(|item| item.get_ref()).collect(),
+            None => vec![value],
+        };
+        if !items.iter().all(|item| item.is_str()) {
+            return Err("write a string in double quotes, or a list of them".to_owned());
+        }
+        items.into_iter().map(|item| Text(self.0).read(item)).collect()
     }
 }
 

@@ -10,13 +10,13 @@ use tokio::time::Instant;
 use tokio::time::error::Elapsed;
 
 pub(in crate::directory) use self::lookup::Located;
-pub use self::lookup::{Lookup, Search};
+pub use self::lookup::{DnLookup, Lookup, Search};
 pub use self::rules::Rules;
 use crate::deadline::Deadline;
 use crate::directory::Directory;
 use crate::directory::account::state::StateFault;
 use crate::directory::accounts::{Accounts, Candidate, PasswordTarget};
-use crate::directory::groups::GroupRule;
+use crate::directory::groups::{Belonging, GroupRule};
 use crate::directory::names::dn::Dn;
 use crate::jid::Account;
 use crate::policy::admission::Admission;
@@ -49,7 +49,8 @@ struct Plan {
     bind_name: Option<String>,
     /// What is read of the entry.
     attributes: Vec<&'static str>,
-    /// Whether the entry says something about states or groups, so that nothing else will do.
+    /// Whether the entry says something about states, groups or whose it is, so that nothing else will
+    /// do.
     needs_entry: bool,
 }
 
@@ -81,10 +82,15 @@ impl Domain {
         rule: &GroupRule,
         by: Deadline,
     ) -> Result<(), Outcome> {
-        if !rule.is_needed() || rule.admits(&located.entry, self.directory.searcher()?, by).await? {
+        if !rule.is_needed() {
             return Ok(());
         }
-        Err(Outcome::from(Denial::NotInGroup).from_server(&located.server))
+        match rule.admits(&located.entry, self.directory.searcher()?, by).await? {
+            Belonging::In => Ok(()),
+            Belonging::NotIn(why) => Err(Outcome::from(Denial::NotInGroup)
+                .from_server(&located.server)
+                .with_detail(&why)),
+        }
     }
 
     async fn find_for_sign_in(
@@ -99,7 +105,7 @@ impl Domain {
         }
         let located = self.locate_as_planned(&plan, by).await?;
         let is_doubtful = self.judge(&located, by).await?;
-        let candidate = self.candidate(&plan, &located.entry.dn);
+        let candidate = self.candidate(&located.entry.dn);
         if let Some(names) = self.names(&plan) {
             names.put(plan.account, located.entry.dn, Instant::now());
         }
@@ -116,7 +122,9 @@ impl Domain {
             let groups = rules.sign_in.attributes().iter().copied();
             groups.chain(rules.unenforced_attributes()).collect()
         };
-        let needs_entry = rules.sign_in.is_needed() || !attributes.is_empty();
+        // Of a name that was made, only the entry tells whether the server took it for another's.
+        let is_made_up = matches!(rules.lookup, Lookup::Dn(_)) && self.directory.service.is_some();
+        let needs_entry = rules.sign_in.is_needed() || !attributes.is_empty() || is_made_up;
         Ok(Plan { account, bind_name, attributes, needs_entry })
     }
 
@@ -124,11 +132,11 @@ impl Domain {
     fn known(&self, plan: &Plan, afresh: bool) -> Option<Candidate> {
         match &plan.bind_name {
             _ if plan.needs_entry => None,
-            Some(name) => Some(self.candidate(plan, name)),
+            Some(name) => Some(self.candidate(name)),
             None if afresh => None,
             None => {
                 let dn = self.names(plan)?.get(&plan.account, Instant::now())?;
-                Some(self.candidate(plan, &dn).remembered())
+                Some(self.candidate(&dn).remembered())
             }
         }
     }
@@ -153,10 +161,9 @@ impl Domain {
         Ok(self.memory.spares_binds && !self.rules.faults(&located.entry).is_empty())
     }
 
-    /// The candidate whose entry has this DN, or is known by its bind name alone.
-    fn candidate(&self, plan: &Plan, entry: &str) -> Candidate {
-        let name = plan.bind_name.as_deref().unwrap_or(entry);
-        Candidate::new(name.to_owned(), self.key(entry))
+    /// The candidate with this name, which is the DN of its entry where one was found.
+    fn candidate(&self, name: &str) -> Candidate {
+        Candidate::new(name.to_owned(), self.key(name))
     }
 
     /// The remembered DNs, where they may stand in for the entry.

@@ -124,6 +124,89 @@ fn groups_within_groups_count_unless_they_must_not() {
 }
 
 #[test]
+fn a_group_has_many_spellings() {
+    let slapd = slapd();
+    for method in ["auto", "memberof", "member"] {
+        for name in [
+            "commonName=chat,ou=groups,dc=example,dc=com",
+            "2.5.4.3=chat,OU=Groups,dc=example,dc=com",
+            "cn=chat,organizationalUnitName=groups,domainComponent=example,dc=com",
+            "cn= chat ,ou=groups,dc=example,dc=com",
+        ] {
+            let rule = format!("require_group = '{name}'\ngroup_method = \"{method}\"");
+            expect(&slapd, &rule, &[("alice", Yes), ("bob", No)]);
+        }
+    }
+    for name in ["cn=ring  a,ou=groups,dc=example,dc=com", "cn=RING a,ou=groups,dc=example,dc=com"]
+    {
+        expect(&slapd, &format!("require_group = '{name}'"), &[("carol", Yes), ("bob", No)]);
+    }
+}
+
+#[test]
+fn a_base_of_groups_that_is_not_there_is_nobodys_verdict() {
+    let slapd = slapd();
+    for method in ["auto", "member", "memberuid"] {
+        let place = site(
+            &slapd,
+            &format!(
+                "require_group = '{}'\ngroup_method = \"{method}\"\n\
+                 group_base = 'ou=nowhere,dc=example,dc=com'",
+                group("outer")
+            ),
+        );
+        let mut adapter = Adapter::start(&place, Framing::Packet);
+        assert_eq!(adapter.ask("auth:bob:example.com:secret"), CannotTell);
+        adapter.logs("there is no ou=nowhere,dc=example,dc=com");
+        let output = place.command().arg("probe").output().unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert!(!output.status.success() && text.contains("group_base"), "{text}");
+    }
+}
+
+#[test]
+fn a_root_dse_that_is_hidden_is_nobodys_verdict() {
+    let entries = ldif::parse(GROUPS).unwrap();
+    let global = "access to dn.base=\"\" by * none\n".to_owned();
+    let slapd = Options { entries, global, ..Options::default() }.start().unwrap();
+    let outer = format!("require_group = '{}'\n", group("outer"));
+    let place = site(&slapd, &outer);
+    let mut adapter = Adapter::start(&place, Framing::Packet);
+    assert_eq!(adapter.ask("auth:bob:example.com:secret"), CannotTell);
+    adapter.logs("write group_base");
+    let output = place.command().arg("probe").output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(!output.status.success() && text.contains("group_base"), "{text}");
+    let based = outer.clone() + "group_base = 'ou=groups,dc=example,dc=com'";
+    expect(&slapd, &based, &[("bob", Yes), ("alice", No)]);
+    let direct = format!("require_group = '{}'\nnested_groups = false", group("inner"));
+    expect(&slapd, &direct, &[("bob", Yes), ("alice", No)]);
+}
+
+#[test]
+fn a_group_in_which_the_method_finds_nobody_is_named() {
+    let slapd = slapd();
+    for (name, method, words) in [
+        ("posix", "member", "lists login names"),
+        ("posix", "memberof", "lists login names"),
+        ("inner", "memberuid", "lists DNs"),
+        ("gone", "auto", "does not exist"),
+        ("gone", "memberof", "does not exist"),
+    ] {
+        let rule = format!("require_group = '{}'\ngroup_method = \"{method}\"", group(name));
+        let place = site(&slapd, &rule);
+        let mut adapter = Adapter::start(&place, Framing::Packet);
+        assert_eq!(adapter.ask("auth:erin:example.com:secret"), No);
+        adapter.logs(words);
+        for command in [&["probe"][..], &["explain", "erin@example.com"]] {
+            let output = place.command().args(command).output().unwrap();
+            let text = String::from_utf8(output.stdout).unwrap();
+            assert!(!output.status.success() && text.contains(words), "{command:?}: {text}");
+        }
+    }
+}
+
+#[test]
 fn a_ring_of_groups_ends() {
     let slapd = slapd();
     for name in ["ring a", "ring b\\, too"] {

@@ -44,6 +44,19 @@ cn: twice
 sn: twice
 userPassword: secret
 
+dn: uid=jo  doe,ou=people,dc=example,dc=com
+objectClass: inetOrgPerson
+uid: jo  doe
+cn: Jo Doe
+sn: Doe
+userPassword: secret
+
+dn: uid=alias1,ou=people,dc=example,dc=com
+objectClass: alias
+objectClass: extensibleObject
+uid: alias1
+aliasedObjectName: uid=alice,ou=people,dc=example,dc=com
+
 dn: uid=device,ou=people,dc=example,dc=com
 objectClass: account
 objectClass: simpleSecurityObject
@@ -84,6 +97,60 @@ fn a_preset_finds_people_and_nothing_else() {
         expect(&mut adapter, "auth:alice:example.com:secret", Yes);
         expect(&mut adapter, "auth:device:example.com:secret", No);
         expect(&mut adapter, "isuser:device:example.com", No);
+    }
+}
+
+#[test]
+fn an_entry_answers_for_the_names_that_it_bears() {
+    let slapd = slapd();
+    let base = "preset = \"openldap\"\nbase = \"ou=people,dc=example,dc=com\"";
+    let made = "user_dn = \"uid={localpart},ou=people,dc=example,dc=com\"";
+    for (lookup, spaces) in [
+        (format!("{base}\nlogin_attributes = \"uid\""), Yes),
+        (format!("{base}\nlogin_attributes = \"userid\""), Yes),
+        (
+            format!(
+                "{base}\nuser_filter = \"(0.9.2342.19200300.100.1.1:caseIgnoreMatch:={{localpart}})\""
+            ),
+            Yes,
+        ),
+        // Without a search, names with spaces next to each other are nobody's.
+        (format!("preset = \"openldap\"\n{made}"), No),
+        (made.to_owned(), No),
+    ] {
+        let place = site(&slapd, &lookup, ONE);
+        let mut adapter = Adapter::start(&place, Framing::Packet);
+        for (name, expected) in [
+            ("alice", Yes),
+            ("space\\20cadet", Yes),
+            ("space\\20\\20cadet", No),
+            ("jo\\20\\20doe", spaces),
+            ("jo\\20doe", No),
+            ("jo\\20\\20\\20doe", No),
+            ("alias1", No),
+        ] {
+            expect(&mut adapter, &format!("auth:{name}:example.com:secret"), expected);
+            expect(&mut adapter, &format!("isuser:{name}:example.com"), expected);
+        }
+    }
+}
+
+#[test]
+fn a_dn_alone_signs_in_without_a_service_account() {
+    let slapd = slapd();
+    for preset in ["", "preset = \"openldap\"", "preset = \"generic\"", "preset = \"389ds\""] {
+        let place = Site::new(&format!(
+            "[directory.corp]\nservers = [\"{}\"]\n{preset}\n\
+             user_dn = \"uid={{localpart}},ou=people,dc=example,dc=com\"\n{ONE}",
+            slapd.url()
+        ));
+        for framing in Framing::BOTH {
+            let mut adapter = Adapter::start(&place, framing);
+            expect(&mut adapter, "auth:alice:example.com:secret", Yes);
+            expect(&mut adapter, "auth:alice:example.com:wrong", No);
+            expect(&mut adapter, "auth:space\\20cadet:example.com:secret", Yes);
+            expect(&mut adapter, "auth:space\\20\\20cadet:example.com:secret", No);
+        }
     }
 }
 

@@ -51,19 +51,146 @@ fn a_user_binds_by_each_form_of_the_name() {
 }
 
 #[test]
-fn a_name_without_a_search_can_have_groups_and_isuser_beside_it() {
-    let samba = Samba::shared().unwrap();
-    let directory = format!(
-        "user_dn = '{{localpart}}@example.com'\n{}{}isuser_require_group = []",
-        service(READER),
-        group("outer")
+fn one_accounts_password_never_opens_anothers_name() {
+    let samba = Samba::start().unwrap();
+    // A name of Jane's that looks like John's.
+    samba.tool(&["user", "create", "john", PASSWORD]).unwrap();
+    samba.tool(&["user", "create", "jane", "Passw0rd.Jane1"]).unwrap();
+    samba.tool(&["group", "addmembers", "chat", "john"]).unwrap();
+    let jane = format!("CN=jane,CN=Users,{BASE}");
+    let upn = "changetype: modify\nreplace: userPrincipalName\nuserPrincipalName: john@corp.com\n";
+    samba.change(&format!("dn: {jane}\n{upn}")).unwrap();
+    let rest = format!("{}{}set_password = \"auto\"\n", service(SERVICE), group("chat"));
+    let place = site(
+        &samba,
+        &samba.ldaps_url(),
+        &format!("user_dn = '{{localpart}}@corp.com'\n{rest}"),
+        "",
     );
-    let place = site(&samba, &samba.ldaps_url(), &directory, "");
+    let output = place.command().arg("check").output().unwrap();
+    let text = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+    assert_eq!(output.status.code(), Some(78), "{text}");
+    for key in ["user_dn", "require_group", "set_password"] {
+        assert!(text.contains(&format!("directory.corp.{key}: user_dn is no DN")), "{text}");
+    }
+    // By a search for the same name, the password is of whom the search finds, and the group too.
+    let searched = format!("login_attributes = ['sAMAccountName', 'userPrincipalName']\n{rest}");
+    let place = site(&samba, &samba.ldaps_url(), &searched, "");
+    let mut adapter = Adapter::start(&place, Framing::Packet);
+    expect(&mut adapter, &sign_in("john", "Passw0rd.Jane1"), No);
+    expect(&mut adapter, &sign_in("john", PASSWORD), Yes);
+    expect(&mut adapter, &sign_in("john\\40corp.com", "Passw0rd.Jane1"), No);
+    adapter.logs("not-in-group");
+}
+
+#[test]
+fn only_users_are_users() {
+    let samba = Samba::start().unwrap();
+    samba.tool(&["computer", "create", "ws1"]).unwrap();
+    samba.tool(&["user", "setpassword", "ws1$", "--newpassword=Passw0rd.Machine1"]).unwrap();
+    samba.tool(&["contact", "create", "conny", "--mail-address=conny@example.com"]).unwrap();
+    let managed = format!("CN=gmsa1,CN=Managed Service Accounts,{BASE}");
+    samba
+        .change(&format!(
+            "dn: {managed}\nchangetype: add\nobjectClass: msDS-GroupManagedServiceAccount\n\
+             sAMAccountName: gmsa1$\nmsDS-ManagedPasswordInterval: 30\nuserAccountControl: 4096\n"
+        ))
+        .unwrap();
+    for (preset, finding) in [
+        ("samba", ""),
+        ("active-directory", "login_attributes = ['sAMAccountName', 'mail']"),
+        ("active-directory", "object_class = 'top'"),
+        ("samba", "user_filter = '(|(sAMAccountName={localpart})(cn={localpart}))'"),
+    ] {
+        let place = site(&samba, &samba.ldaps_url(), &(service(READER) + finding), "");
+        let config = std::fs::read_to_string(place.config()).unwrap();
+        place.write("config.toml", &config.replace("\"samba\"", &format!("{preset:?}")));
+        let mut adapter = Adapter::start(&place, Framing::Packet);
+        expect(&mut adapter, &sign_in("alice", PASSWORD), Yes);
+        expect(&mut adapter, "isuser:administrator:example.com", Yes);
+        expect(&mut adapter, &sign_in("ws1$", "Passw0rd.Machine1"), No);
+        for name in ["ws1$", "dc1$", "gmsa1$", "gmsa1", "krbtgt", "conny", "chat"] {
+            expect(&mut adapter, &format!("isuser:{name}:example.com"), No);
+        }
+    }
+    // By a name without a search too.
+    let place = site(&samba, &samba.ldaps_url(), "user_dn = '{localpart}@example.com'", "");
     let mut adapter = Adapter::start(&place, Framing::Packet);
     expect(&mut adapter, &sign_in("alice", PASSWORD), Yes);
-    expect(&mut adapter, &sign_in("bob", PASSWORD), No);
-    expect(&mut adapter, "isuser:bob:example.com", Yes);
-    expect(&mut adapter, "isuser:nobody:example.com", No);
+    expect(&mut adapter, &sign_in("ws1$", "Passw0rd.Machine1"), No);
+}
+
+#[test]
+fn an_entry_answers_for_the_names_that_it_bears() {
+    let samba = Samba::start().unwrap();
+    samba.tool(&["user", "create", "jo  doe", PASSWORD]).unwrap();
+    samba
+        .change(&format!(
+            "dn: CN=jo  doe,CN=Users,{BASE}\nchangetype: modify\nadd: proxyAddresses\n\
+             proxyAddresses: SMTP:Jo@Example.com\nproxyAddresses: smtp:joe@other.example\n"
+        ))
+        .unwrap();
+    let several = service(READER) + "login_attributes = ['sAMAccountName', 'proxyAddresses']";
+    let place = site(&samba, &samba.ldaps_url(), &several, "");
+    let mut adapter = Adapter::start(&place, Framing::Packet);
+    for name in ["jo\\20\\20doe", "jo", "joe\\40other.example", "umläut"] {
+        expect(&mut adapter, &sign_in(name, PASSWORD), Yes);
+        expect(&mut adapter, &format!("isuser:{name}:example.com"), Yes);
+    }
+    for name in ["jo\\20doe", "jo\\20\\20\\20doe", "joe", "umlaut"] {
+        expect(&mut adapter, &sign_in(name, PASSWORD), No);
+        expect(&mut adapter, &format!("isuser:{name}:example.com"), No);
+    }
+}
+
+#[test]
+fn a_group_in_which_nobody_can_be_found_is_named() {
+    let samba = Samba::start().unwrap();
+    samba.tool(&["group", "add", "list", "--group-type=Distribution"]).unwrap();
+    samba.tool(&["group", "addmembers", "list", "alice"]).unwrap();
+    let rule = |name: &str, more: &str| {
+        let directory = format!("{}{}{more}", service(READER), group(name));
+        site(&samba, &samba.ldaps_url(), &directory, "")
+    };
+    let place = rule("list", "");
+    let mut adapter = Adapter::start(&place, Framing::Packet);
+    expect(&mut adapter, &sign_in("alice", PASSWORD), Yes);
+    let by_token = "group_method = \"token-groups\"";
+    for (name, more, words) in [
+        ("list", by_token, "distribution group"),
+        ("gone", "", "does not exist"),
+        ("gone", by_token, "does not exist"),
+        ("gone", "nested_groups = false", "does not exist"),
+        ("gone", "group_method = \"member\"", "does not exist"),
+    ] {
+        let place = rule(name, more);
+        let mut adapter = Adapter::start(&place, Framing::Packet);
+        expect(&mut adapter, &sign_in("alice", PASSWORD), No);
+        adapter.logs(words);
+        for command in [&["probe"][..], &["explain", "alice@example.com"]] {
+            let output = place.command().args(command).output().unwrap();
+            let text = String::from_utf8(output.stdout).unwrap();
+            assert!(!output.status.success() && text.contains(words), "{command:?}: {text}");
+        }
+    }
+    let place = rule("outer", "");
+    let mut adapter = Adapter::start(&place, Framing::Packet);
+    expect(&mut adapter, &sign_in("alice", PASSWORD), Yes);
+    let outer = format!("CN=outer,CN=Users,{BASE}");
+    let change = "changetype: modrdn\nnewrdn: CN=renamed\ndeleteoldrdn: 1\n";
+    samba.change(&format!("dn: {outer}\n{change}")).unwrap();
+    expect(&mut adapter, &sign_in("alice", PASSWORD), No);
+    adapter.logs("does not exist");
+    // A group of a domain that the controller does not hold.
+    let place = rule("x", "");
+    let config = std::fs::read_to_string(place.config()).unwrap();
+    place.write(
+        "config.toml",
+        &config.replace("\"CN=x,CN=Users,DC=", "\"CN=x,CN=Users,DC=branch,DC="),
+    );
+    let output = place.command().arg("probe").output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.contains("another domain") || text.contains("does not exist"), "{text}");
 }
 
 #[test]
@@ -124,10 +251,20 @@ fn groups_are_judged_by_what_only_domain_controllers_have() {
             expect(&mut adapter, &sign_in("bob", PASSWORD), Yes);
         }
     }
-    let direct = format!("{}{}nested_groups = false", service(READER), group("outer"));
-    let place = site(&samba, &samba.ldaps_url(), &direct, "");
-    let mut adapter = Adapter::start(&place, Framing::Packet);
-    expect(&mut adapter, &sign_in("alice", PASSWORD), No);
+    for method in ["auto", "memberof", "member"] {
+        for (name, expected) in
+            [("outer", No), ("inner", Yes), ("Domain Users", Yes), ("everybody", No)]
+        {
+            let direct = format!(
+                "{}{}nested_groups = false\ngroup_method = \"{method}\"",
+                service(READER),
+                group(name)
+            );
+            let place = site(&samba, &samba.ldaps_url(), &direct, "");
+            let mut adapter = Adapter::start(&place, Framing::Packet);
+            expect(&mut adapter, &sign_in("alice", PASSWORD), expected);
+        }
+    }
 }
 
 #[test]

@@ -12,22 +12,24 @@ keys! {
     /// below which DN users are; a user must have one entry below all of them together
     BASE = "base": OneOrMore = OneOrMore("DN");
 
-    /// who a user is compared with; `mail` and `userPrincipalName` with the whole address
+    /// who a user is compared with; `mail`, `userPrincipalName` and `proxyAddresses` with the whole
+    /// address. See [Names](#names)
     LOGIN_ATTRIBUTES = "login_attributes": OneOrMore = OneOrMore("attribute"),
         otherwise "the preset's: `sAMAccountName` or `uid`";
 
     /// of the entries that sign in
     OBJECT_CLASS = "object_class": Text = Text("object class"), otherwise "the preset's";
 
-    /// the whole filter: `"(uid={localpart})"`
+    /// the whole filter: `"(uid={localpart})"`. It must ask for the name by equality. With the presets for
+    /// domain controllers, entries must be users besides, and not computers
     USER_FILTER = "user_filter": Text = Text("filter"), otherwise "made of `object_class` and `login_attributes`";
 
     /// true: an alias that is found stands for the entry that it names, for which its user binds
     DEREFERENCE_ALIASES = "dereference_aliases": Or<Flag> = Or(Flag, false);
 
     /// instead of a search: the name to bind with: `"uid={localpart},ou=people,dc=example,dc=com"`,
-    /// `"{localpart}@corp.example"`, `'CORP\{localpart}'`; the last two with `base` beside them where
-    /// `isuser`, groups or `setpass` are wanted
+    /// `"{localpart}@corp.example"`, `'CORP\{localpart}'`. The last two stand alone: without `base`,
+    /// `isuser`, groups and `setpass`, because nothing says whose entry such a name is of
     USER_DN = "user_dn": Text = Text("DN or name");
 
     /// decodes XEP-0106: `d\27artagnan` is asked for as `d'artagnan`, `user\40corp.example` as
@@ -50,10 +52,11 @@ keys! {
     GROUP_METHOD = "group_method": Or<Word<GroupMethod>> =
         Or(Word::of(&GroupMethod::ALL), GroupMethod::Auto);
 
-    /// false: direct members alone
+    /// false: direct members alone, among whom are those of the primary group. Not with the methods
+    /// `"chain"` and `"token-groups"`, nor with `"memberof"` where it may hold more
     NESTED_GROUPS = "nested_groups": Or<Flag> = Or(Flag, true);
 
-    /// where groups are looked for
+    /// where groups are looked for; while it does not exist, nobody can tell who is in them
     GROUP_BASE = "group_base": Text = Text("DN"), otherwise "the naming context";
 
     /// in whose attributes the state of an account stands

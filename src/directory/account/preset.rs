@@ -63,6 +63,25 @@ impl Preset {
         self.facts().object_class
     }
 
+    /// The filter that users pass and nothing else does: of domain controllers, normal accounts alone
+    /// (MS-ADTS, section 2.2.13), which computers, managed service accounts and trusts are not, and of
+    /// these not the accounts of the KDC.
+    pub fn user_filter(self) -> Option<&'static str> {
+        self.is_active_directory().then_some(
+            "(sAMAccountType=805306368)(!(sAMAccountName=krbtgt))(!(sAMAccountName=krbtgt_*))",
+        )
+    }
+
+    /// Whether `memberOf` holds the groups that list the user, and not those around them as well.
+    pub fn member_of_is_direct(self) -> bool {
+        matches!(self, Self::ActiveDirectory | Self::Samba | Self::OpenLdap | Self::Lldap)
+    }
+
+    /// Whether its entries can be aliases (RFC 4512, section 2.6).
+    pub fn has_aliases(self) -> bool {
+        !self.is_active_directory() && self != Self::Lldap
+    }
+
     /// The attribute that holds the login name. Only one, because a user with two would be two users
     /// to the XMPP server.
     pub fn login_attribute(self) -> &'static str {

@@ -11,7 +11,7 @@ use crate::directory::account::diagnosis;
 use crate::directory::message::{Answer, Control, oid};
 use crate::directory::pool::service::ServicePool;
 use crate::directory::session::Session;
-use crate::directory::session::root_dse::RootDse;
+use crate::directory::session::root_dse::{self, RootDse};
 use crate::observe::step;
 use crate::verdict::{Denial, Outage, Outcome, Verdict};
 
@@ -120,7 +120,9 @@ async fn choose(session: &Session, by: Deadline) -> Result<PasswordMethod, Outco
 }
 
 async fn read_root_dse(session: &Session, by: Deadline) -> Result<Arc<RootDse>, Outcome> {
-    session.root_dse(by.remaining()).await.map_err(|error| error.outcome(&session.server))
+    let read = session.root_dse(by.remaining()).await;
+    read.map_err(|error| error.outcome(&session.server))?
+        .map_err(|answer| root_dse::unread(&answer, &session.server))
 }
 
 async fn modify_password(
@@ -130,7 +132,8 @@ async fn modify_password(
     by: Deadline,
 ) -> Result<Answer, Outcome> {
     // Not every server ignores what it does not know.
-    let asks_policy = read_root_dse(session, by).await?.has_control(oid::PASSWORD_POLICY);
+    let root_dse = read_root_dse(session, by).await;
+    let asks_policy = root_dse.is_ok_and(|root_dse| root_dse.has_control(oid::PASSWORD_POLICY));
     let modified = session.modify_password(dn, password.expose_secret(), asks_policy).await;
     modified.map_err(|error| error.outcome(&session.server))
 }

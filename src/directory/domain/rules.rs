@@ -85,8 +85,8 @@ impl Rules {
         }
         match &self.lookup {
             Lookup::Search(_) => {}
-            Lookup::Dn(template) => lines.push(("user_dn", template.to_string())),
-            Lookup::Plain(template, _) => lines.push(("user_dn", template.to_string())),
+            Lookup::Dn(lookup) => lines.push(("user_dn", lookup.template.to_string())),
+            Lookup::Plain(template) => lines.push(("user_dn", template.to_string())),
         }
         let states: Vec<String> = self.account_state.iter().map(StateSchema::to_string).collect();
         lines.extend([

@@ -1,8 +1,14 @@
-//! A group that the configuration names.
+//! A group that the configuration names, and what the directory says of it.
 
 use std::fmt;
 
+use crate::deadline::Deadline;
+use crate::directory::message::Query;
+use crate::directory::message::entry::Entry;
 use crate::directory::names::dn::Dn;
+use crate::directory::pool::search::Searcher;
+use crate::result_code::{INVALID_DN_SYNTAX, NO_SUCH_OBJECT, REFERRAL};
+use crate::verdict::{Outage, Outcome, Verdict};
 
 /// A group, by its DN as written and in comparable form.
 #[derive(Clone, Debug)]
@@ -11,7 +17,21 @@ pub struct Group {
     dn: Dn,
 }
 
+/// What became of reading a group.
+#[derive(Debug)]
+pub enum Standing {
+    /// Its entry.
+    There(Entry),
+    /// There is none, or none that may be seen.
+    Missing,
+    /// The server does not hold it and names another one.
+    Elsewhere,
+}
+
 impl Group {
+    /// The attributes that tell one group from another, and of which kind it is.
+    const ATTRIBUTES: [&str; 3] = ["objectClass", "objectSid", "groupType"];
+
     /// Reads a DN; the error says what to write instead.
     pub fn parse(source: &str) -> Result<Self, String> {
         let dn = Dn::parse(source).filter(|dn| dn.depth() > 0).ok_or(
@@ -28,6 +48,42 @@ impl Group {
     /// Its DN in comparable form.
     pub(super) fn dn(&self) -> &Dn {
         &self.dn
+    }
+
+    /// The search that reads it.
+    pub(in crate::directory) fn query(&self) -> Query<'_> {
+        Query::entry(&self.name, &Self::ATTRIBUTES)
+    }
+
+    /// What the answer to that search says; `None` if it says nothing about the group.
+    pub(in crate::directory) fn standing(code: u32, entries: Vec<Entry>) -> Option<Standing> {
+        match (code, entries.into_iter().next()) {
+            (REFERRAL, _) => Some(Standing::Elsewhere),
+            (0, Some(entry)) => Some(Standing::There(entry)),
+            (0 | NO_SUCH_OBJECT, _) => Some(Standing::Missing),
+            _ => None,
+        }
+    }
+
+    /// What the directory says of it.
+    pub(super) async fn read(
+        &self,
+        searcher: &Searcher,
+        by: Deadline,
+    ) -> Result<Standing, Outcome> {
+        let reply = searcher.search(&self.query(), &[NO_SUCH_OBJECT, REFERRAL], by).await;
+        let about_it = |outcome: Outcome| {
+            let text = format!("{self}: {}", outcome.detail.as_deref().unwrap_or_default());
+            let outage = Outage::Refused { code: INVALID_DN_SYNTAX };
+            if outcome.verdict == Verdict::Unavailable(outage) {
+                let text = format!("{text}; write the DN in require_group as the server does");
+                return Outcome { verdict: Verdict::Unavailable(Outage::Misconfigured), ..outcome }
+                    .with_detail(&text);
+            }
+            outcome.with_detail(&text)
+        };
+        let reply = reply.map_err(about_it)?;
+        Ok(Self::standing(reply.code, reply.entries).unwrap_or(Standing::Missing))
     }
 }
 

@@ -20,7 +20,7 @@ pub(super) async fn find(
         let filter = Filter::extensible("memberOf", MATCHING_RULE_IN_CHAIN, name);
         let query = Query { filter: &filter, ..Query::entry(&user.dn, &[]) };
         if !searcher.search(&query, &[], by).await?.entries.is_empty() {
-            membership.found_in(group.dn());
+            membership.found_in(group.dn().clone());
         }
         if membership.is_settled() {
             break;

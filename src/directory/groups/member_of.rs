@@ -5,7 +5,5 @@ use crate::directory::message::entry::Entry;
 use crate::directory::names::dn::Dn;
 
 pub(super) fn find(user: &Entry, membership: &mut Membership<'_>) {
-    for group in user.texts("memberOf").filter_map(Dn::parse) {
-        membership.found_in(&group);
-    }
+    user.texts("memberOf").filter_map(Dn::parse).for_each(|group| membership.found_in(group));
 }

@@ -2,11 +2,14 @@
 
 mod group;
 mod in_chain;
+mod kind;
 mod member_of;
 mod membership;
+mod method;
 mod rule;
-mod token_groups;
+mod sids;
 mod walk;
 
-pub use self::group::Group;
-pub use self::rule::{GroupMethod, GroupRule};
+pub use self::group::{Group, Standing};
+pub use self::method::GroupMethod;
+pub use self::rule::{Belonging, GroupRule};

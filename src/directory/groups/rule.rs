@@ -1,53 +1,16 @@
 //! Who is let in: the groups of the configuration, and by which method membership is found out.
 
-use std::fmt;
-
-use super::group::Group;
+use super::group::{Group, Standing};
 use super::membership::Membership;
+use super::method::GroupMethod;
 use super::walk::{NamedBy, Walk};
-use super::{in_chain, member_of, token_groups};
+use super::{in_chain, kind, member_of, sids};
 use crate::deadline::Deadline;
+use crate::directory::account::preset::Preset;
 use crate::directory::message::entry::Entry;
 use crate::directory::pool::search::Searcher;
 use crate::directory::session::root_dse::RootDse;
-use crate::verdict::Outcome;
-
-/// How membership is found out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum GroupMethod {
-    /// By what the server offers: the user's `memberOf`, then the chain rule and `tokenGroups` on
-    /// domain controllers, or the walk elsewhere.
-    Auto,
-    /// The user's `memberOf` alone.
-    MemberOf,
-    /// The groups' `member` and `uniqueMember`, from group to group.
-    Member,
-    /// The groups' `memberUid`, which holds login names (RFC 2307).
-    MemberUid,
-    /// Active Directory's chain rule.
-    Chain,
-    /// Active Directory's `tokenGroups`, which knows primary groups too.
-    TokenGroups,
-}
-
-impl GroupMethod {
-    /// Every method, by the name that it has in the configuration.
-    pub const ALL: [(&'static str, Self); 6] = [
-        ("auto", Self::Auto),
-        ("memberof", Self::MemberOf),
-        ("member", Self::Member),
-        ("memberuid", Self::MemberUid),
-        ("chain", Self::Chain),
-        ("token-groups", Self::TokenGroups),
-    ];
-}
-
-impl fmt::Display for GroupMethod {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = Self::ALL.into_iter().find(|(_, method)| method == self);
-        f.write_str(name.map_or("auto", |(name, _)| name))
-    }
-}
+use crate::verdict::{Outage, Outcome};
 
 /// Who is let in.
 #[derive(Clone, Debug)]
@@ -62,6 +25,17 @@ pub struct GroupRule {
     pub nested: bool,
     /// Where groups are; else the naming context of each group.
     pub base: Option<String>,
+    /// The product that the directory is said to be.
+    pub preset: Option<Preset>,
+}
+
+/// Whether a user is in the groups.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Belonging {
+    /// In as many as are wanted.
+    In,
+    /// Not in so many; and what is wrong with the groups, if that may be why.
+    NotIn(String),
 }
 
 impl GroupRule {
@@ -108,54 +82,93 @@ impl GroupRule {
         }
     }
 
+    /// What a group is of which this is said, if nobody is found in it, and what to do about it.
+    pub(in crate::directory) fn fault(&self, standing: &Standing) -> Option<&'static str> {
+        kind::fault(self.method, standing)
+    }
+
     /// Whether the user of this entry is in as many of the groups as the rule wants.
     pub async fn admits(
         &self,
         user: &Entry,
         searcher: &Searcher,
         by: Deadline,
-    ) -> Result<bool, Outcome> {
+    ) -> Result<Belonging, Outcome> {
         if !self.is_needed() {
-            return Ok(true);
+            return Ok(Belonging::In);
         }
         let mut membership = Membership::new(&self.groups, self.all);
-        let found = &mut membership;
+        let by_sid = self.find(user, searcher, &mut membership, by).await?;
+        if membership.is_settled() {
+            return Ok(Belonging::In);
+        }
+        if !by_sid.is_empty() {
+            let is_read = sids::find(user, by_sid, searcher, &mut membership, by).await?;
+            if self.method == GroupMethod::TokenGroups && !is_read {
+                let text = format!("the service account may not read tokenGroups of {}", user.dn);
+                return Err(Outcome::from(Outage::Misconfigured).with_detail(&text));
+            }
+        }
+        self.recognize(searcher, membership, by).await
+    }
+
+    /// Finds groups by their names. Returns the attributes of the user that hold the SIDs of more.
+    async fn find(
+        &self,
+        user: &Entry,
+        searcher: &Searcher,
+        found: &mut Membership<'_>,
+        by: Deadline,
+    ) -> Result<&'static [&'static str], Outcome> {
         match self.method {
-            GroupMethod::Auto => self.find_by_any(user, searcher, found, by).await?,
-            GroupMethod::MemberOf => member_of::find(user, found),
-            GroupMethod::Member => self.walk(user, NamedBy::Dn, searcher, found, by).await?,
+            GroupMethod::Auto => return self.find_by_any(user, searcher, found, by).await,
+            GroupMethod::TokenGroups => return Ok(sids::ALL_GROUPS),
             GroupMethod::MemberUid => {
                 self.walk(user, NamedBy::LoginName, searcher, found, by).await?;
+                return Ok(&[]);
             }
+            GroupMethod::MemberOf => member_of::find(user, found),
+            GroupMethod::Member => self.walk(user, NamedBy::Dn, searcher, found, by).await?,
             GroupMethod::Chain => in_chain::find(user, searcher, found, by).await?,
-            GroupMethod::TokenGroups => token_groups::find(user, searcher, found, by).await?,
         }
-        Ok(membership.is_settled())
+        let is_elsewhere = self.preset.is_some_and(|preset| !preset.is_active_directory());
+        Ok(if is_elsewhere { &[] } else { sids::PRIMARY_GROUP })
     }
 
     async fn find_by_any(
         &self,
         user: &Entry,
         searcher: &Searcher,
-        membership: &mut Membership<'_>,
+        found: &mut Membership<'_>,
         by: Deadline,
-    ) -> Result<(), Outcome> {
-        member_of::find(user, membership);
-        if membership.is_settled() {
-            return Ok(());
+    ) -> Result<&'static [&'static str], Outcome> {
+        if self.nested || self.preset.is_some_and(Preset::member_of_is_direct) {
+            member_of::find(user, found);
+            if found.is_settled() {
+                return Ok(&[]);
+            }
         }
         let root_dse = searcher.root_dse(by).await?;
-        if !root_dse.is_active_directory() {
-            return self.walk(user, NamedBy::Either, searcher, membership, by).await;
+        let has_chain_rule = match &root_dse {
+            Some(root_dse) if root_dse.is_active_directory() => root_dse.has_chain_rule(),
+            // No domain controller hides it.
+            None if self.preset.is_none_or(Preset::is_active_directory) => {
+                return Err(hidden("preset, and group_base"));
+            }
+            _ => {
+                self.walk(user, NamedBy::Either, searcher, found, by).await?;
+                return Ok(&[]);
+            }
+        };
+        member_of::find(user, found);
+        if !self.nested {
+            return Ok(sids::PRIMARY_GROUP);
         }
-        if self.nested && root_dse.has_chain_rule() {
-            in_chain::find(user, searcher, membership, by).await?;
+        if has_chain_rule {
+            in_chain::find(user, searcher, found, by).await?;
         }
         // The chain rule does not see through the primary group.
-        if self.nested && !membership.is_settled() {
-            token_groups::find(user, searcher, membership, by).await?;
-        }
-        Ok(())
+        Ok(sids::ALL_GROUPS)
     }
 
     async fn walk(
@@ -163,25 +176,77 @@ impl GroupRule {
         user: &Entry,
         named_by: NamedBy,
         searcher: &Searcher,
-        membership: &mut Membership<'_>,
+        found: &mut Membership<'_>,
         by: Deadline,
     ) -> Result<(), Outcome> {
-        let root_dse = searcher.root_dse(by).await?;
-        let bases = self.bases(&root_dse);
-        Walk::new(searcher, &bases, named_by, by).find(user, self.nested, membership).await
+        let root_dse = match self.base {
+            Some(_) => None,
+            None => searcher.root_dse(by).await?,
+        };
+        let bases = self.bases(root_dse.as_deref())?;
+        Walk::new(searcher, &bases, named_by, by).find(user, self.nested, found).await
     }
 
-    fn bases<'a>(&'a self, root_dse: &'a RootDse) -> Vec<&'a str> {
+    fn bases<'a>(&'a self, root_dse: Option<&'a RootDse>) -> Result<Vec<&'a str>, Outcome> {
         if let Some(base) = &self.base {
-            return vec![base];
+            return Ok(vec![base]);
         }
-        let contexts = self.groups.iter().map(|group| {
-            // Of a server that does not say, the group alone can be asked about.
-            root_dse.naming_context_of(group.dn()).unwrap_or(group.name())
-        });
-        let mut contexts: Vec<&str> = contexts.collect();
+        let Some(root_dse) = root_dse.filter(|root_dse| root_dse.has_naming_contexts()) else {
+            // The groups themselves can be asked about, and no groups within them.
+            let groups = self.groups.iter().map(Group::name).collect();
+            return if self.nested { Err(hidden("group_base")) } else { Ok(groups) };
+        };
+        let groups = self.groups.iter();
+        let mut contexts: Vec<&str> =
+            groups.filter_map(|group| root_dse.naming_context_of(group.dn())).collect();
         contexts.sort_unstable();
         contexts.dedup();
-        contexts
+        Ok(contexts)
     }
+
+    /// Reads the groups that were not found by the names that the configuration has for them, and
+    /// compares them as the server calls them.
+    async fn recognize(
+        &self,
+        searcher: &Searcher,
+        mut membership: Membership<'_>,
+        by: Deadline,
+    ) -> Result<Belonging, Outcome> {
+        let (mut faults, mut is_outside) = (Vec::new(), false);
+        let mut unknown = None;
+        for group in membership.missing() {
+            let standing = match group.read(searcher, by).await {
+                Ok(standing) => standing,
+                Err(outcome) => {
+                    unknown = Some(outcome);
+                    continue;
+                }
+            };
+            let fault = self.fault(&standing).map(|fault| format!("{group} {fault}"));
+            match &standing {
+                Standing::There(entry) if membership.recognize(group, entry) => {}
+                Standing::Elsewhere => {
+                    let outcome = Outcome::from(Outage::Referral);
+                    unknown = Some(outcome.with_detail(&fault.unwrap_or_default()));
+                }
+                Standing::There(_) | Standing::Missing => {
+                    is_outside = true;
+                    faults.extend(fault);
+                }
+            }
+            if membership.is_settled() {
+                return Ok(Belonging::In);
+            }
+        }
+        match unknown {
+            Some(outcome) if !(self.all && is_outside) => Err(outcome),
+            _ => Ok(Belonging::NotIn(faults.join("; "))),
+        }
+    }
+}
+
+fn hidden(keys: &str) -> Outcome {
+    Outcome::from(Outage::Misconfigured).with_detail(&format!(
+        "the service account may not read the root DSE, in which the server says what it is and where groups are: write {keys}"
+    ))
 }

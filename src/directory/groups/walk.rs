@@ -92,9 +92,21 @@ impl<'a> Walk<'a> {
                     ..Query::entry(base, &[])
                 };
                 let reply = self.searcher.search(&query, &[NO_SUCH_OBJECT], self.by).await?;
+                let is_group = || membership.missing().iter().any(|group| group.name() == *base);
+                if reply.code == NO_SUCH_OBJECT && !is_group() {
+                    let text = format!(
+                        "there is no {base}, or the service account may not see it, so that no groups are found there; see group_base"
+                    );
+                    let outcome = Outcome::from(Outage::Misconfigured).with_detail(&text);
+                    return Err(outcome.from_server(&reply.server));
+                }
                 for group in reply.entries {
-                    let Some(dn) = Dn::parse(&group.dn) else { continue };
-                    membership.found_in(&dn);
+                    let Some(dn) = Dn::parse(&group.dn).filter(|dn| dn.depth() > 0) else {
+                        let text = format!("a group whose DN cannot be read: {:?}", group.dn);
+                        let outcome = Outcome::from(Outage::BadReply).with_detail(&text);
+                        return Err(outcome.from_server(&reply.server));
+                    };
+                    membership.found_in(dn.clone());
                     if self.visited.insert(dn) {
                         groups.push(group.dn);
                     }

@@ -4,9 +4,7 @@
 use crate::deadline::Deadline;
 use crate::directory::account::state::StateSchema;
 use crate::directory::domain::{Domain, Located};
-use crate::directory::groups::{Group, GroupRule};
-use crate::directory::message::Query;
-use crate::directory::pool::search::Searcher;
+use crate::directory::groups::{Belonging, GroupRule};
 use crate::jid::Account;
 use crate::verdict::{Denial, Outage, Outcome, Verdict};
 
@@ -91,7 +89,7 @@ impl Domain {
             Ok(Some(name)) => told.note("bind as", name),
             Err(denial) => told.refuse(
                 "bind as",
-                "the name holds a character that separates the parts of a login name",
+                "the directory could take this name for another's, or it is no user's there",
                 denial.into(),
             ),
         }
@@ -152,11 +150,9 @@ impl Domain {
         }
         for group in &rule.groups {
             let text = match rule.alone(group).admits(&located.entry, searcher, by).await {
-                Ok(true) => format!("in {group}"),
-                Ok(false) if is_missing(group, searcher, by).await => {
-                    format!("{group} does not exist, or the service account may not see it")
-                }
-                Ok(false) => format!("not in {group}"),
+                Ok(Belonging::In) => format!("in {group}"),
+                Ok(Belonging::NotIn(why)) if why.is_empty() => format!("not in {group}"),
+                Ok(Belonging::NotIn(why)) => why,
                 Err(outcome) => {
                     told.refuse(step, format!("cannot tell about {group}"), outcome);
                     continue;
@@ -166,8 +162,8 @@ impl Domain {
         }
         let wanted = if rule.all { "all of them are required" } else { "one of them is required" };
         match rule.admits(&located.entry, searcher, by).await {
-            Ok(true) => told.note(step, format!("{wanted}: admitted")),
-            Ok(false) => {
+            Ok(Belonging::In) => told.note(step, format!("{wanted}: admitted")),
+            Ok(Belonging::NotIn(_)) => {
                 let refusal = Outcome::from(Denial::NotInGroup).from_server(&located.server);
                 told.refuse(step, format!("{wanted}: not admitted"), refusal);
             }
@@ -175,8 +171,4 @@ impl Domain {
             Err(_) => {}
         }
     }
-}
-
-async fn is_missing(group: &Group, searcher: &Searcher, by: Deadline) -> bool {
-    searcher.search(&Query::entry(group.name(), &[]), &[], by).await.is_err()
 }

@@ -8,8 +8,9 @@ use crate::directory::Directory;
 use crate::directory::account::set_password::PasswordMethod;
 use crate::directory::account::state::StateSchema;
 use crate::directory::domain::{Rules, Search};
-use crate::directory::groups::GroupMethod;
+use crate::directory::groups::{Group, GroupMethod};
 use crate::directory::locate::server::Server;
+use crate::directory::message::entry::Entry;
 use crate::directory::message::filter::ANY_ENTRY;
 use crate::directory::message::oid;
 use crate::directory::message::{Filter, Query, Scope};
@@ -17,7 +18,7 @@ use crate::directory::names::dn::Dn;
 use crate::directory::names::time::generalized_time;
 use crate::directory::pool::service::ServicePool;
 use crate::directory::session::Session;
-use crate::directory::session::root_dse::RootDse;
+use crate::directory::session::root_dse::{self, RootDse};
 use crate::jid::Account;
 use crate::verdict::Verdict;
 
@@ -118,7 +119,15 @@ impl Directory {
             return report;
         };
         let root_dse = match connection.root_dse(by.remaining()).await {
-            Ok(root_dse) => root_dse,
+            Ok(Ok(root_dse)) => root_dse,
+            Ok(Err(answer)) => {
+                let outcome = root_dse::unread(&answer, &server.name);
+                let why = outcome.detail.unwrap_or_default();
+                let text =
+                    format!("{}: {why}; write preset, and group_base for groups", outcome.verdict);
+                report.note(Severity::Bad, "root DSE", text);
+                Arc::new(RootDse::new(Entry::default()))
+            }
             Err(lost) => {
                 report.note(Severity::Bad, "root DSE", lost.to_string());
                 return report;
@@ -279,11 +288,22 @@ async fn judge_rules(
         if rule.is_needed() {
             report.judge("group_method", &format!("{domain}: {}", rule.method), problem);
         }
-        for group in &rule.groups {
-            let name = group.to_string();
-            let problem = (!is_there(connection, &name, Scope::Base, &ANY_ENTRY, by).await)
+        if let Some(base) = rule.base.as_ref().filter(|_| rule.is_needed()) {
+            let problem = (!is_there(connection, base, Scope::Base, &ANY_ENTRY, by).await)
                 .then_some("it does not exist, or the service account may not see it");
-            report.judge("group", &format!("{domain}: {name}"), problem);
+            report.judge("group_base", &format!("{domain}: {base}"), problem);
+        }
+        for group in &rule.groups {
+            let found = by.bound(connection.search(&group.query(), by.remaining())).await;
+            let standing = match found {
+                Ok(Ok(found)) => Group::standing(found.answer.code, found.entries),
+                _ => None,
+            };
+            let problem = match standing {
+                Some(standing) => rule.fault(&standing).map(|fault| format!("it {fault}")),
+                None => Some("it could not be read".to_owned()),
+            };
+            report.judge("group", &format!("{domain}: {group}"), problem.as_deref());
         }
         if rules.exist.is_same_as(&rules.sign_in) {
             break;

@@ -51,6 +51,45 @@ impl Entry {
             .flat_map(|(_, values)| values.iter().map(Vec::as_slice))
     }
 
+    /// The values of an attribute and of its options (RFC 4512, section 2.5.2), or, as a server may call
+    /// it by another of its names, of an attribute that is none of those that were `asked` for.
+    pub fn values_of_any_name(&self, name: &str, asked: &[&str]) -> Vec<&[u8]> {
+        let is_called = |description: &str, name: &str| {
+            description.split(';').next().unwrap_or_default().eq_ignore_ascii_case(name)
+                || description.eq_ignore_ascii_case(name)
+        };
+        let called = self.attributes.iter().filter(|(description, _)| {
+            is_called(description, name) || !asked.iter().any(|asked| is_called(description, asked))
+        });
+        called.flat_map(|(_, values)| values.iter().map(Vec::as_slice)).collect()
+    }
+
+    /// Takes the attributes of another part of the same entry.
+    pub fn merge(&mut self, more: Self) {
+        self.attributes.extend(more.attributes);
+    }
+
+    /// Puts the values of an attribute that came in part, as in `memberOf;range=0-1499` (MS-ADTS,
+    /// section 3.1.1.3.1.3.3), with the others. The attribute, and from which value on it goes on.
+    pub fn gather_range(&mut self) -> Option<(String, u32)> {
+        loop {
+            let names = self.attributes.iter().map(|(name, _)| name.to_ascii_lowercase());
+            let (at, name, range) = names.enumerate().find_map(|(at, name)| {
+                let (name, range) = name.split_once(";range=")?;
+                Some((at, name.to_owned(), range.to_owned()))
+            })?;
+            let (_, values) = self.attributes.remove(at);
+            match self.attributes.iter_mut().find(|(known, _)| known.eq_ignore_ascii_case(&name)) {
+                Some((_, known)) => known.extend(values),
+                None => self.attributes.push((name.clone(), values)),
+            }
+            let last = range.split_once('-').and_then(|(_, last)| last.parse::<u32>().ok());
+            if let Some(next) = last.and_then(|last| last.checked_add(1)) {
+                return Some((name, next));
+            }
+        }
+    }
+
     /// The values of an attribute that are text.
     pub fn texts(&self, name: &str) -> impl Iterator<Item = &str> {
         self.values(name).filter_map(|value| std::str::from_utf8(value).ok())
@@ -59,6 +98,11 @@ impl Entry {
     /// The first value of an attribute, if it is text.
     pub fn text(&self, name: &str) -> Option<&str> {
         self.texts(name).next()
+    }
+
+    /// Whether it has no attribute with a value.
+    pub fn is_empty(&self) -> bool {
+        self.attributes.iter().all(|(_, values)| values.is_empty())
     }
 
     /// Whether an attribute has this value, without regard to ASCII case.
@@ -70,6 +114,43 @@ impl Entry {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn values_that_come_in_part_are_gathered() {
+        let part = |name: &str, value: &str| (name.to_owned(), vec![value.as_bytes().to_vec()]);
+        let mut entry = Entry::new(
+            "cn=x",
+            vec![
+                ("memberOf".to_owned(), vec![]),
+                part("memberof;Range=0-1499", "cn=a"),
+                part("member;range=1500-*", "cn=b"),
+            ],
+        );
+        assert_eq!(entry.gather_range(), Some(("memberof".to_owned(), 1500)));
+        assert_eq!(entry.texts("memberOf").collect::<Vec<_>>(), ["cn=a"]);
+        assert_eq!(entry.gather_range(), None);
+        assert_eq!(entry.texts("member").collect::<Vec<_>>(), ["cn=b"]);
+        for odd in ["x;range=", "x;range=0", "x;range=a-b", "x;range=0-4294967295", "x;binary"] {
+            assert_eq!(Entry::new("cn=x", vec![part(odd, "v")]).gather_range(), None, "{odd}");
+        }
+    }
+
+    #[test]
+    fn an_attribute_may_come_under_another_of_its_names() {
+        let entry = Entry::new(
+            "cn=x",
+            ["uid", "cn;lang-en", "memberOf"]
+                .map(|name| (name.to_owned(), vec![name.as_bytes().to_vec()]))
+                .into(),
+        );
+        let found = |name: &str| {
+            let asked = ["userid", "cn", "memberof"];
+            let values = entry.values_of_any_name(name, &asked).into_iter();
+            values.map(|value| String::from_utf8(value.to_vec()).unwrap()).collect::<Vec<_>>()
+        };
+        assert_eq!(found("userid"), ["uid"]);
+        assert_eq!(found("cn"), ["uid", "cn;lang-en"]);
+    }
 
     #[test]
     fn attributes_are_found_in_any_case() {

@@ -72,7 +72,7 @@ impl Filter {
 
     /// Reads the text of a filter, in which nothing may come from outside of the configuration;
     /// `None` if it is none.
-    pub(super) fn parse(text: &str) -> Option<Self> {
+    pub fn parse(text: &str) -> Option<Self> {
         let mut bytes = Default::default();
         write::encode_into(&mut bytes, ldap3::parse_filter(text).ok()?.into_structure()).ok()?;
         Some(Self(bytes.to_vec().into()))

@@ -8,19 +8,24 @@ use std::fmt;
 use crate::directory::message::ber::{self, Writer};
 use crate::directory::message::filter::{self, ANY_ENTRY, Filter};
 use crate::directory::message::filter_fault;
-use crate::directory::names::placeholder::{Mark, NameAssertion, TextTemplate, ValueTemplate};
+use crate::directory::names::name_rule::{NameAssertion, NameRule};
+use crate::directory::names::placeholder::{Mark, TextTemplate, ValueTemplate};
 use crate::jid::Account;
 
-/// Attributes whose values look like `user@domain`.
-const ADDRESSES: [&str; 4] =
-    ["userPrincipalName", "mail", "mailAlternateAddress", "proxyAddresses"];
+/// Attributes whose values look like `user@domain`, and what stands before them.
+const ADDRESSES: [(&str, &str); 4] = [
+    ("userPrincipalName", ""),
+    ("mail", ""),
+    ("mailAlternateAddress", ""),
+    ("proxyAddresses", "smtp:"),
+];
 
 /// A filter with placeholders (RFC 4515).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FilterTemplate {
     text: TextTemplate,
     compiled: Vec<Element>,
-    names: Vec<NameAssertion>,
+    name_rule: NameRule,
     anyone: Filter,
 }
 
@@ -46,16 +51,19 @@ impl FilterTemplate {
             filter.and_then(|text| Filter::parse(&text)).ok_or_else(|| filter_fault::of(source))?;
         let anyone = Filter::parse(&text.fill_with("*")).unwrap_or(ANY_ENTRY.clone());
         let compiled = compile(filter.as_bytes(), mark);
-        let names = compiled.iter().flat_map(names).collect();
-        Ok(Self { text, compiled, names, anyone })
+        let name_rule = NameRule::all(compiled.iter().filter_map(name_rule)).ok_or(
+            "it finds entries without their names, so that one would answer for many; ask for the name by equality, such as (uid={localpart})",
+        )?;
+        Ok(Self { text, compiled, name_rule, anyone })
     }
 
     /// The filter for entries of an object class of which one of the attributes names the user:
-    /// addresses by `{address}`, anything else by `{localpart}`. The error says what to write.
+    /// addresses by `{address}`, anything else by `{localpart}`; as text, for [`parse`](Self::parse).
+    /// The error says what to write.
     pub fn of_attributes<A: AsRef<str>>(
         object_class: &str,
         attributes: &[A],
-    ) -> Result<Self, String> {
+    ) -> Result<String, String> {
         let mut wanted = String::new();
         for attribute in attributes.iter().map(AsRef::as_ref) {
             if !attribute.starts_with(|c: char| c.is_ascii_alphabetic())
@@ -63,14 +71,17 @@ impl FilterTemplate {
             {
                 return Err(format!("{attribute:?} is no name of an attribute"));
             }
-            let is_address = ADDRESSES.iter().any(|known| known.eq_ignore_ascii_case(attribute));
-            let placeholder = if is_address { "{address}" } else { "{localpart}" };
-            wanted.push_str(&format!("({attribute}={placeholder})"));
+            let address = ADDRESSES.iter().find(|(known, _)| known.eq_ignore_ascii_case(attribute));
+            wanted.push_str(&match address {
+                Some((_, before)) => format!("({attribute}={before}{{address}})"),
+                None => format!("({attribute}={{localpart}})"),
+            });
         }
         if attributes.len() != 1 {
             wanted = format!("(|{wanted})");
         }
-        Self::parse(&format!("(&(objectClass={object_class}){wanted})"))
+        let text = format!("(&(objectClass={object_class}){wanted})");
+        Self::parse(&text).map(|_| text)
     }
 
     /// The filter for an account.
@@ -84,11 +95,10 @@ impl FilterTemplate {
         &self.anyone
     }
 
-    /// The attributes of which an entry that the filter finds has such a value: those that it asks
-    /// for by equality, and not by their absence. An entry can be found without any of them, where
-    /// the filter also matches names in another way.
-    pub fn name_attributes(&self) -> &[NameAssertion] {
-        &self.names
+    /// Whose an entry is that the filter finds: by the attributes that it asks for the name, and not
+    /// by their absence, their order or a part of them.
+    pub fn name_rule(&self) -> &NameRule {
+        &self.name_rule
     }
 }
 
@@ -135,21 +145,22 @@ fn compile(content: &[u8], mark: Mark) -> Vec<Element> {
     compiled
 }
 
-/// The assertions of a filter, or of a part of it, that say whose an entry is.
-fn names(element: &Element) -> Vec<NameAssertion> {
-    match element {
-        Element::Constructed(filter::tag::AND | filter::tag::OR, inner) => {
-            inner.iter().flat_map(names).collect()
+/// What a filter, or a part of it, says about whose an entry is.
+fn name_rule(element: &Element) -> Option<NameRule> {
+    use filter::tag;
+    let Element::Constructed(tag, parts) = element else { return None };
+    match *tag {
+        tag::AND => NameRule::all(parts.iter().filter_map(name_rule)),
+        tag::OR => NameRule::any(parts.iter().filter_map(name_rule)),
+        tag::EQUALITY | tag::APPROXIMATE | tag::EXTENSIBLE => {
+            let [Element::Fixed(before), Element::Value(_, value), ..] = parts.as_slice() else {
+                return None;
+            };
+            let is_attribute = |part: u8| *tag != tag::EXTENSIBLE || part == tag::TYPE;
+            let attribute = filter::elements(before).find(|(part, _)| is_attribute(*part))?.1;
+            NameAssertion::new(std::str::from_utf8(attribute).ok()?, value).map(NameRule::One)
         }
-        Element::Constructed(filter::tag::EQUALITY, parts) => match parts.as_slice() {
-            [Element::Fixed(attribute), Element::Value(_, value)] => {
-                let attribute = filter::elements(attribute).map(|(_, name)| name).next();
-                let attribute = attribute.and_then(|name| std::str::from_utf8(name).ok());
-                attribute.and_then(|name| NameAssertion::new(name, value)).into_iter().collect()
-            }
-            _ => Vec::new(),
-        },
-        _ => Vec::new(),
+        _ => None,
     }
 }
 
@@ -181,9 +192,12 @@ mod tests {
 
     #[test]
     fn a_filter_is_made_of_login_attributes() {
-        let one = FilterTemplate::of_attributes("person", &["uid"]).unwrap();
+        let made = |class, names: &[&str]| {
+            FilterTemplate::parse(&FilterTemplate::of_attributes(class, names).unwrap()).unwrap()
+        };
+        let one = made("person", &["uid"]);
         assert_eq!(one.to_string(), "(&(objectClass=person)(uid={localpart}))");
-        let two = FilterTemplate::of_attributes("user", &["sAMAccountName", "mail"]).unwrap();
+        let two = made("user", &["sAMAccountName", "mail"]);
         assert_eq!(
             two.fill(&account("x")).to_string(),
             "(&(objectClass=user)(|(sAMAccountName=x)(mail=x@example.com)))"
@@ -198,7 +212,7 @@ mod tests {
     fn a_filter_for_anyone_is_a_filter() {
         for (source, any) in [
             ("(uid={localpart})", "(uid=*)"),
-            ("(uid>={localpart})", "(objectClass=*)"),
+            ("(&(uid={localpart})(cn>={localpart}))", "(objectClass=*)"),
             ("(uid:caseExactMatch:={localpart})", "(objectClass=*)"),
         ] {
             assert_eq!(FilterTemplate::parse(source).unwrap().for_anyone().to_string(), any);
@@ -214,12 +228,12 @@ mod tests {
                 &[("uid", "alice"), ("mail", "x+alice@example.com")],
             ),
             ("(|(cn=*{localpart}*)(cn;lang-en={address}))", &[("cn;lang-en", "alice@example.com")]),
-            ("(!(uid={localpart}))", &[]),
-            ("(uid~={localpart})", &[]),
-            ("(uid:caseExactMatch:={localpart})", &[]),
+            ("(uid~={localpart})", &[("uid", "alice")]),
+            ("(uid:caseExactMatch:={localpart})", &[("uid", "alice")]),
+            ("(&(!(uid={localpart}))(cn:dn:={localpart}))", &[("cn", "alice")]),
         ] {
             let template = FilterTemplate::parse(source).unwrap();
-            let found = template.name_attributes().iter().map(|name| {
+            let found = template.name_rule().assertions().into_iter().map(|name| {
                 (name.attribute.as_str(), String::from_utf8(name.value(&account("alice"))).unwrap())
             });
             let expected: Vec<_> =
@@ -243,6 +257,11 @@ mod tests {
             "(uid{localpart}x)",
             "(uid=\\2{localpart})",
             "(uid:{localpart}:=x)",
+            "(!(uid={localpart}))",
+            "(uid>={localpart})",
+            "(cn=*{localpart}*)",
+            "(|(cn={localpart}*)(cn=*{localpart}))",
+            "(:caseExactMatch:={localpart})",
             "(uid=\\F8\\f9\\fa\\fb\\fc\\fd\\fe\\ff{localpart})",
         ] {
             assert!(FilterTemplate::parse(source).is_err(), "{source}");
@@ -284,12 +303,77 @@ mod tests {
             let text = TextTemplate::parse(&source);
             let is_filter = text.is_ok_and(|text| Filter::parse(&text.fill_with("\\2a")).is_some());
             let template = FilterTemplate::parse(&source);
-            prop_assert_eq!(template.is_ok(), is_filter);
+            let is_nameless = |text: &String| text.contains("without their names");
+            let is_read = template.is_ok() || template.as_ref().is_err_and(is_nameless);
+            prop_assert_eq!(is_read, is_filter);
             if let Ok(template) = template {
                 let filter = template.fill(&account);
                 prop_assert_eq!(Filter::parse(&filter.to_string()), Some(filter.clone()));
                 prop_assert_eq!(read_as_text(&source, &account), Some(filter));
             }
+        }
+    }
+
+    fn is_borne(filter: &str, localpart: &str, entry: &[(&str, &str)]) -> bool {
+        let template = FilterTemplate::parse(filter).unwrap();
+        let account = Account::new(localpart, "example.com").unwrap();
+        template.name_rule().is_borne(&account, &|attribute| {
+            let values = entry.iter().filter(move |(name, _)| *name == attribute);
+            values.map(|(_, value)| value.as_bytes()).collect()
+        })
+    }
+
+    #[test]
+    fn a_name_is_borne_as_an_xmpp_server_spells_it() {
+        for (stored, borne, others) in [
+            ("Alice", "alice", ["alicé", "alic"]),
+            ("müller", "müller", ["muller", "mùllér"]),
+            ("Straße", "strasse", ["strase", "straze"]),
+            ("jo  doe", "jo  doe", ["jo doe", "jo   doe"]),
+            (" jo doe ", "jo doe", ["jo  doe", "jodoe"]),
+            ("mu\u{308}ller", "müller", ["muller", "mller"]),
+        ] {
+            for other in others {
+                assert!(!is_borne("(uid={localpart})", other, &[("uid", stored)]), "{stored}");
+            }
+            assert!(is_borne("(uid={localpart})", borne, &[("uid", stored)]), "{stored}");
+        }
+        assert!(!is_borne("(uid={localpart})", " jo", &[("uid", "jo")]));
+        assert!(is_borne("(uid={localpart})", "b", &[("uid", "a"), ("uid", "B")]));
+        assert!(!is_borne("(uid={localpart})", "alice", &[("cn", "alice")]));
+    }
+
+    #[test]
+    fn the_text_around_a_name_belongs_to_it() {
+        let smtp = "(proxyAddresses=smtp:{address})";
+        assert!(is_borne(smtp, "alice", &[("proxyAddresses", "SMTP:Alice@Example.com")]));
+        assert!(!is_borne(smtp, "alice", &[("proxyAddresses", "X500:alice@example.com")]));
+        assert!(!is_borne("(cn=X {localpart})", "a", &[("cn", "X  a")]));
+    }
+
+    #[test]
+    fn all_that_must_hold_the_name_must_bear_it() {
+        let both = "(&(uid={localpart})(mail={jid})(!(cn={localpart}))(sn=*{localpart}*))";
+        let one = "(|(uid={localpart})(mail={jid}))";
+        let entry = [("uid", "müller"), ("mail", "muller@example.com"), ("sn", "muller")];
+        for (name, by_one) in [("müller", true), ("muller", true), ("mùller", false)] {
+            assert_eq!(is_borne(one, name, &entry), by_one, "{name}");
+            assert!(!is_borne(both, name, &entry), "{name}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_value_bears_one_name_at_most(
+            stored in "[ aA\u{e4}\u{c4}\u{308}ß]{1,4}",
+            asked in "[ a\u{e4}s]{1,4}",
+            other in "[ a\u{e4}s]{1,4}",
+        ) {
+            let names = [&asked, &other].map(|name| {
+                Account::new(name, "example.com").is_some()
+                    && is_borne("(uid={localpart})", name, &[("uid", &stored)])
+            });
+            prop_assert!(asked == other || names != [true, true]);
         }
     }
 }

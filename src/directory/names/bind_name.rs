@@ -3,8 +3,11 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use unicode_normalization::UnicodeNormalization;
+
 use crate::directory::names::dn::Dn;
-use crate::directory::names::placeholder::{NameAssertion, TextTemplate, ValueTemplate};
+use crate::directory::names::name_rule::{NameAssertion, NameRule};
+use crate::directory::names::placeholder::{TextTemplate, ValueTemplate};
 use crate::jid::Account;
 
 /// A name to bind with: a distinguished name (RFC 4514), or one of Active Directory's other forms,
@@ -30,7 +33,7 @@ impl NameTemplate {
     /// The name for an account, or `None` if the account's would not stay in its place.
     pub fn fill(&self, account: &Account) -> Option<String> {
         match self {
-            Self::Dn(template) => Some(template.fill(account)),
+            Self::Dn(template) => template.fill(account),
             Self::Plain(template) => template.fill(account),
         }
     }
@@ -52,7 +55,7 @@ impl fmt::Display for PlainTemplate {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DnTemplate {
     text: TextTemplate,
-    names: Vec<NameAssertion>,
+    name_rule: NameRule,
 }
 
 impl DnTemplate {
@@ -64,19 +67,20 @@ impl DnTemplate {
             .filter(|_| !text.cuts_an_escape())
             .ok_or("it is no DN; write for example uid={localpart},ou=people,dc=example,dc=com")?;
         let names = dn.values().filter_map(|(attribute, value)| {
-            NameAssertion::new(attribute, &ValueTemplate::read(value, mark)?)
+            NameAssertion::new(attribute, &ValueTemplate::read(value, mark)?).map(NameRule::One)
         });
-        Ok(Self { names: names.collect(), text })
+        let name_rule = NameRule::all(names.collect::<Vec<_>>());
+        Ok(Self { name_rule: name_rule.ok_or("no value in it names the user")?, text })
     }
 
-    /// The DN for an account.
-    pub fn fill(&self, account: &Account) -> String {
-        self.text.fill(account, |value| ldap3::dn_escape(value))
+    /// The DN for an account, or `None` if the server would take it for another account's as well.
+    pub fn fill(&self, account: &Account) -> Option<String> {
+        is_plain(account).then(|| self.text.fill(account, |value| ldap3::dn_escape(value)))
     }
 
-    /// The attributes that hold the user's name in the DN.
-    pub fn name_attributes(&self) -> &[NameAssertion] {
-        &self.names
+    /// Whose the entry of this DN is: by the attributes that hold the user's name in the DN.
+    pub fn name_rule(&self) -> &NameRule {
+        &self.name_rule
     }
 }
 
@@ -93,14 +97,28 @@ impl PlainTemplate {
         }
     }
 
-    /// The name for an account, or `None` where the localpart holds a character that separates the
-    /// parts of such names: there is no escaping for it, so it could name somebody elsewhere.
+    /// The name for an account, or `None` if it could be somebody else's: where the localpart holds a
+    /// character that separates the parts of such names, for which there is no escaping; where domain
+    /// controllers would take it for another account's as well; and for what is no user there, a
+    /// computer, a managed service account or a trust, whose names end in `$`, and `krbtgt`.
     pub fn fill(&self, account: &Account) -> Option<String> {
         let separators: &[char] =
             if self.0.is_address() { &['\\', '/'] } else { &['@', '\\', '/'] };
-        (!account.localpart().contains(separators))
+        let localpart = account.localpart();
+        let name = localpart.split('@').next().unwrap_or_default();
+        let is_user = !name.ends_with('$') && name != "krbtgt" && !name.starts_with("krbtgt_");
+        (is_user && is_plain(account) && !localpart.contains(separators))
             .then(|| self.0.fill(account, |value| Cow::Borrowed(value)))
     }
+}
+
+/// Whether a server that nobody asks whose entry it found can take this name for no other one: it has
+/// no spaces that do not count (RFC 4518, section 2.6), and no character that compares like another
+/// and that nodeprep is too old to know.
+fn is_plain(account: &Account) -> bool {
+    let name = account.localpart();
+    let folded: String = name.to_lowercase().nfkc().collect();
+    folded == name && name.trim() == name && !name.contains("  ")
 }
 
 #[cfg(test)]
@@ -123,7 +141,7 @@ mod tests {
     #[test]
     fn it_knows_which_attributes_name_the_user() {
         let dn = DnTemplate::parse("CN=X-{localpart}+o={domain},ou=people,dc=example").unwrap();
-        let [name] = dn.name_attributes() else { panic!("{dn:?}") };
+        let [name] = dn.name_rule().assertions()[..] else { panic!("{dn:?}") };
         assert_eq!((name.attribute.as_str(), &*name.value(&account("a,b"))), ("cn", &b"X-a,b"[..]));
     }
 
@@ -139,6 +157,28 @@ mod tests {
             assert_eq!(name.fill(&account("x@other.example")), None);
             assert_eq!(name.fill(&account("other\\x")), None);
         }
+    }
+
+    #[test]
+    fn a_name_that_a_server_takes_for_another_is_not_filled_in() {
+        for source in ["uid={localpart},dc=x", "{localpart}@corp.example", "CORP\\{localpart}"] {
+            let name = NameTemplate::parse(source).unwrap();
+            for localpart in ["jo  doe", " jo", "jo ", "\u{1c90}x"] {
+                assert_eq!(name.fill(&account(localpart)), None, "{source} {localpart}");
+            }
+            for localpart in ["jo doe", "müller", "日本", "😀"] {
+                assert!(name.fill(&account(localpart)).is_some(), "{source} {localpart}");
+            }
+        }
+    }
+
+    #[test]
+    fn computers_and_krbtgt_are_no_users() {
+        let name = NameTemplate::parse("{address}").unwrap();
+        for localpart in ["pc1$", "krbtgt", "krbtgt_12345", "pc1$@corp.example"] {
+            assert_eq!(name.fill(&account(localpart)), None, "{localpart}");
+        }
+        assert!(name.fill(&account("pc1$x")).is_some() && name.fill(&account("krbtgtx")).is_some());
     }
 
     #[test]

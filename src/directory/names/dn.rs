@@ -4,6 +4,28 @@
 /// The attributes that DNs are mostly made of: where one follows a blank, a comma was forgotten.
 const COMMON: [&str; 7] = ["dc", "ou", "o", "cn", "c", "uid", "l"];
 
+/// The attributes that names are usually made of: the short name, by which an attribute is compared,
+/// its other name, and its object identifier (RFC 4514, section 3; RFC 4519).
+const ATTRIBUTES: [(&str, &str, &str); 10] = [
+    ("cn", "commonname", "2.5.4.3"),
+    ("sn", "surname", "2.5.4.4"),
+    ("c", "countryname", "2.5.4.6"),
+    ("l", "localityname", "2.5.4.7"),
+    ("st", "stateorprovincename", "2.5.4.8"),
+    ("street", "street", "2.5.4.9"),
+    ("o", "organizationname", "2.5.4.10"),
+    ("ou", "organizationalunitname", "2.5.4.11"),
+    ("dc", "domaincomponent", "0.9.2342.19200300.100.1.25"),
+    ("uid", "userid", "0.9.2342.19200300.100.1.1"),
+];
+
+/// An attribute by its short name.
+fn short(name: &str) -> String {
+    let bare = name.strip_prefix("oid.").unwrap_or(name);
+    let known = ATTRIBUTES.iter().find(|(_, long, oid)| *long == bare || *oid == bare);
+    known.map_or(name, |(short, ..)| short).to_owned()
+}
+
 /// A distinguished name in a form that is the same for all its spellings.
 ///
 /// Values are compared as case-ignoring strings, which is the rule of every attribute that names
@@ -27,7 +49,7 @@ impl Dn {
                 return None;
             }
             let (value, separator, behind) = value(after)?;
-            parts.push((name, value));
+            parts.push((short(&name), value));
             if separator != Some('+') {
                 parts.sort_unstable();
                 names.push(std::mem::take(&mut parts));
@@ -170,6 +192,8 @@ mod tests {
             ("uid=a+cn=b,dc=x", "cn=b+uid=a,dc=x"),
             ("cn=JÜRG,dc=x", "cn=j\\c3\\bcrg,dc=x"),
             ("cn=\\ x\\ ,dc=x", "cn=\\20x\\20,dc=x"),
+            ("commonName=a,2.5.4.11=b,domainComponent=c", "cn=a,OU=b,dc=c"),
+            ("OID.0.9.2342.19200300.100.1.1=a,dc=c", "userid=a,dc=c"),
             ("", " "),
         ] {
             assert_eq!(dn(one), dn(other), "{one} {other}");

@@ -2,5 +2,6 @@
 
 pub mod bind_name;
 pub mod dn;
+pub mod name_rule;
 pub mod placeholder;
 pub(in crate::directory) mod time;

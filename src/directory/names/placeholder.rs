@@ -193,30 +193,7 @@ impl ValueTemplate {
     }
 
     /// Whether it differs from user to user.
-    fn names_the_user(&self) -> bool {
+    pub fn names_the_user(&self) -> bool {
         self.0.iter().any(Part::names_the_user)
-    }
-}
-
-/// An attribute that must have a certain value, by which an entry is the user's.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NameAssertion {
-    /// The attribute description (RFC 4512, section 2.5).
-    pub attribute: String,
-    value: ValueTemplate,
-}
-
-impl NameAssertion {
-    /// The assertion; `None` if its value is the same for all users of a domain.
-    pub fn new(attribute: &str, value: &ValueTemplate) -> Option<Self> {
-        let assertion = Self { attribute: attribute.to_owned(), value: value.clone() };
-        value.names_the_user().then_some(assertion)
-    }
-
-    /// The value that the attribute of an account's entry has, in the spelling of the request.
-    pub fn value(&self, account: &Account) -> Vec<u8> {
-        let mut value = Vec::new();
-        self.value.fill(account, |piece| value.extend_from_slice(piece));
-        value
     }
 }

@@ -13,7 +13,7 @@ use crate::directory::pool::service::{ServicePool, Share};
 use crate::directory::session::Session;
 use crate::directory::session::error::SessionError;
 use crate::directory::session::multiplexer::Found;
-use crate::directory::session::root_dse::RootDse;
+use crate::directory::session::root_dse::{self, RootDse};
 use crate::observe::step;
 use crate::result_code;
 use crate::verdict::{Outage, Outcome, Verdict};
@@ -108,25 +108,30 @@ impl Searcher {
         Err(failed)
     }
 
-    /// What the server says about itself.
-    pub async fn root_dse(&self, by: Deadline) -> Result<Arc<RootDse>, Outcome> {
+    /// What the server says about itself; `None` if it does not say so to the service account.
+    pub async fn root_dse(&self, by: Deadline) -> Result<Option<Arc<RootDse>>, Outcome> {
         let mut attempts = Attempts::new(&self.pool.connector().servers, by);
         loop {
             let Share { session, is_reused } = self.pool.share(attempts.avoided(), by).await?;
             let server = &session.server;
             let read = session.root_dse(by.remaining());
             let done = attempts.patience(server, is_reused).bound(read).await;
-            let error = match done.unwrap_or(Err(SessionError::Silent)) {
-                Ok(root_dse) => {
-                    attempts.answered(server);
-                    return Ok(root_dse);
+            let failed = match done.unwrap_or(Err(SessionError::Silent)) {
+                Ok(Err(answer)) if !root_dse::is_hidden(answer.code) => {
+                    let outcome = root_dse::unread(&answer, server);
+                    let (code, is_judged) = (answer.code, false);
+                    attempts.ended(server, End::Answered { code, outcome, is_judged })
                 }
-                Err(error) => error,
+                Ok(read) => {
+                    attempts.answered(server);
+                    return Ok(read.ok());
+                }
+                Err(error) => attempts.ended(server, End::Broken { error: &error, is_reused }),
             };
-            self.pool.retire(server).await;
-            attempts
-                .another(attempts.ended(server, End::Broken { error: &error, is_reused }))
-                .await?;
+            if !matches!(failed, AttemptError::Final(_) | AttemptError::Unjudged(..)) {
+                self.pool.retire(server).await;
+            }
+            attempts.another(failed).await?;
         }
     }
 }
@@ -154,11 +159,18 @@ async fn look_up(
     by: Deadline,
 ) -> Result<Found, SessionError> {
     let started = Instant::now();
-    let found = if query.at_most == 0 {
+    let mut found = if query.at_most == 0 {
         session.search_all(query, by.remaining()).await
     } else {
         session.search(query, by.remaining()).await
     };
+    if let Ok(Found { entries, answer, .. }) = &mut found {
+        for entry in entries {
+            if let Some(refusal) = complete(entry, session, by).await? {
+                *answer = refusal;
+            }
+        }
+    }
     let result = match &found {
         Ok(found) => {
             format!("{} entries, result code {}", found.entries.len(), found.answer.code)
@@ -167,4 +179,29 @@ async fn look_up(
     };
     step("search", &session.server, started, &result);
     found
+}
+
+/// Reads the rest of attributes of which the server sends only so many values at once; its answer,
+/// if it refuses.
+async fn complete(
+    entry: &mut Entry,
+    session: &Session,
+    by: Deadline,
+) -> Result<Option<Answer>, SessionError> {
+    let mut last = None;
+    while let Some(part) = entry.gather_range() {
+        if last.as_ref() == Some(&part) {
+            return Err(SessionError::Malformed("the same part of an attribute twice"));
+        }
+        let (attribute, from) = &part;
+        let rest = format!("{attribute};range={from}-*");
+        let dn = entry.dn.clone();
+        let found = session.search(&Query::entry(&dn, &[&rest]), by.remaining()).await?;
+        if found.answer.code != result_code::SUCCESS || found.entries.is_empty() {
+            return Ok(Some(found.answer));
+        }
+        found.entries.into_iter().for_each(|more| entry.merge(more));
+        last = Some(part);
+    }
+    Ok(None)
 }

@@ -139,16 +139,21 @@ impl Session {
         self.multiplexer.ask(&Operation::Search { query, seconds }, controls).await
     }
 
-    /// What the server says about itself, which is read once.
-    pub async fn root_dse(&self, within: Duration) -> Result<Arc<RootDse>, SessionError> {
-        let read = || async {
-            let query = Query::entry("", &RootDse::ATTRIBUTES);
-            let found = self.search(&query, within).await?;
-            // A server that shows none to us has nothing to tell.
-            let entry = found.entries.into_iter().next().unwrap_or_default();
-            Ok::<_, SessionError>(Arc::new(RootDse::new(entry)))
+    /// What the server says about itself, which is read once; or its answer, where it said nothing.
+    pub async fn root_dse(
+        &self,
+        within: Duration,
+    ) -> Result<Result<Arc<RootDse>, Answer>, SessionError> {
+        if let Some(known) = self.root_dse.get() {
+            return Ok(Ok(Arc::clone(known)));
+        }
+        let found = self.search(&Query::entry("", &RootDse::ATTRIBUTES), within).await?;
+        let shown = found.entries.into_iter().find(|entry| !entry.is_empty());
+        let Some(entry) = shown.filter(|_| found.answer.code == result_code::SUCCESS) else {
+            return Ok(Err(found.answer));
         };
-        Ok(Arc::clone(self.root_dse.get_or_try_init(read).await?))
+        let read = Arc::new(RootDse::new(entry));
+        Ok(Ok(Arc::clone(self.root_dse.get_or_init(|| async { read }).await)))
     }
 
     /// Replaces the values of an attribute by one (RFC 4511, section 4.6).

@@ -1,0 +1,53 @@
+//! Groups of a kind in which a method finds nobody.
+
+use super::group::Standing;
+use super::method::GroupMethod;
+use crate::directory::message::entry::Entry;
+
+/// Classes of groups that list DNs.
+const LIST_DNS: [&str; 6] = [
+    "groupOfNames",
+    "groupOfUniqueNames",
+    "groupOfMembers",
+    "groupOfEntries",
+    "group",
+    "nestedGroup",
+];
+
+/// The bit of `groupType` that makes a security group, which has a place in `tokenGroups` (MS-ADTS,
+/// section 2.2.12).
+const SECURITY_GROUP: i32 = i32::MIN;
+
+/// Why nobody is found in such a group by this method, with what to do about it.
+pub(super) fn fault(method: GroupMethod, standing: &Standing) -> Option<&'static str> {
+    let entry = match standing {
+        Standing::There(entry) => entry,
+        Standing::Missing => {
+            return Some("does not exist, or the service account may not see it");
+        }
+        Standing::Elsewhere => {
+            return Some(
+                "lies in another domain, or on another server; the groups of a forest are known to its global catalog: write servers with port 3269, or discover_global_catalog = true",
+            );
+        }
+    };
+    let lists_dns = LIST_DNS.iter().any(|class| entry.has("objectClass", class));
+    let lists_names = entry.has("objectClass", "posixGroup");
+    match method {
+        GroupMethod::TokenGroups if is_distribution_group(entry) => Some(
+            "is a distribution group, which tokenGroups does not hold: write group_method = \"auto\"",
+        ),
+        GroupMethod::Member | GroupMethod::MemberOf if lists_names && !lists_dns => {
+            Some("lists login names and no DNs: write group_method = \"memberuid\", or \"auto\"")
+        }
+        GroupMethod::MemberUid if lists_dns && !lists_names => {
+            Some("lists DNs and no login names: write group_method = \"member\", or \"auto\"")
+        }
+        _ => None,
+    }
+}
+
+fn is_distribution_group(entry: &Entry) -> bool {
+    let kind = entry.text("groupType").and_then(|kind| kind.parse::<i32>().ok());
+    kind.is_some_and(|kind| kind & SECURITY_GROUP == 0)
+}
