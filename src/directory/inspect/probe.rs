@@ -20,6 +20,7 @@ use crate::directory::pool::service::ServicePool;
 use crate::directory::session::Session;
 use crate::directory::session::root_dse::{self, RootDse};
 use crate::jid::Account;
+use crate::result_code::{self, NO_SUCH_OBJECT, SUCCESS};
 use crate::verdict::Verdict;
 
 /// A clock that is off by more than this makes expiry dates wrong; by five minutes, it ends Kerberos.
@@ -321,8 +322,11 @@ async fn judge_search(
 ) {
     for base in &search.bases {
         let is_held = Dn::parse(base).is_some_and(|dn| root_dse.naming_context_of(&dn).is_some());
+        let refusal = refusal(connection, base, by).await;
         let problem = if is_there(connection, base, Scope::Base, &ANY_ENTRY, by).await {
             None
+        } else if refusal.is_some() {
+            refusal.as_deref()
         } else if !is_held && root_dse.text("namingContexts").is_some() {
             Some("the server does not hold it; see its naming contexts")
         } else {
@@ -349,6 +353,19 @@ async fn judge_search(
                 report.note(Severity::Bad, "base", text);
             }
         }
+    }
+}
+
+/// Why the server does not say whether an entry is there, if it was asked and does not.
+async fn refusal(connection: &Session, dn: &str, by: Deadline) -> Option<String> {
+    let query = Query::entry(dn, &[]);
+    let found = by.bound(connection.search(&query, by.remaining())).await.ok()?.ok()?;
+    match found.answer.code {
+        SUCCESS | NO_SUCH_OBJECT => None,
+        code => Some(format!(
+            "the server refuses to search it, {}; it may want a service account (bind_dn), or give this one more rights",
+            result_code::described(code)
+        )),
     }
 }
 
