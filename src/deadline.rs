@@ -22,6 +22,11 @@ impl Deadline {
         Self(born + within)
     }
 
+    /// The moment itself.
+    pub fn instant(self) -> Instant {
+        self.0
+    }
+
     /// The time that is left; zero when none is.
     pub fn remaining(self) -> Duration {
         self.0.saturating_duration_since(Instant::now())

@@ -17,8 +17,8 @@
 //!    an environment only where `bind_password_env` asks for it.
 //! 5. Standard output belongs to the protocol; in `run`, so does whatever else is the same stream.
 //!    Writing a log line never delays a reply, and one that is lost is told of.
-//! 6. A wrong password reaches the directory only when the lock-out guard lets it, whose memory is
-//!    this process's.
+//! 6. No more wrong passwords of an account reach the directory in a time than its budget has, by this
+//!    process: see [`policy::guard`].
 //!
 //! # The way of a request, which is the order to read the modules in
 //!

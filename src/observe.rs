@@ -134,7 +134,7 @@ impl Alarm {
             }
             return;
         };
-        if !outage.is_absence() {
+        if !outage.concerns_everybody() {
             return;
         }
         let now = Instant::now();

@@ -15,7 +15,7 @@ use std::io;
 use std::sync::Arc;
 
 use self::cache::{Cache, CacheSettings};
-use self::digest::{Id, ProcessKey};
+use self::digest::ProcessKey;
 use self::guard::{Guard, GuardSettings};
 
 /// What stands between requests and directories.
@@ -39,22 +39,19 @@ impl Policies {
         })
     }
 
-    /// The policies of another configuration. What was wrong stays wrong, unless the guard keeps to
-    /// something else now; whom other rules let in may have no right to it any more.
-    pub fn renewed(
-        &self,
-        guard: Option<GuardSettings>,
-        cache: Option<CacheSettings>,
-    ) -> io::Result<Self> {
-        if guard != self.guard.as_ref().map(|guard| guard.settings()) {
-            return Self::new(guard, cache);
-        }
-        Ok(Self { key: self.key.clone(), guard: self.guard.clone(), cache: cache.map(Cache::new) })
+    /// The policies of another configuration. What was wrong stays wrong, and counts; whom other rules
+    /// let in may have no right to it any more.
+    pub fn renewed(&self, guard: Option<GuardSettings>, cache: Option<CacheSettings>) -> Self {
+        let guard = guard.map(|settings| match &self.guard {
+            None => Guard::new(settings),
+            Some(guard) => guard.adjusted(settings),
+        });
+        Self { key: self.key.clone(), guard, cache: cache.map(Cache::new) }
     }
 
     /// What is known about the passwords of an entry may be true no more.
-    pub fn forget(&self, entry: Id) {
-        self.guard.iter().for_each(|guard| guard.forget(entry));
-        self.cache.iter().for_each(|cache| cache.forget_entry(entry));
+    pub fn forget_passwords(&self, counted_as: &str, entry: &str) {
+        self.guard.iter().for_each(|guard| guard.forget_passwords(self.key.id(counted_as)));
+        self.cache.iter().for_each(|cache| cache.forget_entry(self.key.id(entry)));
     }
 }

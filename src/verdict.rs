@@ -56,8 +56,6 @@ pub enum Denial {
     PasswordRefused,
     /// `set_password` is off for this directory.
     PasswordChangeOff,
-    /// There were so many wrong passwords that the directory is not asked for a while.
-    TooManyFailures,
     /// The XMPP domain is not configured.
     UnknownDomain,
     /// No entry for this user.
@@ -109,6 +107,9 @@ pub enum Outage {
     },
     /// The service account could not bind because of the state that it is in.
     ServiceState(Denial),
+    /// There were so many wrong passwords that one more might lock the account, so the directory is
+    /// not asked for a while.
+    TooManyFailures,
     /// Nothing is configured that could answer this kind of question.
     Unanswerable,
     /// The server knows no operation for it.
@@ -169,7 +170,6 @@ impl Denial {
             Self::PasswordChangeOff => "password-change-off",
             Self::PasswordExpired => "password-expired",
             Self::PasswordRefused => "password-refused",
-            Self::TooManyFailures => "too-many-failures",
             Self::UnknownDomain => "unknown-domain",
             Self::UnknownUser => "unknown-user",
             Self::Unsupported => "unsupported",
@@ -199,9 +199,6 @@ impl Denial {
             Self::PasswordChangeOff => "set set_password = \"auto\", if users may change passwords",
             Self::PasswordExpired => "let the user change the password elsewhere, or set a new one",
             Self::PasswordRefused => "the directory's password policy refuses it; see its words",
-            Self::TooManyFailures => {
-                "find out who tries; [throttle] keeps the directory from locking the account"
-            }
             Self::UnknownDomain => "write [domain.\"…\"] for it, if it is to be served",
             Self::UnknownUser => "check base, user_filter and what the service account may see",
             Self::Unsupported => "this program never does that",
@@ -229,8 +226,7 @@ impl Outage {
             | Self::Directory
             | Self::LostConnection
             | Self::NoServer
-            | Self::Overloaded
-            | Self::ServiceBind { .. } => true,
+            | Self::Overloaded => true,
             Self::Refused { code } => result_code::is_elsewhere_better(code),
             Self::Ambiguous
             | Self::ClearText
@@ -240,9 +236,16 @@ impl Outage {
             | Self::ReadOnly
             | Self::Referral
             | Self::ServiceState(_)
+            | Self::ServiceBind { .. }
+            | Self::TooManyFailures
             | Self::Unanswerable
             | Self::Unsupported => false,
         }
+    }
+
+    /// Whether everybody who asks this directory is told the same, as opposed to one account.
+    pub fn concerns_everybody(self) -> bool {
+        self.is_absence() || matches!(self, Self::ServiceBind { .. } | Self::ServiceState(_))
     }
 
     fn name(self) -> &'static str {
@@ -262,6 +265,7 @@ impl Outage {
             Self::Referral => "referral",
             Self::Refused { .. } => "refused",
             Self::ServiceBind { .. } | Self::ServiceState(_) => "service-bind",
+            Self::TooManyFailures => "too-many-failures",
             Self::Unanswerable => "unanswerable",
             Self::Unsupported => "unsupported",
         }
@@ -320,6 +324,9 @@ impl Outage {
             }
             Self::ServiceState(_) => {
                 "mend the service account in the directory: see its own words about what keeps it out"
+            }
+            Self::TooManyFailures => {
+                "find out who tries; [throttle] keeps the directory from locking the account"
             }
             Self::Unanswerable => {
                 "isuser and setpass need a service account: set bind_dn and bind_password_file"

@@ -12,12 +12,12 @@ use tokio::time::{Instant, sleep};
 use xmpp_ldap_auth::answer::Answer;
 use xmpp_ldap_auth::authenticator::{Authenticator, ServedDomains};
 use xmpp_ldap_auth::deadline::Deadline;
-use xmpp_ldap_auth::directory::accounts::{Accounts, Candidate, PasswordTarget};
+use xmpp_ldap_auth::directory::accounts::{Accounts, Candidate, EntryKey, PasswordTarget};
 use xmpp_ldap_auth::jid::Account;
 use xmpp_ldap_auth::policy::Policies;
 use xmpp_ldap_auth::policy::admission::Admission;
 use xmpp_ldap_auth::policy::cache::{CacheSettings, Mode};
-use xmpp_ldap_auth::policy::guard::{Budget, Entrance, GuardSettings};
+use xmpp_ldap_auth::policy::guard::{Budget, Entrance, GuardSettings, Hold, Permit};
 use xmpp_ldap_auth::request::Request;
 use xmpp_ldap_auth::verdict::{Denial, Outage, Outcome, Verdict};
 
@@ -35,9 +35,14 @@ struct Script {
     /// The entry that is remembered, and is not looked up to sign in.
     remembered: Option<&'static str>,
     is_doubtful: bool,
+    /// Why whoever is found is denied.
+    denial: Option<Outcome>,
+    /// Why it does not exist for `isuser`.
+    hidden: Option<Outcome>,
     /// What becomes of each look-up or bind, if the directory does not judge it.
     search: Option<Outcome>,
     bind: Option<Outcome>,
+    change: Option<Outcome>,
     /// How long a bind or a change takes.
     delay: Duration,
     binds: usize,
@@ -67,26 +72,37 @@ impl Accounts for Scripted {
     async fn find(&self, account: &Account, by: Deadline) -> Result<Candidate, Outcome> {
         let remembered = self.script().remembered;
         match remembered {
-            Some(entry) => Ok(Candidate::new(entry.to_owned(), entry.to_owned()).remembered()),
+            Some(entry) => Ok(Candidate::new(entry.to_owned(), EntryKey::of(entry)).remembered()),
             None => self.find_afresh(account, by).await,
         }
     }
 
     async fn find_afresh(&self, _: &Account, _: Deadline) -> Result<Candidate, Outcome> {
         let script = self.script();
-        let candidate = Candidate::new(script.entry.to_owned(), script.entry.to_owned());
+        let candidate = Candidate::new(script.entry.to_owned(), EntryKey::of(script.entry));
         match &script.search {
             Some(outcome) => Err(outcome.clone()),
             None if script.is_doubtful => Ok(candidate.doubtful()),
-            None => Ok(candidate),
+            None => Ok(match &script.denial {
+                Some(denial) => candidate.refused(denial.clone()),
+                None => candidate,
+            }),
         }
     }
 
-    async fn prove(&self, candidate: &Candidate, password: &SecretString, by: Deadline) -> Outcome {
+    async fn prove(
+        &self,
+        candidate: &Candidate,
+        password: &SecretString,
+        permit: &Permit,
+        by: Deadline,
+    ) -> Outcome {
         let delay = self.script().delay;
+        assert!(permit.send());
         if by.bound(sleep(delay)).await.is_err() {
             return Outage::DeadlinePassed.into();
         }
+        permit.answered();
         let mut script = self.script();
         script.binds += 1;
         if let Some(outcome) = &script.bind {
@@ -98,7 +114,8 @@ impl Accounts for Scripted {
     }
 
     async fn exists(&self, _: &Account, _: Deadline) -> Outcome {
-        self.script().search.clone().unwrap_or_else(|| Verdict::Granted.into())
+        let script = self.script();
+        script.search.clone().or(script.hidden.clone()).unwrap_or_else(|| Verdict::Granted.into())
     }
 
     async fn find_to_change(&self, _: &Account, _: Deadline) -> Result<PasswordTarget, Outcome> {
@@ -106,14 +123,18 @@ impl Accounts for Scripted {
         let entry = script.entry.to_owned();
         match &script.search {
             Some(outcome) => Err(outcome.clone()),
-            None => Ok(PasswordTarget { dn: entry.clone(), entry }),
+            None => Ok(PasswordTarget { key: EntryKey::of(entry.clone()), dn: entry }),
         }
     }
 
     async fn set_password(&self, _: &PasswordTarget, _: &SecretString, _: Deadline) -> Outcome {
         let delay = self.script().delay;
         sleep(delay).await;
-        self.script().password = "new";
+        let mut script = self.script();
+        if let Some(refusal) = &script.change {
+            return refusal.clone();
+        }
+        script.password = "new";
         Verdict::Granted.into()
     }
 }
@@ -131,7 +152,8 @@ impl Bed {
         let script = Arc::new(Mutex::new(script));
         let directory = Scripted { script, admission: Arc::default() };
         let policies = Arc::new(Policies::new(guard, mode.map(cache)).unwrap());
-        let domains = HashMap::from([("h".to_owned(), directory.clone())]);
+        let domains = ["h", "alias"].map(|domain| (domain.to_owned(), directory.clone()));
+        let domains = HashMap::from(domains);
         let served = ServedDomains { domains, policies: Arc::clone(&policies) };
         Self { directory, policies, authenticator: Authenticator::new(served) }
     }
@@ -152,19 +174,25 @@ impl Bed {
         self.ask(&auth(password), 4 * SECOND).await.verdict
     }
 
+    async fn sign_in_at(&self, domain: &str, password: &str) -> Verdict {
+        let account = Arc::new(Account::new("alice", domain).unwrap());
+        let request = Request::Auth { account, password: password.into() };
+        self.ask(&request, 4 * SECOND).await.verdict
+    }
+
     async fn exists(&self) -> Verdict {
         self.ask(&Request::IsUser { account: alice() }, 4 * SECOND).await.verdict
     }
 }
 
 const WRONG: Verdict = Verdict::Denied(Denial::WrongPassword);
+const HELD: Verdict = Verdict::Unavailable(Outage::TooManyFailures);
 const OUT: Verdict = Verdict::Unavailable(Outage::NoServer);
 
 fn guard() -> GuardSettings {
-    let budget =
-        Budget { failures: 3, within: HOUR, first_wait: MINUTE, longest_wait: 30 * MINUTE };
-    let domain = Budget { failures: 100, ..budget };
-    GuardSettings { account: budget, domain, remember_wrong: 10 * MINUTE, accounts: ACCOUNTS }
+    let account = Budget { failures: 3, within: HOUR };
+    let domain = Budget { failures: 100, within: HOUR };
+    GuardSettings { account, domain, remember_wrong: HOUR, accounts: ACCOUNTS }
 }
 
 fn cache(mode: Mode) -> CacheSettings {
@@ -250,15 +278,112 @@ async fn a_refusal_of_any_password_ends_what_is_remembered() {
 #[tokio::test(start_paused = true)]
 async fn what_the_guard_holds_back_ends_nothing_that_is_remembered() {
     let bed = Bed::new(Some(guard()), Some(Mode::StaleIfUnavailable));
-    assert_eq!(bed.sign_in("right").await, Verdict::Granted);
-    let bob = Arc::new(Account::new("bob", "h").unwrap());
-    for password in ["a", "b", "c", "d"] {
-        let request = Request::Auth { account: Arc::clone(&bob), password: password.into() };
-        assert_eq!(bed.ask(&request, SECOND).await.verdict, WRONG);
+    for password in ["a", "b"] {
+        assert_eq!(bed.sign_in(password).await, WRONG);
     }
-    assert_eq!(bed.sign_in("e").await, Verdict::Denied(Denial::TooManyFailures));
+    assert_eq!(bed.sign_in("right").await, Verdict::Granted);
+    assert_eq!(bed.sign_in("c").await, HELD);
     bed.script(|script| script.bind = out());
     assert_eq!(bed.sign_in("right").await, Verdict::Granted);
+}
+
+#[tokio::test(start_paused = true)]
+async fn in_an_outage_guesses_are_as_few_as_at_the_directory() {
+    let bed = Bed::new(Some(guard()), Some(Mode::StaleIfUnavailable));
+    assert_eq!(bed.sign_in("right").await, Verdict::Granted);
+    bed.script(|script| script.search = out());
+    for password in ["a", "a", "b", "right", "a", "b"] {
+        let expected = if password == "right" { Verdict::Granted } else { OUT };
+        assert_eq!(bed.sign_in(password).await, expected);
+    }
+    assert_eq!(bed.sign_in("c").await, OUT);
+    for password in ["right", "d", "right"] {
+        assert_eq!(bed.sign_in(password).await, OUT, "nobody is vouched for any more");
+    }
+    // The owner is not kept out for longer than the outage.
+    bed.script(|script| script.search = None);
+    assert_eq!(bed.sign_in("right").await, Verdict::Granted);
+    assert_eq!(bed.sign_in("e").await, HELD);
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_an_absent_directory_is_an_outage() {
+    for (outage, is_absence) in [
+        (Outage::NoServer, true),
+        (Outage::LostConnection, true),
+        (Outage::ServiceBind { code: Some(49) }, false),
+        (Outage::ServiceBind { code: None }, false),
+        (Outage::GroupsTooDeep, false),
+        (Outage::Ambiguous, false),
+        (Outage::TooManyFailures, false),
+    ] {
+        for is_found in [true, false] {
+            let bed = Bed::new(None, Some(Mode::StaleIfUnavailable));
+            assert_eq!(bed.sign_in("right").await, Verdict::Granted);
+            assert_eq!(bed.exists().await, Verdict::Granted);
+            let outcome = Some(Outcome::from(outage));
+            bed.script(|script| match is_found {
+                true => script.bind = outcome,
+                false => script.search = outcome,
+            });
+            let expected = if is_absence { Verdict::Granted } else { Verdict::Unavailable(outage) };
+            assert_eq!(bed.sign_in("right").await, expected, "{outage:?}");
+            if !is_found {
+                assert_eq!(bed.exists().await, expected, "{outage:?}");
+            }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_no_counts_for_every_name_of_the_entry() {
+    let denials: [fn(&mut Script); 3] = [
+        |script| script.password = "changed",
+        |script| script.denial = Some(Denial::NotInGroup.into()),
+        |script| script.search = Some(Denial::UnknownUser.into()),
+    ];
+    for (index, deny) in denials.into_iter().enumerate() {
+        let bed = Bed::new(Some(guard()), Some(Mode::StaleIfUnavailable));
+        for domain in ["h", "alias"] {
+            assert_eq!(bed.sign_in_at(domain, "right").await, Verdict::Granted);
+        }
+        bed.script(deny);
+        assert!(matches!(bed.sign_in("right").await, Verdict::Denied(_)));
+        bed.script(|script| (script.search, script.bind) = (out(), out()));
+        for domain in ["h", "alias"] {
+            assert_eq!(bed.sign_in_at(domain, "right").await, OUT, "{domain}, {index}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_only_hidden_from_isuser_goes_on_signing_in() {
+    let bed = Bed::new(None, Some(Mode::StaleIfUnavailable));
+    assert_eq!(bed.sign_in("right").await, Verdict::Granted);
+    assert_eq!(bed.exists().await, Verdict::Granted);
+    for denial in [Denial::NotInGroup, Denial::AccountDisabled] {
+        bed.script(|script| script.hidden = Some(denial.into()));
+        assert_eq!(bed.exists().await, Verdict::Denied(denial));
+        bed.script(|script| script.search = out());
+        assert_eq!(bed.exists().await, OUT);
+        assert_eq!(bed.sign_in("right").await, Verdict::Granted);
+        bed.script(|script| script.search = None);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_that_is_refused_forgets_nothing() {
+    let bed = Bed::new(Some(guard()), Some(Mode::Ttl));
+    assert_eq!(bed.sign_in("wrong").await, WRONG);
+    assert_eq!(bed.sign_in("right").await, Verdict::Granted);
+    bed.script(|script| script.change = Some(Denial::PasswordRefused.into()));
+    let change = Request::SetPass { account: alice(), password: "new".into() };
+    let refused = bed.ask(&change, SECOND).await.verdict;
+    assert_eq!(refused, Verdict::Denied(Denial::PasswordRefused));
+    for (password, expected) in [("right", Verdict::Granted), ("wrong", WRONG)] {
+        assert_eq!(bed.sign_in(password).await, expected);
+    }
+    assert_eq!(bed.binds(), 2);
 }
 
 #[tokio::test(start_paused = true)]
@@ -350,7 +475,7 @@ async fn a_change_forgets_what_was_proved_before_it_and_meanwhile() {
 #[tokio::test(start_paused = true)]
 async fn what_the_guard_holds_back_says_why() {
     let bed = Bed::new(Some(guard()), None);
-    for password in ["a", "b", "c", "d"] {
+    for password in ["a", "b", "c"] {
         assert_eq!(bed.sign_in(password).await, WRONG);
     }
     sleep(5 * SECOND).await;
@@ -359,26 +484,47 @@ async fn what_the_guard_holds_back_says_why() {
     let text = "the same password was refused 5 s ago; the directory was not asked again";
     assert_eq!(again.detail.as_deref(), Some(text));
     let held = bed.ask(&auth("e"), SECOND).await;
-    assert_eq!(held.verdict, Verdict::Denied(Denial::TooManyFailures));
-    let text = "too many wrong passwords for this account; the directory is asked again in 56 s";
+    assert_eq!(held.verdict, HELD);
+    let text = "too many wrong passwords for this account; the directory is asked again in 3596 s";
     assert_eq!(held.detail.as_deref(), Some(text));
-    assert_eq!(bed.binds(), 4);
+    assert_eq!(bed.binds(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_guard_holds_back_does_not_make_the_directory_look_slow() {
+    let bed = Bed::new(Some(guard()), None);
+    for password in ["a", "b", "c"] {
+        assert_eq!(bed.sign_in(password).await, WRONG);
+    }
+    let guesses: Vec<_> = (0..64).map(|guess| guess.to_string()).collect();
+    for _ in 0..50 {
+        let all = guesses.iter().map(|guess| bed.sign_in(guess));
+        for verdict in futures_util::future::join_all(all).await {
+            assert_eq!(verdict, HELD);
+        }
+        sleep(Duration::from_millis(100)).await;
+    }
 }
 
 #[tokio::test(start_paused = true)]
 async fn another_configuration_keeps_what_was_wrong_and_not_what_was_right() {
     let bed = Bed::new(Some(guard()), Some(Mode::Ttl));
-    assert_eq!(bed.sign_in("wrong").await, WRONG);
     assert_eq!(bed.sign_in("right").await, Verdict::Granted);
     assert_eq!(bed.sign_in("other").await, WRONG);
-    let stricter = GuardSettings { remember_wrong: HOUR, ..guard() };
-    for (guard, is_kept) in [(guard(), true), (stricter, false)] {
-        let policies = bed.policies.renewed(Some(guard), Some(cache(Mode::Ttl))).unwrap();
-        let attempt = policies.key.attempt("h", "cn=a", &"other".into());
-        let entrance = policies.guard.as_ref().unwrap().enter(attempt, Instant::now());
-        assert_eq!(matches!(entrance, Entrance::Deny(_)), is_kept);
+    let off = bed.policies.renewed(None, Some(cache(Mode::Ttl)));
+    assert!(off.guard.is_none());
+    let stricter = Budget { failures: 1, within: HOUR };
+    let stricter = GuardSettings { account: stricter, ..guard() };
+    for (guard, asks_another) in [(guard(), true), (stricter, false)] {
+        let policies = bed.policies.renewed(Some(guard), Some(cache(Mode::Ttl)));
+        let enter = |password: &str| {
+            let attempt = policies.key.attempt("h", "cn=a", "cn=a", &password.into());
+            policies.guard.as_ref().unwrap().enter(attempt, Instant::now(), Instant::now())
+        };
+        assert!(matches!(enter("other"), Entrance::Deny(Hold::SameAgain { .. })));
+        assert_eq!(matches!(enter("another"), Entrance::Ask(_)), asks_another);
         let account = policies.key.id(&alice().to_string());
-        let attempt = policies.key.attempt("h", "cn=a", &"right".into());
+        let attempt = policies.key.attempt("h", "cn=a", "cn=a", &"right".into());
         assert!(!policies.cache.as_ref().unwrap().spares(account, &attempt, Instant::now()));
     }
 }

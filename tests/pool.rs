@@ -23,6 +23,7 @@ use xmpp_ldap_auth::directory::Directory;
 use xmpp_ldap_auth::directory::accounts::Accounts;
 use xmpp_ldap_auth::directory::domain::{Domain, Memory};
 use xmpp_ldap_auth::jid::Account;
+use xmpp_ldap_auth::policy::guard::Permit;
 use xmpp_ldap_auth::verdict::{Denial, Outage, Verdict};
 
 /// The time for one sign-in.
@@ -153,7 +154,10 @@ async fn sign_in(directory: &Domain) -> Verdict {
     let account = Account::new("a", "h").unwrap();
     let by = Deadline::after(Instant::now(), WITHIN);
     match directory.find(&account, by).await {
-        Ok(found) => directory.prove(&found, &SecretString::from("secret"), by).await.verdict,
+        Ok(found) => {
+            let password = SecretString::from("secret");
+            directory.prove(&found, &password, &Permit::unguarded(), by).await.verdict
+        }
         Err(outcome) => outcome.verdict,
     }
 }

@@ -20,10 +20,11 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 use xmpp_ldap_auth::authenticator::{Authenticator, ServedDomains};
 use xmpp_ldap_auth::deadline::Deadline;
-use xmpp_ldap_auth::directory::accounts::{Accounts, Candidate, PasswordTarget};
+use xmpp_ldap_auth::directory::accounts::{Accounts, Candidate, EntryKey, PasswordTarget};
 use xmpp_ldap_auth::jid::Account;
 use xmpp_ldap_auth::policy::Policies;
 use xmpp_ldap_auth::policy::admission::Admission;
+use xmpp_ldap_auth::policy::guard::Permit;
 use xmpp_ldap_auth::protocol::dialect::Dialect;
 use xmpp_ldap_auth::session::lock_step::FirstRequest;
 use xmpp_ldap_auth::session::{SessionEnd, StdioSession, Terms};
@@ -69,14 +70,20 @@ impl Accounts for Scripted {
 
     async fn find(&self, account: &Account, _: Deadline) -> Result<Candidate, Outcome> {
         let name = account.localpart().to_owned();
-        Ok(Candidate::new(name.clone(), name))
+        Ok(Candidate::new(name.clone(), EntryKey::of(name)))
     }
 
     async fn find_afresh(&self, account: &Account, by: Deadline) -> Result<Candidate, Outcome> {
         self.find(account, by).await
     }
 
-    async fn prove(&self, candidate: &Candidate, password: &SecretString, _: Deadline) -> Outcome {
+    async fn prove(
+        &self,
+        candidate: &Candidate,
+        password: &SecretString,
+        _: &Permit,
+        _: Deadline,
+    ) -> Outcome {
         if password.expose_secret() == "changed" && self.changes.load(Ordering::SeqCst) == 0 {
             return Denial::WrongPassword.into();
         }
@@ -93,7 +100,7 @@ impl Accounts for Scripted {
         _: Deadline,
     ) -> Result<PasswordTarget, Outcome> {
         let dn = account.localpart().to_owned();
-        Ok(PasswordTarget { entry: dn.clone(), dn })
+        Ok(PasswordTarget { key: EntryKey::of(dn.clone()), dn })
     }
 
     async fn set_password(

@@ -4,12 +4,12 @@ use secrecy::SecretString;
 use tokio::time::Instant;
 
 use crate::deadline::Deadline;
-use crate::directory::accounts::Accounts;
+use crate::directory::accounts::{Accounts, EntryKey};
 use crate::jid::Account;
 use crate::policy::Policies;
 use crate::policy::cache::Cache;
 use crate::policy::digest::Id;
-use crate::verdict::{Outcome, Verdict};
+use crate::verdict::{Denial, Outcome, Verdict};
 
 /// One question about an account. How a sign-in goes is a file of its own.
 pub(super) struct Inquiry<'a, D> {
@@ -38,7 +38,13 @@ impl<'a, D: Accounts> Inquiry<'a, D> {
         let Some((cache, account)) = self.cached else { return outcome };
         match outcome.verdict {
             Verdict::Granted => cache.record_existence(account, Instant::now()),
-            Verdict::Denied(_) => cache.forget_account(account),
+            Verdict::Denied(denial) => {
+                cache.forget_existence(account);
+                // Who is only hidden, or in no group that exists here, may sign in all the same.
+                if denial == Denial::UnknownUser {
+                    cache.forget_proof(account, None, Instant::now());
+                }
+            }
             Verdict::Unavailable(outage) => {
                 if outage.is_absence() && cache.knows(account, Instant::now()) {
                     return remembered(&outcome);
@@ -51,15 +57,32 @@ impl<'a, D: Accounts> Inquiry<'a, D> {
     pub(super) async fn set_password(&self, password: &SecretString) -> Result<Outcome, Outcome> {
         let Self { directory, policies, account, by, .. } = *self;
         let target = directory.find_to_change(account, by).await?;
-        let entry = policies.key.id(&target.entry);
-        // Before, because this may be given up half-way; and after, because a sign-in with the old
-        // password may have ended meanwhile.
-        policies.forget(entry);
+        let change = Change { policies, key: &target.key, is_refused: false };
         let outcome = directory.set_password(&target, password, by).await;
-        if !matches!(outcome.verdict, Verdict::Denied(_)) {
-            policies.forget(entry);
-        }
+        change.end(&outcome);
         Ok(outcome)
+    }
+}
+
+/// A change of a password that may have been made, unless it is refused. When it ends, or is given up
+/// half-way, nothing is known about the entry's passwords any more.
+struct Change<'a> {
+    policies: &'a Policies,
+    key: &'a EntryKey,
+    is_refused: bool,
+}
+
+impl Change<'_> {
+    fn end(mut self, outcome: &Outcome) {
+        self.is_refused = matches!(outcome.verdict, Verdict::Denied(_));
+    }
+}
+
+impl Drop for Change<'_> {
+    fn drop(&mut self) {
+        if !self.is_refused {
+            self.policies.forget_passwords(&self.key.counted_as, &self.key.entry);
+        }
     }
 }
 

@@ -6,9 +6,9 @@ use secrecy::SecretString;
 use tokio::time::Instant;
 
 use super::inquiry::{Inquiry, remembered};
-use crate::directory::accounts::{Accounts, Candidate};
+use crate::directory::accounts::{Accounts, Candidate, EntryKey};
 use crate::policy::digest::Attempt;
-use crate::policy::guard::{Entrance, Hold, Whose};
+use crate::policy::guard::{Budget, Entrance, Guard, Hold, Permit};
 use crate::verdict::{Denial, Outage, Outcome, Verdict};
 
 /// What a sign-in leaves to be remembered.
@@ -29,7 +29,8 @@ impl<D: Accounts> Inquiry<'_, D> {
         let outcome = match admission.admit(self.by.remaining(), Instant::now()) {
             Ok(slot) => {
                 let (Ok(outcome) | Err(outcome)) = self.try_entry(password, &mut trace).await;
-                slot.end(is_judged(&outcome), Instant::now());
+                let is_held = outcome.verdict == Verdict::Unavailable(Outage::TooManyFailures);
+                slot.end(is_held || is_judged(&outcome), Instant::now());
                 outcome
             }
             Err(expected) => overloaded(expected),
@@ -51,6 +52,10 @@ impl<D: Accounts> Inquiry<'_, D> {
         let first = self.directory.find(self.account, self.by).await?;
         trace.is_doubtful = first.is_doubtful();
         let attempt = self.attempt(&first, password);
+        if let Some(denial) = first.refusal() {
+            trace.attempt = Some(attempt);
+            return Ok(denial.clone());
+        }
         if !first.is_doubtful()
             && let Some((cache, account)) = self.cached
             && cache.spares(account, &attempt, Instant::now())
@@ -67,6 +72,9 @@ impl<D: Accounts> Inquiry<'_, D> {
         if now.bind_name() == first.bind_name() {
             return Ok(outcome);
         }
+        if let Some(denial) = now.refusal() {
+            return Ok(denial.clone());
+        }
         let attempt = self.attempt(&now, password);
         trace.attempt = Some(attempt);
         Ok(self.prove(&now, attempt, password).await)
@@ -79,13 +87,16 @@ impl<D: Accounts> Inquiry<'_, D> {
         attempt: Attempt,
         password: &SecretString,
     ) -> Outcome {
-        let ask = || self.directory.prove(candidate, password, self.by);
-        let Some(guard) = &self.policies.guard else { return ask().await };
+        let Some(guard) = &self.policies.guard else {
+            return self.directory.prove(candidate, password, &Permit::unguarded(), self.by).await;
+        };
         loop {
-            match guard.enter(attempt, Instant::now()) {
+            match guard.enter(attempt, self.by.instant(), Instant::now()) {
                 Entrance::Ask(permit) => {
-                    let outcome = ask().await;
-                    permit.conclude(&outcome, Instant::now());
+                    let outcome = self.directory.prove(candidate, password, &permit, self.by).await;
+                    if permit.conclude(&outcome, Instant::now()) {
+                        self.warn_of_guesses(guard);
+                    }
                     return outcome;
                 }
                 Entrance::Share(same) => match self.by.bound(same.ended()).await {
@@ -104,37 +115,54 @@ impl<D: Accounts> Inquiry<'_, D> {
         }
     }
 
+    fn warn_of_guesses(&self, guard: &Guard) {
+        let Budget { failures, within } = guard.settings().domain;
+        let domain = self.directory.domainpart(self.account);
+        tracing::error!(
+            domain,
+            failures,
+            ?within,
+            "so many different wrong passwords for one domain: does somebody guess?"
+        );
+    }
+
     /// Remembers a password that was right, until the directory says no, to whatever password.
     fn remember(&self, trace: &Trace, verdict: Verdict) {
         let Some((cache, account)) = self.cached else { return };
-        match verdict {
-            Verdict::Granted => {
-                if let Some(attempt) = &trace.attempt {
-                    cache.record_proof(account, attempt, Instant::now());
+        let now = Instant::now();
+        match (verdict, trace.attempt) {
+            (Verdict::Granted, Some(attempt)) => cache.record_proof(account, attempt, now),
+            (Verdict::Granted, None) => {}
+            (Verdict::Unavailable(_), _) if !trace.is_refused => {}
+            (_, attempt) => {
+                cache.forget_proof(account, attempt.map(|attempt| attempt.entry), now);
+                if verdict == Verdict::Denied(Denial::UnknownUser) {
+                    cache.forget_existence(account);
                 }
             }
-            Verdict::Denied(Denial::UnknownUser) => cache.forget_account(account),
-            _ if trace.is_refused => cache.forget_proof(account),
-            Verdict::Denied(Denial::TooManyFailures) | Verdict::Unavailable(_) => {}
-            Verdict::Denied(_) => cache.forget_proof(account),
         }
     }
 
-    /// Whether the password was right before, and that counts because the directory is absent.
+    /// Whether the password was right before, and that counts because the directory is absent. A guess
+    /// at it is counted as the directory would.
     fn is_vouched_for(&self, password: &SecretString, trace: &Trace, verdict: Verdict) -> bool {
         let Some((cache, account)) = self.cached else { return false };
-        let digest = |entry| match trace.attempt {
-            Some(attempt) if attempt.entry == entry => attempt.digest,
-            _ => self.policies.key.digest(entry, password),
-        };
-        matches!(verdict, Verdict::Unavailable(outage) if outage.is_absence())
-            && !trace.is_doubtful
-            && cache.vouches_for(account, digest, Instant::now())
+        let is_absent = matches!(verdict, Verdict::Unavailable(outage) if outage.is_absence());
+        if !is_absent || trace.is_doubtful {
+            return false;
+        }
+        let now = Instant::now();
+        let Some(proof) = cache.stands_in(account, now) else { return false };
+        let attempt = self.policies.key.again(proof, password);
+        let is_right = attempt.digest == proof.digest;
+        let guard = self.policies.guard.as_ref();
+        guard.is_none_or(|guard| guard.admits_comparison(&attempt, is_right, now)) && is_right
     }
 
     fn attempt(&self, candidate: &Candidate, password: &SecretString) -> Attempt {
         let domain = self.directory.domainpart(self.account);
-        self.policies.key.attempt(domain, candidate.entry(), password)
+        let EntryKey { entry, counted_as } = candidate.key();
+        self.policies.key.attempt(domain, counted_as, entry, password)
     }
 }
 
@@ -155,15 +183,9 @@ fn held(hold: Hold) -> Outcome {
             "the same password was refused {} s ago; the directory was not asked again",
             ago.as_secs()
         )),
-        Hold::Wait { whose, left } => {
-            let whose = match whose {
-                Whose::Account => "this account",
-                Whose::Domain => "this domain",
-            };
-            Outcome::from(Denial::TooManyFailures).with_detail(&format!(
-                "too many wrong passwords for {whose}; the directory is asked again in {} s",
-                left.as_secs() + 1
-            ))
-        }
+        Hold::Spent { left } => Outcome::from(Outage::TooManyFailures).with_detail(&format!(
+            "too many wrong passwords for this account; the directory is asked again in {} s",
+            left.as_secs() + 1
+        )),
     }
 }

@@ -54,7 +54,7 @@ pub fn check(args: &CheckArgs, config: Option<PathBuf>, caller: Option<Dialect>)
             "settings": effective.map(|configuration| configuration.effective.iter().cloned().collect::<BTreeMap<_, _>>()),
             "policy": effective.map(|configuration| table(configuration.policy.describe())),
             "log": log_place(&reading.startup),
-            "hints": hints(&reading.startup.caller),
+            "hints": hints(&reading),
         }));
     } else {
         // A closed pipe is the reader's choice.
@@ -88,7 +88,7 @@ fn print_for_people(path: &Path, reading: &Reading) -> io::Result<()> {
                 writeln!(out, "{ODD}remark:{ODD:#} {remark}")?;
             }
             writeln!(out, "{ODD}hint:{ODD:#} the log will go to {}", log_place(&reading.startup))?;
-            for hint in hints(&reading.startup.caller) {
+            for hint in hints(reading) {
                 writeln!(out, "{ODD}hint:{ODD:#} {hint}")?;
             }
             writeln!(out, "{GOOD}{} is right{GOOD:#}", path.display())
@@ -138,9 +138,9 @@ fn log_place(startup: &Startup) -> String {
 }
 
 /// The settings on the caller's side that this program depends on.
-fn hints(caller: &Caller) -> Vec<String> {
-    let patience = caller.patience;
-    match caller.terms.dialect {
+fn hints(reading: &Reading) -> Vec<String> {
+    let Caller { patience, terms, .. } = &reading.startup.caller;
+    let mut hints = match terms.dialect {
         Dialect::Prosody => vec![
             format!("Prosody: external_auth_timeout must be {} (its default is 5)", patience.as_secs_f64()),
             "Prosody: external_auth_protocol must be \"generic\" (its default), external_auth_command a path without arguments".to_owned(),
@@ -148,12 +148,14 @@ fn hints(caller: &Caller) -> Vec<String> {
         Dialect::Ejabberd => vec![
             "ejabberd: set auth_use_cache: false, or it accepts old passwords and refuses new ones for an hour".to_owned(),
             "ejabberd: extauth_pool_size processes are started, each with its own connections; the default is one a processor".to_owned(),
-            "ejabberd: each process guards accounts for itself, so keep extauth_pool_size below the number of wrong passwords that locks an account in the directory".to_owned(),
         ],
         // There is none in a configuration that is right.
         Dialect::Unnamed => Vec::new(),
         Dialect::MongooseIm => vec![
             "MongooseIM: each of auth.external.instances is a process with its own connections".to_owned(),
         ],
-    }
+    };
+    let policy = reading.configuration.as_ref().map(|configuration| configuration.policy);
+    hints.extend(policy.into_iter().flat_map(|policy| policy.hints(terms.dialect)));
+    hints
 }

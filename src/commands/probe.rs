@@ -16,6 +16,7 @@ use crate::directory::Directory;
 use crate::directory::domain::Rules;
 use crate::directory::inspect::probe::{ProbeFinding, Report, Severity};
 use crate::exit;
+use crate::policy::guard::GuardSettings;
 use crate::protocol::dialect::Dialect;
 
 /// What one server was asked and answered.
@@ -34,7 +35,7 @@ pub fn probe(
     caller: Option<Dialect>,
 ) -> anyhow::Result<u8> {
     let (startup, configuration) = load_for_person(config, caller)?;
-    let directories = configuration.directories;
+    let (directories, guard) = (configuration.directories, configuration.policy.guard);
     if let Some(unknown) = args.directories.iter().find(|name| !directories.contains_key(*name)) {
         let text = format!("there is no [directory.{unknown}] in the configuration");
         return Err(Failure::Usage(text).into());
@@ -46,7 +47,7 @@ pub fn probe(
         let mut probed = Vec::new();
         for (name, config) in directories {
             if args.directories.is_empty() || args.directories.contains(&name) {
-                probed.extend(probe_directory(&name, config, &steps, within).await);
+                probed.extend(probe_directory(&name, config, guard.as_ref(), &steps, within).await);
             }
         }
         probed
@@ -67,6 +68,7 @@ pub fn probe(
 async fn probe_directory(
     name: &str,
     config: DirectoryConfig,
+    guard: Option<&GuardSettings>,
     steps: &Steps,
     within: Duration,
 ) -> Vec<Probed> {
@@ -82,7 +84,7 @@ async fn probe_directory(
     fault.map(Report::no_server).into_iter().for_each(&mut add);
     for server in servers {
         let by = Deadline::after(Instant::now(), within);
-        add(directory.probe(&server, &rules, by).await);
+        add(directory.probe(&server, &rules, guard, by).await);
     }
     let by = Deadline::after(Instant::now(), within);
     directory.probe_writer(by).await.into_iter().for_each(add);

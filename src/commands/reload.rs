@@ -145,13 +145,11 @@ impl Reloader {
     fn build(&self, configuration: Configuration) -> Result<Built, Refusal> {
         let Policy { guard, cache, .. } = configuration.policy;
         let policies = match &self.active {
-            None => Ok(None),
-            Some(active) if active.file == self.file => Ok(Some(Arc::clone(&active.policies))),
-            Some(active) => active.policies.renewed(guard, cache).map(|new| Some(Arc::new(new))),
+            None => None,
+            Some(active) if active.file == self.file => Some(Arc::clone(&active.policies)),
+            Some(active) => Some(Arc::new(active.policies.renewed(guard, cache))),
         };
-        policies
-            .and_then(|policies| build(configuration, policies))
-            .map_err(|error| Refusal::wrong(&error.to_string()))
+        build(configuration, policies).map_err(|error| Refusal::wrong(&error.to_string()))
     }
 
     /// Signs in to each directory. One that did not work before either refuses nothing.

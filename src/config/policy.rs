@@ -8,6 +8,7 @@ use super::keys::memory as keys;
 use super::keys::top::{CACHE_TABLE, THROTTLE_TABLE};
 use crate::policy::cache::{CacheSettings, Mode};
 use crate::policy::guard::{Budget, GuardSettings};
+use crate::protocol::dialect::Dialect;
 
 /// What the file says about memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,19 +35,44 @@ impl Policy {
         }
     }
 
+    /// What `caller` starts several processes for, each with a memory of its own.
+    pub fn hints(&self, caller: Dialect) -> Vec<String> {
+        let (name, processes) = match caller {
+            Dialect::Prosody => ("Prosody", "one for each host"),
+            Dialect::Ejabberd => ("ejabberd", "extauth_pool_size, or one a processor"),
+            Dialect::MongooseIm => ("MongooseIM", "auth.external.instances"),
+            Dialect::Unnamed => return Vec::new(),
+        };
+        let mut hints = Vec::new();
+        if let Some(GuardSettings { account: Budget { failures, within }, .. }) = &self.guard {
+            hints.push(format!(
+                "{name}: each process ({processes}) lets {failures} wrong passwords of an account (throttle.failures) through in any {within:?}: keep processes × {failures} below the number at which the directory locks, which `probe` shows"
+            ));
+        }
+        let has_memory = self.guard.is_some() || self.cache.is_some();
+        if caller == Dialect::Ejabberd && has_memory {
+            hints.push(
+                "ejabberd: a password of more than 65,000 bytes ends a process, and with it what its guard and cache remember: set max_stanza_size: 65536 for c2s listeners".to_owned(),
+            );
+        }
+        if let Some(CacheSettings { good_for, .. }) = &self.cache {
+            hints.push(format!(
+                "{name}: the cache is each process's own: a password that is changed by setpass in one may be right in the others for up to {good_for:?}"
+            ));
+        }
+        hints
+    }
+
     /// The effective values by their keys.
     pub fn describe(&self) -> Vec<(&'static str, String)> {
-        let budget = |budget: &Budget| {
-            format!(
-                "{} wrong passwords at once and in each {:?}, then {:?} doubling to {:?}",
-                budget.failures, budget.within, budget.first_wait, budget.longest_wait
-            )
+        let budget = |Budget { failures, within }: Budget| {
+            format!("{failures} wrong passwords in any {within:?}")
         };
         let mut lines = match &self.guard {
             None => vec![("throttle", "off".to_owned())],
             Some(guard) => vec![
-                ("throttle", budget(&guard.account)),
-                ("throttle.domain", budget(&guard.domain)),
+                ("throttle", format!("at most {}", budget(guard.account))),
+                ("throttle.domain", format!("a warning at {}", budget(guard.domain))),
                 ("throttle.remember_wrong", format!("{:?}", guard.remember_wrong)),
             ],
         };
@@ -64,20 +90,14 @@ impl Policy {
 }
 
 fn read_guard(table: &Table<'_>, accounts: NonZeroUsize) -> Option<GuardSettings> {
+    let within = table.get_or_default(&keys::WITHIN);
     let settings = GuardSettings {
-        account: Budget {
-            failures: table.get_or_default(&keys::FAILURES_OF_ACCOUNT),
-            within: table.get_or_default(&keys::WITHIN),
-            first_wait: table.get_or_default(&keys::FIRST_WAIT),
-            longest_wait: table.get_or_default(&keys::LONGEST_WAIT),
-        },
+        account: Budget { failures: table.get_or_default(&keys::FAILURES_OF_ACCOUNT), within },
         domain: Budget {
             failures: table.get_or_default(&keys::DOMAIN_FAILURES),
             within: table.get_or_default(&keys::DOMAIN_WITHIN),
-            first_wait: table.get_or_default(&keys::DOMAIN_FIRST_WAIT),
-            longest_wait: table.get_or_default(&keys::DOMAIN_LONGEST_WAIT),
         },
-        remember_wrong: table.get_or_default(&keys::REMEMBER_WRONG),
+        remember_wrong: table.get(&keys::REMEMBER_WRONG).unwrap_or_default().max(within),
         accounts,
     };
     table.get_or_default(&keys::ENABLED).then_some(settings)

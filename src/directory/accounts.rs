@@ -8,6 +8,7 @@ use secrecy::SecretString;
 use crate::deadline::Deadline;
 use crate::jid::Account;
 use crate::policy::admission::Admission;
+use crate::policy::guard::Permit;
 use crate::verdict::Outcome;
 
 /// The entry of an account that may sign in, as far as the directory tells before the password is
@@ -15,23 +16,41 @@ use crate::verdict::Outcome;
 #[derive(Clone, Debug)]
 pub struct Candidate {
     bind_name: String,
-    entry: String,
+    key: EntryKey,
     basis: Basis,
 }
 
+/// What an entry is told apart by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EntryKey {
+    /// The same for each name that the entry's user has, and for no other entry of any directory.
+    pub entry: String,
+    /// What failures to sign in are counted by: the same for all names by which the directory may know
+    /// the entry, and perhaps for several entries.
+    pub counted_as: String,
+}
+
+impl EntryKey {
+    /// The key of an entry that nothing else is counted with.
+    pub fn of(entry: impl Into<String>) -> Self {
+        let entry = entry.into();
+        Self { counted_as: entry.clone(), entry }
+    }
+}
+
 /// What an entry is a candidate by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 enum Basis {
     Found,
     FoundDoubtful,
+    Refused(Outcome),
     Remembered,
 }
 
 impl Candidate {
-    /// An entry to bind to with this name. `entry` is what it is counted by: the same for each name
-    /// that its user has, and for no other entry of any directory.
-    pub fn new(bind_name: String, entry: String) -> Self {
-        Self { bind_name, entry, basis: Basis::Found }
+    /// An entry to bind to with this name.
+    pub fn new(bind_name: String, key: EntryKey) -> Self {
+        Self { bind_name, key, basis: Basis::Found }
     }
 
     /// The candidate as remembered and not looked up, which may have another name now.
@@ -45,24 +64,37 @@ impl Candidate {
         Self { basis: Basis::FoundDoubtful, ..self }
     }
 
+    /// The candidate, which is denied whatever its password is.
+    pub fn refused(self, denial: Outcome) -> Self {
+        Self { basis: Basis::Refused(denial), ..self }
+    }
+
     /// The name to bind with.
     pub fn bind_name(&self) -> &str {
         &self.bind_name
     }
 
-    /// What the entry is counted by.
-    pub fn entry(&self) -> &str {
-        &self.entry
+    /// What the entry is told apart by.
+    pub fn key(&self) -> &EntryKey {
+        &self.key
+    }
+
+    /// Why it is denied, if it is.
+    pub fn refusal(&self) -> Option<&Outcome> {
+        match &self.basis {
+            Basis::Refused(denial) => Some(denial),
+            Basis::Found | Basis::FoundDoubtful | Basis::Remembered => None,
+        }
     }
 
     /// Whether it was remembered rather than looked up.
     pub fn is_remembered(&self) -> bool {
-        self.basis == Basis::Remembered
+        matches!(self.basis, Basis::Remembered)
     }
 
     /// Whether something may keep it from signing in.
     pub fn is_doubtful(&self) -> bool {
-        self.basis == Basis::FoundDoubtful
+        matches!(self.basis, Basis::FoundDoubtful)
     }
 }
 
@@ -71,8 +103,8 @@ impl Candidate {
 pub struct PasswordTarget {
     /// Its DN.
     pub dn: String,
-    /// What it is counted by, as a [`Candidate`] is.
-    pub entry: String,
+    /// What it is told apart by.
+    pub key: EntryKey,
 }
 
 /// Answers questions about accounts.
@@ -87,7 +119,8 @@ pub trait Accounts: Send + Sync + 'static {
     /// The domain that an account belongs to, by whatever name it is called.
     fn domainpart<'a>(&'a self, account: &'a Account) -> &'a str;
 
-    /// Finds the one entry of an account and whether it may sign in; the outcome says why not.
+    /// Finds the one entry of an account and whether it may sign in; the outcome says why there is
+    /// none.
     fn find(
         &self,
         account: &Account,
@@ -101,11 +134,13 @@ pub trait Accounts: Send + Sync + 'static {
         by: Deadline,
     ) -> impl Future<Output = Result<Candidate, Outcome>> + Send;
 
-    /// Is this the candidate's password? It is never empty.
+    /// Is this the candidate's password? It is never empty. Each bind is sent by the permit, which is
+    /// told of its answer.
     fn prove(
         &self,
         candidate: &Candidate,
         password: &SecretString,
+        permit: &Permit,
         by: Deadline,
     ) -> impl Future<Output = Outcome> + Send;
 

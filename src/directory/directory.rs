@@ -21,6 +21,7 @@ use crate::directory::pool::users::UserPool;
 use crate::directory::session::error::SessionError;
 use crate::observe::{Alarm, step};
 use crate::policy::admission::Admission;
+use crate::policy::guard::Permit;
 use crate::result_code;
 use crate::verdict::{Outage, Outcome, Verdict};
 
@@ -101,6 +102,7 @@ fn describe(identity: Option<&Identity>) -> (&'static str, String) {
 #[derive(Debug)]
 pub struct Directory {
     name: String,
+    identity: String,
     pub(in crate::directory) preset: Option<Preset>,
     pub(in crate::directory) service: Option<Searcher>,
     pub(in crate::directory) writer: Option<ServicePool>,
@@ -116,6 +118,8 @@ impl Directory {
     pub fn new(settings: Settings) -> Self {
         let limits = settings.limits;
         let connector = Arc::new(settings.connector);
+        let servers = connector.servers.describe().into_iter().map(|(_, value)| value);
+        let identity = servers.collect::<Vec<_>>().join(" ").to_lowercase();
         let writer = settings.writer.and_then(|writer| {
             let connector = writer.connector.map_or_else(|| Arc::clone(&connector), Arc::new);
             let identity = writer.identity.or_else(|| settings.identity.clone())?;
@@ -139,6 +143,7 @@ impl Directory {
             alarm: Alarm::new(settings.name.clone()),
             admission: Arc::default(),
             name: settings.name,
+            identity,
         }
     }
 
@@ -195,6 +200,12 @@ impl Directory {
         &self.name
     }
 
+    /// What tells it apart from other directories: the servers, because two tables of the
+    /// configuration may name one directory.
+    pub(in crate::directory) fn identity(&self) -> &str {
+        &self.identity
+    }
+
     /// How its servers are reached.
     pub(in crate::directory) fn connector(&self) -> &Connector {
         self.users.connector()
@@ -232,11 +243,12 @@ impl Directory {
         &self,
         name: &str,
         password: &SecretString,
+        permit: &Permit,
         by: Deadline,
     ) -> Result<Outcome, Outcome> {
         let mut attempts = Attempts::new(&self.connector().servers, by);
         loop {
-            match self.try_prove(name, password, &attempts).await {
+            match self.try_prove(name, password, permit, &attempts).await {
                 Ok(outcome) => return Ok(outcome),
                 Err(failed) => attempts.another(failed).await?,
             }
@@ -247,15 +259,25 @@ impl Directory {
         &self,
         name: &str,
         password: &SecretString,
+        permit: &Permit,
         attempts: &Attempts<'_>,
     ) -> Result<Outcome, AttemptError> {
         let lease = self.users.lease(attempts.avoided()).await?;
+        if !permit.send() {
+            let text =
+                "nobody answered the bind that was sent, and one more might lock the account";
+            let outcome = Outcome::from(Outage::TooManyFailures).with_detail(text);
+            return Err(AttemptError::Final(outcome));
+        }
         let (server, is_reused) = (Arc::clone(lease.server()), lease.is_reused());
         let started = Instant::now();
         let patience = attempts.patience(&server, is_reused);
         let bound = patience.bound(lease.bind(name, password)).await;
         let answer = match bound.unwrap_or(Err(SessionError::Silent)) {
-            Ok(answer) => answer,
+            Ok(answer) => {
+                permit.answered();
+                answer
+            }
             Err(error) => {
                 step("bind as the user", &server, started, &error.to_string());
                 if is_reused {

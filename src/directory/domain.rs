@@ -8,6 +8,7 @@ use std::sync::Arc;
 use secrecy::SecretString;
 use tokio::time::Instant;
 use tokio::time::error::Elapsed;
+use unicode_normalization::UnicodeNormalization;
 
 pub(in crate::directory) use self::lookup::Located;
 pub use self::lookup::{DnLookup, Lookup, Search};
@@ -15,11 +16,12 @@ pub use self::rules::Rules;
 use crate::deadline::Deadline;
 use crate::directory::Directory;
 use crate::directory::account::state::StateFault;
-use crate::directory::accounts::{Accounts, Candidate, PasswordTarget};
+use crate::directory::accounts::{Accounts, Candidate, EntryKey, PasswordTarget};
 use crate::directory::groups::{Belonging, GroupRule};
 use crate::directory::names::dn::Dn;
 use crate::jid::Account;
 use crate::policy::admission::Admission;
+use crate::policy::guard::Permit;
 use crate::policy::ttl_cache::TtlCache;
 use crate::verdict::{Denial, Outcome, Verdict};
 
@@ -104,8 +106,14 @@ impl Domain {
             return Ok(candidate);
         }
         let located = self.locate_as_planned(&plan, by).await?;
-        let is_doubtful = self.judge(&located, by).await?;
         let candidate = self.candidate(&located.entry.dn);
+        let is_doubtful = match self.judge(&located, by).await {
+            Ok(is_doubtful) => is_doubtful,
+            Err(outcome) if matches!(outcome.verdict, Verdict::Denied(_)) => {
+                return Ok(candidate.refused(outcome));
+            }
+            Err(outcome) => return Err(outcome),
+        };
         if let Some(names) = self.names(&plan) {
             names.put(plan.account, located.entry.dn, Instant::now());
         }
@@ -132,7 +140,7 @@ impl Domain {
     fn known(&self, plan: &Plan, afresh: bool) -> Option<Candidate> {
         match &plan.bind_name {
             _ if plan.needs_entry => None,
-            Some(name) => Some(self.candidate(name)),
+            Some(name) => Some(Candidate::new(name.clone(), self.key_of_made_up(name))),
             None if afresh => None,
             None => {
                 let dn = self.names(plan)?.get(&plan.account, Instant::now())?;
@@ -161,9 +169,9 @@ impl Domain {
         Ok(self.memory.spares_binds && !self.rules.faults(&located.entry).is_empty())
     }
 
-    /// The candidate with this name, which is the DN of its entry where one was found.
-    fn candidate(&self, name: &str) -> Candidate {
-        Candidate::new(name.to_owned(), self.key(name))
+    /// The candidate with this DN.
+    fn candidate(&self, dn: &str) -> Candidate {
+        Candidate::new(dn.to_owned(), self.key(dn))
     }
 
     /// The remembered DNs, where they may stand in for the entry.
@@ -171,10 +179,17 @@ impl Domain {
         self.memory.names.as_ref().filter(|_| !plan.needs_entry)
     }
 
-    /// What an entry is counted by.
-    fn key(&self, entry: &str) -> String {
-        let entry = Dn::parse(entry).map_or_else(|| entry.to_lowercase(), |dn| dn.key());
-        format!("{}/{entry}", self.directory.name())
+    /// What an entry is told apart by.
+    fn key(&self, dn: &str) -> EntryKey {
+        let key = Dn::parse(dn).map_or_else(|| dn.to_lowercase(), |dn| dn.key());
+        EntryKey::of(format!("{}/{key}", self.directory.identity()))
+    }
+
+    /// Where an entry is bound to by a name that was made from what was typed, and nothing is read, the
+    /// directory may take many names for one, so failures are counted by what is alike in all of them.
+    fn key_of_made_up(&self, name: &str) -> EntryKey {
+        let counted_as = format!("{}/{}", self.directory.identity(), bare_letters(name));
+        EntryKey { counted_as, ..self.key(name) }
     }
 
     async fn try_exists(&self, account: &Account, by: Deadline) -> Result<Outcome, Outcome> {
@@ -206,8 +221,8 @@ impl Domain {
         let account = self.rules.named(account)?;
         let located = self.locate(&account, self.rules.sign_in.attributes(), by).await?;
         self.admit(&located, &self.rules.sign_in, by).await?;
-        let entry = self.key(&located.entry.dn);
-        Ok(PasswordTarget { dn: located.entry.dn, entry })
+        let key = self.key(&located.entry.dn);
+        Ok(PasswordTarget { dn: located.entry.dn, key })
     }
 
     /// What was found within the deadline; tells the operator of an outage.
@@ -227,6 +242,11 @@ impl Domain {
         self.directory.hear(&outcome);
         outcome
     }
+}
+
+/// The letters and digits of a name, without case, accents, and whatever else directories overlook.
+fn bare_letters(name: &str) -> String {
+    name.nfkd().filter(|c| c.is_alphanumeric()).flat_map(char::to_uppercase).collect()
 }
 
 fn refused_by(fault: &StateFault) -> Outcome {
@@ -250,8 +270,14 @@ impl Accounts for Domain {
         self.found(by.bound(self.find_for_sign_in(account, true, by)).await)
     }
 
-    async fn prove(&self, candidate: &Candidate, password: &SecretString, by: Deadline) -> Outcome {
-        let proving = self.directory.prove(candidate.bind_name(), password, by);
+    async fn prove(
+        &self,
+        candidate: &Candidate,
+        password: &SecretString,
+        permit: &Permit,
+        by: Deadline,
+    ) -> Outcome {
+        let proving = self.directory.prove(candidate.bind_name(), password, permit, by);
         self.conclude(by.bound(proving).await)
     }
 

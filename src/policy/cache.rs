@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::digest::{Attempt, Digest, Id};
+use super::digest::{Attempt, Id};
 use super::ttl_cache::TtlCache;
 
 /// When what is remembered counts.
@@ -37,20 +37,14 @@ pub struct CacheSettings {
     pub accounts: NonZeroUsize,
 }
 
-/// A password that was right.
-#[derive(Clone, Copy, Debug)]
-struct Proof {
-    /// The entry that it was right for.
-    entry: Id,
-    digest: Digest,
-}
-
 /// Remembers who signed in with which password, and who exists. An account is the name that was
 /// typed, because in an outage nobody can say which entry it has.
 #[derive(Debug)]
 pub struct Cache {
     mode: Mode,
-    proofs: TtlCache<Id, Proof>,
+    /// The entries that accounts had, and the sign-ins that were granted as these entries.
+    entries: TtlCache<Id, Id>,
+    proofs: TtlCache<Id, Attempt>,
     existing: TtlCache<Id, ()>,
 }
 
@@ -60,34 +54,28 @@ impl Cache {
         let CacheSettings { mode, good_for, accounts } = settings;
         Self {
             mode,
+            entries: TtlCache::new(accounts, good_for),
             proofs: TtlCache::new(accounts, good_for),
             existing: TtlCache::new(accounts, good_for),
         }
     }
 
-    fn proof(&self, mode: Mode, account: Id, now: Instant) -> Option<Proof> {
-        (self.mode == mode).then(|| self.proofs.get(&account, now)).flatten()
+    fn proof(&self, mode: Mode, account: Id, now: Instant) -> Option<Attempt> {
+        let entry = (self.mode == mode).then(|| self.entries.get(&account, now)).flatten()?;
+        self.proofs.get(&entry, now)
     }
 
     /// Whether the directory need not be asked to prove the password of this attempt, made on the
     /// entry that the account has now.
     pub fn spares(&self, account: Id, attempt: &Attempt, now: Instant) -> bool {
         let proof = self.proof(Mode::Ttl, account, now);
-        proof.is_some_and(|Proof { entry, digest }| {
-            entry == attempt.entry && digest == attempt.digest
-        })
+        proof.is_some_and(|proof| proof.entry == attempt.entry && proof.digest == attempt.digest)
     }
 
-    /// Whether a password counts as right while the directory cannot answer; `digest` makes it one of
-    /// the entry that the account had.
-    pub fn vouches_for(
-        &self,
-        account: Id,
-        digest: impl FnOnce(Id) -> Digest,
-        now: Instant,
-    ) -> bool {
-        let proof = self.proof(Mode::StaleIfUnavailable, account, now);
-        proof.is_some_and(|proof| proof.digest == digest(proof.entry))
+    /// The sign-in of the account that was granted last, if that counts while the directory cannot
+    /// answer.
+    pub fn stands_in(&self, account: Id, now: Instant) -> Option<Attempt> {
+        self.proof(Mode::StaleIfUnavailable, account, now)
     }
 
     /// Whether the account counts as existing while the directory cannot answer.
@@ -96,14 +84,16 @@ impl Cache {
     }
 
     /// The directory has accepted the password.
-    pub fn record_proof(&self, account: Id, attempt: &Attempt, now: Instant) {
-        let Attempt { entry, digest, .. } = *attempt;
-        self.proofs.put(account, Proof { entry, digest }, now);
+    pub fn record_proof(&self, account: Id, attempt: Attempt, now: Instant) {
+        self.entries.put(account, attempt.entry, now);
+        self.proofs.put(attempt.entry, attempt, now);
     }
 
-    /// The directory has said no to a sign-in.
-    pub fn forget_proof(&self, account: Id) {
-        self.proofs.forget(&account);
+    /// The directory has said no to a sign-in of an account, or as the entry that it has: under all
+    /// its names.
+    pub fn forget_proof(&self, account: Id, entry: Option<Id>, now: Instant) {
+        let before = self.entries.get(&account, now);
+        before.into_iter().chain(entry).for_each(|entry| self.forget_entry(entry));
     }
 
     /// The directory has said that the account exists.
@@ -113,15 +103,14 @@ impl Cache {
         }
     }
 
-    /// The directory has said that nobody has this name, or nobody who counts.
-    pub fn forget_account(&self, account: Id) {
-        self.proofs.forget(&account);
+    /// The directory has said that nobody counts who has this name.
+    pub fn forget_existence(&self, account: Id) {
         self.existing.forget(&account);
     }
 
-    /// The password of an entry was changed: by whatever name its user signs in.
+    /// The password of an entry was changed, or refused: by whatever name its user signs in.
     pub fn forget_entry(&self, entry: Id) {
-        self.proofs.forget_where(|proof| proof.entry == entry);
+        self.proofs.forget(&entry);
     }
 }
 
@@ -148,12 +137,12 @@ mod tests {
         }
 
         fn attempt(&self, entry: &str, password: &str) -> Attempt {
-            self.key.attempt("example.com", entry, &SecretString::from(password))
+            self.key.attempt("example.com", entry, entry, &SecretString::from(password))
         }
 
         fn prove(&self, account: &str, entry: &str, password: &str) {
             let attempt = self.attempt(entry, password);
-            self.cache.record_proof(self.key.id(account), &attempt, self.now);
+            self.cache.record_proof(self.key.id(account), attempt, self.now);
         }
 
         fn spares(&self, account: &str, entry: &str, password: &str, after: Duration) -> bool {
@@ -162,8 +151,10 @@ mod tests {
         }
 
         fn vouches(&self, account: &str, password: &str, after: Duration) -> bool {
-            let digest = |entry| self.key.digest(entry, &SecretString::from(password));
-            self.cache.vouches_for(self.key.id(account), digest, self.now + after)
+            let proof = self.cache.stands_in(self.key.id(account), self.now + after);
+            proof.is_some_and(|proof| {
+                proof.digest == self.key.again(proof, &SecretString::from(password)).digest
+            })
         }
     }
 
@@ -193,9 +184,13 @@ mod tests {
     #[test]
     fn a_no_and_a_change_are_remembered_by_forgetting() {
         let bed = Bed::new(Mode::Ttl);
-        bed.prove("alice", "cn=a", "secret");
-        bed.cache.forget_proof(bed.key.id("alice"));
-        assert!(!bed.spares("alice", "cn=a", "secret", MINUTE));
+        for forgetful in ["alice", "alice@example.com"] {
+            for name in ["alice", "alice@example.com"] {
+                bed.prove(name, "cn=a", "secret");
+            }
+            bed.cache.forget_proof(bed.key.id(forgetful), None, bed.now);
+            assert!(!bed.spares("alice", "cn=a", "secret", MINUTE), "{forgetful}");
+        }
         for name in ["alice", "alice@example.com"] {
             bed.prove(name, "cn=a", "secret");
         }
@@ -215,16 +210,18 @@ mod tests {
             assert!(!bed.cache.knows(alice, bed.now));
             bed.cache.record_existence(alice, bed.now);
             assert_eq!(bed.cache.knows(alice, bed.now), known);
-            bed.cache.forget_account(alice);
+            bed.cache.forget_existence(alice);
             assert!(!bed.cache.knows(alice, bed.now));
         }
     }
 
     #[test]
-    fn who_is_gone_does_not_sign_in() {
+    fn a_no_about_an_entry_counts_for_a_name_that_had_another_one() {
         let bed = Bed::new(Mode::StaleIfUnavailable);
         bed.prove("alice", "cn=a", "secret");
-        bed.cache.forget_account(bed.key.id("alice"));
+        bed.prove("bob", "cn=b", "secret");
+        bed.cache.forget_proof(bed.key.id("alice"), Some(bed.key.id("cn=b")), bed.now);
         assert!(!bed.vouches("alice", "secret", MINUTE));
+        assert!(!bed.vouches("bob", "secret", MINUTE));
     }
 }

@@ -20,6 +20,9 @@ pub struct Digest([u8; 16]);
 pub struct Attempt {
     /// The domain.
     pub domain: Id,
+    /// What failures are counted by: one for all the names by which the directory may know an account,
+    /// and perhaps for several accounts.
+    pub counted_as: Id,
     /// The entry, by whatever name its user was called.
     pub entry: Id,
     /// The password, as one of this entry.
@@ -43,10 +46,26 @@ impl ProcessKey {
         Id(half(&sign(&self.0, name.as_bytes())))
     }
 
-    /// An attempt to sign in as an entry of a domain.
-    pub fn attempt(&self, domain: &str, entry: &str, password: &SecretString) -> Attempt {
+    /// An attempt to sign in as an entry of a domain, whose failures are counted by some name.
+    pub fn attempt(
+        &self,
+        domain: &str,
+        counted_as: &str,
+        entry: &str,
+        password: &SecretString,
+    ) -> Attempt {
         let entry = self.id(entry);
-        Attempt { domain: self.id(domain), entry, digest: self.digest(entry, password) }
+        Attempt {
+            domain: self.id(domain),
+            counted_as: self.id(counted_as),
+            entry,
+            digest: self.digest(entry, password),
+        }
+    }
+
+    /// The same attempt with another password.
+    pub fn again(&self, attempt: Attempt, password: &SecretString) -> Attempt {
+        Attempt { digest: self.digest(attempt.entry, password), ..attempt }
     }
 
     /// The digest of an entry's password.

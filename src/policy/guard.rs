@@ -1,15 +1,20 @@
-//! The lock-out guard: it keeps most wrong passwords from the directory, which would lock the account.
+//! The lock-out guard: it keeps wrong passwords from the directory, which would lock the account.
 //!
-//! Identical attempts at the same time are one. A wrong password that is tried again is refused
-//! from memory, so that a device with yesterday's password counts once. Different wrong passwords
-//! use up a budget, for each account and for each domain. The password that was right last is let
-//! through whatever was tried, as long as it is remembered.
+//! At most so many binds as the budget has failures may be judged wrong before the account was quiet
+//! for a whole budget's time. A bind takes its share when it is sent, and gives it back when the
+//! answer shows that no password was judged wrong; one that is not answered is never given back,
+//! unless the same password is accepted later.
+//!
+//! Identical attempts at the same time are one, and a password that was refused is refused from
+//! memory, so that a device with yesterday's password counts once. The last share is kept for the
+//! password that was right last, so that its owner is let through whatever others try, as long as it
+//! is remembered.
 
-mod budget;
+mod record;
+mod settings;
 
 use std::collections::HashMap;
 use std::fmt;
-use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -17,76 +22,39 @@ use lru::LruCache;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-pub use self::budget::Budget;
-use self::budget::Failures;
+use self::record::{Asking, Record};
+pub use self::settings::{Budget, GuardSettings};
 use super::digest::{Attempt, Digest, Id};
 use crate::verdict::{Denial, Outcome, Verdict};
 
-/// How many wrong passwords of an account are remembered.
-const WRONG: usize = 8;
+/// Failures are never forgotten early, so so many times as many accounts may have some as there are
+/// accounts whose right password is remembered. It takes somebody who tries as many names.
+const MOST_GUESSED_AT: usize = 100;
 
-/// What the guard keeps to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct GuardSettings {
-    /// The budget of an account.
-    pub account: Budget,
-    /// The budget of a domain.
-    pub domain: Budget,
-    /// For how long a wrong password is refused without asking.
-    pub remember_wrong: Duration,
-    /// How many accounts are remembered.
-    pub accounts: NonZeroUsize,
-}
+/// Accounts that have nothing to remember any more are looked for when there are so many.
+const FIRST_SWEEP: usize = 1024;
 
-/// What is remembered of an entry. Few have wrong passwords, and the others take little memory.
-#[derive(Debug, Default)]
-struct Record {
-    right: Option<Digest>,
-    wrong: Option<Box<WrongPasswords>>,
-}
-
-#[derive(Debug, Default)]
-struct WrongPasswords {
-    failures: Failures,
-    digests: Vec<(Digest, Instant)>,
-}
-
-impl Record {
-    fn failures(&self) -> Failures {
-        self.wrong.as_ref().map(|wrong| wrong.failures).unwrap_or_default()
-    }
-
-    fn is_right(&self, digest: Digest) -> bool {
-        self.right == Some(digest)
-    }
-
-    /// When this password was refused last.
-    fn refused_at(&self, digest: Digest) -> Option<Instant> {
-        let mut digests = self.wrong.as_ref()?.digests.iter();
-        digests.find(|(wrong, _)| *wrong == digest).map(|(_, at)| *at)
-    }
-}
-
-impl WrongPasswords {
-    fn add(&mut self, digest: Digest, now: Instant) {
-        self.digests.retain(|(wrong, _)| *wrong != digest);
-        if self.digests.len() == WRONG {
-            self.digests.remove(0);
-        }
-        self.digests.push((digest, now));
-    }
-}
-
+#[derive(Debug)]
 struct State {
-    records: LruCache<Id, Record>,
-    domains: LruCache<Id, Failures>,
-    in_flight: HashMap<(Id, Digest), InFlight>,
+    records: HashMap<Id, Record>,
+    /// With how many records those are looked for that are empty.
+    sweep_at: usize,
+    /// The password that was right last.
+    right: LruCache<Id, Digest>,
+    domains: HashMap<Id, Tally>,
+}
+
+/// The wrong passwords of a domain since some moment.
+#[derive(Clone, Copy, Debug)]
+struct Tally {
+    since: Instant,
+    count: u32,
 }
 
 /// Lets attempts through to the directory, or not.
 pub struct Guard {
     settings: GuardSettings,
-    state: Mutex<State>,
+    state: Arc<Mutex<State>>,
 }
 
 impl fmt::Debug for Guard {
@@ -102,7 +70,7 @@ pub enum Entrance {
     Ask(Permit),
     /// It is being asked the same.
     Share(InFlight),
-    /// It is being asked about so many passwords of this entry that no other may be wrong as well;
+    /// It is being asked about so many passwords of this account that no other may be wrong as well;
     /// to be decided again when this has come to an end.
     Wait(InFlight),
     /// It is not asked.
@@ -117,22 +85,11 @@ pub enum Hold {
         /// How long ago.
         ago: Duration,
     },
-    /// There were too many wrong passwords.
-    Wait {
-        /// Whose budget is spent.
-        whose: Whose,
-        /// For how long nobody is let through.
+    /// There were so many wrong passwords that no other one may reach it.
+    Spent {
+        /// For how long.
         left: Duration,
     },
-}
-
-/// Whose budget.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Whose {
-    /// The account's.
-    Account,
-    /// The domain's.
-    Domain,
 }
 
 /// An attempt that the directory is being asked about.
@@ -146,26 +103,53 @@ impl InFlight {
     }
 }
 
-/// The right to ask the directory once.
+/// The right to have one password judged. Each bind that this takes is told of before and after.
 #[derive(Debug)]
-pub struct Permit {
+pub struct Permit(Option<Guarded>);
+
+#[derive(Debug)]
+struct Guarded {
     guard: Arc<Guard>,
     attempt: Attempt,
+    /// When the answer is due.
+    due: Instant,
     tell: watch::Sender<Option<Outcome>>,
 }
 
 impl Permit {
-    /// The directory has answered.
-    pub fn conclude(self, outcome: &Outcome, now: Instant) {
-        self.guard.record(&self.attempt, outcome.verdict, now);
-        self.tell.send_replace(Some(outcome.clone()));
+    /// The right of somebody whom no guard restrains.
+    pub fn unguarded() -> Self {
+        Self(None)
+    }
+
+    /// Whether one more bind may be sent, which it then is.
+    pub fn send(&self) -> bool {
+        let Some(guarded) = &self.0 else { return true };
+        guarded.guard.locked().send(&guarded.guard.settings, &guarded.attempt)
+    }
+
+    /// The bind that was sent last is answered.
+    pub fn answered(&self) {
+        if let Some(guarded) = &self.0
+            && let Some(asking) = guarded.guard.locked().asking(&guarded.attempt)
+        {
+            asking.unanswered = asking.unanswered.saturating_sub(1);
+        }
+    }
+
+    /// There is an outcome. True if the domain has just had more wrong passwords than usual.
+    pub fn conclude(self, outcome: &Outcome, now: Instant) -> bool {
+        let Some(guarded) = &self.0 else { return false };
+        let Guarded { guard, attempt, .. } = guarded;
+        let is_unusual = guard.locked().record(&guard.settings, attempt, outcome.verdict, now);
+        guarded.tell.send_replace(Some(outcome.clone()));
+        is_unusual
     }
 }
 
-impl Drop for Permit {
+impl Drop for Guarded {
     fn drop(&mut self) {
-        let Attempt { entry, digest, .. } = self.attempt;
-        self.guard.locked().in_flight.remove(&(entry, digest));
+        self.guard.locked().end(&self.attempt, self.due);
     }
 }
 
@@ -173,107 +157,211 @@ impl Guard {
     /// A guard that has seen nothing yet.
     pub fn new(settings: GuardSettings) -> Arc<Self> {
         let state = State {
-            records: LruCache::new(settings.accounts),
-            domains: LruCache::new(settings.accounts),
-            in_flight: HashMap::new(),
+            records: HashMap::new(),
+            sweep_at: FIRST_SWEEP,
+            right: LruCache::new(settings.accounts),
+            domains: HashMap::new(),
         };
-        Arc::new(Self { settings, state: Mutex::new(state) })
+        Arc::new(Self { settings, state: Arc::new(Mutex::new(state)) })
+    }
+
+    /// A guard that keeps to something else, and has seen what this one has seen and will see.
+    pub fn adjusted(&self, settings: GuardSettings) -> Arc<Self> {
+        self.locked().right.resize(settings.accounts);
+        Arc::new(Self { settings, state: Arc::clone(&self.state) })
     }
 
     /// What it keeps to.
-    pub fn settings(&self) -> GuardSettings {
-        self.settings
+    pub fn settings(&self) -> &GuardSettings {
+        &self.settings
     }
 
     fn locked(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Decides on an attempt.
-    pub fn enter(self: &Arc<Self>, attempt: Attempt, now: Instant) -> Entrance {
+    /// Decides on an attempt, whose answer is due at some moment.
+    pub fn enter(self: &Arc<Self>, attempt: Attempt, due: Instant, now: Instant) -> Entrance {
         let mut state = self.locked();
-        let key = (attempt.entry, attempt.digest);
-        if let Some(same) = state.in_flight.get(&key) {
-            return Entrance::Share(same.clone());
-        }
-        match state.left(&self.settings, &attempt, now) {
-            Err(hold) => return Entrance::Deny(hold),
-            Ok(left) => {
-                if let Some(other) = state.in_the_way(&attempt, left) {
-                    return Entrance::Wait(other);
-                }
-            }
-        }
-        let (tell, outcome) = watch::channel(None);
-        state.in_flight.insert(key, InFlight(outcome));
-        Entrance::Ask(Permit { guard: Arc::clone(self), attempt, tell })
+        let outcome = match state.admit(&self.settings, &attempt, now) {
+            Ok(outcome) => outcome,
+            Err(entrance) => return entrance,
+        };
+        Entrance::Ask(Permit(Some(Guarded {
+            guard: Arc::clone(self),
+            attempt,
+            due,
+            tell: outcome,
+        })))
     }
 
-    fn record(&self, attempt: &Attempt, verdict: Verdict, now: Instant) {
+    /// Whether a password that was compared with a remembered one, in place of the directory, may be
+    /// believed to be right or not. One that is not is a failure, as the directory would count it.
+    pub fn admits_comparison(&self, attempt: &Attempt, is_right: bool, now: Instant) -> bool {
         let mut state = self.locked();
-        let Attempt { domain, entry, digest } = *attempt;
-        match verdict {
-            Verdict::Granted => {
-                let record = state.records.get_or_insert_mut(entry, Record::default);
-                *record = Record { right: Some(digest), wrong: None };
-            }
-            Verdict::Denied(denial @ (Denial::WrongPassword | Denial::AccountLocked)) => {
-                let record = state.records.get_or_insert_mut(entry, Record::default);
-                record.right.take_if(|right| *right == digest);
-                let wrong = record.wrong.get_or_insert_default();
-                wrong.failures.add(&self.settings.account, now);
-                // What is refused because of a lock may be right.
-                if denial == Denial::WrongPassword {
-                    wrong.add(digest, now);
-                }
-                let failures = state.domains.get_or_insert_mut(domain, Failures::default);
-                failures.add(&self.settings.domain, now);
-            }
-            // The password was right, or nobody has judged it.
-            Verdict::Denied(_) | Verdict::Unavailable(_) => {}
+        let Some(record) = state.record_of(&self.settings, attempt.counted_as, now) else {
+            return false;
+        };
+        if record.spent(false) >= self.settings.account.failures {
+            return false;
         }
+        if !is_right {
+            record.add_mismatch(attempt.digest, now);
+        }
+        true
     }
 
-    /// The password of an entry was changed: nothing is known about it any more.
-    pub fn forget(&self, entry: Id) {
-        self.locked().records.pop(&entry);
+    /// The password of an account was changed: what was wrong may be right, and the reverse.
+    pub fn forget_passwords(&self, account: Id) {
+        let mut state = self.locked();
+        state.right.pop(&account);
+        if let Some(record) = state.records.get_mut(&account) {
+            record.forget_passwords();
+        }
     }
 }
 
 impl State {
-    /// How many passwords of the entry may still be wrong, if this one may be tried.
-    fn left(
+    /// Makes room for an attempt. The sender tells those who wait for its outcome.
+    fn admit(
         &mut self,
         settings: &GuardSettings,
         attempt: &Attempt,
         now: Instant,
-    ) -> Result<f64, Hold> {
-        let record = self.records.get(&attempt.entry);
-        let refused_at = record.and_then(|record| record.refused_at(attempt.digest));
-        let ago = refused_at.map(|at| now.saturating_duration_since(at));
-        if let Some(ago) = ago.filter(|ago| *ago < settings.remember_wrong) {
-            return Err(Hold::SameAgain { ago });
+    ) -> Result<watch::Sender<Option<Outcome>>, Entrance> {
+        let most = self.most_failures(settings, attempt);
+        let is_right = self.is_right(attempt);
+        let Some(record) = self.record_of(settings, attempt.counted_as, now) else {
+            return Err(Entrance::Deny(Hold::Spent { left: settings.account.within }));
+        };
+        if let Some(same) = record.asking.iter().find(|asking| asking.digest == attempt.digest) {
+            return Err(Entrance::Share(InFlight(same.outcome.clone())));
         }
-        if record.is_some_and(|record| record.is_right(attempt.digest)) {
-            return Ok(f64::INFINITY);
+        if let Some(at) = record.refused_at(attempt.digest) {
+            let ago = now.saturating_duration_since(at);
+            return Err(Entrance::Deny(Hold::SameAgain { ago }));
         }
-        let of_account = record.map(Record::failures).unwrap_or_default();
-        let of_account = of_account.left(&settings.account, now);
-        let of_domain = self.domains.get(&attempt.domain).copied().unwrap_or_default();
-        let of_domain = of_domain.left(&settings.domain, now);
-        let waits = [(Whose::Domain, of_domain.err()), (Whose::Account, of_account.err())];
-        match waits.into_iter().max_by_key(|(_, left)| *left) {
-            Some((whose, Some(left))) => Err(Hold::Wait { whose, left }),
-            _ => Ok(of_account.unwrap_or_default()),
+        let spent = record.spent(is_right);
+        if spent >= most {
+            return Err(Entrance::Deny(Hold::Spent { left: record.left(settings, now) }));
+        }
+        if spent.saturating_add(record.reserved()) >= most
+            && let Some(other) = record.asking.first()
+        {
+            return Err(Entrance::Wait(InFlight(other.outcome.clone())));
+        }
+        let (tell, outcome) = watch::channel(None);
+        let Attempt { digest, .. } = *attempt;
+        record.asking.push(Asking { digest, unanswered: 0, reserved: 1, outcome });
+        Ok(tell)
+    }
+
+    /// How many binds may be wrong, if this is one of them. The last one of several is kept for the
+    /// password that was right last.
+    fn most_failures(&self, settings: &GuardSettings, attempt: &Attempt) -> u32 {
+        let failures = settings.account.failures;
+        let keeps_one = self.right.contains(&attempt.counted_as) && !self.is_right(attempt);
+        if keeps_one { failures.saturating_sub(1).max(1) } else { failures }
+    }
+
+    fn is_right(&self, attempt: &Attempt) -> bool {
+        self.right.peek(&attempt.counted_as) == Some(&attempt.digest)
+    }
+
+    /// What is remembered of an account by now; `None` if that is nothing, and there is no room.
+    fn record_of(
+        &mut self,
+        settings: &GuardSettings,
+        account: Id,
+        now: Instant,
+    ) -> Option<&mut Record> {
+        if self.records.len() >= self.sweep_at {
+            self.records.retain(|_, record| {
+                record.forgive(settings, now);
+                !record.is_empty()
+            });
+            self.sweep_at = (self.records.len() * 2).max(FIRST_SWEEP);
+        }
+        let most = settings.accounts.get().saturating_mul(MOST_GUESSED_AT);
+        let is_known = self.records.contains_key(&account) || self.right.contains(&account);
+        if self.records.len() >= most && !is_known {
+            return None;
+        }
+        let record = self.records.entry(account).or_default();
+        record.forgive(settings, now);
+        Some(record)
+    }
+
+    fn asking(&mut self, attempt: &Attempt) -> Option<&mut Asking> {
+        let record = self.records.get_mut(&attempt.counted_as)?;
+        record.asking.iter_mut().find(|asking| asking.digest == attempt.digest)
+    }
+
+    fn send(&mut self, settings: &GuardSettings, attempt: &Attempt) -> bool {
+        let (most, is_right) = (self.most_failures(settings, attempt), self.is_right(attempt));
+        let Some(record) = self.records.get(&attempt.counted_as) else { return false };
+        let is_full = record.spent(is_right).saturating_add(record.reserved()) >= most;
+        let Some(asking) = self.asking(attempt) else { return false };
+        if asking.unanswered == asking.reserved {
+            if is_full {
+                return false;
+            }
+            asking.reserved += 1;
+        }
+        asking.unanswered += 1;
+        true
+    }
+
+    fn record(
+        &mut self,
+        settings: &GuardSettings,
+        attempt: &Attempt,
+        verdict: Verdict,
+        now: Instant,
+    ) -> bool {
+        let Attempt { domain, counted_as: account, digest, .. } = *attempt;
+        match verdict {
+            Verdict::Granted => {
+                self.right.put(account, digest);
+                if let Some(record) = self.records.get_mut(&account) {
+                    record.acquit(digest);
+                    if let Some(asking) = self.asking(attempt) {
+                        asking.unanswered = 0;
+                    }
+                }
+                false
+            }
+            Verdict::Denied(Denial::WrongPassword) => {
+                if self.is_right(attempt) {
+                    self.right.pop(&account);
+                }
+                if let Some(record) = self.record_of(settings, account, now) {
+                    record.add_refused(settings, digest, now);
+                }
+                let tally = Tally { since: now, count: 0 };
+                let tally = self.domains.entry(domain).or_insert(tally);
+                if now.saturating_duration_since(tally.since) >= settings.domain.within {
+                    *tally = Tally { since: now, count: 0 };
+                }
+                tally.count = tally.count.saturating_add(1);
+                tally.count == settings.domain.failures
+            }
+            // The password was right, or nobody has judged it.
+            Verdict::Denied(_) | Verdict::Unavailable(_) => false,
         }
     }
 
-    /// An attempt on the same entry that must end before this one may be made: if all of those in
-    /// flight are wrong, nothing is `left` of the budget.
-    fn in_the_way(&self, attempt: &Attempt, left: f64) -> Option<InFlight> {
-        let others = || self.in_flight.iter().filter(|((entry, _), _)| *entry == attempt.entry);
-        let count = u32::try_from(others().count()).unwrap_or(u32::MAX);
-        others().next().filter(|_| f64::from(count) >= left).map(|(_, other)| other.clone())
+    /// The attempt has come to an end, or was given up.
+    fn end(&mut self, attempt: &Attempt, due: Instant) {
+        let Attempt { counted_as: account, digest, .. } = *attempt;
+        let Some(record) = self.records.get_mut(&account) else { return };
+        if let Some(place) = record.asking.iter().position(|asking| asking.digest == digest) {
+            let asking = record.asking.swap_remove(place);
+            record.add_unanswered(digest, asking.unanswered, due);
+        }
+        if record.is_empty() {
+            self.records.remove(&account);
+        }
     }
 }
 

@@ -49,22 +49,6 @@ impl<K: Hash + Eq, V: Clone> TtlCache<K, V> {
         self.locked().pop(key);
     }
 
-    /// Forgets every value that `is_stale`.
-    pub fn forget_where(&self, is_stale: impl Fn(&V) -> bool)
-    where
-        K: Clone,
-    {
-        let mut entries = self.locked();
-        let gone: Vec<K> = entries
-            .iter()
-            .filter(|(_, (value, _))| is_stale(value))
-            .map(|(key, _)| key.clone())
-            .collect();
-        for key in gone {
-            entries.pop(&key);
-        }
-    }
-
     fn locked(&self) -> std::sync::MutexGuard<'_, LruCache<K, (V, Instant)>> {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -87,8 +71,6 @@ mod tests {
         cache.forget(&"c");
         assert_eq!(cache.get(&"c", now), None);
         cache.put("d", 4, now);
-        cache.put("e", 5, now);
-        cache.forget_where(|value| *value == 5);
-        assert_eq!((cache.get(&"d", now), cache.get(&"e", now)), (Some(4), None));
+        assert_eq!(cache.get(&"d", now), Some(4));
     }
 }

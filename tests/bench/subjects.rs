@@ -183,7 +183,7 @@ fn digest(times: u64) {
 
 fn pass_guard(times: u64) {
     let minute = Duration::from_secs(60);
-    let budget = Budget { failures: 3, within: minute, first_wait: minute, longest_wait: minute };
+    let budget = Budget { failures: 3, within: minute };
     let accounts = NonZeroUsize::new(10_000).unwrap_or(NonZeroUsize::MIN);
     let guard = Guard::new(GuardSettings {
         account: budget,
@@ -191,12 +191,13 @@ fn pass_guard(times: u64) {
         remember_wrong: minute,
         accounts,
     });
-    let attempt = process_key().attempt("example.com", "alice", &SecretString::from("secret"));
+    let attempt =
+        process_key().attempt("example.com", "alice", "alice", &SecretString::from("secret"));
     let now = Instant::now();
     let outcome = Outcome::from(Verdict::Granted);
     for _ in 0..times {
-        match guard.enter(black_box(attempt), now) {
-            Entrance::Ask(permit) => permit.conclude(&outcome, now),
+        match guard.enter(black_box(attempt), now, now) {
+            Entrance::Ask(permit) => drop(permit.conclude(&outcome, now)),
             Entrance::Share(_) | Entrance::Wait(_) | Entrance::Deny(_) => {
                 unreachable!("the password is right")
             }

@@ -8,7 +8,6 @@ use crate::config::value::{Count, Flag, Or, Span, Word};
 use crate::policy::cache::Mode;
 
 const MINUTE: Duration = Duration::from_secs(60);
-const FAILURES: Count<u32> = Count::within(1..=100_000);
 const TEN_THOUSAND: NonZeroUsize = NonZeroUsize::MIN.saturating_add(9_999);
 
 const MODES: &[(&str, Option<Mode>)] = &[
@@ -31,32 +30,20 @@ keys! {
     /// whether accounts are guarded
     ENABLED = "enabled": Or<Flag> = Or(Flag, true);
 
-    /// so many wrong passwords for an account are free at once, and again in each `within`
-    FAILURES_OF_ACCOUNT = "failures": Or<Count<u32>> = Or(FAILURES, 3);
+    /// so many wrong passwords of an account reach the directory in any `within`, and no more
+    FAILURES_OF_ACCOUNT = "failures": Or<Count<u32>> = Or(Count::within(1..=1000), 3);
 
-    /// the time in which `failures` are free again
+    /// no shorter than the time for which the directory counts failures
     WITHIN = "within": Or<Span> = Or(Span, MINUTE.saturating_mul(60));
 
-    /// the wait after one too many, which doubles with each one more
-    FIRST_WAIT = "first_wait": Or<Span> = Or(Span, MINUTE);
+    /// so many wrong passwords in a domain make one loud line in the log
+    DOMAIN_FAILURES = "domain_failures": Or<Count<u32>> = Or(Count::within(1..=100_000), 300);
 
-    /// the longest that this wait becomes
-    LONGEST_WAIT = "longest_wait": Or<Span> = Or(Span, MINUTE.saturating_mul(30));
-
-    /// as `failures`, for all accounts of a domain together
-    DOMAIN_FAILURES = "domain_failures": Or<Count<u32>> = Or(FAILURES, 300);
-
-    /// as `within`, for the domain
+    /// if they come in this time
     DOMAIN_WITHIN = "domain_within": Or<Span> = Or(Span, MINUTE.saturating_mul(5));
 
-    /// as `first_wait`, for the domain
-    DOMAIN_FIRST_WAIT = "domain_first_wait": Or<Span> = Or(Span, Duration::from_secs(1));
-
-    /// as `longest_wait`, for the domain
-    DOMAIN_LONGEST_WAIT = "domain_longest_wait": Or<Span> = Or(Span, MINUTE);
-
-    /// the same wrong password is refused for so long without asking
-    REMEMBER_WRONG = "remember_wrong": Or<Span> = Or(Span, MINUTE.saturating_mul(10));
+    /// the same wrong password is refused for so long without asking, if that is longer than `within`
+    REMEMBER_WRONG = "remember_wrong": Span = Span, otherwise "`within`";
 }
 
 keys! {
@@ -72,7 +59,7 @@ keys! {
     /// for how long the DN of an account is remembered, which saves the search
     DN_TTL = "dn_ttl": Span = Span, otherwise "off";
 
-    /// how many accounts each of these memories holds; the guard's as well
+    /// how many accounts each of these memories holds; the guard's of right passwords as well
     ACCOUNTS = "accounts": Or<Count<NonZeroUsize>> =
         Or(Count::within(1..=1_000_000), TEN_THOUSAND);
 }

@@ -9,6 +9,7 @@ use crate::directory::account::set_password::PasswordMethod;
 use crate::directory::account::state::StateSchema;
 use crate::directory::domain::{Rules, Search};
 use crate::directory::groups::{Group, GroupMethod};
+use crate::directory::inspect::lockout;
 use crate::directory::locate::server::Server;
 use crate::directory::message::entry::Entry;
 use crate::directory::message::filter::ANY_ENTRY;
@@ -20,6 +21,7 @@ use crate::directory::pool::service::ServicePool;
 use crate::directory::session::Session;
 use crate::directory::session::root_dse::{self, RootDse};
 use crate::jid::Account;
+use crate::policy::guard::GuardSettings;
 use crate::result_code::{self, NO_SUCH_OBJECT, SUCCESS};
 use crate::verdict::Verdict;
 
@@ -95,8 +97,15 @@ impl Report {
 }
 
 impl Directory {
-    /// Asks one server. `domains` are the rules of the domains that this directory serves.
-    pub async fn probe(&self, server: &Server, domains: &[(&str, &Rules)], by: Deadline) -> Report {
+    /// Asks one server. `domains` are the rules of the domains that this directory serves, `guard` is
+    /// what keeps its accounts from being locked.
+    pub async fn probe(
+        &self,
+        server: &Server,
+        domains: &[(&str, &Rules)],
+        guard: Option<&GuardSettings>,
+        by: Deadline,
+    ) -> Report {
         let mut report = Report { server: Arc::clone(&server.name), findings: Vec::new() };
         let account = self.service.as_ref().and_then(|service| service.pool.identity().principal());
         let connection = match self.connector().open_as(server, account).await {
@@ -139,6 +148,7 @@ impl Directory {
         for (domain, rules) in domains {
             judge_rules(domain, rules, &root_dse, &connection, by, &mut report).await;
         }
+        judge_lockout(guard, &root_dse, &connection, by, &mut report).await;
         report
     }
 
@@ -309,6 +319,25 @@ async fn judge_rules(
         if rules.exist.is_same_as(&rules.sign_in) {
             break;
         }
+    }
+}
+
+async fn judge_lockout(
+    guard: Option<&GuardSettings>,
+    root_dse: &RootDse,
+    connection: &Session,
+    by: Deadline,
+    report: &mut Report,
+) {
+    let rules = lockout::rules(root_dse, connection, by).await;
+    if rules.is_empty() {
+        let text =
+            "the service account may not read at how many wrong passwords an account is locked";
+        report.note(Severity::Good, "lock-out", text);
+    }
+    for rule in rules {
+        let (is_good, text) = rule.judge(guard);
+        report.note(if is_good { Severity::Good } else { Severity::Odd }, "lock-out", text);
     }
 }
 

@@ -52,6 +52,11 @@ pub(in crate::directory) fn windows_time(ticks: u64) -> Option<SystemTime> {
     SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(seconds))
 }
 
+/// A time span that Windows counts in units of 100 ns.
+pub(in crate::directory) fn windows_span(ticks: u64) -> Duration {
+    Duration::from_secs(ticks / TICKS_PER_SECOND)
+}
+
 /// The start of a day that is counted from 1970.
 pub(in crate::directory) fn unix_day(days: u64) -> Option<SystemTime> {
     SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(days.checked_mul(86_400)?))

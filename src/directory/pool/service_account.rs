@@ -102,11 +102,33 @@ async fn simple_bind(session: &Session, credential: &Credential) -> Result<Answe
 /// against it.
 pub fn is_account_refused(outcome: &Outcome) -> bool {
     match outcome.verdict {
-        // Of a refusal by the KDC there is no result code, and nothing is concluded from it.
+        // Of a refusal by the KDC there is no result code; it is only told of if it judged the account.
         Verdict::Unavailable(Outage::ServiceBind { code }) => {
-            code == Some(result_code::INVALID_CREDENTIALS)
+            code.is_none_or(|code| code == result_code::INVALID_CREDENTIALS)
         }
         Verdict::Unavailable(Outage::ServiceState(_)) => true,
         _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_refuses_the_account_it_is_left_alone_for_a_while() {
+        let by_kdc = Outage::ServiceBind { code: None };
+        let by_server = Outage::ServiceBind { code: Some(result_code::INVALID_CREDENTIALS) };
+        let locked = Outage::ServiceState(crate::verdict::Denial::AccountLocked);
+        for outage in [by_kdc, by_server, locked] {
+            let account = ServiceAccount::new(Identity::Anonymous);
+            account.hear(&outage.into());
+            assert!(account.refused().is_some(), "{outage:?}");
+            tokio::time::sleep(BIND_AGAIN_AFTER).await;
+            assert!(account.refused().is_none(), "{outage:?}");
+        }
+        let account = ServiceAccount::new(Identity::Anonymous);
+        account.hear(&Outage::ServiceBind { code: Some(result_code::BUSY) }.into());
+        assert!(account.refused().is_none());
     }
 }

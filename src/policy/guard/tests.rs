@@ -1,5 +1,7 @@
 //! What the guard lets through, over time.
 
+use std::num::NonZeroUsize;
+
 use secrecy::SecretString;
 
 use super::super::digest::ProcessKey;
@@ -11,19 +13,9 @@ const MINUTE: Duration = Duration::from_secs(60);
 
 fn settings() -> GuardSettings {
     GuardSettings {
-        account: Budget {
-            failures: 3,
-            within: 60 * MINUTE,
-            first_wait: MINUTE,
-            longest_wait: 30 * MINUTE,
-        },
-        domain: Budget {
-            failures: 10,
-            within: MINUTE,
-            first_wait: SECOND,
-            longest_wait: 10 * SECOND,
-        },
-        remember_wrong: 10 * MINUTE,
+        account: Budget { failures: 3, within: 60 * MINUTE },
+        domain: Budget { failures: 10, within: MINUTE },
+        remember_wrong: 60 * MINUTE,
         accounts: NonZeroUsize::new(100).unwrap(),
     }
 }
@@ -40,8 +32,17 @@ impl Bed {
         Self { guard: Guard::new(settings()), key, start: Instant::now() }
     }
 
+    fn keeping_to(settings: GuardSettings) -> Self {
+        Self { guard: Guard::new(settings), ..Self::new() }
+    }
+
+    fn enter(&self, user: &str, password: &str, at: Duration) -> Entrance {
+        let now = self.start + at;
+        self.guard.enter(self.attempt(user, password), now + 4 * SECOND, now)
+    }
+
     fn attempt(&self, user: &str, password: &str) -> Attempt {
-        self.key.attempt("example.com", user, &SecretString::from(password))
+        self.key.attempt("example.com", user, user, &SecretString::from(password))
     }
 
     /// Why an attempt is held back: `None` if the directory was asked, which says `verdict`.
@@ -52,14 +53,23 @@ impl Bed {
         verdict: impl Into<Outcome>,
         at: Duration,
     ) -> Option<Hold> {
-        let now = self.start + at;
-        match self.guard.enter(self.attempt(user, password), now) {
+        match self.enter(user, password, at) {
             Entrance::Ask(permit) => {
-                permit.conclude(&verdict.into(), now);
+                assert!(permit.send(), "the first bind has its room");
+                permit.answered();
+                permit.conclude(&verdict.into(), self.start + at);
                 None
             }
             Entrance::Deny(hold) => Some(hold),
             Entrance::Share(_) | Entrance::Wait(_) => panic!("nobody else is asking"),
+        }
+    }
+
+    /// Sends binds that nobody answers; whether there was room for each.
+    fn send_in_vain(&self, user: &str, password: &str, binds: usize, at: Duration) -> Vec<bool> {
+        match self.enter(user, password, at) {
+            Entrance::Ask(permit) => (0..binds).map(|_| permit.send()).collect(),
+            _ => Vec::new(),
         }
     }
 }
@@ -72,164 +82,258 @@ fn same_again(ago: Duration) -> Option<Hold> {
     Some(Hold::SameAgain { ago })
 }
 
-fn wait(whose: Whose, left: Duration) -> Option<Hold> {
-    Some(Hold::Wait { whose, left })
+fn spent(left: Duration) -> Option<Hold> {
+    Some(Hold::Spent { left })
 }
 
+const GRANTED: Verdict = Verdict::Granted;
+
 #[test]
-fn the_same_wrong_password_is_refused_from_memory_for_a_while() {
+fn the_same_wrong_password_is_asked_once_in_each_window() {
     let bed = Bed::new();
     assert_eq!(bed.sign_in("alice", "old", no(), Duration::ZERO), None);
-    for at in [SECOND, MINUTE, 9 * MINUTE] {
+    for at in [SECOND, MINUTE, 59 * MINUTE] {
         assert_eq!(bed.sign_in("alice", "old", no(), at), same_again(at));
     }
     assert_eq!(bed.sign_in("bob", "old", no(), MINUTE), None);
-    assert_eq!(bed.sign_in("alice", "new", Verdict::Granted, MINUTE), None);
-    // It was right again in between: what was wrong may have changed as well.
-    assert_eq!(bed.sign_in("alice", "old", no(), 2 * MINUTE), None);
-    assert_eq!(bed.sign_in("alice", "old", no(), 12 * MINUTE), None);
+    // Not even because its owner has signed in between.
+    assert_eq!(bed.sign_in("alice", "new", GRANTED, 59 * MINUTE), None);
+    let at = 60 * MINUTE - SECOND;
+    assert_eq!(bed.sign_in("alice", "old", no(), at), same_again(at));
+    assert_eq!(bed.sign_in("alice", "old", no(), 60 * MINUTE), None);
 }
 
 #[test]
-fn different_wrong_passwords_are_let_through_ever_more_seldom() {
-    let bed = Bed::new();
-    for (index, at) in (0..4).zip([0, 1, 2, 3]) {
-        assert_eq!(bed.sign_in("alice", &index.to_string(), no(), at * SECOND), None);
+fn a_wrong_password_is_remembered_for_as_long_as_the_window_at_least() {
+    for (remember_wrong, refused) in [(SECOND, 60 * MINUTE), (90 * MINUTE, 90 * MINUTE)] {
+        let bed = Bed::keeping_to(GuardSettings { remember_wrong, ..settings() });
+        assert_eq!(bed.sign_in("alice", "old", no(), Duration::ZERO), None);
+        let at = refused - SECOND;
+        assert_eq!(bed.sign_in("alice", "old", no(), at), same_again(at));
+        assert_eq!(bed.sign_in("alice", "old", no(), refused), None);
     }
-    assert_eq!(bed.sign_in("alice", "4", no(), 4 * SECOND), wait(Whose::Account, 59 * SECOND));
-    assert_eq!(bed.sign_in("alice", "5", no(), 62 * SECOND), wait(Whose::Account, SECOND));
-    assert_eq!(bed.sign_in("alice", "6", no(), 64 * SECOND), None);
-    // Twice as long.
-    assert_eq!(bed.sign_in("alice", "7", no(), 180 * SECOND), wait(Whose::Account, 4 * SECOND));
-    assert_eq!(bed.sign_in("alice", "8", no(), 185 * SECOND), None);
-    assert_eq!(bed.sign_in("bob", "1", no(), 185 * SECOND), None);
-    // A whole hour without a failure frees as many as there were.
-    assert_eq!(bed.sign_in("alice", "9", no(), 120 * MINUTE), None);
-    assert_eq!(bed.sign_in("alice", "10", no(), 120 * MINUTE), None);
 }
 
 #[test]
-fn an_attacker_reaches_the_directory_fewer_than_ten_times_in_half_an_hour() {
+fn nothing_is_forgiven_before_a_whole_quiet_window() {
     let bed = Bed::new();
-    let asked = (0..1800u32)
-        .filter(|second| {
-            bed.sign_in("alice", &second.to_string(), no(), *second * SECOND).is_none()
-        })
-        .count();
-    assert!((4..10).contains(&asked), "{asked}");
-}
-
-#[test]
-fn who_was_let_in_before_is_let_through_always() {
-    let bed = Bed::new();
-    assert_eq!(bed.sign_in("alice", "right", Verdict::Granted, Duration::ZERO), None);
-    for index in 0..4 {
-        assert_eq!(bed.sign_in("alice", &index.to_string(), no(), SECOND), None);
+    // A directory may count all of them until there was none for a whole window.
+    for at in [0, 25, 50] {
+        assert_eq!(bed.sign_in("alice", &at.to_string(), no(), at * MINUTE), None);
     }
-    assert_eq!(bed.sign_in("alice", "other", no(), 2 * SECOND), wait(Whose::Account, 59 * SECOND));
-    assert_eq!(bed.sign_in("alice", "right", Verdict::Granted, 2 * SECOND), None);
-    // That success has cleared the account.
-    assert_eq!(bed.sign_in("alice", "other", no(), 3 * SECOND), None);
-    // Once it is wrong, it is as any other.
-    assert_eq!(bed.sign_in("alice", "right", no(), 4 * SECOND), None);
-    assert_eq!(bed.sign_in("alice", "right", no(), 5 * SECOND), same_again(SECOND));
+    assert_eq!(bed.sign_in("alice", "x", no(), 61 * MINUTE), spent(49 * MINUTE));
+    assert_eq!(bed.sign_in("bob", "x", no(), 61 * MINUTE), None);
+    assert_eq!(bed.sign_in("alice", "x", no(), 110 * MINUTE), None);
 }
 
 #[test]
-fn a_domain_has_a_budget_too() {
+fn the_password_that_was_right_last_is_let_through_and_one_place_is_kept_for_it() {
     let bed = Bed::new();
-    for index in 0..11 {
-        assert_eq!(bed.sign_in(&format!("user{index}"), "x", no(), Duration::ZERO), None);
+    assert_eq!(bed.sign_in("alice", "right", GRANTED, Duration::ZERO), None);
+    for password in ["a", "b"] {
+        assert_eq!(bed.sign_in("alice", password, no(), SECOND), None);
     }
-    assert_eq!(bed.sign_in("another", "x", no(), Duration::ZERO), wait(Whose::Domain, SECOND));
-    assert_eq!(bed.sign_in("another", "x", Verdict::Granted, SECOND), None);
+    assert_eq!(bed.sign_in("alice", "c", no(), SECOND), spent(60 * MINUTE));
+    for at in 2..100 {
+        assert_eq!(bed.sign_in("alice", "right", GRANTED, at * SECOND), None);
+        assert!(bed.sign_in("alice", "c", no(), at * SECOND).is_some(), "it clears nothing");
+    }
+    // Once it is wrong, it is as any other, and the budget is spent.
+    assert_eq!(bed.sign_in("alice", "right", no(), 100 * SECOND), None);
+    assert_eq!(bed.sign_in("alice", "right", no(), 101 * SECOND), same_again(SECOND));
+    let left = 60 * MINUTE - SECOND;
+    assert_eq!(bed.sign_in("alice", "new", GRANTED, 101 * SECOND), spent(left));
 }
 
 #[test]
-fn only_answers_about_the_password_count() {
+fn what_proves_nothing_about_a_password_takes_nothing() {
     let bed = Bed::new();
-    for (index, outcome) in [
+    for (outcome, at) in [
         Outcome::from(Outage::NoServer),
+        Denial::AccountLocked.into(),
         Denial::PasswordExpired.into(),
         Denial::AccountDisabled.into(),
         Outage::DeadlinePassed.into(),
+        Outage::Directory.into(),
         Denial::MustChangePassword.into(),
     ]
     .into_iter()
     .cycle()
     .take(40)
-    .enumerate()
+    .zip(0..)
     {
-        let at = u32::try_from(index).unwrap() * SECOND;
-        assert_eq!(bed.sign_in("alice", "same", outcome, at), None);
+        assert_eq!(bed.sign_in("alice", "same", outcome, at * SECOND), None);
+    }
+    for password in ["a", "b", "c"] {
+        assert_eq!(bed.sign_in("alice", password, no(), MINUTE), None);
     }
 }
 
 #[test]
-fn a_locked_account_uses_up_its_budget_and_no_password_is_taken_for_wrong() {
+fn a_lock_takes_the_right_password_from_nobody() {
     let bed = Bed::new();
-    for at in 0..4 {
-        let locked = Denial::AccountLocked;
-        assert_eq!(bed.sign_in("alice", "same", locked, at * SECOND), None);
+    assert_eq!(bed.sign_in("alice", "right", GRANTED, Duration::ZERO), None);
+    for password in ["a", "b"] {
+        assert_eq!(bed.sign_in("alice", password, no(), Duration::ZERO), None);
     }
-    assert_eq!(bed.sign_in("alice", "same", no(), 4 * SECOND), wait(Whose::Account, 59 * SECOND));
+    for _ in 0..5 {
+        assert_eq!(bed.sign_in("alice", "right", Denial::AccountLocked, SECOND), None);
+    }
+    assert_eq!(bed.sign_in("alice", "right", GRANTED, MINUTE), None);
 }
 
 #[test]
-fn a_change_forgets_everything() {
+fn what_was_sent_and_not_answered_counts_from_when_the_answer_was_due() {
     let bed = Bed::new();
-    for index in 0..4 {
-        assert_eq!(bed.sign_in("alice", &index.to_string(), no(), Duration::ZERO), None);
+    assert_eq!(bed.send_in_vain("alice", "x", 1, Duration::ZERO), [true]);
+    assert_eq!(bed.send_in_vain("alice", "x", 2, SECOND), [true, true]);
+    assert_eq!(bed.sign_in("alice", "x", no(), 2 * SECOND), spent(60 * MINUTE + 3 * SECOND));
+    assert_eq!(bed.sign_in("alice", "x", no(), 60 * MINUTE + 5 * SECOND), None);
+    // Nothing was sent: nothing counts.
+    for at in 0..9 {
+        assert!(bed.send_in_vain("bob", "x", 0, at * SECOND).is_empty());
     }
-    bed.guard.forget(bed.key.id("alice"));
-    assert_eq!(bed.sign_in("alice", "0", Verdict::Granted, SECOND), None);
+    assert_eq!(bed.sign_in("bob", "x", no(), 9 * SECOND), None);
+}
+
+#[test]
+fn one_attempt_sends_no_more_binds_than_may_be_wrong() {
+    let bed = Bed::new();
+    assert_eq!(bed.sign_in("alice", "a", no(), Duration::ZERO), None);
+    assert_eq!(bed.send_in_vain("alice", "x", 5, SECOND), [true, true, false, false, false]);
+    let Entrance::Ask(permit) = bed.enter("bob", "x", SECOND) else { panic!() };
+    // A server that is busy has judged nothing.
+    for _ in 0..9 {
+        assert!(permit.send());
+        permit.answered();
+    }
+}
+
+#[test]
+fn a_password_that_is_accepted_was_not_wrong_before() {
+    let bed = Bed::new();
+    assert_eq!(bed.send_in_vain("alice", "right", 2, Duration::ZERO), [true, true]);
+    assert_eq!(bed.sign_in("alice", "right", GRANTED, SECOND), None);
+    for password in ["a", "b"] {
+        assert_eq!(bed.sign_in("alice", password, no(), MINUTE), None);
+    }
+    assert!(bed.sign_in("alice", "c", no(), MINUTE).is_some());
+}
+
+#[test]
+fn guesses_at_a_remembered_password_take_the_same_budget_but_not_its_owners_place() {
+    let bed = Bed::new();
+    assert_eq!(bed.sign_in("alice", "right", GRANTED, Duration::ZERO), None);
+    let compare = |password: &str| {
+        let attempt = bed.attempt("alice", password);
+        bed.guard.admits_comparison(&attempt, password == "right", bed.start + SECOND)
+    };
+    for password in ["a", "right", "a", "b", "right", "c"] {
+        assert!(compare(password), "{password}");
+    }
+    for password in ["d", "right"] {
+        assert!(!compare(password), "{password}");
+    }
+    assert_eq!(bed.sign_in("alice", "right", GRANTED, MINUTE), None);
+    assert!(matches!(bed.sign_in("alice", "e", no(), MINUTE), Some(Hold::Spent { .. })));
+    // What was only compared may be right: nobody has refused it.
+    assert_eq!(bed.sign_in("alice", "a", GRANTED, 62 * MINUTE), None);
+}
+
+#[test]
+fn a_domain_with_more_wrong_passwords_than_usual_is_told_of_once() {
+    let bed = Bed::new();
+    let mut told = Vec::new();
+    for (index, at) in (0..40).zip([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 61].into_iter().cycle())
+    {
+        let at = (index / 14) * 3 * MINUTE + at * SECOND;
+        let Entrance::Ask(permit) = bed.enter(&format!("user{index}"), "x", at) else { panic!() };
+        if permit.conclude(&no(), bed.start + at) {
+            told.push(index);
+        }
+    }
+    assert_eq!(told, [9, 23, 37]);
+}
+
+#[test]
+fn a_change_forgets_which_passwords_were_wrong_and_not_how_many() {
+    let bed = Bed::new();
+    for password in ["a", "b"] {
+        assert_eq!(bed.sign_in("alice", password, no(), Duration::ZERO), None);
+    }
+    bed.guard.forget_passwords(bed.key.id("alice"));
+    assert_eq!(bed.sign_in("alice", "a", no(), SECOND), None);
+    assert!(matches!(bed.sign_in("alice", "c", no(), SECOND), Some(Hold::Spent { .. })));
+}
+
+#[test]
+fn another_budget_counts_what_was_wrong_before() {
+    let bed = Bed::new();
+    for password in ["a", "b"] {
+        assert_eq!(bed.sign_in("alice", password, no(), Duration::ZERO), None);
+    }
+    for (failures, is_held) in [(2, true), (5, false)] {
+        let account = Budget { failures, within: 60 * MINUTE };
+        let guard = bed.guard.adjusted(GuardSettings { account, ..settings() });
+        let bed = Bed { guard, key: bed.key.clone(), start: bed.start };
+        assert_eq!(bed.sign_in("alice", "c", no(), SECOND).is_some(), is_held, "{failures}");
+        assert_eq!(bed.sign_in("alice", "a", no(), SECOND), same_again(SECOND));
+    }
 }
 
 #[tokio::test]
 async fn identical_attempts_at_the_same_time_are_one() {
     let bed = Bed::new();
-    let attempt = bed.attempt("alice", "secret");
-    let Entrance::Ask(permit) = bed.guard.enter(attempt, bed.start) else { panic!() };
-    let Entrance::Share(outcome) = bed.guard.enter(attempt, bed.start) else { panic!() };
-    let other = bed.attempt("alice", "other");
-    assert!(matches!(bed.guard.enter(other, bed.start), Entrance::Ask(_)));
-    permit.conclude(&Verdict::Granted.into(), bed.start);
+    let enter = |password: &str| bed.enter("alice", password, Duration::ZERO);
+    let Entrance::Ask(permit) = enter("secret") else { panic!() };
+    let Entrance::Share(outcome) = enter("secret") else { panic!() };
+    assert!(matches!(enter("other"), Entrance::Ask(_)));
+    permit.conclude(&GRANTED.into(), bed.start);
     let shared = outcome.ended().await;
-    assert_eq!(shared.unwrap().verdict, Verdict::Granted);
+    assert_eq!(shared.unwrap().verdict, GRANTED);
     // Whoever gave up tells nobody anything.
-    let Entrance::Ask(permit) = bed.guard.enter(attempt, bed.start) else { panic!() };
-    let Entrance::Share(outcome) = bed.guard.enter(attempt, bed.start) else { panic!() };
+    let Entrance::Ask(permit) = enter("secret") else { panic!() };
+    let Entrance::Share(outcome) = enter("secret") else { panic!() };
     drop(permit);
     assert!(outcome.ended().await.is_none());
-    assert!(matches!(bed.guard.enter(attempt, bed.start), Entrance::Ask(_)));
+    assert!(matches!(enter("secret"), Entrance::Ask(_)));
 }
 
 #[test]
-fn memory_is_bounded() {
+fn memory_is_bounded_and_nothing_is_forgotten_early_to_keep_it_so() {
+    let one = NonZeroUsize::MIN;
+    let bed = Bed::keeping_to(GuardSettings { accounts: one, ..settings() });
+    let guess = |user: u32, at| bed.sign_in(&format!("user{user}"), "x", no(), at);
+    for user in 0..100 {
+        assert_eq!(guess(user, Duration::ZERO), None);
+    }
+    assert_eq!(guess(100, SECOND), spent(60 * MINUTE));
+    assert_eq!(guess(0, SECOND), same_again(SECOND));
+    assert_eq!(bed.guard.locked().records.len(), 100);
     let bed = Bed::new();
-    for index in 0..1000u32 {
-        let at = index * 10 * SECOND;
-        bed.sign_in(&format!("user{index}"), "x", no(), at);
+    for user in 0..20_000u32 {
+        bed.sign_in(&format!("user{user}"), "x", no(), user * 10 * SECOND);
+        bed.sign_in(&format!("user{user}"), "right", GRANTED, user * 10 * SECOND);
     }
     let state = bed.guard.locked();
-    assert_eq!(state.records.len(), 100);
-    assert_eq!(state.in_flight.len(), 0);
+    assert!(state.records.len() < 2 * FIRST_SWEEP, "{}", state.records.len());
+    assert_eq!(state.right.len(), 100);
 }
 
 #[test]
 fn no_more_passwords_are_under_way_than_may_be_wrong() {
     let bed = Bed::new();
-    let enter = |password: &str| bed.guard.enter(bed.attempt("alice", password), bed.start);
+    let enter = |password: &str| bed.enter("alice", password, Duration::ZERO);
     let asking: Vec<_> = ["a", "b", "c"].map(enter).into_iter().collect();
     assert!(asking.iter().all(|entrance| matches!(entrance, Entrance::Ask(_))));
     assert!(matches!(enter("d"), Entrance::Wait(_)));
     assert!(matches!(enter("a"), Entrance::Share(_)));
     assert_eq!(bed.sign_in("bob", "d", no(), SECOND), None);
+    let mut verdicts = [no(), no(), Denial::AccountLocked.into()].into_iter();
     for entrance in asking {
         let Entrance::Ask(permit) = entrance else { panic!() };
-        permit.conclude(&no(), bed.start);
+        permit.conclude(&verdicts.next().unwrap(), bed.start);
     }
-    // One more than is free begins the first wait.
     assert_eq!(bed.sign_in("alice", "d", no(), SECOND), None);
-    assert_eq!(bed.sign_in("alice", "e", no(), SECOND), wait(Whose::Account, MINUTE));
+    assert_eq!(bed.sign_in("alice", "e", no(), SECOND), spent(60 * MINUTE));
 }

@@ -23,6 +23,9 @@ use crate::directory::session::error::{ConnectError, Refuser};
 /// those of its library behind them.
 const FIRST_ERROR: u32 = (-1_765_328_384_i32).cast_unsigned();
 
+/// The first number that is the library's own.
+const FIRST_OF_LIBRARY: u32 = 128;
+
 static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
 
 /// A sign-in that is going on, or the protection that came of it.
@@ -166,6 +169,7 @@ fn explained(error: &Error, Parties { client, server }: &Parties) -> ConnectErro
             "the KDC and the keytab share no kind of key: export the keytab with AES keys"
                 .to_owned(),
         ),
+        29 => (false, "the KDC is not available now".to_owned()),
         37 => {
             (false, "the clocks of this machine and of the KDC differ: synchronize them".to_owned())
         }
@@ -173,7 +177,12 @@ fn explained(error: &Error, Parties { client, server }: &Parties) -> ConnectErro
             false,
             "can the KDC be reached, and does krb5.conf, or $KRB5_CONFIG, know it?".to_owned(),
         ),
-        _ => (false, "see the keytab with `klist -k`, and try it with `kinit -k -t`".to_owned()),
+        // Whatever else the KDC says, it may have counted a wrong password. The library's own errors
+        // are other numbers.
+        number => (
+            number < FIRST_OF_LIBRARY && number != 0,
+            "see the keytab with `klist -k`, and try it with `kinit -k -t`".to_owned(),
+        ),
     };
     let text = format!("Kerberos: {}; {advice}", words(&error.to_string()));
     ConnectError::Refused { by: Refuser::Kdc, is_judged, text }

@@ -1,0 +1,133 @@
+//! What is remembered of one account that had wrong passwords.
+
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use super::settings::GuardSettings;
+use crate::policy::digest::Digest;
+use crate::verdict::Outcome;
+
+/// So many refused passwords are remembered at least.
+const REFUSED: usize = 8;
+
+/// The failures of an account and the attempts on it.
+///
+/// Directories forget failures in two ways: each after a time, or all of them once there was none for
+/// a time. Nothing is forgotten here before a whole time without a failure, which is right for both.
+#[derive(Debug, Default)]
+pub(super) struct Record {
+    /// How many binds were judged wrong, or may have been, since it was quiet last.
+    binds: u32,
+    /// The passwords of those among them that were not answered.
+    unanswered: Vec<Digest>,
+    /// Passwords that differed from a remembered one while the directory could not be asked.
+    mismatches: Vec<Digest>,
+    /// When the last of all these was counted.
+    last: Option<Instant>,
+    /// The passwords that the directory has refused, and when.
+    refused: Vec<(Digest, Instant)>,
+    pub(super) asking: Vec<Asking>,
+}
+
+/// An attempt that the directory is being asked about.
+#[derive(Debug)]
+pub(super) struct Asking {
+    pub(super) digest: Digest,
+    /// How many binds were sent and not answered yet.
+    pub(super) unanswered: u32,
+    /// For how many binds there is room.
+    pub(super) reserved: u32,
+    pub(super) outcome: watch::Receiver<Option<Outcome>>,
+}
+
+impl Record {
+    /// Forgets the failures once it was quiet for long enough.
+    pub(super) fn forgive(&mut self, settings: &GuardSettings, now: Instant) {
+        let within = settings.account.within;
+        if self.last.is_some_and(|last| now.saturating_duration_since(last) >= within) {
+            self.binds = 0;
+            self.unanswered.clear();
+            self.mismatches.clear();
+            self.last = None;
+        }
+        let remembered = settings.remember_wrong.max(within);
+        self.refused.retain(|(_, at)| now.saturating_duration_since(*at) < remembered);
+    }
+
+    /// Whether there is nothing to remember.
+    pub(super) fn is_empty(&self) -> bool {
+        self.last.is_none() && self.refused.is_empty() && self.asking.is_empty()
+    }
+
+    /// How much of the budget is spent for a password. What differed from the remembered one never
+    /// reached the directory, so it takes nothing from the owner's.
+    pub(super) fn spent(&self, is_right: bool) -> u32 {
+        let mismatches = if is_right { 0 } else { self.mismatches.len() };
+        self.binds.saturating_add(u32::try_from(mismatches).unwrap_or(u32::MAX))
+    }
+
+    /// For how many binds there is room that are not known to be wrong yet.
+    pub(super) fn reserved(&self) -> u32 {
+        self.asking.iter().map(|asking| asking.reserved).sum()
+    }
+
+    /// For how long the failures count, if there is no other one.
+    pub(super) fn left(&self, settings: &GuardSettings, now: Instant) -> Duration {
+        let Some(last) = self.last else { return Duration::ZERO };
+        let whole = settings.account.within.saturating_add(last.saturating_duration_since(now));
+        whole.saturating_sub(now.saturating_duration_since(last))
+    }
+
+    /// When this password was refused last.
+    pub(super) fn refused_at(&self, digest: Digest) -> Option<Instant> {
+        self.refused.iter().find(|(refused, _)| *refused == digest).map(|(_, at)| *at)
+    }
+
+    pub(super) fn add_refused(&mut self, settings: &GuardSettings, digest: Digest, now: Instant) {
+        self.refused.retain(|(refused, _)| *refused != digest);
+        let most = usize::try_from(settings.account.failures).unwrap_or(usize::MAX).max(REFUSED);
+        if self.refused.len() >= most {
+            self.refused.remove(0);
+        }
+        self.refused.push((digest, now));
+        self.count(1, now);
+    }
+
+    /// `at` is when the answer was due: the directory may judge as late as that.
+    pub(super) fn add_unanswered(&mut self, digest: Digest, binds: u32, at: Instant) {
+        self.unanswered.extend((0..binds).map(|_| digest));
+        if binds > 0 {
+            self.count(binds, at);
+        }
+    }
+
+    /// The same password again is the same failure.
+    pub(super) fn add_mismatch(&mut self, digest: Digest, now: Instant) {
+        if !self.mismatches.contains(&digest) && self.refused_at(digest).is_none() {
+            self.mismatches.push(digest);
+            self.last = self.last.max(Some(now));
+        }
+    }
+
+    /// A password is right, so that it was not wrong when nobody answered.
+    pub(super) fn acquit(&mut self, digest: Digest) {
+        let before = self.unanswered.len();
+        self.unanswered.retain(|unanswered| *unanswered != digest);
+        let acquitted = u32::try_from(before - self.unanswered.len()).unwrap_or(u32::MAX);
+        self.binds = self.binds.saturating_sub(acquitted);
+        self.mismatches.retain(|mismatch| *mismatch != digest);
+    }
+
+    /// There is another password now: what was wrong may be right. What the directory has counted
+    /// stays counted.
+    pub(super) fn forget_passwords(&mut self) {
+        self.refused.clear();
+    }
+
+    fn count(&mut self, binds: u32, at: Instant) {
+        self.binds = self.binds.saturating_add(binds);
+        self.last = self.last.max(Some(at));
+    }
+}
