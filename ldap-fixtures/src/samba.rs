@@ -217,6 +217,18 @@ impl Samba {
         self.tool(&["user", "disable", name])
     }
 
+    /// From now on, this many wrong passwords within so many minutes lock an account.
+    pub fn lock_at(&self, threshold: u32, minutes: u32) -> Result<()> {
+        self.tool(&[
+            "domain",
+            "passwordsettings",
+            "set",
+            &format!("--account-lockout-threshold={threshold}"),
+            &format!("--account-lockout-duration={minutes}"),
+            &format!("--reset-account-lockout-after={minutes}"),
+        ])
+    }
+
     /// Runs samba-tool on its database.
     pub fn tool(&self, arguments: &[&str]) -> Result<()> {
         let mut command = Command::new(require("samba-tool")?);

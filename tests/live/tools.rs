@@ -47,6 +47,9 @@ fn probe_shows_what_a_server_is() {
         "password policy",
         "set_password    exop",
         "(uid=*)) finds users",
+        "cn=default,ou=policies,dc=example,dc=com: 5 wrong passwords without a sign-in between",
+        "cn=strict,ou=policies,dc=example,dc=com: 3 wrong passwords",
+        "write throttle.failures = 2 or less",
         "example.com: cn=chat,ou=groups,dc=example,dc=com",
         " ms ",
     ] {
