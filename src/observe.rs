@@ -76,7 +76,7 @@ impl Audit<'_> {
     /// What to do about an outage for which no [`Alarm`] rings.
     fn advice(&self) -> Option<&'static str> {
         match self.outcome.verdict {
-            Verdict::Unavailable(outage) if !outage.is_absence() => Some(outage.advice()),
+            Verdict::Unavailable(outage) if !outage.concerns_everybody() => Some(outage.advice()),
             _ => None,
         }
     }
