@@ -22,6 +22,7 @@ use xmpp_ldap_auth::directory::accounts::Accounts;
 use xmpp_ldap_auth::directory::domain::{Domain, Memory};
 use xmpp_ldap_auth::directory::message::ber::{Reader, Writer, message_length, tag};
 use xmpp_ldap_auth::jid::Account;
+use xmpp_ldap_auth::policy::guard::Permit;
 use xmpp_ldap_auth::verdict::{Denial, Outage, Outcome, Verdict};
 
 /// A search, as far as it matters here.
@@ -173,7 +174,13 @@ fn deadline() -> Deadline {
 async fn sign_in(domain: &Domain, localpart: &str) -> Outcome {
     let account = Account::new(localpart, "h").unwrap();
     match domain.find(&account, deadline()).await {
-        Ok(found) => domain.prove(&found, &SecretString::from("secret"), deadline()).await,
+        Ok(found) => {
+            if let Some(denial) = found.refusal() {
+                return denial.clone();
+            }
+            let password = SecretString::from("secret");
+            domain.prove(&found, &password, &Permit::unguarded(), deadline()).await
+        }
         Err(outcome) => outcome,
     }
 }
