@@ -635,6 +635,15 @@ fn each_preset_knows_how_users_are_found() {
         ("389ds", "(&(objectClass=person)(uid={localpart}))"),
         ("freeipa", "(&(objectClass=posixAccount)(uid={localpart}))"),
         ("lldap", "(&(objectClass=person)(uid={localpart}))"),
+        ("ad-lds", "(&(objectClass=user)(cn={localpart}))"),
+        ("authentik", "(&(objectClass=user)(cn={localpart}))"),
+        ("kanidm", "(&(objectClass=person)(name={localpart}))"),
+        ("glauth", "(&(objectClass=posixAccount)(uid={localpart}))"),
+        ("edirectory", "(&(objectClass=person)(cn={localpart}))"),
+        ("domino", "(&(objectClass=person)(uid={localpart}))"),
+        ("google", "(&(objectClass=inetOrgPerson)(uid={localpart}))"),
+        ("okta", "(&(objectClass=inetOrgPerson)(uid={address}))"),
+        ("jumpcloud", "(&(objectClass=inetOrgPerson)(uid={localpart}))"),
         ("generic", "(&(objectClass=person)(uid={localpart}))"),
     ] {
         let config = plain.replace("bind_dn", &format!("preset = \"{preset}\"\nbind_dn"));

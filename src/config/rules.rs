@@ -235,7 +235,17 @@ fn read_filter(overrides: Overrides<'_>) -> Option<FilterTemplate> {
         return overrides.with(&keys::USER_FILTER).parsed(&keys::USER_FILTER, among_users);
     }
     let mut attributes = overrides.get(&keys::LOGIN_ATTRIBUTES).unwrap_or_default();
+    let object_class = overrides.get(&keys::OBJECT_CLASS);
+    let of_preset = || overrides.preset.unwrap_or(Preset::Generic).object_class().to_owned();
+    let object_class = object_class.unwrap_or_else(of_preset);
     match overrides.preset {
+        Some(preset) if attributes.is_empty() && preset.has_address_as_login() => {
+            let login = preset.login_attribute();
+            let filter = format!("(&(objectClass={object_class})({login}={{address}}))");
+            return among_users(&filter)
+                .map_err(|text| overrides.problem(&keys::OBJECT_CLASS, text))
+                .ok();
+        }
         Some(preset) if attributes.is_empty() => {
             attributes.push(preset.login_attribute().to_owned());
         }
@@ -248,9 +258,7 @@ fn read_filter(overrides: Overrides<'_>) -> Option<FilterTemplate> {
         }
         _ => {}
     }
-    let object_class = overrides.get(&keys::OBJECT_CLASS);
-    let of_preset = || overrides.preset.unwrap_or(Preset::Generic).object_class().to_owned();
-    FilterTemplate::of_attributes(&object_class.unwrap_or_else(of_preset), &attributes)
+    FilterTemplate::of_attributes(&object_class, &attributes)
         .and_then(|text| among_users(&text))
         .map_err(|text| overrides.problem(&keys::LOGIN_ATTRIBUTES, text))
         .ok()

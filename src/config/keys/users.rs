@@ -15,7 +15,7 @@ keys! {
     /// who a user is compared with; `mail`, `userPrincipalName` and `proxyAddresses` with the whole
     /// address. See [Names](#names)
     LOGIN_ATTRIBUTES = "login_attributes": OneOrMore = OneOrMore("attribute"),
-        otherwise "the preset's: `sAMAccountName` or `uid`";
+        otherwise "the preset's, which `check` prints";
 
     /// of the entries that sign in
     OBJECT_CLASS = "object_class": Text = Text("object class"), otherwise "the preset's";

@@ -19,19 +19,46 @@ pub enum Preset {
     FreeIpa,
     /// lldap.
     Lldap,
+    /// Active Directory Lightweight Directory Services.
+    Lightweight,
+    /// The LDAP outpost of authentik.
+    Authentik,
+    /// Kanidm.
+    Kanidm,
+    /// GLAuth.
+    Glauth,
+    /// eDirectory.
+    EDirectory,
+    /// HCL Domino.
+    Domino,
+    /// Google's Secure LDAP.
+    Google,
+    /// Okta's LDAP interface.
+    Okta,
+    /// JumpCloud's LDAP.
+    JumpCloud,
     /// Any other LDAP directory.
     Generic,
 }
 
 impl Preset {
     /// Every preset, by the name that it has in the configuration.
-    pub const ALL: [(&'static str, Self); 7] = [
+    pub const ALL: [(&'static str, Self); 16] = [
         ("active-directory", Self::ActiveDirectory),
         ("samba", Self::Samba),
         ("openldap", Self::OpenLdap),
         ("389ds", Self::Ds389),
         ("freeipa", Self::FreeIpa),
         ("lldap", Self::Lldap),
+        ("ad-lds", Self::Lightweight),
+        ("authentik", Self::Authentik),
+        ("kanidm", Self::Kanidm),
+        ("glauth", Self::Glauth),
+        ("edirectory", Self::EDirectory),
+        ("domino", Self::Domino),
+        ("google", Self::Google),
+        ("okta", Self::Okta),
+        ("jumpcloud", Self::JumpCloud),
         ("generic", Self::Generic),
     ];
 
@@ -48,7 +75,19 @@ impl Preset {
             Self::OpenLdap => person(&[State::OpenLdap, State::Shadow]),
             Self::Ds389 => person(&[State::Ds389, State::Shadow]),
             Self::FreeIpa => Facts { object_class: "posixAccount", ..person(&[State::FreeIpa]) },
-            Self::Lldap => person(&[]),
+            Self::Lightweight => Facts {
+                object_class: "user",
+                login_attribute: "cn",
+                account_state: &[State::Lightweight],
+            },
+            Self::Authentik => Facts { object_class: "user", login_attribute: "cn", ..person(&[]) },
+            Self::Kanidm => Facts { login_attribute: "name", ..person(&[]) },
+            Self::Glauth => Facts { object_class: "posixAccount", ..person(&[]) },
+            Self::EDirectory => Facts { login_attribute: "cn", ..person(&[State::EDirectory]) },
+            Self::Google | Self::Okta | Self::JumpCloud => {
+                Facts { object_class: "inetOrgPerson", ..person(&[]) }
+            }
+            Self::Lldap | Self::Domino => person(&[]),
             Self::Generic => person(&[State::Shadow]),
         }
     }
@@ -86,6 +125,11 @@ impl Preset {
     /// to the XMPP server.
     pub fn login_attribute(self) -> &'static str {
         self.facts().login_attribute
+    }
+
+    /// Whether that attribute holds the whole address, and not only what stands before the `@`.
+    pub fn has_address_as_login(self) -> bool {
+        self == Self::Okta
     }
 
     /// In which attributes the state of an account stands.

@@ -17,6 +17,7 @@ use crate::directory::message::oid;
 use crate::directory::message::{Filter, Query, Scope};
 use crate::directory::names::dn::Dn;
 use crate::directory::names::time::generalized_time;
+use crate::directory::pool::search::has_lost_its_bind;
 use crate::directory::pool::service::ServicePool;
 use crate::directory::session::Session;
 use crate::directory::session::root_dse::{self, RootDse};
@@ -354,6 +355,10 @@ async fn judge_search(
         let refusal = refusal(connection, base, by).await;
         let problem = if is_there(connection, base, Scope::Base, &ANY_ENTRY, by).await {
             None
+        } else if wants_sign_in(connection, base, by).await {
+            Some(
+                "the server shows it to nobody who has not signed in: write bind_dn and bind_password_file",
+            )
         } else if refusal.is_some() {
             refusal.as_deref()
         } else if !is_held && root_dse.text("namingContexts").is_some() {
@@ -418,6 +423,12 @@ fn second_tree(base: &str, root_dse: &RootDse) -> Option<String> {
     let tree = format!("cn=compat,{}", root_dse.naming_context_of(&base)?);
     let is_below = Dn::parse(&tree).is_some_and(|dn| dn.is_within(&base) && dn != base);
     is_below.then_some(tree)
+}
+
+async fn wants_sign_in(connection: &Session, base: &str, by: Deadline) -> bool {
+    let query = Query::entry(base, &[]);
+    let found = by.bound(connection.search(&query, by.remaining())).await;
+    matches!(found, Ok(Ok(found)) if has_lost_its_bind(&found.answer))
 }
 
 async fn is_there(

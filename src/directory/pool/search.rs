@@ -147,7 +147,7 @@ fn refusal(answer: &Answer, server: &Arc<str>) -> Outcome {
 
 /// Whether a server says that nobody is bound on the session: what domain controllers say of an
 /// anonymous one, and proxies and servers of one that has lost its bind.
-fn has_lost_its_bind(answer: &Answer) -> bool {
+pub(in crate::directory) fn has_lost_its_bind(answer: &Answer) -> bool {
     let signs = ["000004DC", "without authentication", "successful bind must be completed"];
     answer.code == result_code::OPERATIONS_ERROR
         && signs.iter().any(|sign| answer.text.contains(sign))

@@ -71,14 +71,20 @@ impl RootDse {
         self.0.has("supportedExtension", oid::PASSWORD_MODIFY)
     }
 
+    /// Whether it is of Microsoft's family, which authentik says it were.
+    fn has_capability(&self, oid: &str) -> bool {
+        let is_imitation = self.text("vendorName").is_some_and(|name| name.contains("goauthentik"));
+        !is_imitation && self.0.has("supportedCapabilities", oid)
+    }
+
     /// Whether this is a domain controller of Active Directory, or of Samba.
     pub fn is_active_directory(&self) -> bool {
-        self.0.has("supportedCapabilities", oid::ACTIVE_DIRECTORY)
+        self.has_capability(oid::ACTIVE_DIRECTORY)
     }
 
     /// Whether this is Active Directory Lightweight Directory Services.
     pub fn is_lightweight(&self) -> bool {
-        self.0.has("supportedCapabilities", oid::ACTIVE_DIRECTORY_LDS)
+        self.has_capability(oid::ACTIVE_DIRECTORY_LDS)
     }
 
     /// Whether passwords are set by the attribute `unicodePwd`.
@@ -88,12 +94,12 @@ impl RootDse {
 
     /// Whether the rule `1.2.840.113556.1.4.1941` walks nested groups there.
     pub fn has_chain_rule(&self) -> bool {
-        self.is_active_directory() && self.0.has("supportedCapabilities", oid::ACTIVE_DIRECTORY_V51)
+        self.is_active_directory() && self.has_capability(oid::ACTIVE_DIRECTORY_V51)
     }
 
     /// Whether it is a read-only domain controller.
     pub fn is_read_only(&self) -> bool {
-        self.0.has("supportedCapabilities", oid::ACTIVE_DIRECTORY_PARTIAL_SECRETS)
+        self.has_capability(oid::ACTIVE_DIRECTORY_PARTIAL_SECRETS)
     }
 
     /// The policy hints controls that it knows.
@@ -141,5 +147,46 @@ impl RootDse {
             return "OpenLDAP".to_owned();
         }
         "unknown".to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn root_dse(vendor: &str, capabilities: &[&str]) -> RootDse {
+        let values = |values: &[&str]| values.iter().map(|v| v.as_bytes().to_vec()).collect();
+        RootDse::new(Entry::new(
+            "",
+            vec![
+                ("vendorName".to_owned(), values(&[vendor])),
+                ("supportedCapabilities".to_owned(), values(capabilities)),
+                ("namingContexts".to_owned(), values(&["", "o=West"])),
+            ],
+        ))
+    }
+
+    #[test]
+    fn who_claims_to_be_a_domain_controller_and_is_none_is_not_taken_for_one() {
+        let all = [
+            oid::ACTIVE_DIRECTORY,
+            oid::ACTIVE_DIRECTORY_LDS,
+            oid::ACTIVE_DIRECTORY_V51,
+            oid::ACTIVE_DIRECTORY_PARTIAL_SECRETS,
+        ];
+        let authentik = root_dse("goauthentik.io", &all);
+        assert!(!authentik.is_active_directory() && !authentik.is_read_only());
+        assert!(!authentik.has_unicode_pwd() && !authentik.has_chain_rule());
+        assert!(root_dse("", &all[..1]).is_active_directory());
+        let lightweight = root_dse("", &all[1..2]);
+        assert!(lightweight.has_unicode_pwd() && !lightweight.is_active_directory());
+    }
+
+    #[test]
+    fn an_entry_lies_in_the_deepest_context_that_holds_it() {
+        let root_dse = root_dse("", &[]);
+        for (dn, context) in [("cn=a,o=West", "o=West"), ("cn=a,o=East", "")] {
+            assert_eq!(root_dse.naming_context_of(&Dn::parse(dn).unwrap()), Some(context));
+        }
     }
 }

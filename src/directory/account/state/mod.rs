@@ -2,8 +2,10 @@
 
 mod active_directory;
 mod ds389;
+mod edirectory;
 mod fault;
 mod freeipa;
+mod lightweight;
 mod ppolicy;
 mod shadow;
 #[cfg(test)]
@@ -20,6 +22,10 @@ use crate::directory::message::entry::Entry;
 pub enum StateSchema {
     /// Active Directory, Microsoft's or Samba's.
     ActiveDirectory,
+    /// Active Directory Lightweight Directory Services.
+    Lightweight,
+    /// eDirectory.
+    EDirectory,
     /// OpenLDAP's overlay ppolicy.
     OpenLdap,
     /// 389 Directory Server.
@@ -32,8 +38,10 @@ pub enum StateSchema {
 
 impl StateSchema {
     /// Every schema, by the name that it has in the configuration.
-    pub const ALL: [(&'static str, Self); 5] = [
+    pub const ALL: [(&'static str, Self); 7] = [
         ("active-directory", Self::ActiveDirectory),
+        ("ad-lds", Self::Lightweight),
+        ("edirectory", Self::EDirectory),
         ("openldap", Self::OpenLdap),
         ("389ds", Self::Ds389),
         ("freeipa", Self::FreeIpa),
@@ -44,6 +52,8 @@ impl StateSchema {
     pub fn attributes(self) -> &'static [&'static str] {
         match self {
             Self::ActiveDirectory => active_directory::ATTRIBUTES,
+            Self::Lightweight => lightweight::ATTRIBUTES,
+            Self::EDirectory => edirectory::ATTRIBUTES,
             Self::OpenLdap => ppolicy::ATTRIBUTES,
             Self::Ds389 => ds389::ATTRIBUTES,
             Self::FreeIpa => freeipa::ATTRIBUTES,
@@ -62,7 +72,12 @@ impl StateSchema {
         let attribute = match self {
             Self::ActiveDirectory => active_directory::CONTROL,
             // Of the others, none is there unless it says something.
-            Self::OpenLdap | Self::Ds389 | Self::FreeIpa | Self::Shadow => return None,
+            Self::Lightweight
+            | Self::EDirectory
+            | Self::OpenLdap
+            | Self::Ds389
+            | Self::FreeIpa
+            | Self::Shadow => return None,
         };
         entry.values(attribute).next().is_none().then_some(attribute)
     }
@@ -71,6 +86,8 @@ impl StateSchema {
     pub fn faults(self, entry: &Entry, now: SystemTime) -> Vec<StateFault> {
         match self {
             Self::ActiveDirectory => active_directory::faults(entry, now),
+            Self::Lightweight => lightweight::faults(entry, now),
+            Self::EDirectory => edirectory::faults(entry, now),
             Self::OpenLdap => ppolicy::faults(entry, now),
             Self::Ds389 => ds389::faults(entry, now),
             Self::FreeIpa => freeipa::faults(entry, now),

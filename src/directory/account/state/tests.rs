@@ -35,6 +35,22 @@ fn each_attribute_tells_its_state() {
     let (sure, maybe) = (true, false);
     let cases: &[Case<'_>] = &[
         (ActiveDirectory, &[], &[]),
+        (Lightweight, &[("msDS-UserAccountDisabled", b"FALSE")], &[]),
+        (Lightweight, &[("msDS-UserAccountDisabled", b"TRUE")], &[(AccountDisabled, sure)]),
+        (Lightweight, &[("ms-DS-UserAccountAutoLocked", b"TRUE")], &[(AccountLocked, sure)]),
+        (Lightweight, &[("msDS-UserPasswordExpired", b"TRUE")], &[(PasswordExpired, sure)]),
+        (EDirectory, &[("loginDisabled", b"TRUE")], &[(AccountDisabled, sure)]),
+        (EDirectory, &[("loginDisabled", b"FALSE")], &[]),
+        (EDirectory, &[("loginExpirationTime", b"20261124083000Z")], &[(AccountExpired, sure)]),
+        (EDirectory, &[("loginExpirationTime", b"20261124083001Z")], &[]),
+        (EDirectory, &[("lockedByIntruder", b"TRUE")], &[(AccountLocked, maybe)]),
+        (
+            EDirectory,
+            &[("passwordExpirationTime", b"19600101000000Z")],
+            &[(PasswordExpired, maybe)],
+        ),
+        (ActiveDirectory, &[("accountExpires", b"1")], &[(AccountExpired, sure)]),
+        (OpenLdap, &[("pwdEndTime", b"19691231235959Z")], &[(AccountExpired, sure)]),
         (ActiveDirectory, &[("userAccountControl", b"512")], &[]),
         (ActiveDirectory, &[("useraccountcontrol", b"514")], &[(AccountDisabled, sure)]),
         (ActiveDirectory, &[("userAccountControl", b"66050")], &[(AccountDisabled, sure)]),
