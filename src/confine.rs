@@ -12,6 +12,8 @@ use landlock::{
     RulesetError, RulesetStatus, Scope, path_beneath_rules,
 };
 
+use crate::files::directories;
+
 /// Where the system's resolver, its certificates and Kerberos are, on some systems in stores.
 const SYSTEM: [&str; 10] = [
     "/dev",
@@ -45,15 +47,15 @@ pub enum Confinement {
 }
 
 /// Confines this process, for good. Besides the system's own files it can read those in the
-/// directories of `readable`, where a file may be replaced by a new one, and in those where links
-/// lead from there, and write in those of `log`.
+/// [`directories`] of `readable`, where a file may be replaced by a new one, and write in those of
+/// `log`.
 pub fn confine<'a>(
     readable: impl Iterator<Item = &'a Path>,
     log: Option<&Path>,
 ) -> Result<Confinement, RulesetError> {
     let readable: BTreeSet<PathBuf> = readable
         .chain(LINKS.iter().map(Path::new))
-        .flat_map(directories_of)
+        .flat_map(directories)
         .chain(SYSTEM.iter().map(PathBuf::from))
         .collect();
     let status = Ruleset::default()
@@ -63,7 +65,7 @@ pub fn confine<'a>(
         .create()?
         .add_rules(path_beneath_rules(readable, AccessFs::ReadFile | AccessFs::ReadDir))?
         .add_rules(path_beneath_rules(
-            log.into_iter().flat_map(directories_of),
+            log.into_iter().flat_map(directories),
             AccessFs::ReadDir | AccessFs::MakeReg | AccessFs::WriteFile,
         ))?
         .set_compatibility(landlock::CompatLevel::BestEffort)
@@ -73,19 +75,4 @@ pub fn confine<'a>(
         RulesetStatus::PartiallyEnforced => Confinement::Partial,
         RulesetStatus::NotEnforced => Confinement::None,
     })
-}
-
-/// The directory of a file, and the one where it really is.
-fn directories_of(file: &Path) -> impl Iterator<Item = PathBuf> + use<> {
-    let real = file.canonicalize().ok();
-    [Some(directory_of(file)), real.as_deref().map(directory_of)].into_iter().flatten()
-}
-
-/// The directory of a file; a directory is its own.
-fn directory_of(file: &Path) -> PathBuf {
-    match file.parent() {
-        _ if file.is_dir() => file.to_owned(),
-        Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
-        _ => PathBuf::from("."),
-    }
 }

@@ -1,40 +1,202 @@
-//! Files that the configuration names: who may read them, and whether they have changed.
+//! Files that the configuration names: who may read and write them, and whether they have changed.
+//!
+//! Whoever can write a file, or put another one in its place, decides who signs in. So each step of the
+//! way to a file counts: the directories above it, and those of the links that lead there.
 
-use std::io;
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
-use std::path::{Path, PathBuf};
+use std::fs::{self, File, Metadata};
+use std::io::{self, Read};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Component, Path, PathBuf};
 
-/// Refuses a file that anyone can read: what is secret in it is not.
-pub fn check_private(path: &Path) -> Result<(), String> {
-    let metadata = std::fs::metadata(path).map_err(|error| unreadable(path, &error))?;
+use rustix::fs::{Mode, OFlags};
+use secrecy::zeroize::Zeroizing;
+
+/// Who may know what is in a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Privacy {
+    /// Anybody.
+    Public,
+    /// Its owner and its group alone.
+    Secret,
+}
+
+/// No file that is read here is larger.
+const LARGEST: u64 = 16 << 20;
+
+/// Linux follows no more links than this.
+const MOST_LINKS: usize = 40;
+
+/// The bits of a mode: what others may do, that they may write, and that files in a directory can be
+/// replaced by their owners alone.
+const OTHERS: u32 = 0o007;
+const OTHERS_WRITE: u32 = 0o002;
+const STICKY: u32 = 0o1000;
+
+/// The bytes of a file, which is refused where others can write it, or read its secret. The error
+/// names the file only where there is one, because what was written as its path may be a secret.
+pub fn read(path: &Path, privacy: Privacy) -> Result<Zeroizing<Vec<u8>>, String> {
+    let file = open(path).map_err(|error| unreadable(&error))?;
+    let metadata = file.metadata().map_err(|error| unreadable(&error))?;
     if !metadata.is_file() {
-        return Err(format!("{} is not a file", path.display()));
+        return Err(format!("{} is no file", path.display()));
     }
-    if metadata.permissions().mode() & 0o007 != 0 {
-        return Err(format!("others can read or write {0}; run chmod o= {0}", path.display()));
+    check_mode(path, metadata.mode(), privacy)?;
+    steps(path).iter().try_for_each(Step::check)?;
+    let size = metadata.len().min(LARGEST);
+    // With room for all of it, because what is moved leaves a copy behind.
+    let mut bytes = Zeroizing::new(Vec::with_capacity(usize::try_from(size + 1).unwrap_or(0)));
+    file.take(LARGEST + 1).read_to_end(&mut bytes).map_err(|error| unreadable(&error))?;
+    if bytes.len() as u64 > LARGEST {
+        return Err(format!("{} is larger than {LARGEST} bytes", path.display()));
     }
-    Ok(())
+    Ok(bytes)
+}
+
+/// Does not wait for the other end of a pipe.
+fn open(path: &Path) -> io::Result<File> {
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    Ok(rustix::fs::open(path, flags, Mode::empty())?.into())
+}
+
+fn check_mode(path: &Path, mode: u32, privacy: Privacy) -> Result<(), String> {
+    let path = path.display();
+    match privacy {
+        Privacy::Secret if mode & OTHERS != 0 => Err(format!(
+            "others can read or write {path}; run chmod o= {path}, or where it is mounted and cannot be changed, mount it with mode 0400 or 0440 (Kubernetes: defaultMode; Docker: mode, uid and gid)"
+        )),
+        Privacy::Public if mode & OTHERS_WRITE != 0 => {
+            Err(format!("others can write {path}; run chmod o-w {path}"))
+        }
+        Privacy::Secret | Privacy::Public => Ok(()),
+    }
 }
 
 /// Why a file that has to be read cannot be.
-pub fn unreadable(path: &Path, error: &io::Error) -> String {
-    format!(
-        "cannot read {}: {error}; the user that the XMPP server runs as must be able to, and a running process can only in the directories that it knew at its start",
-        path.display()
-    )
+fn unreadable(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
+            "there is no such file".to_owned()
+        }
+        io::ErrorKind::PermissionDenied => {
+            "the file cannot be read: permission denied; the user that the XMPP server runs as must be able to, and a running process can only in the directories that it knew at its start: for others, restart the XMPP server".to_owned()
+        }
+        _ => format!("the file cannot be read: {error}"),
+    }
 }
 
-/// A version of a file; that it is not there is one too.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Version(Option<[i64; 4]>);
+/// An entry on the way to a file: a directory, a link, or at the end the file.
+#[derive(Debug)]
+struct Step {
+    /// The directory that it is in.
+    directory: PathBuf,
+    path: PathBuf,
+    /// Of the entry itself, if there is one.
+    metadata: Option<Metadata>,
+}
+
+impl Step {
+    fn is_link(&self) -> bool {
+        self.metadata.as_ref().is_some_and(|metadata| metadata.is_symlink())
+    }
+
+    /// Refuses an entry that others can replace.
+    fn check(&self) -> Result<(), String> {
+        let directory = self.directory.display();
+        let mode = fs::metadata(&self.directory).map_or(0, |metadata| metadata.mode());
+        if mode & OTHERS_WRITE == 0 {
+            return Ok(());
+        }
+        if mode & STICKY == 0 {
+            return Err(format!(
+                "others can write in the directory {directory}, and so put another file there; run chmod o-w {directory}"
+            ));
+        }
+        let own = rustix::process::geteuid().as_raw();
+        match &self.metadata {
+            Some(metadata) if ![0, own].contains(&metadata.uid()) => Err(format!(
+                "{} belongs to another user, in a directory where everybody can put files; move it to one where others cannot write",
+                self.path.display()
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    /// What changes where the entry is replaced, or becomes another's to read or write; of a file,
+    /// also where it is written.
+    fn version(&self) -> Option<[i64; 10]> {
+        let metadata = self.metadata.as_ref()?;
+        let access = [metadata.mode(), metadata.uid(), metadata.gid()].map(i64::from);
+        let [device, number] = [metadata.dev(), metadata.ino()].map(u64::cast_signed);
+        let content = if metadata.is_dir() {
+            [0; 5]
+        } else {
+            let (changed, written) = (metadata.ctime_nsec(), metadata.mtime_nsec());
+            let size = metadata.size().cast_signed();
+            [size, metadata.ctime(), changed, metadata.mtime(), written]
+        };
+        let mut version = [0; 10];
+        let parts = [&access[..], &[device, number], &content].concat();
+        version.iter_mut().zip(parts).for_each(|(to, from)| *to = from);
+        Some(version)
+    }
+}
+
+/// Every entry on the way from the root to a file, through all links.
+fn steps(path: &Path) -> Vec<Step> {
+    let parts = |path: &Path| {
+        let parts = path.components().map(|part| part.as_os_str().to_owned());
+        parts.rev().collect::<Vec<_>>()
+    };
+    let mut pending = parts(&std::path::absolute(path).unwrap_or_else(|_| path.to_owned()));
+    let mut directory = PathBuf::from("/");
+    let mut links = 0;
+    let mut steps = Vec::new();
+    while let Some(part) = pending.pop() {
+        match Path::new(&part).components().next() {
+            Some(Component::RootDir) => directory = PathBuf::from("/"),
+            Some(Component::ParentDir) => drop(directory.pop()),
+            Some(Component::Normal(_)) => {
+                let path = directory.join(&part);
+                let metadata = fs::symlink_metadata(&path).ok();
+                let step = Step { directory: directory.clone(), path, metadata };
+                match fs::read_link(&step.path) {
+                    Ok(target) if step.is_link() && links < MOST_LINKS => {
+                        links += 1;
+                        pending.extend(parts(&target));
+                    }
+                    _ => directory.clone_from(&step.path),
+                }
+                steps.push(step);
+            }
+            Some(Component::CurDir | Component::Prefix(_)) | None => {}
+        }
+    }
+    steps
+}
+
+/// The directories in which a file may be replaced by a new one: its own, those of the links on the
+/// way there, and the one where it really is. A directory is its own.
+///
+/// Links from the root or from `/var` are part of the system, and are not replaced.
+pub fn directories(file: &Path) -> Vec<PathBuf> {
+    let steps = steps(file);
+    let end = steps.last().map(|end| &end.path).filter(|_| file.is_dir());
+    let links = steps.iter().filter(|step| step.is_link()).map(|step| &step.directory);
+    let is_of_system = |directory: &PathBuf| ["/", "/var"].map(Path::new).contains(&&**directory);
+    let mut found: Vec<PathBuf> = links.filter(|link| !is_of_system(link)).cloned().collect();
+    found.extend(end.or(steps.last().map(|step| &step.directory)).cloned());
+    let named = if file.is_dir() { Some(file) } else { file.parent() };
+    found.extend(named.map(|named| std::path::absolute(named).unwrap_or_else(|_| ".".into())));
+    found
+}
+
+/// A version of a file, by each entry on the way there; that there is none is one too.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Version(Vec<Option<[i64; 10]>>);
 
 impl Version {
-    /// A file that is written anew has another time, one that is moved into its place another number.
     fn of(path: &Path) -> Self {
-        Self(std::fs::metadata(path).ok().map(|metadata| {
-            let number = metadata.ino().cast_signed();
-            [number, metadata.size().cast_signed(), metadata.mtime(), metadata.mtime_nsec()]
-        }))
+        Self(steps(path).iter().map(Step::version).collect())
     }
 }
 
@@ -48,9 +210,24 @@ impl Watch {
         self.0.push((path.to_owned(), Version::of(path)));
     }
 
+    /// Watches the files of another one too.
+    pub fn extend(&mut self, other: Self) {
+        self.0.extend(other.0);
+        self.0.sort_by(|(a, _), (b, _)| a.cmp(b));
+        self.0.dedup_by(|(a, _), (b, _)| a == b);
+    }
+
     /// The files.
     pub fn paths(&self) -> impl Iterator<Item = &Path> {
         self.0.iter().map(|(path, _)| path.as_path())
+    }
+
+    /// The same files in the versions that they have now.
+    #[must_use]
+    pub fn renewed(&self) -> Self {
+        let mut renewed = Self::default();
+        self.paths().for_each(|path| renewed.add(path));
+        renewed
     }
 
     /// Whether any of them has another version now.
@@ -61,36 +238,139 @@ impl Watch {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::{Permissions, create_dir, rename, set_permissions, write};
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
     use super::*;
+
+    fn chmod(path: &Path, mode: u32) {
+        set_permissions(path, Permissions::from_mode(mode)).unwrap();
+    }
+
+    fn watch(paths: &[&Path]) -> Watch {
+        let mut watch = Watch::default();
+        paths.iter().for_each(|path| watch.add(path));
+        watch
+    }
 
     #[test]
     fn a_change_of_any_file_is_seen() {
         let directory = tempfile::tempdir().unwrap();
         let [one, other, next] = ["one", "other", "next"].map(|name| directory.path().join(name));
-        let watch = || {
-            let mut watch = Watch::default();
-            watch.add(&one);
-            watch.add(&other);
-            watch
-        };
+        let watch = || watch(&[&one, &other]);
         let missing = watch();
-        std::fs::write(&one, "a").unwrap();
+        write(&one, "a").unwrap();
         assert!(missing.has_changed());
         let there = watch();
         assert!(!there.has_changed());
         assert_eq!(there, watch());
-        std::fs::write(&one, "ab").unwrap();
+        write(&one, "ab").unwrap();
         assert!(there.has_changed());
         let longer = watch();
-        std::fs::write(&next, "cd").unwrap();
+        write(&next, "cd").unwrap();
         assert!(!longer.has_changed());
-        std::fs::rename(&next, &one).unwrap();
+        rename(&next, &one).unwrap();
         assert!(longer.has_changed());
         assert_ne!(longer, watch());
         let both = watch();
-        std::fs::write(&other, "").unwrap();
+        write(&other, "").unwrap();
         assert!(both.has_changed());
-        std::fs::remove_file(&one).unwrap();
+        assert!(!both.renewed().has_changed());
+        fs::remove_file(&one).unwrap();
         assert!(longer.has_changed());
+    }
+
+    #[test]
+    fn a_change_of_who_may_read_or_replace_a_file_is_seen() {
+        let directory = tempfile::tempdir().unwrap();
+        let (inner, file) = (directory.path().join("inner"), directory.path().join("inner/file"));
+        create_dir(&inner).unwrap();
+        write(&file, "a").unwrap();
+        for path in [&file, &inner] {
+            let before = watch(&[&file]);
+            chmod(path, 0o711);
+            assert!(before.has_changed(), "{path:?}");
+        }
+        let before = watch(&[&file]);
+        write(inner.join("neighbour"), "").unwrap();
+        assert!(!before.has_changed());
+        fs::hard_link(&file, inner.join("name")).unwrap();
+        assert!(before.has_changed());
+    }
+
+    #[test]
+    fn links_are_followed_one_by_one() {
+        let directory = tempfile::tempdir().unwrap();
+        let place = |name: &str| directory.path().join(name);
+        for (version, text) in [("1", "old"), ("2", "new")] {
+            create_dir(place(version)).unwrap();
+            write(place(version).join("file"), text).unwrap();
+        }
+        create_dir(place("own")).unwrap();
+        symlink("1", place("data")).unwrap();
+        symlink("data/file", place("file")).unwrap();
+        symlink("../file", place("own/link")).unwrap();
+        let link = place("own/link");
+        let before = watch(&[&link]);
+        let directories = directories(&link);
+        for (needed, name) in [("own", true), ("", true), ("1", true), ("2", false)] {
+            assert_eq!(directories.contains(&place(needed)), name, "{needed} of {directories:?}");
+        }
+        assert!(!directories.contains(&PathBuf::from("/")));
+        symlink("2", place("next")).unwrap();
+        rename(place("next"), place("data")).unwrap();
+        assert!(before.has_changed());
+        assert_eq!(&**read(&link, Privacy::Public).unwrap(), b"new");
+        symlink("ring", place("ring")).unwrap();
+        assert!(read(&place("ring"), Privacy::Public).is_err());
+    }
+
+    #[test]
+    fn what_others_can_write_or_replace_is_refused_and_so_is_a_secret_that_they_can_read() {
+        let directory = tempfile::tempdir().unwrap();
+        let (inner, file) = (directory.path().join("inner"), directory.path().join("inner/file"));
+        let link = directory.path().join("link");
+        create_dir(&inner).unwrap();
+        write(&file, "a").unwrap();
+        symlink(&file, &link).unwrap();
+        for (mode, inner_mode, is_public, is_secret) in [
+            (0o600, 0o755, true, true),
+            (0o640, 0o770, true, true),
+            (0o644, 0o755, true, false),
+            (0o601, 0o755, true, false),
+            (0o666, 0o755, false, false),
+            (0o602, 0o755, false, false),
+            (0o600, 0o777, false, false),
+            (0o600, 0o703, false, false),
+            (0o600, 0o1777, true, true),
+        ] {
+            chmod(&file, mode);
+            chmod(&inner, inner_mode);
+            for path in [&file, &link] {
+                let done = |privacy| read(path, privacy).is_ok();
+                let all = [done(Privacy::Public), done(Privacy::Secret)];
+                assert_eq!(all, [is_public, is_secret], "{mode:o} in {inner_mode:o}, {path:?}");
+            }
+        }
+        chmod(&inner, 0o755);
+        chmod(directory.path(), 0o777);
+        let error = read(&file, Privacy::Secret).unwrap_err();
+        assert!(error.contains("others can write in the directory"), "{error}");
+    }
+
+    #[test]
+    fn what_is_no_file_is_refused_at_once_and_what_is_not_there_without_its_name() {
+        let directory = tempfile::tempdir().unwrap();
+        let pipe = directory.path().join("pipe");
+        rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, Mode::RUSR, 0)
+            .unwrap();
+        for odd in [&pipe, directory.path(), Path::new("/dev/zero")] {
+            assert!(read(odd, Privacy::Public).unwrap_err().contains("is no file"), "{odd:?}");
+        }
+        let secret = "/Zm9vYmFyc2VjcmV0/x";
+        for text in [secret, "/etc/passwd/Zm9vYmFy", "/etc/\u{0}Zm9vYmFy"] {
+            let error = read(Path::new(text), Privacy::Secret).unwrap_err();
+            assert!(!error.contains("Zm9v"), "{error}");
+        }
     }
 }

@@ -41,7 +41,7 @@
 //! ```
 //!
 //! Each module uses only those before it: [`exit`], [`result_code`], [`verdict`], [`deadline`], [`jid`],
-//! [`request`], [`answer`]; [`files`], [`protocol`], [`stdio`], [`peer`]; [`policy`], [`observe`],
+//! [`request`], [`answer`]; [`printable`], [`files`], [`protocol`], [`stdio`], [`peer`]; [`policy`], [`observe`],
 //! [`directory`], [`authenticator`]; [`session`]; [`confine`], [`config`], [`cli`], [`commands`].
 
 pub mod answer;
@@ -58,6 +58,7 @@ pub mod jid;
 pub mod observe;
 pub mod peer;
 pub mod policy;
+pub mod printable;
 pub mod protocol;
 pub mod request;
 pub mod result_code;

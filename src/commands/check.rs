@@ -18,6 +18,7 @@ use crate::directory::domain::Rules;
 use crate::exit;
 use crate::observe::logger;
 use crate::peer::Peer;
+use crate::printable::printable;
 use crate::protocol::dialect::Dialect;
 
 /// Reads the configuration and everything that it names, and prints every problem.
@@ -111,19 +112,19 @@ fn print_effective(
         caller.terms.dialect, caller.patience, caller.terms.answer_within
     )?;
     for (name, config) in &configuration.directories {
-        writeln!(out, "directory  {name}")?;
+        writeln!(out, "directory  {}", printable(name))?;
         for (key, value) in &config.effective {
-            writeln!(out, "             {key:<27} {value}")?;
+            writeln!(out, "             {key:<27} {}", printable(value))?;
         }
     }
     for (domain, (directory, rules)) in configuration.domains() {
-        writeln!(out, "domain     {domain}")?;
+        writeln!(out, "domain     {}", printable(domain))?;
         for (key, value) in describe_domain(directory, rules) {
-            writeln!(out, "             {key:<27} {value}")?;
+            writeln!(out, "             {key:<27} {}", printable(&value))?;
         }
     }
     for (key, value) in &configuration.effective {
-        writeln!(out, "{key:<29} {value}")?;
+        writeln!(out, "{key:<29} {}", printable(value))?;
     }
     Ok(())
 }

@@ -17,6 +17,7 @@ use crate::directory::inspect::explain::{ExplainStep, Explanation};
 use crate::exit;
 use crate::jid::Account;
 use crate::observe::advice;
+use crate::printable::printable;
 use crate::protocol::dialect::Dialect;
 use crate::verdict::{Denial, Outcome, Verdict};
 
@@ -112,12 +113,12 @@ fn to_json(step: &ExplainStep) -> serde_json::Value {
 fn print_for_people(steps: &[ExplainStep], refusal: Option<&Outcome>) -> io::Result<()> {
     let mut out = anstream::stdout();
     for step in steps {
-        write!(out, "{:<14} {}", step.what, step.text)?;
+        write!(out, "{:<14} {}", step.what, printable(&step.text))?;
         if let Some(outcome) = &step.refusal {
             let style = if matches!(outcome.verdict, Verdict::Denied(_)) { BAD } else { ODD };
             write!(out, "  {style}{}{style:#}", outcome.verdict)?;
             if let Some(detail) = &outcome.detail {
-                write!(out, "  {detail}")?;
+                write!(out, "  {}", printable(detail))?;
             }
         }
         writeln!(out)?;

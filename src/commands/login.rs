@@ -17,6 +17,7 @@ use crate::deadline::Deadline;
 use crate::exit;
 use crate::jid::Account;
 use crate::observe::{advice, milliseconds};
+use crate::printable::printable;
 use crate::protocol::dialect::Dialect;
 use crate::request::Request;
 use crate::verdict::{Outcome, Verdict};
@@ -98,7 +99,7 @@ fn print_for_people(outcome: &Outcome, took: Duration, steps: &[Step]) -> io::Re
     };
     write!(out, "{:>9.1} ms  {style}{}{style:#}", milliseconds(took), outcome.verdict)?;
     match &outcome.detail {
-        Some(detail) => writeln!(out, "  {detail}")?,
+        Some(detail) => writeln!(out, "  {}", printable(detail))?,
         None => writeln!(out)?,
     }
     if outcome.verdict != Verdict::Granted {

@@ -29,6 +29,7 @@ use crate::exit;
 use crate::jid::Account;
 use crate::policy::Policies;
 use crate::policy::ttl_cache::TtlCache;
+use crate::printable::printable;
 use crate::protocol::dialect::Dialect;
 
 /// For what is as it should be.
@@ -153,9 +154,43 @@ fn runtime() -> io::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_current_thread().enable_all().build()
 }
 
-/// Prints a value as JSON, for scripts.
+/// Prints a value as JSON, for scripts, in which no character is left that a terminal would obey.
 fn print_json(value: &serde_json::Value) {
-    let _ = writeln!(io::stdout(), "{value:#}");
+    let _ = writeln!(io::stdout(), "{}", json_text(value));
+}
+
+fn json_text(value: &serde_json::Value) -> String {
+    let mut text = String::new();
+    for character in format!("{value:#}").chars() {
+        // Besides its own line breaks, controls stand in strings alone.
+        if character == '\n'
+            || printable(character.encode_utf8(&mut [0; 4])).len() == character.len_utf8()
+        {
+            text.push(character);
+        } else {
+            let mut units = [0; 2];
+            let units = character.encode_utf16(&mut units).iter();
+            text.extend(units.map(|unit| format!("\\u{unit:04x}")));
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_means_the_same_and_holds_nothing_that_a_terminal_obeys() {
+        let value = serde_json::json!({ "a\u{9b}31m": ["\u{1b}[2J\u{202e}\u{e0041}\n", "Zoë"] });
+        let text = json_text(&value);
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&text).unwrap(), value);
+        assert!(
+            text.chars()
+                .all(|c| c == '\n' || printable(c.encode_utf8(&mut [0; 4])).len() == c.len_utf8())
+        );
+        assert!(text.contains("Zoë"));
+    }
 }
 
 /// What became of printing; that nobody reads on is the reader's choice.

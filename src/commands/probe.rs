@@ -17,6 +17,7 @@ use crate::directory::domain::Rules;
 use crate::directory::inspect::probe::{ProbeFinding, Report, Severity};
 use crate::exit;
 use crate::policy::guard::GuardSettings;
+use crate::printable::printable;
 use crate::protocol::dialect::Dialect;
 
 /// What one server was asked and answered.
@@ -107,7 +108,7 @@ impl Probed {
     }
 
     fn print(&self, out: &mut impl Write) -> io::Result<()> {
-        writeln!(out, "{}  {}", self.directory, self.report.server)?;
+        writeln!(out, "{}  {}", printable(&self.directory), printable(&self.report.server))?;
         for step in &self.steps {
             writeln!(out, "{step}")?;
         }
@@ -118,7 +119,8 @@ impl Probed {
                 Severity::Bad => BAD,
             };
             let mood = name_of(finding.severity);
-            writeln!(out, "  {style}{mood:<5}{style:#} {:<15} {}", finding.what, finding.text)?;
+            let text = printable(&finding.text);
+            writeln!(out, "  {style}{mood:<5}{style:#} {:<15} {text}", finding.what)?;
         }
         Ok(())
     }

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use tokio::sync::Notify;
+use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep};
 
 use self::active::Active;
@@ -17,6 +18,8 @@ use super::{Built, build};
 use crate::authenticator::Authenticator;
 use crate::config::configuration::Configuration;
 use crate::config::policy::Policy;
+use crate::config::problem::Problem;
+use crate::config::startup::Startup;
 use crate::config::{self, Reading, gssapi};
 use crate::deadline::Deadline;
 use crate::directory::domain::Domain;
@@ -40,25 +43,30 @@ pub(super) struct Reloader {
     caller: Dialect,
     authenticator: Arc<Authenticator<Domain>>,
     active: Option<Active>,
-    /// The configuration file and the files that it names, as they were read last.
+    /// What the process was started with, and keeps.
+    startup: Startup,
+    /// The configuration file, as it was read last.
     file: Watch,
+    /// The files that it named then, and those of what is in use, each as it was read last.
     named: Watch,
+    /// Whether what was read last is not in use.
+    is_refused: bool,
 }
 
 impl Reloader {
     /// Serves by the configuration, as it was `first` read. One that cannot be used is said to be so,
     /// and every request is answered with "cannot tell", until it is mended.
     pub(super) fn new(path: PathBuf, first: Reading) -> Self {
-        for remark in &first.remarks {
-            tracing::warn!(%remark, "configuration");
-        }
+        tell(&first.remarks);
         let mut reloader = Self {
             path,
             caller: first.startup.caller.terms.dialect,
             authenticator: Arc::new(Authenticator::misconfigured()),
             active: None,
+            startup: first.startup,
             file: first.file,
             named: first.files,
+            is_refused: true,
         };
         let built = first.configuration.map_err(Refusal::from);
         match built.and_then(|configuration| reloader.build(configuration)) {
@@ -89,45 +97,80 @@ impl Reloader {
                 () = signal.notified() => true,
                 () = sleep(LOOK_EVERY) => false,
             };
-            let is_due = Instant::now() >= retry_from && self.is_due(retry);
-            if !is_asked && !is_due && !self.has_changed() {
+            let is_due = Instant::now() >= retry_from && self.is_due(&retry);
+            if !is_asked && !is_due && !self.has_changed().await {
                 continue;
             }
-            match self.reload().await {
-                Ok(()) if self.caller == Dialect::Unnamed => return,
-                Ok(()) => {
+            let done = self.reload().await;
+            self.is_refused = done.is_err();
+            match done {
+                Ok(_) if self.caller == Dialect::Unnamed => return,
+                Ok(kept) => {
                     retry = Retry::WhenChanged;
                     tracing::info!("the configuration was read again and is in use");
+                    if !kept.is_empty() {
+                        tracing::warn!(
+                            keys = kept.join(", "),
+                            "these have changed, and count only after a restart of the XMPP server"
+                        );
+                    }
                 }
                 Err(refusal) => {
-                    retry = refusal.retry;
                     refusal.report();
-                    tracing::error!("{}", retry.consequence());
+                    tracing::error!("{}", refusal.retry.consequence());
+                    retry = refusal.retry;
                 }
             }
             retry_from = Instant::now() + RETRY_AFTER;
         }
     }
 
-    fn is_due(&self, retry: Retry) -> bool {
+    fn is_due(&self, retry: &Retry) -> bool {
         match retry {
             Retry::AfterPause => true,
-            Retry::WhenActiveFails => self.active.as_ref().is_some_and(Active::is_any_out),
+            Retry::WhenActiveFails { refused } => {
+                refused.iter().all(|directory| self.is_out(directory))
+            }
             Retry::WhenChanged => false,
         }
     }
 
-    /// Whether a file has changed that matters: one that the configuration names, or itself while
-    /// there is none that could be used.
-    fn has_changed(&self) -> bool {
-        self.named.has_changed() || (self.active.is_none() && self.file.has_changed())
+    /// Whether nothing can be asked now of what is in use of this directory, so that a change takes
+    /// nothing from it.
+    fn is_out(&self, directory: &str) -> bool {
+        self.active.as_ref().is_some_and(|active| active.is_out(directory))
     }
 
-    async fn reload(&mut self) -> Result<(), Refusal> {
+    /// Whether a file has changed that matters: one that the configuration names, or itself while
+    /// what it says is not in use.
+    async fn has_changed(&self) -> bool {
+        let file = self.is_refused.then(|| self.file.clone());
+        let watched = [Some(self.named.clone()), file];
+        let has_changed = move || watched.iter().flatten().any(Watch::has_changed);
+        spawn_blocking(has_changed).await.unwrap_or(true)
+    }
+
+    /// Reads the configuration and the files that it names, on a thread that a disk which does not
+    /// answer can hold up.
+    async fn read(&mut self) -> Option<Reading> {
         let caller = (self.caller != Dialect::Unnamed).then_some(self.caller);
-        let reading = config::load(&self.path, caller, None);
-        self.file = reading.file;
-        self.named = reading.files;
+        let (path, before) = (self.path.clone(), self.named.clone());
+        let read = move || (before.renewed(), config::load(&path, caller, None));
+        let (before, mut reading) = spawn_blocking(read).await.ok()?;
+        self.file = std::mem::take(&mut reading.file);
+        self.named = reading.files.clone();
+        if self.active.is_some() {
+            // Until the new ones are in use, a change of the old ones counts.
+            self.named.extend(before);
+        }
+        Some(reading)
+    }
+
+    /// Gives the keys whose new values are not in use, because the process keeps the old ones.
+    async fn reload(&mut self) -> Result<Vec<&'static str>, Refusal> {
+        let defect = || Refusal::wrong("the configuration cannot be read because of a defect");
+        let reading = self.read().await.ok_or_else(defect)?;
+        tell(&reading.remarks);
         let configuration = reading.configuration?;
         if !gssapi::is_environment_for(configuration.settings()) {
             return Err(Refusal::wrong(
@@ -137,8 +180,9 @@ impl Reloader {
         let built = self.build(configuration)?;
         let by = Deadline::after(Instant::now(), reading.startup.caller.terms.answer_within);
         self.try_out(&built, by).await?;
+        self.named = reading.files;
         self.activate(built);
-        Ok(())
+        Ok(self.startup.differences(&reading.startup))
     }
 
     /// Builds what serves, with the memory of what serves now as far as it is still good.
@@ -157,7 +201,7 @@ impl Reloader {
         let tried = built.directories.iter().map(async |directory| {
             let outcome = directory.try_out(by).await.err()?;
             let refusal = Refusal::by_directory(directory.name(), &outcome);
-            if self.active.as_ref().is_some_and(|active| active.is_out(directory.name())) {
+            if self.is_out(directory.name()) {
                 let problem = refusal.to_string();
                 tracing::warn!(problem, "it did not work before either");
                 return None;
@@ -172,6 +216,13 @@ impl Reloader {
         let Built { directories, served } = built;
         let policies = Arc::clone(&served.policies);
         self.active = Some(Active::new(self.file.clone(), policies, directories));
+        self.is_refused = false;
         self.authenticator.serve(served);
+    }
+}
+
+fn tell(remarks: &[Problem]) {
+    for remark in remarks {
+        tracing::warn!(%remark, "configuration");
     }
 }

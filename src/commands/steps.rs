@@ -11,6 +11,7 @@ use tracing_subscriber::layer::{Context, SubscriberExt};
 use tracing_subscriber::registry::Registry;
 
 use crate::observe::{STEP, milliseconds};
+use crate::printable::printable;
 
 /// One step of an authentication, as the directory told of it.
 #[derive(Debug, Default)]
@@ -24,7 +25,8 @@ pub(super) struct Step {
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let ms = milliseconds(self.took);
-        write!(f, "{ms:>9.1} ms  {:<17} {}  {}", self.step, self.server, self.result)
+        let [server, result] = [&self.server, &self.result].map(|text| printable(text));
+        write!(f, "{ms:>9.1} ms  {:<17} {server}  {result}", self.step)
     }
 }
 

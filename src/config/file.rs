@@ -5,14 +5,14 @@
 
 use std::cell::{Cell, RefCell};
 use std::ops::Range;
-use std::path::Path;
+use std::path::PathBuf;
 
 use toml::de::{DeTable, DeValue};
 
 use super::keys::top::TOP;
 use super::keys::{AnyKey, Key, TableSpec};
 use super::problem::{Problem, Problems};
-use super::value::{Kind, Or, Plain, Subtable, Subtables, Text};
+use super::value::{FilePath, Kind, Or, Plain, Subtable, Subtables, Text};
 use crate::files::Watch;
 
 /// The text of a configuration file and what was found to be wrong with it.
@@ -158,9 +158,11 @@ impl<'a> Table<'a> {
         keys.iter().any(|key| self.has(key))
     }
 
-    /// Records that what is in this file, which is read next, matters as if it stood here.
-    pub(super) fn reads(&self, path: &Path) {
-        self.source.files.borrow_mut().add(path);
+    /// The path of a file that is read: what is in it matters as if it stood here.
+    pub(super) fn path(&self, key: &Key<FilePath>) -> Option<PathBuf> {
+        let path = self.get(key)?;
+        self.source.files.borrow_mut().add(&path);
+        Some(path)
     }
 
     /// Records a problem with a key, or with the table where the key is missing.

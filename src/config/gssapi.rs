@@ -8,7 +8,7 @@ use std::ffi::OsString;
 use std::io;
 use std::net::IpAddr;
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use super::file::Table;
@@ -19,7 +19,7 @@ use crate::directory::Settings;
 use crate::directory::locate::server::{Endpoint, Server};
 use crate::directory::pool::identity::Identity;
 use crate::directory::sasl::{self, principal::Kerberos};
-use crate::files;
+use crate::files::{self, Privacy};
 
 /// Where the library looks for the keys of whoever signs in.
 const KEYTAB_VARIABLE: &str = "KRB5_CLIENT_KTNAME";
@@ -43,9 +43,9 @@ pub(super) fn read(table: &Table<'_>, servers: &[Server]) -> Option<Identity> {
         Some((name, realm)) if !name.is_empty() && !realm.is_empty() => Ok(principal.to_owned()),
         _ => Err("write it with its realm, such as \"svc-xmpp@CORP.EXAMPLE\"".to_owned()),
     });
-    let keytab = table.parsed(&keys::KEYTAB, |path| {
-        table.reads(Path::new(path));
-        check_keytab(Path::new(path), principal.as_deref()).map(|()| PathBuf::from(path))
+    let keytab = table.path(&keys::KEYTAB).filter(|path| {
+        let checked = check_keytab(path, principal.as_deref());
+        checked.map_err(|text| table.problem(&keys::KEYTAB, text)).is_ok()
     });
     let host = table.get(&keys::SASL_HOST);
     if host.is_none() && !servers.iter().all(has_full_name) {
@@ -78,8 +78,7 @@ pub(super) fn refuse_keys(table: &Table<'_>) {
 }
 
 fn check_keytab(path: &Path, principal: Option<&str>) -> Result<(), String> {
-    files::check_private(path)?;
-    let bytes = std::fs::read(path).map_err(|error| files::unreadable(path, &error))?;
+    let bytes = files::read(path, Privacy::Secret)?;
     let principals = keytab::principals(&bytes)
         .ok_or("this file is no keytab; `samba-tool domain exportkeytab` or ktpass.exe make one")?;
     match principal {

@@ -121,16 +121,19 @@ fn name(text: &str) -> Result<String, String> {
 
 fn read_password(table: &Table<'_>) -> Option<SecretString> {
     let sources = [
-        table.parsed(&keys::BIND_PASSWORD_FILE, |path| {
-            let path = secret::path(path)?;
-            table.reads(path);
-            secret::from_file(path)
+        table.path(&keys::BIND_PASSWORD_FILE).and_then(|path| {
+            let secret = secret::from_file(&path);
+            secret.map_err(|text| table.problem(&keys::BIND_PASSWORD_FILE, text)).ok()
         }),
         table.parsed(&keys::BIND_PASSWORD_ENV, secret::from_environment),
         table.parsed(&keys::BIND_CREDENTIAL, secret::from_credential),
     ];
+    for (key, secret) in SECRETS.into_iter().zip(&sources) {
+        let oddity = secret.as_ref().and_then(|secret| secret.oddity);
+        oddity.into_iter().for_each(|text| table.remark_at(key, text));
+    }
     let mut given = sources.into_iter().flatten();
-    let password = given.next();
+    let password = given.next().map(|secret| secret.password);
     if given.next().is_some() {
         table.problem(
             &keys::BIND_PASSWORD_FILE,

@@ -29,7 +29,7 @@ use self::configuration::Configuration;
 use self::file::{Source, Table};
 use self::problem::{Problem, Problems};
 use self::startup::Startup;
-use crate::files::Watch;
+use crate::files::{self, Privacy, Watch};
 use crate::protocol::dialect::Dialect;
 
 /// Where the file is, if neither the command line nor the environment says so.
@@ -74,17 +74,28 @@ pub fn files_of_environment() -> Vec<PathBuf> {
 pub fn load(path: &Path, caller: Option<Dialect>, likely_caller: Option<Dialect>) -> Reading {
     let mut file = Watch::default();
     file.add(path);
-    match std::fs::read_to_string(path) {
+    match read_text(path) {
         Ok(text) => Reading { file, ..read(&text, caller, likely_caller) },
-        Err(error) => {
-            let problem = Problem::of_file(format!(
-                "cannot read {}: {error}; name the file with --config or ${PATH_VARIABLE}",
-                path.display()
-            ));
+        Err(text) => {
+            let problem = Problem::of_file(text);
             let configuration = Err(Problems::from(vec![problem]));
             Reading { file, configuration, ..read("", caller, likely_caller) }
         }
     }
+}
+
+fn read_text(path: &Path) -> Result<String, String> {
+    let name = path.display();
+    let bytes = files::read(path, Privacy::Public).map_err(|error| {
+        let advice = format!("name the file with --config or ${PATH_VARIABLE}");
+        format!("the configuration {name} cannot be used: {error}; or {advice}")
+    })?;
+    String::from_utf8(bytes.to_vec()).map_err(|error| {
+        let (valid, _) =
+            bytes.split_at_checked(error.utf8_error().valid_up_to()).unwrap_or_default();
+        let line = 1 + valid.iter().filter(|byte| **byte == b'\n').count();
+        format!("line {line}: {name} is not UTF-8 here; save it as UTF-8")
+    })
 }
 
 /// Reads the text of a file; see [`load`].

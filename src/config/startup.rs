@@ -19,6 +19,8 @@ pub struct Startup {
     pub log: Log,
     /// Whether the process gives up what it does not need.
     pub confine: bool,
+    /// Who asks, as the file says.
+    written_caller: Option<Dialect>,
 }
 
 /// Who asks, and on which terms.
@@ -56,7 +58,26 @@ impl Startup {
                 format: log.get_or_default(&keys::FORMAT),
             },
             confine: top.get_or_default(&keys::CONFINE),
+            written_caller: top.get(&keys::CALLER),
         }
+    }
+
+    /// The keys whose values differ from those of another reading.
+    pub fn differences(&self, other: &Self) -> Vec<&'static str> {
+        let (mine, others) = (&self.caller, &other.caller);
+        let (terms, other_terms) = (&mine.terms, &others.terms);
+        let differences = [
+            ("caller", self.written_caller != other.written_caller),
+            ("answer_within", terms.answer_within != other_terms.answer_within),
+            ("caller_gives_up_after", mine.patience != others.patience),
+            ("max_in_flight", terms.window != other_terms.window),
+            ("first_request", mine.first_request != others.first_request),
+            ("confine", self.confine != other.confine),
+            ("log.level", self.log.level != other.log.level),
+            ("log.target", self.log.target != other.log.target),
+            ("log.format", self.log.format != other.log.format),
+        ];
+        differences.into_iter().filter_map(|(key, differs)| differs.then_some(key)).collect()
     }
 }
 

@@ -1,26 +1,24 @@
 //! One `[directory.NAME.tls]` of the file.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use rustls::pki_types::ServerName;
 
 use super::file::Table;
-use super::keys::{AnyKey, Key, tls as keys};
-use super::value::Text;
+use super::keys::{AnyKey, tls as keys};
 use crate::directory::tls::{Pin, Tls, TlsSettings, Trust};
 
 /// Reads how to speak TLS, which no server may need; `None` where there is a mistake.
 pub(super) fn read(table: &Table<'_>, is_needed: bool) -> Option<Arc<Tls>> {
-    let ca_file = path(table, &keys::CA_FILE);
+    let ca_file = table.path(&keys::CA_FILE);
     let pins = table.all_parsed(&keys::PINS, Pin::parse);
     let pins_only = table.get_or_default(&keys::PINS_ONLY);
     let server_name = table.parsed(&keys::SERVER_NAME, |name| {
         ServerName::try_from(name.to_owned())
             .map_err(|_| "write a host name or an IP address".to_owned())
     });
-    let certificate = path(table, &keys::CLIENT_CERT_FILE);
-    let key = path(table, &keys::CLIENT_KEY_FILE);
+    let certificate = table.path(&keys::CLIENT_CERT_FILE);
+    let key = table.path(&keys::CLIENT_KEY_FILE);
     if certificate.is_some() != key.is_some() {
         let text = "write both client_cert_file and client_key_file";
         table.problem(&keys::CLIENT_CERT_FILE, text);
@@ -45,11 +43,4 @@ pub(super) fn read(table: &Table<'_>, is_needed: bool) -> Option<Arc<Tls>> {
         .map_err(|error| table.problem_at(error.key, error.text))
         .map(Arc::new)
         .ok()
-}
-
-/// The path of a file, which is read.
-fn path(table: &Table<'_>, key: &Key<Text>) -> Option<PathBuf> {
-    let path = PathBuf::from(table.get(key)?);
-    table.reads(&path);
-    Some(path)
 }

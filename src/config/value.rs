@@ -4,6 +4,7 @@ use std::fmt::Debug;
 use std::marker::PhantomData;
 use std::num::NonZeroUsize;
 use std::ops::RangeInclusive;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -165,6 +166,27 @@ impl Kind for Text {
             return Err("it holds a control character: between double quotes, a backslash and a letter may be one; write single quotes, or two backslashes".to_owned());
         }
         Ok(text.to_owned())
+    }
+}
+
+/// The whole path of a file: the directory in which the XMPP server starts this program is nothing to
+/// rely on.
+#[derive(Debug)]
+pub struct FilePath;
+
+impl Describe for FilePath {
+    fn form(&self) -> Form {
+        Form::Text("path")
+    }
+}
+
+impl Kind for FilePath {
+    type Value = PathBuf;
+
+    fn read(&self, value: &DeValue<'_>) -> Result<PathBuf, String> {
+        let path = PathBuf::from(Text("path").read(value)?);
+        let whole = path.is_absolute().then_some(path);
+        whole.ok_or_else(|| "write the whole path of a file, from / on".to_owned())
     }
 }
 

@@ -24,6 +24,7 @@ const LAYERS: &[&str] = &[
     "jid",
     "request",
     "answer",
+    "printable",
     "files",
     "protocol",
     "stdio",

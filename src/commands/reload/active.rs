@@ -37,10 +37,6 @@ impl Active {
     pub(super) fn is_out(&self, directory: &str) -> bool {
         self.directories.iter().any(|active| active.name() == directory && active.is_out())
     }
-
-    pub(super) fn is_any_out(&self) -> bool {
-        self.directories.iter().any(|directory| directory.is_out())
-    }
 }
 
 impl Drop for Active {

@@ -15,26 +15,41 @@ pub(super) struct Refusal {
 }
 
 /// When a configuration that was refused is tried again, besides when it changes; the strictest last.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Retry {
     /// After a pause, because a directory could not be asked.
     AfterPause,
-    /// After a pause, when what is in use does not work any more either. A refused service password
-    /// that is tried again and again locks the account. It is right if it was written before the
-    /// directory learned it, but then the old one is wrong.
-    WhenActiveFails,
+    /// After a pause, when what is in use of these directories, which refused the service account,
+    /// does not work any more either. A refused service password that is tried again and again locks
+    /// the account. It is right if it was written before the directory learned it, but then the old
+    /// one is wrong.
+    WhenActiveFails {
+        /// The names of the directories.
+        refused: Vec<String>,
+    },
     /// Not before, because it is wrong.
     WhenChanged,
 }
 
 impl Retry {
+    /// The stricter of both.
+    fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::WhenActiveFails { mut refused }, Self::WhenActiveFails { refused: more }) => {
+                refused.extend(more);
+                Self::WhenActiveFails { refused }
+            }
+            (one, other) => one.max(other),
+        }
+    }
+
     /// What an administrator is to know of it.
-    pub(super) fn consequence(self) -> &'static str {
+    pub(super) fn consequence(&self) -> &'static str {
         match self {
             Self::AfterPause => {
                 "the new configuration does not work; nothing has changed, and it will be tried again"
             }
-            Self::WhenActiveFails => {
+            Self::WhenActiveFails { .. } => {
                 "the new configuration is refused; nothing has changed, and it will be tried again when the old one does not work either"
             }
             Self::WhenChanged => "the new configuration is wrong; nothing has changed",
@@ -51,15 +66,18 @@ impl Refusal {
     /// A directory cannot be asked, or refuses the service account.
     pub(super) fn by_directory(name: &str, outcome: &Outcome) -> Self {
         let detail = outcome.detail.as_deref().unwrap_or_default();
-        let retry =
-            if is_account_refused(outcome) { Retry::WhenActiveFails } else { Retry::AfterPause };
+        let retry = if is_account_refused(outcome) {
+            Retry::WhenActiveFails { refused: vec![name.to_owned()] }
+        } else {
+            Retry::AfterPause
+        };
         Self { problems: vec![format!("[directory.{name}]: {}: {detail}", outcome.verdict)], retry }
     }
 
     /// Both; the stricter says when to try again.
     pub(super) fn and(mut self, other: Self) -> Self {
         self.problems.extend(other.problems);
-        Self { problems: self.problems, retry: self.retry.max(other.retry) }
+        Self { problems: self.problems, retry: self.retry.and(other.retry) }
     }
 
     /// Logs each problem.
@@ -94,10 +112,13 @@ mod tests {
         let refused = || Refusal::by_directory("b", &Outage::ServiceBind { code: Some(49) }.into());
         let [first, last] = [unreachable().and(refused()), refused().and(unreachable())];
         for both in [first, last] {
-            assert_eq!(both.retry, Retry::WhenActiveFails);
+            assert_eq!(both.retry, Retry::WhenActiveFails { refused: vec!["b".to_owned()] });
             assert_eq!(both.problems.len(), 2);
         }
         assert_eq!(unreachable().and(unreachable()).retry, Retry::AfterPause);
+        let other = Refusal::by_directory("c", &Outage::ServiceBind { code: Some(49) }.into());
+        let Retry::WhenActiveFails { refused: both } = refused().and(other).retry else { panic!() };
+        assert_eq!(both, ["b", "c"]);
         assert_eq!(refused().and(Refusal::wrong("no")).retry, Retry::WhenChanged);
     }
 }

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use super::tls::TLS;
 use super::{TableSpec, users};
-use crate::config::value::{Count, Flag, List, OneOrMore, Or, Span, Subtable, Text, Word};
+use crate::config::value::{
+    Count, FilePath, Flag, List, OneOrMore, Or, Span, Subtable, Text, Word,
+};
 use crate::directory::account::diagnosis::MustChange;
 use crate::directory::account::preset::Preset;
 use crate::directory::account::set_password::PasswordMethod;
@@ -125,7 +127,7 @@ keys! {
     PRINCIPAL = "principal": Text = Text("principal");
 
     /// with `sasl = "gssapi"`: where the keys of `principal` are, in a file that others cannot read
-    KEYTAB = "keytab": Text = Text("path");
+    KEYTAB = "keytab": FilePath = FilePath;
 
     /// with `sasl = "gssapi"`: the server's full host name, if `servers` are addresses or aliases
     SASL_HOST = "sasl_host": Text = Text("host name");
@@ -145,7 +147,7 @@ keys! {
     SECRET_KEYS:
 
     /// with `bind_dn`: the file with its password, which others cannot read
-    BIND_PASSWORD_FILE = "bind_password_file": Text = Text("path");
+    BIND_PASSWORD_FILE = "bind_password_file": FilePath = FilePath;
 
     /// instead of a file: the environment variable with the password
     BIND_PASSWORD_ENV = "bind_password_env": Text = Text("name");

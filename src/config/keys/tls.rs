@@ -1,7 +1,7 @@
 //! The keys of `[directory.NAME.tls]`.
 
 use super::TableSpec;
-use crate::config::value::{Flag, List, Or, Text, Word};
+use crate::config::value::{FilePath, Flag, List, Or, Text, Word};
 use crate::directory::tls::Version;
 
 /// `[directory.NAME.tls]`.
@@ -13,7 +13,7 @@ keys! {
     KEYS:
 
     /// PEM certificates to trust
-    CA_FILE = "ca_file": Text = Text("path"), otherwise "the system's roots";
+    CA_FILE = "ca_file": FilePath = FilePath, otherwise "the system's roots";
 
     /// `["sha256/…"]`: the server's public key must be one of these as well; a wrong one is in the log,
     /// ready to be copied
@@ -26,10 +26,10 @@ keys! {
     SERVER_NAME = "server_name": Text = Text("host name"), otherwise "the URL's host";
 
     /// our own certificate, for `sasl = "external"`
-    CLIENT_CERT_FILE = "client_cert_file": Text = Text("path");
+    CLIENT_CERT_FILE = "client_cert_file": FilePath = FilePath;
 
     /// the key of our own certificate
-    CLIENT_KEY_FILE = "client_key_file": Text = Text("path");
+    CLIENT_KEY_FILE = "client_key_file": FilePath = FilePath;
 
     /// the oldest version that is spoken
     MIN_VERSION = "min_version": Or<Word<Version>> = Or(Word::of(&Version::ALL), Version::Tls12);

@@ -8,9 +8,10 @@ use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{Error, RootCertStore};
+use secrecy::zeroize::Zeroizing;
 
 use super::certificate::Facts;
-use crate::files;
+use crate::files::{self, Privacy};
 
 /// The certificates of a CA file, or why they cannot be used.
 pub(super) fn roots(ca_file: &Path) -> Result<RootCertStore, String> {
@@ -45,8 +46,7 @@ pub(super) fn chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, String>
 
 /// The key with which we sign in.
 pub(super) fn key(path: &Path) -> Result<PrivateKeyDer<'static>, String> {
-    files::check_private(path)?;
-    let bytes = read(path, "pkey")?;
+    let bytes = read(path, Privacy::Secret, "pkey")?;
     let is_encrypted = [&b"ENCRYPTED PRIVATE KEY"[..], b"Proc-Type: 4,ENCRYPTED"];
     if is_encrypted.iter().any(|mark| has(&bytes, mark)) {
         return Err(format!(
@@ -93,7 +93,7 @@ pub(super) fn check_identity(
 
 /// All certificates of a file, which are one or more.
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
-    let bytes = read(path, "x509")?;
+    let bytes = read(path, Privacy::Public, "x509")?;
     let found = CertificateDer::pem_slice_iter(&bytes).collect::<Result<Vec<_>, _>>();
     let found = found.map_err(|error| broken(&error, &bytes))?;
     if !found.is_empty() {
@@ -112,8 +112,8 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
 }
 
 /// The bytes of a file that can be PEM; `kind` is the command of openssl that reads such files.
-fn read(path: &Path, kind: &str) -> Result<Vec<u8>, String> {
-    let bytes = std::fs::read(path).map_err(|error| files::unreadable(path, &error))?;
+fn read(path: &Path, privacy: Privacy, kind: &str) -> Result<Zeroizing<Vec<u8>>, String> {
+    let bytes = files::read(path, privacy)?;
     match bytes.as_slice() {
         [0xef, 0xbb, 0xbf, ..] => {
             Err("it begins with a byte order mark; save it without".to_owned())
@@ -145,4 +145,40 @@ fn broken(error: &pem::Error, bytes: &[u8]) -> String {
 
 fn has(bytes: &[u8], text: &[u8]) -> bool {
     bytes.windows(text.len()).any(|window| window == text)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn no_error_quotes_the_file() {
+        let secret = "MC4CAQAwBQYDK2VwBCIEINTuctv5E1hK1bbY8fdp";
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("file");
+        let (begin, end) = ("-----BEGIN PRIVATE KEY-----", "-----END PRIVATE KEY-----");
+        for text in [
+            format!("{begin}{secret}{end}"),
+            format!("{begin}\n{secret}\n"),
+            format!("{begin}\n{secret}%{secret}\n{end}\n"),
+            format!("{begin}\n{secret}{end}\n{secret}\n\n"),
+            format!("-----BEGIN {secret}\n{secret}"),
+            format!("\n\n-----BEGIN {secret}-----\n-----END {secret} -----\n"),
+            secret.to_owned(),
+            format!("\u{feff}{secret}"),
+            format!("0\u{82}{secret}"),
+            format!("{secret}\0"),
+            format!("-----BEGIN ENCRYPTED PRIVATE KEY-----\n{secret}"),
+        ] {
+            std::fs::write(&path, &text).unwrap();
+            std::fs::set_permissions(&path, PermissionsExt::from_mode(0o600)).unwrap();
+            for error in [key(&path).unwrap_err(), certificates(&path).unwrap_err()] {
+                let numbers = format!("{:?}", secret.as_bytes());
+                let shown = [&secret[..8], &secret[20..28], &numbers[1..12]];
+                assert!(!shown.iter().any(|part| error.contains(part)), "{text:?}: {error}");
+            }
+        }
+    }
 }
