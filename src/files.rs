@@ -75,12 +75,12 @@ fn check_mode(path: &Path, mode: u32, privacy: Privacy) -> Result<(), String> {
 fn unreadable(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
-            "there is no such file".to_owned()
+            "cannot read the file: there is none of this name".to_owned()
         }
         io::ErrorKind::PermissionDenied => {
-            "the file cannot be read: permission denied; the user that the XMPP server runs as must be able to, and a running process can only in the directories that it knew at its start: for others, restart the XMPP server".to_owned()
+            "cannot read the file: permission denied; the user that the XMPP server runs as must be able to, and a running process can only in the directories that it knew at its start: for others, restart the XMPP server".to_owned()
         }
-        _ => format!("the file cannot be read: {error}"),
+        _ => format!("cannot read the file: {error}"),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Where the servers of a directory are: named, found in DNS, or both.
 
 use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::file::Table;
@@ -90,7 +90,7 @@ impl ServerConfig {
             Discovery::new(wanted, Arc::clone(&dns))
         });
         let servers = Servers::new(discovery, named);
-        Connector { servers, start_tls, dns, tls, connect_within, peculiarities: Mutex::default() }
+        Connector::new(servers, start_tls, dns, tls, connect_within)
     }
 }
 

@@ -11,7 +11,11 @@ use crate::directory::account::diagnosis;
 use crate::directory::account::preset::Preset;
 use crate::directory::account::set_password::{self, PasswordMethod};
 use crate::directory::connect::connector::Connector;
+use crate::directory::locate::health::Health;
 use crate::directory::locate::server::Server;
+use crate::directory::locate::trial::{Trial, Work};
+use crate::directory::names::nobody::nobody_like;
+use crate::directory::pool::Watcher;
 use crate::directory::pool::attempts::{AttemptError, Attempts, End};
 use crate::directory::pool::identity::Identity;
 use crate::directory::pool::limits::Limits;
@@ -24,6 +28,10 @@ use crate::policy::admission::Admission;
 use crate::policy::guard::Permit;
 use crate::result_code;
 use crate::verdict::{Outage, Outcome, Verdict};
+
+/// A server that has not answered a user's bind for this long is asked whether it is there, and again
+/// after twice that time, and so on.
+const FIRST_QUESTION: Duration = Duration::from_secs(1);
 
 /// How often connections whose time is over are looked for.
 const REAP_EVERY: Duration = Duration::from_secs(15);
@@ -98,6 +106,27 @@ fn describe(identity: Option<&Identity>) -> (&'static str, String) {
     identity.map_or(("bind_dn", "none".to_owned()), Identity::describe)
 }
 
+/// A user's bind that is under way; where it is dropped before it is over, nobody waits any more.
+struct Unanswered<'a> {
+    health: &'a Health,
+    server: &'a Arc<str>,
+    name: &'a str,
+    is_over: bool,
+}
+
+impl Drop for Unanswered<'_> {
+    fn drop(&mut self) {
+        if !self.is_over {
+            self.health.bind_unanswered(self.server, || trial_of_bind(self.name));
+        }
+    }
+}
+
+/// What a server has to do after it failed at a user's bind by this name.
+fn trial_of_bind(name: &str) -> Trial {
+    nobody_like(name).map_or(Trial::Answer, Trial::UserBind)
+}
+
 /// One configured directory, with its connections.
 #[derive(Debug)]
 pub struct Directory {
@@ -150,9 +179,11 @@ impl Directory {
     /// Closes connections whose time is over, asks servers that are down whether they are up again,
     /// and keeps what DNS says up to date, for as long as it is polled.
     pub async fn maintain(&self) {
+        let service = self.service.as_ref().map(|service| &service.pool);
+        let watch = Watcher { connector: self.connector(), service }.watch();
         let watch_writer = async {
-            if let Some(writer) = self.writer_connector() {
-                writer.watch().await;
+            if let Some(connector) = self.writer_connector() {
+                Watcher { connector, service: self.writer.as_ref() }.watch().await;
             }
         };
         let grow_service = async {
@@ -160,7 +191,7 @@ impl Directory {
                 service.pool.grow().await;
             }
         };
-        tokio::join!(self.keep_fresh(), self.connector().watch(), watch_writer, grow_service);
+        tokio::join!(self.keep_fresh(), watch, watch_writer, grow_service);
     }
 
     async fn keep_fresh(&self) {
@@ -238,7 +269,10 @@ impl Directory {
         self.service.as_ref().ok_or_else(|| Outage::Unanswerable.into())
     }
 
-    /// Binds as the user, again only as long as nobody has judged the password.
+    /// Binds as the user; once more if the session ended, or its server died, before the answer.
+    ///
+    /// A bind can take as long as a person needs to confirm it elsewhere, so it is never sent again
+    /// while it may be under way: whether a silent server is dead is found out by another question.
     pub(in crate::directory) async fn prove(
         &self,
         name: &str,
@@ -246,7 +280,7 @@ impl Directory {
         permit: &Permit,
         by: Deadline,
     ) -> Result<Outcome, Outcome> {
-        let mut attempts = Attempts::new(&self.connector().servers, by);
+        let mut attempts = Attempts::of_bind(&self.connector().servers, by);
         loop {
             match self.try_prove(name, password, permit, &attempts).await {
                 Ok(outcome) => return Ok(outcome),
@@ -271,9 +305,14 @@ impl Directory {
         }
         let (server, is_reused) = (Arc::clone(lease.server()), lease.is_reused());
         let started = Instant::now();
-        let patience = attempts.patience(&server, is_reused);
-        let bound = patience.bound(lease.bind(name, password)).await;
-        let answer = match bound.unwrap_or(Err(SessionError::Silent)) {
+        let health = &self.connector().servers.health;
+        let mut unanswered = Unanswered { health, server: &server, name, is_over: false };
+        let bound = tokio::select! {
+            bound = lease.bind(name, password) => bound,
+            () = self.death_of(&server) => Err(SessionError::Silent),
+        };
+        unanswered.is_over = true;
+        let answer = match bound {
             Ok(answer) => {
                 permit.answered();
                 answer
@@ -284,7 +323,8 @@ impl Directory {
                     // Whatever ended this session has probably ended the others that were idle.
                     self.users.purge();
                 }
-                return Err(attempts.ended(&server, End::Broken { error: &error, is_reused }));
+                let end = End::Broken { error: &error, is_reused };
+                return Err(attempts.ended(&server, Work::UserBind, || trial_of_bind(name), end));
             }
         };
         step("bind as the user", &server, started, &format!("result code {}", answer.code));
@@ -295,12 +335,33 @@ impl Directory {
             Verdict::Unavailable(Outage::Refused { code }) => !result_code::judges_nobody(code),
             _ => true,
         };
-        match attempts.ended(&server, End::Answered { code: answer.code, outcome, is_judged }) {
+        let end = End::Answered { code: answer.code, outcome, is_judged };
+        match attempts.ended(&server, Work::UserBind, || trial_of_bind(name), end) {
             AttemptError::Final(outcome) => Ok(outcome),
             failed @ AttemptError::Unjudged(..) => Err(failed),
             failed => {
                 self.users.purge();
                 Err(failed)
+            }
+        }
+    }
+
+    /// Ends when a server that has said nothing for a while does not answer another question either,
+    /// and there is another server to go to.
+    async fn death_of(&self, server: &Arc<str>) {
+        let connector = self.connector();
+        let mut pause = FIRST_QUESTION;
+        loop {
+            tokio::time::sleep(pause).await;
+            pause *= 2;
+            if !connector.servers.health.has_other(server) {
+                continue;
+            }
+            let (servers, _) = connector.servers.in_order(connector.connect_within).await;
+            if let Some(server) = servers.iter().find(|known| known.name == *server)
+                && !connector.answers(server).await
+            {
+                return;
             }
         }
     }

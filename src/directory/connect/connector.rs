@@ -12,6 +12,8 @@ use crate::directory::connect::tcp::dial;
 use crate::directory::locate::dns::Dns;
 use crate::directory::locate::server::{Endpoint, Server};
 use crate::directory::locate::servers::Servers;
+use crate::directory::locate::trial::{Trial, Work};
+use crate::directory::message::Query;
 use crate::directory::sasl::principal::{Principal, Stream, Transport};
 use crate::directory::session::Session;
 use crate::directory::session::error::ConnectError;
@@ -19,10 +21,16 @@ use crate::directory::session::peculiarities::Peculiarities;
 use crate::directory::session::start_tls::start_tls;
 use crate::directory::tls::{self, Tls};
 use crate::observe::step;
+use crate::result_code;
 
-/// A server that has not been connected after this long no longer keeps the next from being dialled.
-/// A sign-in makes two connections one after the other, and its user should not notice.
+/// A server that has not been connected after this long no longer keeps the next from being dialled,
+/// unless it is known to need more. A sign-in makes two connections one after the other, and its user
+/// should not notice.
 const STAGGER: Duration = Duration::from_millis(300);
+
+/// The last of many servers is dialled after this long, so that those that are dead cost little,
+/// however many they are.
+const ALL_WITHIN: Duration = Duration::from_millis(600);
 
 /// How to reach the servers of one directory.
 #[derive(Debug)]
@@ -39,9 +47,30 @@ pub struct Connector {
     pub connect_within: Duration,
     /// What each server turned out not to take.
     pub peculiarities: Mutex<HashMap<Arc<str>, Arc<Peculiarities>>>,
+    /// How the last attempt ended that was made while the circuit was open, and when.
+    last: tokio::sync::Mutex<Option<(Instant, String)>>,
 }
 
 impl Connector {
+    /// A connector that has not connected yet.
+    pub fn new(
+        servers: Servers,
+        start_tls: bool,
+        dns: Arc<Dns>,
+        tls: Arc<Tls>,
+        connect_within: Duration,
+    ) -> Self {
+        Self {
+            servers,
+            start_tls,
+            dns,
+            tls,
+            connect_within,
+            peculiarities: Mutex::default(),
+            last: tokio::sync::Mutex::default(),
+        }
+    }
+
     /// The effective values by their keys.
     pub fn describe(&self) -> Vec<(&'static str, String)> {
         let mut lines = self.servers.describe();
@@ -61,34 +90,50 @@ impl Connector {
     /// Opens a session with the best server that can be reached; `principal` signs in on it.
     ///
     /// The next server is dialled as soon as the one before has failed, or has been silent for
-    /// [`STAGGER`]; the first that is connected is taken. None of `avoided` is dialled. While the circuit is open, all are dialled
-    /// at once, and none is waited for any longer than that.
+    /// [`STAGGER`]; the first that is connected is taken. None of `avoided` is dialled. While the
+    /// circuit is open, all others are dialled at once, and none is waited for any longer than that; and
+    /// what one attempt came to holds for whoever has been waiting since before it ended, `since` then.
     pub async fn connect(
         &self,
         principal: Option<&dyn Principal>,
         avoided: &[Arc<str>],
+        since: Instant,
     ) -> Result<Session, ConnectError> {
         if !self.servers.health.circuit_open(Instant::now()) {
-            return self.connect_to_first(principal, avoided, STAGGER).await;
+            return self.connect_to_first(principal, avoided, false).await;
         }
-        let attempt = self.connect_to_first(principal, avoided, Duration::ZERO);
-        let attempt = timeout(STAGGER, attempt).await;
-        attempt.unwrap_or_else(|_| {
+        let mut last = self.last.lock().await;
+        if let Some((at, text)) = &*last
+            && *at >= since
+        {
+            return Err(ConnectError::Unreachable(text.clone()));
+        }
+        let attempt = timeout(STAGGER, self.connect_to_first(principal, avoided, true)).await;
+        let attempt = attempt.unwrap_or_else(|_| {
             let text = "all servers are down; they are asked again in the background";
             Err(ConnectError::Unreachable(text.to_owned()))
-        })
+        });
+        if let Err(ConnectError::Unreachable(text)) = &attempt {
+            *last = Some((Instant::now(), text.clone()));
+        }
+        attempt
     }
 
     async fn connect_to_first(
         &self,
         principal: Option<&dyn Principal>,
         avoided: &[Arc<str>],
-        stagger: Duration,
+        at_once: bool,
     ) -> Result<Session, ConnectError> {
         let health = &self.servers.health;
         let (mut servers, fault) = self.servers.in_order(self.connect_within).await;
         servers.retain(|server| !avoided.contains(&server.name));
         let mut faults = Vec::from_iter(fault);
+        let count = servers.len();
+        let stagger = |server: &Server| match health.connect_time(&server.name) {
+            _ if at_once => Duration::ZERO,
+            known => stagger(count, known.unwrap_or_default(), self.connect_within),
+        };
         let mut race = Race::new(servers, stagger, |server: Server| async move {
             let attempt = self.open_as(&server, principal).await;
             (server, attempt)
@@ -97,19 +142,20 @@ impl Connector {
             let now = Instant::now();
             let error = match result {
                 Ok(session) => {
-                    // Whoever had a head start and was overtaken is not to be asked first again.
-                    let slow = overtaken.iter().filter(|_| !stagger.is_zero());
-                    slow.for_each(|slow| health.mark_down(&slow.name, now));
+                    // Whoever had a head start and was overtaken is not to be asked first again,
+                    // before it is known whether it is only slow.
+                    let slow = overtaken.iter().filter(|_| !at_once);
+                    slow.for_each(|slow| health.doubt(&slow.name, Trial::Answer));
                     return Ok(session);
                 }
                 Err(error) => error,
             };
             faults.push(format!("{server}: {error}"));
             if error.is_judged() {
-                health.mark_up(&server.name, now);
+                health.mark_up(&server.name, Work::Answer, now);
                 return Err(error.with_text(faults.join("; ")));
             }
-            health.mark_down(&server.name, now);
+            health.mark_down(&server.name, Trial::Answer, now);
         }
         Err(ConnectError::Unreachable(faults.join("; ")))
     }
@@ -126,9 +172,26 @@ impl Connector {
             let text = format!("no connection within {:?}", self.connect_within);
             Err(ConnectError::Unreachable(text))
         });
+        if attempt.is_ok() {
+            self.servers.health.connected(&server.name, started.elapsed());
+        }
         let result = attempt.as_ref().err().map_or("connected".to_owned(), ToString::to_string);
         step("connect", &server.name, started, &result);
         attempt
+    }
+
+    /// Whether a server answers a search of its root DSE, on a connection of its own, and not only its
+    /// network.
+    pub async fn answers(&self, server: &Server) -> bool {
+        let query = Query::entry("", &[]);
+        let found = timeout(self.connect_within, async {
+            let session = self.open_as(server, None).await.ok()?;
+            session.search(&query, self.connect_within).await.ok()
+        });
+        match found.await {
+            Ok(Some(found)) => !result_code::is_elsewhere_better(found.answer.code),
+            Ok(None) | Err(_) => false,
+        }
     }
 
     async fn open(
@@ -181,5 +244,38 @@ impl Connector {
         let signed_in = principal.sign_in(Box::new(stream), host, transport, ticket_within).await?;
         let is_private = is_private || signed_in.is_private;
         Ok(Session::over(signed_in.stream, &server.name, is_private, known))
+    }
+}
+
+/// How long one of so many servers, which took this long to connect last, keeps the next from being
+/// dialled.
+fn stagger(servers: usize, known: Duration, most: Duration) -> Duration {
+    let others = u32::try_from(servers).unwrap_or(u32::MAX).saturating_sub(1).max(1);
+    STAGGER.min(ALL_WITHIN / others).max((2 * known).min(most))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_dead_servers_cost_no_more_than_a_few() {
+        let most = Duration::from_secs(1);
+        for servers in [0, 1, 2, 3, 62, 150, 10_000] {
+            let pause = stagger(servers, Duration::ZERO, most);
+            let others = u32::try_from(servers).unwrap().saturating_sub(1);
+            assert!(pause <= STAGGER && pause * others <= ALL_WITHIN, "{servers}: {pause:?}");
+        }
+        assert_eq!(stagger(2, Duration::ZERO, most), STAGGER);
+    }
+
+    #[test]
+    fn who_is_known_to_be_slow_has_time_to_connect() {
+        let most = Duration::from_secs(1);
+        for milliseconds in [200, 310, 400, 900] {
+            let known = Duration::from_millis(milliseconds);
+            let pause = stagger(5, known, most);
+            assert!(pause > known && pause <= most, "{known:?}: {pause:?}");
+        }
     }
 }

@@ -3,4 +3,3 @@
 pub mod connector;
 mod race;
 pub mod tcp;
-mod watch;

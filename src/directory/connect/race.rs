@@ -11,11 +11,13 @@ use crate::directory::locate::server::Server;
 
 /// Attempts to dial servers, in their order.
 ///
-/// The next server is dialled when an attempt has ended, or when none has ended for the stagger.
+/// The next server is dialled when an attempt has ended, or when none has ended for the stagger of
+/// the server that was dialled last.
 #[derive(Debug)]
-pub(super) struct Race<Dial, Attempt> {
+pub(super) struct Race<Stagger, Dial, Attempt> {
     waiting: vec::IntoIter<Server>,
-    stagger: Duration,
+    stagger: Stagger,
+    pause: Duration,
     dial: Dial,
     attempts: FuturesUnordered<Attempt>,
     /// The servers of `attempts`, in the order in which they were dialled.
@@ -33,15 +35,16 @@ pub(super) struct Ended<T> {
     pub(super) overtaken: Vec<Server>,
 }
 
-impl<Dial, Attempt, T> Race<Dial, Attempt>
+impl<Stagger, Dial, Attempt, T> Race<Stagger, Dial, Attempt>
 where
+    Stagger: Fn(&Server) -> Duration,
     Dial: FnMut(Server) -> Attempt,
     Attempt: Future<Output = (Server, T)>,
 {
     /// A race in which nobody is dialled yet.
-    pub(super) fn new(servers: Vec<Server>, stagger: Duration, dial: Dial) -> Self {
-        let waiting = servers.into_iter();
-        Self { waiting, stagger, dial, attempts: FuturesUnordered::new(), dialled: Vec::new() }
+    pub(super) fn new(servers: Vec<Server>, stagger: Stagger, dial: Dial) -> Self {
+        let (waiting, attempts) = (servers.into_iter(), FuturesUnordered::new());
+        Self { waiting, stagger, pause: Duration::ZERO, dial, attempts, dialled: Vec::new() }
     }
 
     /// Waits for the next attempt to end; `None` when all servers have been dialled and all attempts
@@ -49,12 +52,13 @@ where
     pub(super) async fn next(&mut self) -> Option<Ended<T>> {
         loop {
             if let Some(server) = self.waiting.next() {
+                self.pause = (self.stagger)(&server);
                 self.dialled.push(server.clone());
                 self.attempts.push((self.dial)(server));
             }
             let (server, result) = tokio::select! {
                 Some(ended) = self.attempts.next() => ended,
-                () = sleep(self.stagger), if self.waiting.len() > 0 => continue,
+                () = sleep(self.pause), if self.waiting.len() > 0 => continue,
                 else => return None,
             };
             let is_other = |other: &&Server| other.name != server.name;
@@ -75,11 +79,15 @@ mod tests {
     async fn run(stagger: Duration, seconds: &[u32]) -> Vec<(String, Vec<String>)> {
         let name = |server: &Server| server.name.trim_start_matches("ldap://").to_owned();
         let servers = (0..seconds.len()).map(|n| Server::parse(&format!("ldap://{n}x")).unwrap());
-        let mut race = Race::new(servers.collect(), stagger, |server: Server| async move {
-            let index: usize = name(&server).trim_end_matches('x').parse().unwrap();
-            sleep(SECOND * seconds[index]).await;
-            (server, ())
-        });
+        let mut race = Race::new(
+            servers.collect(),
+            |_: &Server| stagger,
+            |server: Server| async move {
+                let index: usize = name(&server).trim_end_matches('x').parse().unwrap();
+                sleep(SECOND * seconds[index]).await;
+                (server, ())
+            },
+        );
         let mut ended = Vec::new();
         while let Some(Ended { server, overtaken, .. }) = race.next().await {
             ended.push((name(&server), overtaken.iter().map(name).collect()));

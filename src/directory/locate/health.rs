@@ -1,9 +1,14 @@
-//! Which servers are down, since when, and when each is probed: a circuit breaker.
+//! How well each server does, and who is to be probed when: a circuit breaker for each.
 //!
-//! A server that failed is left alone for a time that doubles with each failure and is jittered, so
-//! that many processes do not come back to it at once. While all servers are down, requests wait for
-//! the first to come back. When that has lasted, the circuit is open: requests are answered at once,
-//! and only probes go on.
+//! A server is *doubted* when it lost a race, a session with it ended, or it was silent, all of which
+//! may be the fault of something else. It is probed at once, and until then others are preferred. It is
+//! *down* when it could not be reached, said that it cannot work, or failed the probe. Then it is left
+//! alone for a time that doubles with each failure and is jittered, so that many processes do not come
+//! back to it at once. It comes back when it has done again what it failed at, because a server can
+//! well answer one question and hang in another.
+//!
+//! While all servers are down, requests wait for the first to come back. When that has lasted, the
+//! circuit is open: requests are answered at once, and only probes go on.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,6 +16,8 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::time::Instant;
+
+use crate::directory::locate::trial::{Trial, Work};
 
 /// The time for which a server is left alone after its first failure, and at most.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
@@ -26,6 +33,10 @@ const FORGIVEN_AFTER: Duration = Duration::from_secs(60);
 /// worth waiting for.
 const OPENS_AFTER: Duration = Duration::from_secs(5);
 
+/// So many binds of users in a row without an answer make a server doubtful. One alone may wait for
+/// a person, as where a telephone has to confirm it.
+const DOUBTED_AT: u32 = 2;
+
 /// A server, by its name in the configuration or in DNS.
 type Name = Arc<str>;
 
@@ -33,36 +44,60 @@ type Name = Arc<str>;
 #[derive(Debug, Default)]
 pub struct Health {
     state: Mutex<State>,
-    /// A server came up or went down.
+    /// A server came up, went down or is doubted.
     pub changed: Notify,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    /// The servers that failed and are not forgiven.
-    failed: HashMap<Name, Failures>,
+    known: HashMap<Name, Known>,
     /// How many servers there are.
     servers: usize,
     /// Since when all of them are down.
     out_since: Option<Instant>,
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Failures {
-    count: u32,
-    /// When it went down or came up last.
-    changed: Instant,
-    /// When it is probed; `None` while it is up.
-    probe_at: Option<Instant>,
+/// What is known about a server.
+#[derive(Debug, Default)]
+struct Known {
+    standing: Standing,
+    /// What it has to do before it is up; nothing of one that is.
+    trials: Vec<Trial>,
+    /// How often it went down, and when it did so or came up last, until that is forgiven.
+    failures: u32,
+    changed: Option<Instant>,
+    /// How long it took to connect last.
+    connect_time: Option<Duration>,
+    /// How many binds of users had no answer since one had.
+    unanswered_binds: u32,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Standing {
+    #[default]
+    Up,
+    Doubted,
+    Down {
+        probe_at: Instant,
+    },
+}
+
+impl Known {
+    fn is_down(&self) -> bool {
+        matches!(self.standing, Standing::Down { .. })
+    }
+
+    /// Adds a trial, in the place of one of the same kind.
+    fn must(&mut self, trial: Trial) {
+        self.trials.retain(|known| known.work() != trial.work());
+        self.trials.push(trial);
+    }
 }
 
 impl State {
-    fn down(&self) -> impl Iterator<Item = (&Name, Instant)> {
-        self.failed.iter().filter_map(|(name, failures)| Some((name, failures.probe_at?)))
-    }
-
     fn is_out(&self) -> bool {
-        self.servers > 0 && self.down().count() >= self.servers
+        self.servers > 0
+            && self.known.values().filter(|known| known.is_down()).count() >= self.servers
     }
 
     /// To be called after each change.
@@ -79,55 +114,121 @@ impl Health {
     /// Says which servers there are, and how many; what is known of others is forgotten.
     pub fn set_servers(&self, is_there: impl Fn(&str) -> bool, servers: usize, now: Instant) {
         let mut state = self.locked();
-        state.failed.retain(|name, _| is_there(name));
+        state.known.retain(|name, _| is_there(name));
         state.servers = servers;
         state.note_outage(now);
     }
 
-    /// Whether a server is down.
-    pub fn is_down(&self, server: &str) -> bool {
-        self.locked().failed.get(server).is_some_and(|failures| failures.probe_at.is_some())
+    /// Whether a server is down or doubted, so that any other is to be preferred.
+    pub fn is_suspect(&self, server: &str) -> bool {
+        self.locked().known.get(server).is_some_and(|known| known.standing != Standing::Up)
     }
 
-    /// A server has answered as a server should; that it can be connected to says little.
-    pub fn mark_up(&self, server: &Name, now: Instant) {
-        let mut state = self.locked();
-        let Some(failures) = state.failed.get_mut(server) else { return };
-        if failures.probe_at.take().is_some() {
-            failures.changed = now;
-            state.note_outage(now);
-            drop(state);
-            tracing::info!(%server, "the server answers again");
-            self.changed.notify_waiters();
-        } else if now.saturating_duration_since(failures.changed) > FORGIVEN_AFTER {
-            state.failed.remove(server);
+    /// A server has done work of this kind; that it can be connected to says little.
+    pub fn mark_up(&self, server: &Name, work: Work, now: Instant) {
+        if let Some(known) = self.locked().known.get_mut(server)
+            && work == Work::UserBind
+        {
+            known.unanswered_binds = 0;
         }
+        self.clear(server, now, |trial| work.proves(trial.work()));
     }
 
-    /// A server could not be reached, or did not answer as a server should.
-    pub fn mark_down(&self, server: &Name, now: Instant) {
+    /// A server has passed these trials.
+    pub fn passed(&self, server: &Name, trials: &[Trial], now: Instant) {
+        self.clear(server, now, |trial| trials.contains(trial));
+    }
+
+    fn clear(&self, server: &Name, now: Instant, is_passed: impl Fn(&Trial) -> bool) {
         let mut state = self.locked();
-        let fresh = Failures { count: 0, changed: now, probe_at: None };
-        let failures = state.failed.entry(Arc::clone(server)).or_insert(fresh);
-        // Requests that were under way together fail together, which is one failure.
-        if failures.probe_at.is_some_and(|at| at > now) {
+        let Some(known) = state.known.get_mut(server) else { return };
+        known.trials.retain(|trial| !is_passed(trial));
+        if !known.trials.is_empty() {
             return;
         }
-        let was_up = failures.probe_at.replace(now).is_none();
-        failures.changed = now;
-        failures.count = failures.count.saturating_add(1);
-        let count = failures.count;
+        if known.standing == Standing::Up {
+            let is_old = |at: &Instant| now.saturating_duration_since(*at) > FORGIVEN_AFTER;
+            if known.changed.as_ref().is_some_and(is_old) {
+                (known.failures, known.changed) = (0, None);
+            }
+        } else {
+            let was_down = known.is_down();
+            known.standing = Standing::Up;
+            if was_down {
+                known.changed = Some(now);
+                state.note_outage(now);
+            }
+            drop(state);
+            if was_down {
+                tracing::info!(%server, "the server answers again");
+            }
+            self.changed.notify_waiters();
+        }
+    }
+
+    /// Something went wrong that may be the server's fault: it is probed at once.
+    pub fn doubt(&self, server: &Name, trial: Trial) {
+        let mut state = self.locked();
+        let known = state.known.entry(Arc::clone(server)).or_default();
+        known.must(trial);
+        if known.standing == Standing::Up {
+            known.standing = Standing::Doubted;
+        }
+        drop(state);
+        tracing::debug!(%server, "the server is doubted");
+        self.changed.notify_waiters();
+    }
+
+    /// A server could not be reached, said that it cannot work, or failed a trial.
+    pub fn mark_down(&self, server: &Name, trial: Trial, now: Instant) {
+        let mut state = self.locked();
+        let known = state.known.entry(Arc::clone(server)).or_default();
+        known.must(trial);
+        let was_up = match known.standing {
+            // Requests that were under way together fail together, which is one failure.
+            Standing::Down { probe_at } if probe_at > now => return,
+            Standing::Down { .. } => false,
+            Standing::Up | Standing::Doubted => true,
+        };
+        known.standing = Standing::Down { probe_at: now };
+        known.changed = Some(now);
+        known.failures = known.failures.saturating_add(1);
+        let failures = known.failures;
         state.note_outage(now);
         let longest = if state.is_out() { LONGEST_PAUSE_OF_ALL } else { LONGEST_PAUSE };
-        let pause = jittered(pause(count, longest));
-        if let Some(failures) = state.failed.get_mut(server) {
-            failures.probe_at = Some(now + pause);
+        let pause = jittered(pause(failures, longest));
+        if let Some(known) = state.known.get_mut(server) {
+            known.standing = Standing::Down { probe_at: now + pause };
         }
         drop(state);
         if was_up {
             tracing::warn!(%server, again_in_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX), "the server is taken for down");
         }
         self.changed.notify_waiters();
+    }
+
+    /// A user's bind was not answered as long as anybody waited for it; by `nobody`, a name that no
+    /// entry has, it can be found out whether binds are answered at all.
+    pub fn bind_unanswered(&self, server: &Name, nobody: impl FnOnce() -> Trial) {
+        let mut state = self.locked();
+        let known = state.known.entry(Arc::clone(server)).or_default();
+        known.unanswered_binds = known.unanswered_binds.saturating_add(1);
+        let is_doubtful = known.unanswered_binds >= DOUBTED_AT;
+        drop(state);
+        if is_doubtful && self.has_other(server) {
+            self.doubt(server, nobody());
+        }
+    }
+
+    /// A connection was made in this time.
+    pub fn connected(&self, server: &Name, took: Duration) {
+        let mut state = self.locked();
+        state.known.entry(Arc::clone(server)).or_default().connect_time = Some(took);
+    }
+
+    /// How long it took to connect to a server last.
+    pub fn connect_time(&self, server: &str) -> Option<Duration> {
+        self.locked().known.get(server)?.connect_time
     }
 
     /// Whether all servers have been down for so long that nobody should wait for them.
@@ -144,23 +245,35 @@ impl Health {
     /// Whether another server than these is up.
     pub fn has_besides(&self, servers: &[Arc<str>]) -> bool {
         let state = self.locked();
-        let others_down = state.down().filter(|(name, _)| !servers.contains(name)).count();
-        others_down + servers.len() < state.servers
+        let is_down =
+            |(name, known): &(&Name, &Known)| !servers.contains(name) && known.is_down();
+        state.known.iter().filter(is_down).count() + servers.len() < state.servers
     }
 
     /// Whether another server than this one is up.
     pub fn has_other(&self, server: &str) -> bool {
         let state = self.locked();
-        let others_down = state.down().filter(|(name, _)| &***name != server).count();
-        others_down + 1 < state.servers
+        let is_suspect =
+            |(name, known): &(&Name, &Known)| &***name != server && known.standing != Standing::Up;
+        state.known.iter().filter(is_suspect).count() + 1 < state.servers
     }
 
-    /// The servers that are to be probed now, and when the next one is.
-    pub fn probe_due(&self, now: Instant) -> (Vec<Name>, Option<Instant>) {
+    /// The servers that are to be probed now, each with its trials, and when the next one is.
+    pub fn probe_due(&self, now: Instant) -> (Vec<(Name, Vec<Trial>)>, Option<Instant>) {
         let state = self.locked();
-        let due = state.down().filter(|(_, at)| *at <= now).map(|(name, _)| Arc::clone(name));
-        let next = state.down().map(|(_, at)| at).filter(|at| *at > now).min();
-        (due.collect(), next)
+        let (mut due, mut next) = (Vec::new(), None);
+        for (name, known) in &state.known {
+            match known.standing {
+                Standing::Up => {}
+                Standing::Down { probe_at } if probe_at > now => {
+                    next = Some(next.map_or(probe_at, |next: Instant| next.min(probe_at)));
+                }
+                Standing::Doubted | Standing::Down { .. } => {
+                    due.push((Arc::clone(name), known.trials.clone()));
+                }
+            }
+        }
+        (due, next)
     }
 }
 
@@ -176,106 +289,4 @@ fn jittered(time: Duration) -> Duration {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const SECOND: Duration = Duration::from_secs(1);
-
-    fn health(servers: usize) -> (Health, Instant) {
-        let health = Health::default();
-        let now = Instant::now();
-        health.set_servers(|_| true, servers, now);
-        (health, now)
-    }
-
-    #[test]
-    fn a_server_that_fell_is_asked_again_ever_later() {
-        let (health, mut now) = health(2);
-        let a: Name = "a".into();
-        let mut before = Duration::ZERO;
-        for round in 0..8 {
-            health.mark_down(&a, now);
-            assert!(health.is_down("a") && !health.is_down("b"));
-            let (due, next) = health.probe_due(now);
-            assert!(due.is_empty());
-            let pause = next.unwrap() - now;
-            let (least, most) = (SECOND * 3 / 4, 40 * SECOND);
-            assert!((least..most).contains(&pause), "{round}: {pause:?}");
-            assert!(pause > before || pause > 20 * SECOND, "{round}: {pause:?} after {before:?}");
-            before = pause;
-            now = next.unwrap();
-            assert_eq!(health.probe_due(now).0, [Arc::clone(&a)]);
-        }
-        health.mark_up(&a, now);
-        assert!(!health.is_down("a"));
-        assert_eq!(health.probe_due(now), (vec![], None));
-        // A server that comes and goes is no better than one that is gone.
-        health.mark_down(&a, now + SECOND);
-        assert!(health.probe_due(now).1.unwrap() - now > 20 * SECOND);
-    }
-
-    #[test]
-    fn a_server_that_was_up_for_long_is_as_good_as_new() {
-        let (health, now) = health(2);
-        let a: Name = "a".into();
-        for _ in 0..5 {
-            health.mark_down(&a, now);
-            health.mark_up(&a, now);
-        }
-        health.mark_up(&a, now + FORGIVEN_AFTER + SECOND);
-        let now = now + FORGIVEN_AFTER + SECOND;
-        health.mark_down(&a, now);
-        assert!(health.probe_due(now).1.unwrap() - now < 2 * SECOND);
-    }
-
-    #[test]
-    fn failures_of_the_same_moment_are_one() {
-        let (health, now) = health(2);
-        let a: Name = "a".into();
-        for _ in 0..64 {
-            health.mark_down(&a, now);
-        }
-        assert!(health.probe_due(now).1.unwrap() - now < 2 * SECOND);
-    }
-
-    #[test]
-    fn an_outage_is_of_all_servers_and_is_given_up_after_a_while() {
-        let (health, now) = health(2);
-        let (a, b): (Name, Name) = ("a".into(), "b".into());
-        health.mark_down(&a, now);
-        assert!(!health.all_down() && !health.circuit_open(now + 10 * SECOND));
-        assert!(health.has_other("a") && !health.has_other("b"));
-        health.mark_down(&b, now);
-        assert!(health.all_down());
-        assert!(!health.circuit_open(now + SECOND) && health.circuit_open(now + OPENS_AFTER));
-        assert!(!health.has_other("a"));
-        health.mark_up(&a, now + OPENS_AFTER);
-        assert!(!health.all_down() && !health.circuit_open(now + 2 * OPENS_AFTER));
-    }
-
-    #[test]
-    fn who_is_alone_is_asked_again_soon() {
-        let (health, mut now) = health(1);
-        let a: Name = "a".into();
-        for _ in 0..8 {
-            health.mark_down(&a, now);
-            let next = health.probe_due(now).1.unwrap();
-            assert!(next - now < 3 * SECOND);
-            now = next;
-        }
-    }
-
-    #[test]
-    fn servers_that_are_gone_are_forgotten() {
-        let (health, now) = health(2);
-        health.mark_down(&"a".into(), now);
-        health.mark_down(&"b".into(), now);
-        assert!(health.all_down());
-        health.set_servers(|name| name != "a" && name != "b", 2, now);
-        assert!(!health.is_down("a") && !health.all_down());
-        health.mark_down(&"c".into(), now);
-        assert!(!health.all_down());
-        health.set_servers(|name| name == "c", 1, now);
-        assert!(health.all_down());
-    }
-}
+mod tests;

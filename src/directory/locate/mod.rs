@@ -7,3 +7,4 @@ pub mod server;
 pub mod servers;
 pub mod srv;
 mod srv_order;
+pub mod trial;

@@ -59,7 +59,7 @@ impl Servers {
         lines
     }
 
-    /// All servers in the order in which to try them, those that are down last; and what is wrong
+    /// All servers in the order in which to try them, those that are down or doubted last; and what is wrong
     /// with finding them. If they were never looked for, that is done first, `within` the time.
     pub async fn in_order(&self, within: Duration) -> (Vec<Server>, Option<String>) {
         let (mut servers, fault) = match &self.discovery {
@@ -76,7 +76,7 @@ impl Servers {
         let groups: HashMap<_, _> = groups.collect();
         self.health.set_servers(|name| groups.contains_key(name), groups.len(), Instant::now());
         *self.groups.lock().unwrap_or_else(PoisonError::into_inner) = groups;
-        servers.sort_by_key(|server| (self.health.is_down(&server.name), server.group));
+        servers.sort_by_key(|server| (self.health.is_suspect(&server.name), server.group));
         (servers, fault)
     }
 
@@ -88,7 +88,7 @@ impl Servers {
     /// Whether a better server is up, so that sessions with this one are not to be used any more.
     pub fn has_better(&self, server: &str) -> bool {
         let groups = self.groups.lock().unwrap_or_else(PoisonError::into_inner);
-        let rank = |name: &str, group: &u32| (self.health.is_down(name), *group);
+        let rank = |name: &str, group: &u32| (self.health.is_suspect(name), *group);
         let Some(own) = groups.get(server).map(|group| rank(server, group)) else { return true };
         groups.iter().any(|(name, group)| rank(name, group) < own)
     }
@@ -104,6 +104,7 @@ impl Servers {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::directory::locate::trial::{Trial, Work};
 
     fn servers(groups: &[&[&str]]) -> (Vec<Server>, Servers) {
         let mut all = Vec::new();
@@ -124,11 +125,11 @@ mod tests {
         let (all, servers) = servers(&[&["ldap://a"], &["ldap://b"], &["ldap://c"]]);
         let now = Instant::now();
         assert_eq!(order(&servers).await, "abc");
-        servers.health.mark_down(&all[0].name, now);
+        servers.health.mark_down(&all[0].name, Trial::Answer, now);
         assert_eq!(order(&servers).await, "bca");
-        servers.health.mark_down(&all[1].name, now);
+        servers.health.mark_down(&all[1].name, Trial::Answer, now);
         assert_eq!(order(&servers).await, "cab");
-        servers.health.mark_up(&all[0].name, now);
+        servers.health.mark_up(&all[0].name, Work::Answer, now);
         assert_eq!(order(&servers).await, "acb");
     }
 
@@ -147,11 +148,11 @@ mod tests {
         order(&servers).await;
         let has_better = |name| servers.has_better(name);
         assert!(!has_better("ldap://a") && !has_better("ldap://b") && has_better("ldap://c"));
-        servers.health.mark_down(&all[0].name, now);
+        servers.health.mark_down(&all[0].name, Trial::Answer, now);
         assert!(has_better("ldap://a") && !has_better("ldap://b") && has_better("ldap://c"));
-        servers.health.mark_down(&all[1].name, now);
+        servers.health.mark_down(&all[1].name, Trial::Answer, now);
         assert!(!has_better("ldap://c") && has_better("ldap://unknown"));
-        servers.health.mark_up(&all[0].name, now);
+        servers.health.mark_up(&all[0].name, Work::Answer, now);
         assert!(has_better("ldap://c"));
     }
 }

@@ -108,6 +108,10 @@ impl Discovery {
             let text = format!("DNS: no answer about the servers of {} within {within:?}; check the name servers, or nameservers", self.wanted.domain);
             Err(io::Error::new(io::ErrorKind::TimedOut, text))
         });
+        let found = match found {
+            Ok((all, until)) => Ok(self.with_near(all, until, within / 4).await),
+            Err(error) => Err(error),
+        };
         let mut known = self.locked();
         let result = match found {
             Ok((records, until)) => {
@@ -137,9 +141,10 @@ impl Discovery {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn look(&self) -> io::Result<([Vec<SrvRecord>; 2], Instant)> {
+    /// All servers, and until when that holds.
+    async fn look(&self) -> io::Result<(Vec<SrvRecord>, Instant)> {
         let Wanted { domain, global_catalog, .. } = &self.wanted;
-        let kind = if *global_catalog { "gc" } else { "dc" };
+        let kind = self.kind();
         let (mut all, mut until) =
             self.records(&format!("_ldap._tcp.{kind}._msdcs.{domain}")).await?;
         if all.is_empty() {
@@ -153,18 +158,34 @@ impl Discovery {
             );
             return Err(io::Error::new(io::ErrorKind::NotFound, text));
         }
-        let near = match self.site(&all).await {
-            Some(site) => {
-                let service = format!("_ldap._tcp.{site}._sites.{kind}._msdcs.{domain}");
-                let (near, near_until) = self.records(&service).await?;
-                if !near.is_empty() {
-                    until = until.min(near_until);
-                }
-                near
+        Ok((all, until))
+    }
+
+    /// The servers of the site before all others, and until when that holds. Whatever becomes of the
+    /// two look-ups for it, each `within` the time, the servers that were found are worth more.
+    async fn with_near(
+        &self,
+        all: Vec<SrvRecord>,
+        until: Instant,
+        within: Duration,
+    ) -> ([Vec<SrvRecord>; 2], Instant) {
+        let site = timeout(within, self.site(&all)).await.ok().flatten();
+        let Some(site) = site else { return ([Vec::new(), all], until) };
+        let kind = self.kind();
+        let service = format!("_ldap._tcp.{site}._sites.{kind}._msdcs.{}", self.wanted.domain);
+        let near = timeout(within, self.records(&service)).await;
+        match near.unwrap_or_else(|elapsed| Err(elapsed.into())) {
+            Ok((near, _)) if near.is_empty() => ([near, all], until),
+            Ok((near, near_until)) => ([near, all], until.min(near_until)),
+            Err(error) => {
+                tracing::warn!(service, problem = %error, "cannot find the servers of the site; all servers of the domain are taken for equally near");
+                ([Vec::new(), all], until.min(Instant::now() + AGAIN_AFTER))
             }
-            None => Vec::new(),
-        };
-        Ok(([near, all], until))
+        }
+    }
+
+    fn kind(&self) -> &'static str {
+        if self.wanted.global_catalog { "gc" } else { "dc" }
     }
 
     async fn records(&self, service: &str) -> io::Result<(Vec<SrvRecord>, Instant)> {

@@ -19,7 +19,7 @@ mod request;
 mod response;
 
 pub use self::filter::Filter;
-pub use self::request::{Control, Operation, Query, Scope};
+pub use self::request::{Control, Operation, Query, SampleQuery, Scope};
 pub use self::response::{Answer, Envelope, Response, ResponseControl, ResultFields};
 
 /// The response at the start of what a server sent, if it is as the protocol says, and the result

@@ -58,8 +58,45 @@ impl<'a> Query<'a> {
     }
 }
 
+/// A search that is done again to find out whether a server can: without attributes, and without its
+/// request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SampleQuery {
+    base: String,
+    scope: Scope,
+    filter: Filter,
+    at_most: u32,
+    follows_aliases: bool,
+}
+
+impl SampleQuery {
+    /// The same search.
+    pub fn of(query: &Query<'_>) -> Self {
+        let Query { base, scope, filter, at_most, follows_aliases, .. } = *query;
+        Self { base: base.to_owned(), scope, filter: filter.clone(), at_most, follows_aliases }
+    }
+
+    /// The search of one entry.
+    pub fn of_entry(dn: &str) -> Self {
+        Self::of(&Query::entry(dn, &[]))
+    }
+
+    /// The query.
+    pub fn query(&self) -> Query<'_> {
+        let Self { base, scope, filter, at_most, follows_aliases } = self;
+        Query {
+            base,
+            scope: *scope,
+            filter,
+            attributes: &[],
+            at_most: *at_most,
+            follows_aliases: *follows_aliases,
+        }
+    }
+}
+
 /// The entries that a search is about (RFC 4511, section 4.5.1.2).
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
     /// The base alone.
     Base,

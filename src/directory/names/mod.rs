@@ -3,5 +3,6 @@
 pub mod bind_name;
 pub mod dn;
 pub mod name_rule;
+pub(in crate::directory) mod nobody;
 pub mod placeholder;
 pub(in crate::directory) mod time;

@@ -13,6 +13,7 @@ use tokio::time::{Instant, timeout};
 
 use crate::deadline::Deadline;
 use crate::directory::locate::servers::Servers;
+use crate::directory::locate::trial::{Trial, Work};
 use crate::directory::session::error::{ConnectError, Refuser, SessionError};
 use crate::result_code;
 use crate::verdict::{Outage, Outcome};
@@ -21,9 +22,10 @@ use crate::verdict::{Outage, Outcome};
 /// died, all of them.
 const MORE_ATTEMPTS: usize = 2;
 
-/// A request is handed to this many servers that do not answer it, and to no more: each that has read
-/// it may have counted a wrong password.
-const MOST_UNANSWERED: usize = 3;
+/// A search is handed to this many servers that do not answer it, and to no more. A bind is tried
+/// again once: whoever has read it may have counted a wrong password.
+const MOST_UNANSWERED_SEARCHES: usize = 3;
+const MOST_UNANSWERED_BINDS: usize = 2;
 
 /// While all servers are down, a request waits this long before its next attempt, twice as long each
 /// time, and at most so long; it goes on at once when one comes up.
@@ -40,7 +42,8 @@ pub(in crate::directory) struct Attempts<'a> {
     servers: &'a Servers,
     by: Deadline,
     made: usize,
-    unanswered: usize,
+    /// How many more may be left without an answer.
+    may_be_unanswered: usize,
     pause: Duration,
     /// The servers that answered and judged nothing.
     avoided: Vec<Arc<str>>,
@@ -49,17 +52,22 @@ pub(in crate::directory) struct Attempts<'a> {
 }
 
 impl<'a> Attempts<'a> {
-    /// The attempts of a request that must be answered by then.
-    pub(in crate::directory) fn new(servers: &'a Servers, by: Deadline) -> Self {
+    /// The attempts of a search that must be answered by then.
+    pub(in crate::directory) fn of_search(servers: &'a Servers, by: Deadline) -> Self {
         Self {
             servers,
             by,
             made: 0,
-            unanswered: 0,
+            may_be_unanswered: MOST_UNANSWERED_SEARCHES,
             pause: FIRST_PAUSE,
             avoided: Vec::new(),
             unjudged: None,
         }
+    }
+
+    /// The attempts of a bind that must be answered by then.
+    pub(in crate::directory) fn of_bind(servers: &'a Servers, by: Deadline) -> Self {
+        Self { may_be_unanswered: MOST_UNANSWERED_BINDS, ..Self::of_search(servers, by) }
     }
 
     /// None of them at these servers.
@@ -92,8 +100,8 @@ impl<'a> Attempts<'a> {
         let outcome = match failed {
             AttemptError::Final(outcome) => return Err(outcome),
             AttemptError::Indeterminate(outcome) => {
-                self.unanswered += 1;
-                if self.unanswered >= MOST_UNANSWERED {
+                self.may_be_unanswered = self.may_be_unanswered.saturating_sub(1);
+                if self.may_be_unanswered == 0 {
                     return Err(outcome);
                 }
                 outcome
@@ -128,46 +136,56 @@ impl<'a> Attempts<'a> {
         Ok(())
     }
 
-    /// What the end of an attempt means: to the health of the server, and to the request.
-    pub(in crate::directory) fn ended(&self, server: &Arc<str>, end: End<'_>) -> AttemptError {
+    /// What the end of an attempt at this work means: to the health of the server, which has to pass
+    /// `trial` if it is at fault, and to the request.
+    pub(in crate::directory) fn ended(
+        &self,
+        server: &Arc<str>,
+        work: Work,
+        trial: impl FnOnce() -> Trial,
+        end: End<'_>,
+    ) -> AttemptError {
         let health = &self.servers.health;
-        let (is_up, error) = match end {
-            // It judges nobody now, and another server might.
+        match end {
+            // It says itself that it cannot work.
             End::Answered { code, outcome, .. } if result_code::is_elsewhere_better(code) => {
-                (Some(false), AttemptError::Retryable(outcome))
+                health.mark_down(server, trial(), Instant::now());
+                AttemptError::Retryable(outcome)
             }
+            // It judges nobody, which is its own fault at least where the service account binds.
             End::Answered { outcome, is_judged: false, .. } => {
-                (Some(true), AttemptError::Unjudged(Arc::clone(server), outcome))
+                if work == Work::ServiceBind {
+                    health.doubt(server, trial());
+                }
+                AttemptError::Unjudged(Arc::clone(server), outcome)
             }
-            End::Answered { outcome, .. } => (Some(true), AttemptError::Final(outcome)),
+            End::Answered { outcome, .. } => {
+                self.answered(server, work);
+                AttemptError::Final(outcome)
+            }
             End::Broken { error, is_reused } => {
-                let is_up = match error {
-                    SessionError::Malformed(_) => Some(false),
+                let is_doubtful = match error {
+                    SessionError::Malformed(_) => true,
                     // A firewall may have forgotten the session. If there is no other server, this
                     // one is asked again on a new session.
-                    SessionError::Silent if is_reused && !health.has_other(server) => None,
-                    SessionError::Silent => Some(false),
-                    // Servers and firewalls end sessions that were idle for long, which says nothing
-                    // about whether the server is up.
+                    SessionError::Silent => !is_reused || health.has_other(server),
+                    // Servers and firewalls end sessions that were idle for long.
                     SessionError::Closed
                     | SessionError::ClosedAtOnce { .. }
                     | SessionError::Disconnected(_)
-                    | SessionError::Io(_) => (!is_reused).then_some(false),
+                    | SessionError::Io(_) => !is_reused,
                 };
-                (is_up, AttemptError::Indeterminate(error.outcome(server)))
+                if is_doubtful {
+                    health.doubt(server, trial());
+                }
+                AttemptError::Indeterminate(error.outcome(server))
             }
-        };
-        match is_up {
-            Some(true) => health.mark_up(server, Instant::now()),
-            Some(false) => health.mark_down(server, Instant::now()),
-            None => {}
         }
-        error
     }
 
-    /// A server has answered what it was asked.
-    pub(in crate::directory) fn answered(&self, server: &Arc<str>) {
-        self.servers.health.mark_up(server, Instant::now());
+    /// A server has done what it was asked.
+    pub(in crate::directory) fn answered(&self, server: &Arc<str>, work: Work) {
+        self.servers.health.mark_up(server, work, Instant::now());
     }
 }
 

@@ -7,3 +7,6 @@ pub mod search;
 pub mod service;
 pub mod service_account;
 pub mod users;
+mod watch;
+
+pub(in crate::directory) use self::watch::Watcher;

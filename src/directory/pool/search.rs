@@ -5,8 +5,9 @@ use std::sync::Arc;
 use tokio::time::Instant;
 
 use crate::deadline::Deadline;
+use crate::directory::locate::trial::{Trial, Work};
 use crate::directory::message::entry::Entry;
-use crate::directory::message::{Answer, Query};
+use crate::directory::message::{Answer, Query, SampleQuery};
 use crate::directory::pool::attempts::{AttemptError, Attempts, End};
 use crate::directory::pool::identity::Identity;
 use crate::directory::pool::service::{ServicePool, Share};
@@ -47,10 +48,19 @@ impl Searcher {
         understood: &[u32],
         by: Deadline,
     ) -> Result<Reply, Outcome> {
-        let mut attempts = Attempts::new(&self.pool.connector().servers, by);
+        let servers = &self.pool.connector().servers;
+        let mut attempts = Attempts::of_search(servers, by);
+        let mut failed_at = Vec::new();
         loop {
-            match self.try_search(query, understood, &attempts, by).await {
-                Ok(reply) => return Ok(reply),
+            match self.try_search(query, understood, &attempts, by, &mut failed_at).await {
+                Ok(reply) => {
+                    // What another server can do is no fault of the question.
+                    for server in failed_at.iter().filter(|server| **server != reply.server) {
+                        let sample = Arc::new(SampleQuery::of(query));
+                        servers.health.doubt(server, Trial::Search(sample));
+                    }
+                    return Ok(reply);
+                }
                 Err(failed) => attempts.another(failed).await?,
             }
         }
@@ -62,6 +72,7 @@ impl Searcher {
         understood: &[u32],
         attempts: &Attempts<'_>,
         by: Deadline,
+        failed_at: &mut Vec<Arc<str>>,
     ) -> Result<Reply, AttemptError> {
         let share = self.pool.share(attempts.avoided(), by).await.map_err(AttemptError::Final)?;
         let Share { session, is_reused } = &share;
@@ -71,17 +82,19 @@ impl Searcher {
             .bound(look_up(session, query, by))
             .await
             .unwrap_or(Err(SessionError::Silent));
+        let trial = || Trial::Search(Arc::new(SampleQuery::of_entry(query.base)));
         let failed = match done {
             Ok(found) if found.has_nameless => {
                 let outcome = Outcome::from(Outage::BadReply).from_server(server);
                 let outcome = outcome.with_detail("an entry was found whose DN is not UTF-8");
                 let code = found.answer.code;
-                attempts.ended(server, End::Answered { code, outcome, is_judged: true })
+                let end = End::Answered { code, outcome, is_judged: true };
+                attempts.ended(server, Work::Search, trial, end)
             }
             Ok(Found { entries, answer, references, .. })
                 if answer.code == result_code::SUCCESS || understood.contains(&answer.code) =>
             {
-                attempts.answered(server);
+                attempts.answered(server, Work::Search);
                 let server = Arc::clone(server);
                 return Ok(Reply { entries, references, code: answer.code, server });
             }
@@ -96,10 +109,18 @@ impl Searcher {
                 }
                 let is_judged = !result_code::judges_nobody(answer.code)
                     && answer.code != result_code::UNWILLING_TO_PERFORM;
-                attempts.ended(server, End::Answered { code: answer.code, outcome, is_judged })
+                if !is_judged {
+                    failed_at.push(Arc::clone(server));
+                }
+                let end = End::Answered { code: answer.code, outcome, is_judged };
+                attempts.ended(server, Work::Search, trial, end)
             }
             Err(error) => {
-                attempts.ended(server, End::Broken { error: &error, is_reused: *is_reused })
+                let end = End::Broken { error: &error, is_reused: *is_reused };
+                if matches!(error, SessionError::Silent | SessionError::Malformed(_)) {
+                    failed_at.push(Arc::clone(server));
+                }
+                attempts.ended(server, Work::Search, trial, end)
             }
         };
         if !matches!(failed, AttemptError::Final(_) | AttemptError::Unjudged(..)) {
@@ -110,7 +131,7 @@ impl Searcher {
 
     /// What the server says about itself; `None` if it does not say so to the service account.
     pub async fn root_dse(&self, by: Deadline) -> Result<Option<Arc<RootDse>>, Outcome> {
-        let mut attempts = Attempts::new(&self.pool.connector().servers, by);
+        let mut attempts = Attempts::of_search(&self.pool.connector().servers, by);
         loop {
             let Share { session, is_reused } = self.pool.share(attempts.avoided(), by).await?;
             let server = &session.server;
@@ -119,14 +140,17 @@ impl Searcher {
             let failed = match done.unwrap_or(Err(SessionError::Silent)) {
                 Ok(Err(answer)) if !root_dse::is_hidden(answer.code) => {
                     let outcome = root_dse::unread(&answer, server);
-                    let (code, is_judged) = (answer.code, false);
-                    attempts.ended(server, End::Answered { code, outcome, is_judged })
+                    let end = End::Answered { code: answer.code, outcome, is_judged: false };
+                    attempts.ended(server, Work::Answer, || Trial::Answer, end)
                 }
                 Ok(read) => {
-                    attempts.answered(server);
+                    attempts.answered(server, Work::Answer);
                     return Ok(read.ok());
                 }
-                Err(error) => attempts.ended(server, End::Broken { error: &error, is_reused }),
+                Err(error) => {
+                    let end = End::Broken { error: &error, is_reused };
+                    attempts.ended(server, Work::Answer, || Trial::Answer, end)
+                }
             };
             if !matches!(failed, AttemptError::Final(_) | AttemptError::Unjudged(..)) {
                 self.pool.retire(server).await;

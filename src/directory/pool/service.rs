@@ -11,6 +11,8 @@ use tokio::time::{Instant, sleep};
 
 use crate::deadline::Deadline;
 use crate::directory::connect::connector::Connector;
+use crate::directory::locate::server::Server;
+use crate::directory::locate::trial::{Trial, Work};
 use crate::directory::message::Answer;
 use crate::directory::pool::attempts::{AttemptError, Attempts, End};
 use crate::directory::pool::identity::Identity;
@@ -20,6 +22,7 @@ use crate::directory::pool::service_account::{
 };
 use crate::directory::session::Session;
 use crate::directory::session::error::SessionError;
+use crate::result_code;
 use crate::verdict::Outcome;
 
 /// A session that carries this many searches is busy.
@@ -95,6 +98,7 @@ impl ServicePool {
         avoided: &[Arc<str>],
         by: Deadline,
     ) -> Result<Share, Outcome> {
+        let since = Instant::now();
         let mut shared = self.shared.lock().await;
         let now = Instant::now();
         shared.retain(|slot| self.is_good(slot, now));
@@ -106,7 +110,7 @@ impl ServicePool {
             slot.last_used = now;
             return Ok(Share { session: Arc::clone(&slot.session), is_reused: true });
         }
-        let slot = Slot::new(self.open_besides(avoided, by).await?);
+        let slot = Slot::new(self.open_waiting(avoided, by, since).await?);
         let session = Arc::clone(&slot.session);
         shared.push(slot);
         Ok(Share { session, is_reused: false })
@@ -165,12 +169,22 @@ impl ServicePool {
         avoided: &[Arc<str>],
         by: Deadline,
     ) -> Result<Session, Outcome> {
+        self.open_waiting(avoided, by, Instant::now()).await
+    }
+
+    /// The same for whoever has been waiting `since` then.
+    async fn open_waiting(
+        &self,
+        avoided: &[Arc<str>],
+        by: Deadline,
+        since: Instant,
+    ) -> Result<Session, Outcome> {
         if let Some(outcome) = self.refused() {
             return Err(outcome);
         }
-        let mut attempts = Attempts::new(&self.connector.servers, by).besides(avoided);
+        let mut attempts = Attempts::of_search(&self.connector.servers, by).besides(avoided);
         loop {
-            match self.try_open(&attempts).await {
+            match self.try_open(&attempts, since).await {
                 Ok(session) => return Ok(session),
                 Err(failed) => {
                     attempts
@@ -182,26 +196,59 @@ impl ServicePool {
         }
     }
 
-    async fn try_open(&self, attempts: &Attempts<'_>) -> Result<Session, AttemptError> {
-        let session =
-            self.connector.connect(self.identity().principal(), attempts.avoided()).await?;
+    async fn try_open(
+        &self,
+        attempts: &Attempts<'_>,
+        since: Instant,
+    ) -> Result<Session, AttemptError> {
+        let principal = self.identity().principal();
+        let session = self.connector.connect(principal, attempts.avoided(), since).await?;
         let server = &session.server;
         let bound = attempts.patience(server, false).bound(self.account.bind(&session)).await;
         match bound.unwrap_or(Err(SessionError::Silent)) {
             Ok(Some(answer)) => {
                 let outcome = (self.judge)(&answer).from_server(server);
                 let is_judged = is_account_refused(&outcome);
-                Err(attempts.ended(server, End::Answered { code: answer.code, outcome, is_judged }))
+                let end = End::Answered { code: answer.code, outcome, is_judged };
+                Err(attempts.ended(server, Work::ServiceBind, || Trial::ServiceBind, end))
             }
             Ok(None) => {
                 // An anonymous session was connected, but nothing has been answered on it.
                 if !matches!(self.identity(), Identity::Anonymous) {
-                    attempts.answered(server);
+                    attempts.answered(server, Work::ServiceBind);
                 }
                 Ok(session)
             }
             Err(error) => {
-                Err(attempts.ended(server, End::Broken { error: &error, is_reused: false }))
+                let end = End::Broken { error: &error, is_reused: false };
+                Err(attempts.ended(server, Work::ServiceBind, || Trial::ServiceBind, end))
+            }
+        }
+    }
+
+    /// A session with this server, bound as the service account; no session if that is refused, or
+    /// was a moment ago; `None` if the server did not do its work.
+    pub(super) async fn try_on(&self, server: &Server) -> Option<Option<Session>> {
+        if self.refused().is_some() {
+            return Some(None);
+        }
+        let session = match self.connector.open_as(server, self.identity().principal()).await {
+            Ok(session) => session,
+            Err(error) if error.is_judged() => {
+                // It would be judged again by whoever tries next.
+                if let AttemptError::Final(outcome) = AttemptError::from(error) {
+                    self.account.hear(&outcome);
+                }
+                return Some(None);
+            }
+            Err(_) => return None,
+        };
+        match self.account.bind(&session).await.ok()? {
+            None => Some(Some(session)),
+            Some(answer) if result_code::judges_nobody(answer.code) => None,
+            Some(answer) => {
+                self.account.hear(&(self.judge)(&answer).from_server(&server.name));
+                Some(None)
             }
         }
     }

@@ -5,18 +5,25 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::time::Duration;
 
 use deadpool::managed::{self, Metrics, Object, RecycleError, RecycleResult};
 use secrecy::{ExposeSecret, SecretString};
+use tokio::time::{Instant, timeout};
 
 use crate::directory::connect::connector::Connector;
-use crate::directory::message::Answer;
+use crate::directory::message::{Answer, Query};
 use crate::directory::pool::limits::Limits;
 use crate::directory::session::Session;
 use crate::directory::session::error::{ConnectError, SessionError};
 
 /// A place in the pool, with the session that the last bind in it left.
 type Place = Option<Session>;
+
+/// A session that was idle for this long is asked something else before a password is sent on it: what
+/// is on the way may have forgotten it, and a bind is not to be sent again while it may be under way.
+const DOUBTED_AFTER: Duration = Duration::from_secs(5);
+const ANSWERS_WITHIN: Duration = Duration::from_secs(1);
 
 /// Judges what was left in a place.
 #[derive(Debug)]
@@ -78,17 +85,18 @@ impl UserPool {
     /// A session for one bind with none of the servers that are avoided, when its turn has come; the
     /// caller bounds the wait.
     pub async fn lease(&self, avoided: &[Arc<str>]) -> Result<Lease, ConnectError> {
+        let since = Instant::now();
         let place = self.0.get().await;
         let mut place = place.map_err(|error| ConnectError::Unreachable(error.to_string()))?;
-        match place.take() {
-            Some(session) if !avoided.contains(&session.server) => {
-                Ok(Lease { session, place, is_reused: true })
-            }
-            _ => {
-                let session = self.connector().connect(None, avoided).await?;
-                Ok(Lease { session, place, is_reused: false })
-            }
+        let idle = Object::metrics(&place).last_used();
+        if let Some(session) = place.take()
+            && !avoided.contains(&session.server)
+            && (idle < DOUBTED_AFTER || is_alive(&session).await)
+        {
+            return Ok(Lease { session, place, is_reused: true });
         }
+        let session = self.connector().connect(None, avoided, since).await?;
+        Ok(Lease { session, place, is_reused: false })
     }
 
     /// Closes every session that nobody leases.
@@ -107,6 +115,11 @@ impl UserPool {
         self.0.retain(|place, _| place.is_some());
         self.0.status().size
     }
+}
+
+async fn is_alive(session: &Session) -> bool {
+    let query = Query::entry("", &[]);
+    matches!(timeout(ANSWERS_WITHIN, session.search(&query, ANSWERS_WITHIN)).await, Ok(Ok(_)))
 }
 
 /// The exclusive use of a session for one bind.

@@ -1,0 +1,171 @@
+//! Which server is up, doubted or down, and which is probed when.
+
+use super::*;
+use crate::directory::message::SampleQuery;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn health(servers: usize) -> (Health, Instant) {
+    let health = Health::default();
+    let now = Instant::now();
+    health.set_servers(|_| true, servers, now);
+    (health, now)
+}
+
+#[test]
+fn a_server_that_fell_is_asked_again_ever_later() {
+    let (health, mut now) = health(2);
+    let a: Name = "a".into();
+    let mut before = Duration::ZERO;
+    for round in 0..8 {
+        health.mark_down(&a, Trial::Answer, now);
+        assert!(health.is_suspect("a") && !health.is_suspect("b"));
+        let (due, next) = health.probe_due(now);
+        assert!(due.is_empty());
+        let pause = next.unwrap() - now;
+        let (least, most) = (SECOND * 3 / 4, 40 * SECOND);
+        assert!((least..most).contains(&pause), "{round}: {pause:?}");
+        assert!(pause > before || pause > 20 * SECOND, "{round}: {pause:?} after {before:?}");
+        before = pause;
+        now = next.unwrap();
+        assert_eq!(health.probe_due(now).0, [(Arc::clone(&a), vec![Trial::Answer])]);
+    }
+    health.mark_up(&a, Work::Answer, now);
+    assert!(!health.is_suspect("a"));
+    assert_eq!(health.probe_due(now), (vec![], None));
+    // A server that comes and goes is no better than one that is gone.
+    health.mark_down(&a, Trial::Answer, now + SECOND);
+    assert!(health.probe_due(now).1.unwrap() - now > 20 * SECOND);
+}
+
+#[test]
+fn a_server_that_was_up_for_long_is_as_good_as_new() {
+    let (health, now) = health(2);
+    let a: Name = "a".into();
+    for _ in 0..5 {
+        health.mark_down(&a, Trial::Answer, now);
+        health.mark_up(&a, Work::Answer, now);
+    }
+    health.mark_up(&a, Work::Answer, now + FORGIVEN_AFTER + SECOND);
+    let now = now + FORGIVEN_AFTER + SECOND;
+    health.mark_down(&a, Trial::Answer, now);
+    assert!(health.probe_due(now).1.unwrap() - now < 2 * SECOND);
+}
+
+#[test]
+fn failures_of_the_same_moment_are_one() {
+    let (health, now) = health(2);
+    let a: Name = "a".into();
+    for _ in 0..64 {
+        health.mark_down(&a, Trial::Answer, now);
+    }
+    assert!(health.probe_due(now).1.unwrap() - now < 2 * SECOND);
+}
+
+#[test]
+fn an_outage_is_of_all_servers_and_is_given_up_after_a_while() {
+    let (health, now) = health(2);
+    let (a, b): (Name, Name) = ("a".into(), "b".into());
+    health.mark_down(&a, Trial::Answer, now);
+    assert!(!health.all_down() && !health.circuit_open(now + 10 * SECOND));
+    assert!(health.has_other("a") && !health.has_other("b"));
+    health.mark_down(&b, Trial::Answer, now);
+    assert!(health.all_down());
+    assert!(!health.circuit_open(now + SECOND) && health.circuit_open(now + OPENS_AFTER));
+    assert!(!health.has_other("a"));
+    health.mark_up(&a, Work::Answer, now + OPENS_AFTER);
+    assert!(!health.all_down() && !health.circuit_open(now + 2 * OPENS_AFTER));
+}
+
+#[test]
+fn who_is_alone_is_asked_again_soon() {
+    let (health, mut now) = health(1);
+    let a: Name = "a".into();
+    for _ in 0..8 {
+        health.mark_down(&a, Trial::Answer, now);
+        let next = health.probe_due(now).1.unwrap();
+        assert!(next - now < 3 * SECOND);
+        now = next;
+    }
+}
+
+#[test]
+fn servers_that_are_gone_are_forgotten() {
+    let (health, now) = health(2);
+    health.mark_down(&"a".into(), Trial::Answer, now);
+    health.mark_down(&"b".into(), Trial::Answer, now);
+    assert!(health.all_down());
+    health.set_servers(|name| name != "a" && name != "b", 2, now);
+    assert!(!health.is_suspect("a") && !health.all_down());
+    health.mark_down(&"c".into(), Trial::Answer, now);
+    assert!(!health.all_down());
+    health.set_servers(|name| name == "c", 1, now);
+    assert!(health.all_down());
+}
+
+fn search(base: &str) -> Trial {
+    Trial::Search(Arc::new(SampleQuery::of_entry(base)))
+}
+
+#[test]
+fn a_server_comes_back_when_it_has_done_what_it_failed_at() {
+    let works = [Work::Answer, Work::ServiceBind, Work::Search, Work::UserBind];
+    let user_bind = Trial::UserBind("nobody".into());
+    for (trial, proofs) in [
+        (Trial::Answer, [true, true, true, true]),
+        (Trial::ServiceBind, [false, true, true, false]),
+        (search("dc=x"), [false, false, true, false]),
+        (user_bind, [false, false, false, true]),
+    ] {
+        for (work, proves) in works.into_iter().zip(proofs) {
+            for is_down in [false, true] {
+                let (health, now) = health(2);
+                let a: Name = "a".into();
+                if is_down {
+                    health.mark_down(&a, trial.clone(), now);
+                } else {
+                    health.doubt(&a, trial.clone());
+                }
+                health.mark_up(&a, work, now);
+                assert_eq!(!health.is_suspect("a"), proves, "{trial:?} by {work:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_doubted_server_is_probed_at_once_and_is_not_down() {
+    let (health, now) = health(1);
+    let a: Name = "a".into();
+    health.doubt(&a, Trial::ServiceBind);
+    health.doubt(&a, search("dc=x"));
+    assert!(health.is_suspect("a") && !health.all_down());
+    let (due, next) = health.probe_due(now);
+    assert_eq!((due.len(), next), (1, None));
+    // What is asked of it meanwhile is not passed with the rest.
+    health.doubt(&a, search("dc=y"));
+    health.passed(&a, &due[0].1, now);
+    assert_eq!(health.probe_due(now).0, [(Arc::clone(&a), vec![search("dc=y")])]);
+    health.passed(&a, &[search("dc=y")], now);
+    assert!(!health.is_suspect("a"));
+}
+
+#[test]
+fn one_bind_without_an_answer_says_nothing_about_its_server() {
+    let (health, now) = health(2);
+    let a: Name = "a".into();
+    let nobody = || Trial::UserBind("nobody".into());
+    for _ in 0..4 {
+        health.bind_unanswered(&a, nobody);
+        assert!(!health.is_suspect("a"));
+        health.mark_up(&a, Work::UserBind, now);
+    }
+    health.bind_unanswered(&a, nobody);
+    health.mark_up(&a, Work::Search, now);
+    health.bind_unanswered(&a, nobody);
+    assert!(health.is_suspect("a"));
+    // Whoever is alone is not left for it.
+    let (health, _) = self::health(1);
+    (0..4).for_each(|_| health.bind_unanswered(&a, nobody));
+    assert!(!health.is_suspect("a"));
+}
