@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use ldap_fixtures::dns::NameServer;
+use ldap_fixtures::dns::{NameServer, Trouble};
 use xmpp_ldap_auth::directory::locate::dns::Dns;
 use xmpp_ldap_auth::directory::locate::srv::{Discovery, Site, Wanted};
 
@@ -13,9 +13,13 @@ const SERVICE: &str = "_ldap._tcp.dc._msdcs.corp.example";
 const WITHIN: Duration = Duration::from_secs(10);
 
 fn discovery(dns: &NameServer, foreign_names: bool) -> Discovery {
+    of_site(dns, foreign_names, Site::Any)
+}
+
+fn of_site(dns: &NameServer, foreign_names: bool, site: Site) -> Discovery {
     let wanted = Wanted {
         domain: "corp.example".to_owned(),
-        site: Site::Any,
+        site,
         global_catalog: false,
         ldaps: true,
         foreign_names,
@@ -95,4 +99,17 @@ async fn a_service_that_is_not_to_be_had_has_no_servers() {
     let dns = NameServer::start().unwrap();
     dns.offer(SERVICE, (0, 0), ("", 0), 600).unwrap();
     assert!(found(&discovery(&dns, false)).await.is_empty());
+}
+
+#[tokio::test]
+async fn a_site_whose_servers_cannot_be_found_costs_none_that_were() {
+    const SITE: &str = "_ldap._tcp.Berlin._sites.dc._msdcs.corp.example";
+    for trouble in [Trouble::Failure, Trouble::Refusal, Trouble::Silence] {
+        let dns = NameServer::start().unwrap();
+        offer(&dns, "dc1.corp.example", 600);
+        dns.trouble(SITE, trouble).unwrap();
+        let discovery = of_site(&dns, false, Site::Named("Berlin".to_owned()));
+        let (servers, fault) = discovery.servers(Duration::from_secs(1)).await;
+        assert_eq!((servers.len(), fault), (1, None), "{trouble:?}");
+    }
 }

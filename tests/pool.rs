@@ -46,7 +46,16 @@ enum Fate {
     Never,
     Panic,
     Cancelled,
+    /// It takes as long as a person needs to confirm it elsewhere.
+    Confirmed,
+    /// The connection ends.
+    HangUp,
+    /// It is not answered, and no other question is.
+    Dead,
 }
+
+/// For how long a person keeps a bind waiting.
+const CONFIRMATION: Duration = Duration::from_millis(2600);
 
 /// A directory of one user that does at one step what it is told, and answers well at the others.
 struct Server {
@@ -54,6 +63,8 @@ struct Server {
     open: AtomicUsize,
     /// Searches on connections that were not bound as the service account last.
     strange_searches: AtomicUsize,
+    /// Binds of users, and not by a name that nobody has.
+    binds: AtomicUsize,
 }
 
 impl Server {
@@ -62,6 +73,7 @@ impl Server {
             fate: Mutex::new((Step::Connect, Fate::Ok)),
             open: AtomicUsize::new(0),
             strange_searches: AtomicUsize::new(0),
+            binds: AtomicUsize::new(0),
         });
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
@@ -98,18 +110,30 @@ impl Server {
                 0x63 => Step::Search,
                 _ => return Ok(()),
             };
+            // A search of the base "".
+            let is_root_dse = operation == 0x63 && message[5..7] == [4, 0];
+            if step == Step::Bind {
+                let is_trial = contains(&message, b"xmpp-ldap-auth");
+                self.binds.fetch_add(usize::from(!is_trial), Ordering::SeqCst);
+            }
             if operation == 0x60 {
                 is_service = by_service;
-            } else if !is_service {
+            } else if !is_service && !is_root_dse {
                 self.strange_searches.fetch_add(1, Ordering::SeqCst);
             }
             let (chosen, fate) = *self.fate.lock().unwrap();
-            let fate = if chosen == step { fate } else { Fate::Ok };
+            let fate = match fate {
+                Fate::Dead if is_root_dse => Fate::Never,
+                fate if chosen == step && !is_root_dse => fate,
+                _ => Fate::Ok,
+            };
             match fate {
                 Fate::Ok | Fate::Refused => {}
                 Fate::Slow => sleep(WITHIN / 4).await,
+                Fate::Confirmed => sleep(CONFIRMATION).await,
+                Fate::HangUp => return Ok(()),
                 // Until the other side closes.
-                Fate::Never | Fate::Panic | Fate::Cancelled => {
+                Fate::Never | Fate::Panic | Fate::Cancelled | Fate::Dead => {
                     let _ = stream.read_u8().await;
                     return Ok(());
                 }
@@ -136,11 +160,15 @@ fn contains(haystack: &[u8], needle: &[u8]) -> bool {
 }
 
 fn directory(url: &str) -> Arc<Domain> {
+    directory_of(&[url], "base = \"dc=x\"\nuser_filter = \"(uid={localpart})\"")
+}
+
+/// The servers in their order, and how users are found.
+fn directory_of(urls: &[&str], lookup: &str) -> Arc<Domain> {
     let password = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(password.path(), "x").unwrap();
     let config = format!(
-        "caller = \"ejabberd\"\n[directory.d]\nservers = [\"{url}\"]\nbase = \"dc=x\"\n\
-         user_filter = \"(uid={{localpart}})\"\nbind_dn = \"cn=service\"\n\
+        "caller = \"ejabberd\"\n[directory.d]\nservers = {urls:?}\n{lookup}\nbind_dn = \"cn=service\"\n\
          bind_password_file = {:?}\nconnect_within = \"200ms\"\npool.size = 2\n\
          [domain.h]\ndirectory = \"d\"\n",
         password.path()
@@ -151,8 +179,17 @@ fn directory(url: &str) -> Arc<Domain> {
 }
 
 async fn sign_in(directory: &Domain) -> Verdict {
+    sign_in_within(directory, WITHIN).await
+}
+
+async fn sign_in_within(directory: &Domain, within: Duration) -> Verdict {
+    let by = Deadline::after(Instant::now(), within);
+    let timely = by.bound(try_to_sign_in(directory, by)).await;
+    timely.unwrap_or(Verdict::Unavailable(Outage::DeadlinePassed))
+}
+
+async fn try_to_sign_in(directory: &Domain, by: Deadline) -> Verdict {
     let account = Account::new("a", "h").unwrap();
-    let by = Deadline::after(Instant::now(), WITHIN);
     match directory.find(&account, by).await {
         Ok(found) => {
             let password = SecretString::from("secret");
@@ -169,6 +206,7 @@ fn expected(step: Step, fate: Fate) -> Verdict {
         (_, Fate::Never | Fate::Panic | Fate::Cancelled) => {
             Verdict::Unavailable(Outage::DeadlinePassed)
         }
+        (_, Fate::Confirmed | Fate::HangUp | Fate::Dead) => unreachable!("another test's"),
         (Step::Connect, Fate::Refused) => {
             Verdict::Unavailable(Outage::ServiceBind { code: Some(49) })
         }
@@ -186,6 +224,7 @@ async fn cross(step: Step, fate: Fate, is_warm: bool) {
     }
     server.set(step, fate);
     match fate {
+        Fate::Confirmed | Fate::HangUp | Fate::Dead => unreachable!("another test's"),
         Fate::Ok | Fate::Refused | Fate::Slow | Fate::Never => {
             let expected = if is_warm && step == Step::Connect {
                 // There is a connection already.
@@ -286,4 +325,127 @@ async fn the_pool_bounds_the_binds_and_the_wait_counts() {
         .count();
     assert!(granted >= 2 && granted + late == 12, "{verdicts:?}");
     assert!(directory.directory().open_connections() <= 2);
+}
+
+const SEARCH: &str = "base = \"dc=x\"\nuser_filter = \"(uid={localpart})\"";
+
+/// Two servers, the first of which is preferred, and a directory that is kept up.
+async fn pair(lookup: &str) -> ([Arc<Server>; 2], Arc<Domain>) {
+    let [(first, port), (second, other)] = [Server::start().await, Server::start().await];
+    let urls = [port, other].map(|port| format!("ldap://127.0.0.1:{port}"));
+    let directory = directory_of(&urls.each_ref().map(String::as_str), lookup);
+    let kept = Arc::clone(&directory);
+    tokio::spawn(async move { kept.directory().maintain().await });
+    ([first, second], directory)
+}
+
+fn binds(servers: &[Arc<Server>; 2]) -> [usize; 2] {
+    servers.each_ref().map(|server| server.binds.load(Ordering::SeqCst))
+}
+
+async fn comes_back_only_when_it_does_its_work(step: Step, lost: usize) {
+    let within = Duration::from_secs(3);
+    let (servers, directory) = pair(SEARCH).await;
+    servers[0].set(step, Fate::Never);
+    for _ in 0..lost {
+        assert_eq!(
+            sign_in_within(&directory, within).await,
+            Verdict::Unavailable(Outage::DeadlinePassed),
+            "{step:?}"
+        );
+    }
+    assert_eq!(sign_in_within(&directory, within).await, Verdict::Granted, "{step:?}");
+    // It answers its root DSE all the time.
+    let started = Instant::now();
+    while started.elapsed() < 2 * within {
+        let asked = Instant::now();
+        assert_eq!(sign_in_within(&directory, within).await, Verdict::Granted, "{step:?}");
+        assert!(asked.elapsed() < within / 6, "{step:?}: {:?}", asked.elapsed());
+        sleep(within / 30).await;
+    }
+    let [before, _] = binds(&servers);
+    servers[0].set(step, Fate::Ok);
+    let started = Instant::now();
+    while binds(&servers)[0] < before + 3 {
+        assert!(started.elapsed() < Duration::from_secs(30), "{step:?}: it never came back");
+        assert_eq!(sign_in_within(&directory, within).await, Verdict::Granted, "{step:?}");
+        sleep(within / 30).await;
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_hangs_in_its_work_comes_back_only_when_it_does_it_again() {
+    tokio::join!(
+        comes_back_only_when_it_does_its_work(Step::Connect, 0),
+        comes_back_only_when_it_does_its_work(Step::Search, 0),
+        // Each of the first two may have waited for a person.
+        comes_back_only_when_it_does_its_work(Step::Bind, 2),
+    );
+}
+
+#[tokio::test]
+async fn a_bind_that_waits_for_a_person_is_sent_once() {
+    let (servers, directory) = pair(SEARCH).await;
+    servers[0].set(Step::Bind, Fate::Confirmed);
+    for round in 1..=2 {
+        let verdict = sign_in_within(&directory, Duration::from_secs(4)).await;
+        assert_eq!((verdict, binds(&servers)), (Verdict::Granted, [round, 0]));
+    }
+}
+
+#[tokio::test]
+async fn a_bind_is_sent_once_more_where_its_server_died() {
+    let (servers, directory) = pair(SEARCH).await;
+    for is_warm in [false, true] {
+        if is_warm {
+            servers[0].set(Step::Bind, Fate::Ok);
+            let started = Instant::now();
+            let [before, _] = binds(&servers);
+            while binds(&servers)[0] == before {
+                assert!(started.elapsed() < Duration::from_secs(20));
+                assert_eq!(sign_in(&directory).await, Verdict::Granted);
+            }
+        }
+        let [first, second] = binds(&servers);
+        servers[0].set(Step::Bind, Fate::Dead);
+        let verdict = sign_in_within(&directory, Duration::from_secs(4)).await;
+        assert_eq!(verdict, Verdict::Granted);
+        assert_eq!(binds(&servers), [first + 1, second + 1], "warm: {is_warm}");
+    }
+}
+
+#[tokio::test]
+async fn a_bind_on_which_every_server_hangs_up_is_sent_twice_at_most() {
+    let (servers, directory) = pair("user_dn = \"uid={localpart},dc=x\"").await;
+    servers.iter().for_each(|server| server.set(Step::Bind, Fate::HangUp));
+    for round in 1..=4 {
+        let verdict = sign_in_within(&directory, Duration::from_secs(4)).await;
+        assert_eq!(verdict, Verdict::Unavailable(Outage::LostConnection));
+        assert!(binds(&servers).iter().sum::<usize>() <= 2 * round);
+    }
+}
+
+#[tokio::test]
+async fn an_outage_is_told_to_all_who_wait_at_once() {
+    for lookup in [SEARCH, "user_dn = \"uid={localpart},dc=x\""] {
+        let black_hole = Unreachable::start().unwrap();
+        let directory = directory_of(&[&black_hole.url()], lookup);
+        let kept = Arc::clone(&directory);
+        tokio::spawn(async move { kept.directory().maintain().await });
+        let started = Instant::now();
+        while started.elapsed() < Duration::from_secs(7) {
+            let _ = sign_in(&directory).await;
+        }
+        let within = Duration::from_secs(20);
+        let started = Instant::now();
+        let mut tasks = tokio::task::JoinSet::new();
+        for _ in 0..64 {
+            let directory = Arc::clone(&directory);
+            tasks.spawn(async move { sign_in_within(&directory, within).await });
+        }
+        for verdict in tasks.join_all().await {
+            assert_eq!(verdict, Verdict::Unavailable(Outage::NoServer));
+        }
+        assert!(started.elapsed() < Duration::from_millis(900), "{:?}", started.elapsed());
+    }
 }

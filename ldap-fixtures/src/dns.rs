@@ -11,6 +11,17 @@ use hickory_proto::op::{Message, MessageType, ResponseCode};
 use hickory_proto::rr::rdata::SRV;
 use hickory_proto::rr::{Name, RData, Record};
 
+/// What becomes of a question.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trouble {
+    /// It is answered with SERVFAIL.
+    Failure,
+    /// It is refused.
+    Refusal,
+    /// Nobody answers it.
+    Silence,
+}
+
 /// A name server. Dropping it ends it.
 #[derive(Debug)]
 pub struct NameServer {
@@ -22,6 +33,7 @@ pub struct NameServer {
 #[derive(Debug, Default)]
 struct Shared {
     records: Mutex<HashMap<Name, Vec<Record>>>,
+    troubles: Mutex<HashMap<Name, Trouble>>,
     is_silent: AtomicBool,
     is_over: AtomicBool,
     questions: AtomicUsize,
@@ -53,6 +65,13 @@ impl NameServer {
     /// Whether it answers nothing at all.
     pub fn silence(&self, is_silent: bool) {
         self.shared.is_silent.store(is_silent, Ordering::SeqCst);
+    }
+
+    /// Answers questions about a name no more as it should.
+    pub fn trouble(&self, name: &str, trouble: Trouble) -> Result<()> {
+        let name = absolute(name)?;
+        self.shared.troubles.lock().unwrap_or_else(PoisonError::into_inner).insert(name, trouble);
+        Ok(())
     }
 
     /// Forgets a name.
@@ -114,13 +133,22 @@ impl Shared {
             let question = buffer.get(..length).and_then(|bytes| Message::from_vec(bytes).ok());
             let Some(question) = question else { continue };
             self.questions.fetch_add(1, Ordering::SeqCst);
-            if self.is_silent.load(Ordering::SeqCst) {
+            let trouble = self.trouble_with(&question);
+            if self.is_silent.load(Ordering::SeqCst) || trouble == Some(Trouble::Silence) {
                 continue;
             }
             if let Ok(answer) = self.answer(&question).to_vec() {
                 let _ = socket.send_to(&answer, from);
             }
         }
+    }
+
+    fn trouble_with(&self, question: &Message) -> Option<Trouble> {
+        let troubles = self.troubles.lock().unwrap_or_else(PoisonError::into_inner);
+        question
+            .queries
+            .iter()
+            .find_map(|query| troubles.get(&query.name().to_lowercase()).copied())
     }
 
     fn answer(&self, question: &Message) -> Message {
@@ -139,6 +167,11 @@ impl Shared {
             let fitting =
                 known.into_iter().flatten().filter(|r| r.record_type() == query.query_type());
             answer.add_answers(fitting.cloned());
+        }
+        match self.trouble_with(question) {
+            Some(Trouble::Failure) => answer.metadata.response_code = ResponseCode::ServFail,
+            Some(Trouble::Refusal) => answer.metadata.response_code = ResponseCode::Refused,
+            Some(Trouble::Silence) | None => {}
         }
         answer
     }

@@ -14,8 +14,8 @@ pub(in crate::directory) fn nobody_like(name: &str) -> Option<Arc<str>> {
     }
     let is_escaped =
         |at: usize| name.as_bytes().get(..at).is_some_and(|before| before.ends_with(b"\\"));
-    let mut commas = name.match_indices(',').filter(|(at, _)| !is_escaped(*at));
-    let (_, parent) = name.split_at_checked(commas.next()?.0)?;
+    let parent = name.match_indices(',').find(|(at, _)| !is_escaped(*at));
+    let parent = parent.and_then(|(at, _)| name.get(at..)).unwrap_or_default();
     Some(format!("cn={nobody}{parent}").into())
 }
 
@@ -36,6 +36,6 @@ mod tests {
         }
         assert!(nobody_like("CORP\\alice").unwrap().starts_with("CORP\\xmpp-ldap-auth-"));
         assert_eq!(nobody_like("alice"), None);
-        assert_eq!(nobody_like("uid=alice"), None);
+        assert!(nobody_like("uid=alice").unwrap().starts_with("cn=xmpp-ldap-auth-"));
     }
 }
