@@ -21,7 +21,8 @@ pub enum Privacy {
 }
 
 /// No file that is read here is larger.
-const LARGEST: u64 = 16 << 20;
+const LARGEST: usize = 16 << 20;
+const MOST_READ: u64 = (16 << 20) + 1;
 
 /// Linux follows no more links than this.
 const MOST_LINKS: usize = 40;
@@ -42,11 +43,11 @@ pub fn read(path: &Path, privacy: Privacy) -> Result<Zeroizing<Vec<u8>>, String>
     }
     check_mode(path, metadata.mode(), privacy)?;
     steps(path).iter().try_for_each(Step::check)?;
-    let size = metadata.len().min(LARGEST);
     // With room for all of it, because what is moved leaves a copy behind.
-    let mut bytes = Zeroizing::new(Vec::with_capacity(usize::try_from(size + 1).unwrap_or(0)));
-    file.take(LARGEST + 1).read_to_end(&mut bytes).map_err(|error| unreadable(&error))?;
-    if bytes.len() as u64 > LARGEST {
+    let size = usize::try_from(metadata.len()).unwrap_or(LARGEST).min(LARGEST);
+    let mut bytes = Zeroizing::new(Vec::with_capacity(size + 1));
+    file.take(MOST_READ).read_to_end(&mut bytes).map_err(|error| unreadable(&error))?;
+    if bytes.len() > LARGEST {
         return Err(format!("{} is larger than {LARGEST} bytes", path.display()));
     }
     Ok(bytes)

@@ -176,6 +176,14 @@ fn json_text(value: &serde_json::Value) -> String {
     text
 }
 
+/// What became of printing; that nobody reads on is the reader's choice.
+fn unless_closed(printed: io::Result<()>) -> io::Result<()> {
+    printed.or_else(|error| match error.kind() {
+        io::ErrorKind::BrokenPipe => Ok(()),
+        _ => Err(error),
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -191,12 +199,4 @@ mod tests {
         );
         assert!(text.contains("Zoë"));
     }
-}
-
-/// What became of printing; that nobody reads on is the reader's choice.
-fn unless_closed(printed: io::Result<()>) -> io::Result<()> {
-    printed.or_else(|error| match error.kind() {
-        io::ErrorKind::BrokenPipe => Ok(()),
-        _ => Err(error),
-    })
 }
