@@ -245,8 +245,7 @@ impl Health {
     /// Whether another server than these is up.
     pub fn has_besides(&self, servers: &[Arc<str>]) -> bool {
         let state = self.locked();
-        let is_down =
-            |(name, known): &(&Name, &Known)| !servers.contains(name) && known.is_down();
+        let is_down = |(name, known): &(&Name, &Known)| !servers.contains(name) && known.is_down();
         state.known.iter().filter(is_down).count() + servers.len() < state.servers
     }
 
