@@ -63,7 +63,7 @@ struct Server {
     open: AtomicUsize,
     /// Searches on connections that were not bound as the service account last.
     strange_searches: AtomicUsize,
-    /// Binds of users, and not by a name that nobody has.
+    /// Binds of users.
     binds: AtomicUsize,
 }
 
@@ -113,8 +113,9 @@ impl Server {
             // A search of the base "".
             let is_root_dse = operation == 0x63 && message[5..7] == [4, 0];
             if step == Step::Bind {
-                let is_trial = contains(&message, b"xmpp-ldap-auth");
-                self.binds.fetch_add(usize::from(!is_trial), Ordering::SeqCst);
+                // And not those by a name that nobody has.
+                let is_users = contains(&message, b"secret");
+                self.binds.fetch_add(usize::from(is_users), Ordering::SeqCst);
             }
             if operation == 0x60 {
                 is_service = by_service;
