@@ -100,6 +100,7 @@ pub struct Hostile {
 struct Shared {
     script: Script,
     answered: AtomicUsize,
+    user_binds: AtomicUsize,
     granted: AtomicUsize,
     clients: Mutex<Vec<Weak<TcpStream>>>,
     stopped: AtomicBool,
@@ -138,6 +139,7 @@ impl Hostile {
         let shared = Arc::new(Shared {
             script,
             answered: AtomicUsize::new(0),
+            user_binds: AtomicUsize::new(0),
             granted: AtomicUsize::new(0),
             clients: Mutex::default(),
             stopped: AtomicBool::new(false),
@@ -160,6 +162,11 @@ impl Hostile {
     /// How many requests were answered as the script says: with 0, a test has tested nothing.
     pub fn answered(&self) -> usize {
         self.shared.answered.load(Ordering::SeqCst)
+    }
+
+    /// How many binds named a user.
+    pub fn user_binds(&self) -> usize {
+        self.shared.user_binds.load(Ordering::SeqCst)
     }
 }
 
@@ -198,6 +205,8 @@ fn serve(mut client: &TcpStream, shared: &Shared) {
         while let Some(request) = take_request(&mut buffer) {
             let (answer, is_scripted) = shared.script.answer(request);
             shared.answered.fetch_add(usize::from(is_scripted), Ordering::SeqCst);
+            let is_user_bind = request.operation == tag::BIND_REQUEST && request.is_user;
+            shared.user_binds.fetch_add(usize::from(is_user_bind), Ordering::SeqCst);
             let sent = match answer {
                 Answer::Bytes(bytes) => {
                     all.extend_from_slice(&bytes);

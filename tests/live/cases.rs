@@ -2,6 +2,7 @@
 
 use ldap_fixtures::ldif::{State, accounts};
 
+use crate::load::UNGUARDED;
 use crate::support::Answer::{CannotTell, No, Yes};
 use crate::support::{Adapter, Answer, Framing};
 use crate::{Lookup, site};
@@ -122,7 +123,7 @@ pub fn injections(url: &str) {
 
 /// Passwords are set, also such as are hard to carry, and the old one ends with that.
 pub fn password_changes(url: &str, framing: Framing) {
-    let site = site(&[url], Lookup::Search, "set_password = \"exop\"", "");
+    let site = site(&[url], Lookup::Search, "set_password = \"exop\"", UNGUARDED);
     let mut adapter = Adapter::start(&site, framing);
     let mut old = "secret".to_owned();
     for new in [

@@ -25,6 +25,9 @@ pub(super) mod tag {
 /// The DN of the service account.
 pub(super) const SERVICE: &[u8] = b"cn=writer,ou=services,dc=example,dc=com";
 
+/// Where the users are.
+const PEOPLE: &[u8] = b",ou=people,dc=example,dc=com";
+
 /// What is answered: the message ID and the tag of the operation.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Request {
@@ -32,6 +35,8 @@ pub(super) struct Request {
     pub(super) operation: u8,
     /// Whether it is about the service account.
     pub(super) is_service: bool,
+    /// Whether it is about a user.
+    pub(super) is_user: bool,
 }
 
 /// Takes the first whole message off the buffer. What cannot be read is never whole.
@@ -42,9 +47,10 @@ pub(super) fn take_request(buffer: &mut Vec<u8>) -> Option<Request> {
     let digits = fields.get(id_content..id_end)?;
     let id = i32::try_from(number(digits)).ok()?;
     let operation = *fields.get(id_end)?;
-    let is_service = fields.windows(SERVICE.len()).any(|window| window == SERVICE);
+    let names = |name: &[u8]| fields.windows(name.len()).any(|window| window == name);
+    let (is_service, is_user) = (names(SERVICE), names(PEOPLE));
     buffer.drain(..end);
-    Some(Request { id, operation, is_service })
+    Some(Request { id, operation, is_service, is_user })
 }
 
 /// The tag and the content of the first element, and what follows it; `None` if it is not whole.

@@ -135,7 +135,8 @@ fn is_success(message: &[u8], id: i32, operation: u8) -> bool {
 mod tests {
     use super::*;
 
-    const BIND: Request = Request { id: 7, operation: tag::BIND_REQUEST, is_service: false };
+    const BIND: Request =
+        Request { id: 7, operation: tag::BIND_REQUEST, is_service: false, is_user: true };
 
     #[test]
     fn only_a_success_for_the_request_grants() {

@@ -26,7 +26,12 @@ fn check_name(source: &str, account: &Account) {
     match template {
         NameTemplate::Dn(template) => {
             assert_eq!(template.to_string(), source);
-            let filled = filled.expect("a DN can hold any name");
+            let Some(filled) = filled else {
+                // A directory may take these for another spelling of a name.
+                let is_plain = |value: &String| value.bytes().all(|byte| byte.is_ascii_graphic());
+                assert!(!values(account).iter().all(is_plain), "a DN can hold any plain name");
+                return;
+            };
             // No character is special as the two digits of each of its bytes.
             let plain = Dn::parse(&with_values(source, account, |value| {
                 value.bytes().map(|byte| format!("\\{byte:02x}")).collect()
