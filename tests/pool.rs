@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use ldap_fixtures::proxy::Unreachable;
+use ldap_fixtures::proxy::{Fault, Proxy, Unreachable};
 use secrecy::SecretString;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -166,11 +166,15 @@ fn directory(url: &str) -> Arc<Domain> {
 
 /// The servers in their order, and how users are found.
 fn directory_of(urls: &[&str], lookup: &str) -> Arc<Domain> {
+    directory_within(urls, lookup, "200ms")
+}
+
+fn directory_within(urls: &[&str], lookup: &str, connect_within: &str) -> Arc<Domain> {
     let password = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(password.path(), "x").unwrap();
     let config = format!(
         "caller = \"ejabberd\"\n[directory.d]\nservers = {urls:?}\n{lookup}\nbind_dn = \"cn=service\"\n\
-         bind_password_file = {:?}\nconnect_within = \"200ms\"\npool.size = 2\n\
+         bind_password_file = {:?}\nconnect_within = {connect_within:?}\npool.size = 2\n\
          [domain.h]\ndirectory = \"d\"\n",
         password.path()
     );
@@ -450,4 +454,38 @@ async fn an_outage_is_told_to_all_who_wait_at_once() {
         }
         assert!(started.elapsed() < Duration::from_millis(900), "{:?}", started.elapsed());
     }
+}
+
+#[tokio::test]
+async fn a_single_server_that_is_only_slow_is_never_taken_for_down() {
+    let delay = Duration::from_secs(1);
+    let (_server, port) = Server::start().await;
+    let proxy = Proxy::start(([127, 0, 0, 1], port).into()).unwrap();
+    proxy.set(Fault::Delay(delay));
+    // What is the default of a request that may take four seconds.
+    let directory = directory_within(&[&proxy.url()], SEARCH, "1s");
+    let kept = Arc::clone(&directory);
+    tokio::spawn(async move { kept.directory().maintain().await });
+    let kept = Arc::clone(&directory);
+    let watching = tokio::spawn(async move {
+        while !kept.directory().is_out() {
+            sleep(Duration::from_millis(5)).await;
+        }
+    });
+    // It is doubted because somebody had no time to wait for it.
+    let verdict = sign_in_within(&directory, delay / 2).await;
+    assert!(matches!(verdict, Verdict::Unavailable(_)), "{verdict:?}");
+    let mut tasks = tokio::task::JoinSet::new();
+    for _ in 0..30 {
+        let directory = Arc::clone(&directory);
+        tasks.spawn(async move {
+            let account = Account::new("a", "h").unwrap();
+            directory.find(&account, Deadline::after(Instant::now(), 4 * delay)).await.is_ok()
+        });
+    }
+    assert!(tasks.join_all().await.into_iter().all(|is_found| is_found));
+    assert_eq!(sign_in_within(&directory, 4 * delay).await, Verdict::Granted);
+    // More sessions are opened for the many, and every trial ends.
+    sleep(4 * delay).await;
+    assert!(!watching.is_finished(), "it was taken for down");
 }

@@ -359,7 +359,7 @@ impl Directory {
             }
             let (servers, _) = connector.servers.in_order(connector.connect_within).await;
             if let Some(server) = servers.iter().find(|known| known.name == *server)
-                && !connector.answers(server).await
+                && !connector.answers(server, connector.connect_within).await
             {
                 return;
             }

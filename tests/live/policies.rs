@@ -168,8 +168,10 @@ mod guard {
             for (password, expected) in [("secret", Yes), ("wrong", No)] {
                 let slapd = Slapd::start().unwrap();
                 let proxy = Proxy::start(slapd.address()).unwrap();
-                // Long enough that all have come before the first is answered.
-                proxy.set(Fault::Delay(Duration::from_secs(1)));
+                // Long enough that all have come before the first is answered, and short enough for
+                // three steps (the service account's bind, the search, the user's bind), of which one
+                // may be held back twice, within the four seconds that Prosody waits.
+                proxy.set(Fault::Delay(Duration::from_millis(700)));
                 let site = site(&[&proxy.url()], Lookup::Name, "", "");
                 let mut adapter = Adapter::start(&site, framing);
                 let request = framing.frame(sign_in("alice", password).as_bytes());

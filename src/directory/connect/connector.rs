@@ -180,13 +180,13 @@ impl Connector {
         attempt
     }
 
-    /// Whether a server answers a search of its root DSE, on a connection of its own, and not only its
-    /// network.
-    pub async fn answers(&self, server: &Server) -> bool {
+    /// Whether a server answers a search of its root DSE `within` the time, on a connection of its own,
+    /// and not only its network.
+    pub async fn answers(&self, server: &Server, within: Duration) -> bool {
         let query = Query::entry("", &[]);
-        let found = timeout(self.connect_within, async {
+        let found = timeout(within, async {
             let session = self.open_as(server, None).await.ok()?;
-            session.search(&query, self.connect_within).await.ok()
+            session.search(&query, within).await.ok()
         });
         match found.await {
             Ok(Some(found)) => !result_code::is_elsewhere_better(found.answer.code),

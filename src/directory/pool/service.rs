@@ -5,6 +5,7 @@
 //! many searches are under way, more sessions are opened in the background.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::{Mutex, Notify};
 use tokio::time::{Instant, sleep};
@@ -30,6 +31,9 @@ const BUSY_AT: usize = 4;
 
 /// While all sessions are busy, another one is opened, until there are this many.
 const MOST_SESSIONS: usize = 4;
+
+/// Nobody waits for one more session, so a server that is slow has time for it.
+const GROWN_WITHIN: Duration = Duration::from_secs(10);
 
 /// The sessions that searches share.
 #[derive(Debug)]
@@ -108,7 +112,8 @@ impl ServicePool {
         let usable = shared.iter_mut().filter(|slot| !avoided.contains(&slot.session.server));
         if let Some(slot) = usable.min_by_key(|slot| slot.load()) {
             slot.last_used = now;
-            return Ok(Share { session: Arc::clone(&slot.session), is_reused: true });
+            let is_reused = slot.session.opened < since;
+            return Ok(Share { session: Arc::clone(&slot.session), is_reused });
         }
         let slot = Slot::new(self.open_waiting(avoided, by, since).await?);
         let session = Arc::clone(&slot.session);
@@ -123,7 +128,7 @@ impl ServicePool {
             if !is_crowded(&self.shared.lock().await) {
                 continue;
             }
-            let by = Deadline::after(Instant::now(), self.connector.connect_within);
+            let by = Deadline::after(Instant::now(), GROWN_WITHIN);
             match by.bound(self.open(by)).await {
                 Ok(Ok(session)) => self.shared.lock().await.push(Slot::new(session)),
                 // Those that are open go on without it.

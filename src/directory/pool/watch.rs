@@ -15,6 +15,10 @@ use crate::result_code;
 /// How long to sleep while no server is down.
 const A_LONG_TIME: Duration = Duration::from_secs(3600);
 
+/// A step of a trial may take as long as connecting may; but if there is only one server, so many
+/// times as long: nothing is gained by leaving it alone while it is only slow.
+const PATIENCE_WITH_THE_ONLY_SERVER: u32 = 4;
+
 /// Probes the servers of a connector.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::directory) struct Watcher<'a> {
@@ -48,21 +52,27 @@ impl Watcher<'_> {
 
     async fn probe(self, server: &Server, trials: &[Trial]) {
         let health = &self.connector.servers.health;
+        let within = match self.connector.servers.count() {
+            1 => PATIENCE_WITH_THE_ONLY_SERVER * self.connector.connect_within,
+            _ => self.connector.connect_within,
+        };
         for trial in std::iter::once(&Trial::Answer).chain(trials) {
-            let within = 2 * self.connector.connect_within;
-            let passed = timeout(within, Box::pin(self.passes(server, trial))).await;
+            let passed = timeout(2 * within, Box::pin(self.passes(server, trial, within))).await;
             if !passed.is_ok_and(|passed| passed.is_some()) {
+                if !health.is_suspect(&server.name) {
+                    // It has done meanwhile for a request what it failed at, so it is only slow.
+                    return;
+                }
                 return health.mark_down(&server.name, trial.clone(), Instant::now());
             }
         }
         health.passed(&server.name, trials, Instant::now());
     }
 
-    /// `None` if the server does not pass a trial.
-    async fn passes(self, server: &Server, trial: &Trial) -> Option<()> {
-        let within = self.connector.connect_within;
+    /// `None` if the server does not pass a trial of which each step may take so long.
+    async fn passes(self, server: &Server, trial: &Trial, within: Duration) -> Option<()> {
         match (trial, self.service) {
-            (Trial::Answer, _) => self.connector.answers(server).await.then_some(()),
+            (Trial::Answer, _) => self.connector.answers(server, within).await.then_some(()),
             (Trial::ServiceBind, Some(service)) => service.try_on(server).await.map(drop),
             (Trial::Search(sample), Some(service)) => {
                 // A service account that is refused leaves nothing to find out.
