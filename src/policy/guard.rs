@@ -24,7 +24,7 @@ use tokio::time::Instant;
 
 use self::record::{Asking, Record};
 pub use self::settings::{Budget, GuardSettings};
-use super::digest::{Attempt, Digest, Id};
+use super::digest::{Attempt, ById, Digest, Id};
 use crate::verdict::{Denial, Outcome, Verdict};
 
 /// Failures are never forgotten early, so so many times as many accounts may have some as there are
@@ -36,12 +36,12 @@ const FIRST_SWEEP: usize = 1024;
 
 #[derive(Debug)]
 struct State {
-    records: HashMap<Id, Record>,
+    records: HashMap<Id, Record, ById>,
     /// With how many records those are looked for that are empty.
     sweep_at: usize,
     /// The password that was right last.
-    right: LruCache<Id, Digest>,
-    domains: HashMap<Id, Tally>,
+    right: LruCache<Id, Digest, ById>,
+    domains: HashMap<Id, Tally, ById>,
 }
 
 /// The wrong passwords of a domain since some moment.
@@ -157,10 +157,10 @@ impl Guard {
     /// A guard that has seen nothing yet.
     pub fn new(settings: GuardSettings) -> Arc<Self> {
         let state = State {
-            records: HashMap::new(),
+            records: HashMap::default(),
             sweep_at: FIRST_SWEEP,
-            right: LruCache::new(settings.accounts),
-            domains: HashMap::new(),
+            right: LruCache::with_hasher(settings.accounts, ById::default()),
+            domains: HashMap::default(),
         };
         Arc::new(Self { settings, state: Arc::new(Mutex::new(state)) })
     }

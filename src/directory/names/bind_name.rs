@@ -117,8 +117,9 @@ impl PlainTemplate {
 /// and that nodeprep is too old to know.
 fn is_plain(account: &Account) -> bool {
     let name = account.localpart();
-    let folded: String = name.to_lowercase().nfkc().collect();
-    folded == name && name.trim() == name && !name.contains("  ")
+    // Nodeprep knows all of ASCII.
+    let is_known = name.is_ascii() || name.to_lowercase().nfkc().eq(name.chars());
+    is_known && name.split(' ').all(|word| !word.is_empty())
 }
 
 #[cfg(test)]
