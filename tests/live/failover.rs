@@ -207,7 +207,12 @@ fn connections_that_a_middlebox_swallows_are_replaced() {
     let proxy = Proxy::start(slapds[0].address()).unwrap();
     let site = site(&[&proxy.url(), &slapds[1].url()], Lookup::Search, "", FOUR_SECONDS);
     let mut adapter = Adapter::start(&site, Framing::Packet);
-    for _ in 0..3 {
+    for round in 0..3 {
+        if round > 0 {
+            // Only connections that were idle are swallowed. A bind on one that was used a moment ago
+            // is waited for, because it may be under way.
+            std::thread::sleep(Duration::from_millis(5100));
+        }
         // It acknowledges what it swallows, so that the kernel sees nothing.
         proxy.set(Fault::DropIdle);
         send_mix(&mut adapter, 4);
