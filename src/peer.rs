@@ -6,8 +6,8 @@ pub mod process;
 use std::io;
 use std::os::fd::AsFd;
 
+use nix::unistd::{Pid, getpgrp, getsid};
 use rustix::io::retry_on_intr;
-use rustix::process::{getpgrp, getsid};
 use rustix::termios::{
     LocalModes, OptionalActions, Winsize, isatty, tcgetattr, tcgetwinsize, tcsetattr, tcsetwinsize,
 };
@@ -58,9 +58,11 @@ impl Peer {
     /// switched the echo of Prosody's terminal on. A shell gives each of its jobs a process group, and
     /// Prosody none to what it starts.
     pub fn asked_by(self, dialect: Dialect) -> Self {
-        let is_job = getsid(None).is_ok_and(|session| session != getpgrp());
+        // A leader outside our PID namespace is 0: of a session, it is nobody that lpty started.
+        let outside = Pid::from_raw(0);
+        let is_lptys = getsid(None).is_ok_and(|it| it != outside && it == getpgrp());
         match (self, dialect) {
-            (Self::Person, Dialect::Prosody) if !is_job => Self::lpty(io::stdin()),
+            (Self::Person, Dialect::Prosody) if is_lptys => Self::lpty(io::stdin()),
             _ => self,
         }
     }

@@ -446,3 +446,22 @@ fn what_is_in_flight_is_answered_before_sigterm_ends_it() {
     assert_eq!(adapter.answer(), CannotTell);
     assert!(adapter.wait().success());
 }
+
+#[test]
+fn in_a_namespace_of_its_own_it_serves_and_ends_as_ever() {
+    // There the leaders of our session and of our process group have no number.
+    let site = Site::new(NOBODY);
+    let inner = site.command();
+    let mut command = Command::new("unshare");
+    command.args(["--map-root-user", "--pid", "--fork", "--kill-child"]).arg(inner.get_program());
+    command
+        .args(inner.get_args())
+        .args(["--caller", "prosody"])
+        .env_remove("XMPP_LDAP_AUTH_CONFIG");
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut input = child.stdin.take().unwrap();
+    std::io::Write::write_all(&mut input, b"auth:alice:nowhere.example:secret\n").unwrap();
+    drop(input);
+    assert_eq!(std::io::read_to_string(child.stdout.take().unwrap()).unwrap(), "0\n");
+    assert!(child.wait().unwrap().success());
+}
