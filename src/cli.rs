@@ -12,6 +12,18 @@ use crate::protocol::dialect::Dialect;
 #[derive(Debug, Parser)]
 #[command(version, about, max_term_width = 100)]
 pub struct Cli {
+    /// Which configuration is meant
+    #[command(flatten)]
+    pub given: Given,
+
+    /// What to do; without it: run
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// Which configuration is meant, and for whom; every command can be told.
+#[derive(Args, Debug)]
+pub struct Given {
     /// The configuration file [default: $XMPP_LDAP_AUTH_CONFIG, else /etc/xmpp-ldap-auth/config.toml]
     #[arg(long, global = true, value_name = "FILE")]
     pub config: Option<PathBuf>,
@@ -19,10 +31,6 @@ pub struct Cli {
     /// Who asks: prosody, ejabberd or mongooseim; wins over the configuration file
     #[arg(long, global = true, value_name = "SERVER")]
     pub caller: Option<Dialect>,
-
-    /// What to do; without it: run
-    #[command(subcommand)]
-    pub command: Option<Command>,
 }
 
 /// What to do.

@@ -5,22 +5,29 @@
 
 use std::process::ExitCode;
 
-/// Everything is as asked; for `login`: the password was accepted.
-pub const OK: u8 = 0;
-/// The command line is wrong.
-pub const USAGE: u8 = 64;
-/// The directory could not tell.
-pub const UNAVAILABLE: u8 = 69;
-/// An internal error, or a reply that could not be given in time.
-pub const SOFTWARE: u8 = 70;
-/// Reading or writing failed.
-pub const IO: u8 = 74;
-/// The password was not accepted.
-pub const NOPERM: u8 = 77;
-/// The configuration is wrong.
-pub const CONFIG: u8 = 78;
+/// How a process ended, for whoever started it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Code(u8);
 
-/// As the operating system wants it.
-pub fn code(code: u8) -> ExitCode {
-    ExitCode::from(code)
+impl Code {
+    /// Everything is as asked; for `login`: the password was accepted.
+    pub const OK: Self = Self(0);
+    /// The command line is wrong.
+    pub const USAGE: Self = Self(64);
+    /// The directory could not tell.
+    pub const UNAVAILABLE: Self = Self(69);
+    /// An internal error, or a reply that could not be given in time.
+    pub const SOFTWARE: Self = Self(70);
+    /// Reading or writing failed.
+    pub const IO: Self = Self(74);
+    /// The password was not accepted.
+    pub const NOPERM: Self = Self(77);
+    /// The configuration is wrong.
+    pub const CONFIG: Self = Self(78);
+}
+
+impl From<Code> for ExitCode {
+    fn from(code: Code) -> Self {
+        Self::from(code.0)
+    }
 }

@@ -5,9 +5,9 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use xmpp_ldap_auth::cli::{Cli, Command, caller_from_name};
-use xmpp_ldap_auth::commands::{check, conclude, explain, login, manual, probe, run};
-use xmpp_ldap_auth::exit;
-use xmpp_ldap_auth::peer::process::Process;
+use xmpp_ldap_auth::commands::ending::{conclude, refuse};
+use xmpp_ldap_auth::commands::{check, explain, login, manual, probe, run};
+use xmpp_ldap_auth::peer::process::{Process, ProcessEnd};
 use zeroizing_alloc::ZeroAlloc;
 
 /// Overwrites what is freed: passwords pass through buffers of many libraries, none of which does.
@@ -15,27 +15,22 @@ use zeroizing_alloc::ZeroAlloc;
 static ALLOCATOR: ZeroAlloc<System> = ZeroAlloc(System);
 
 fn main() -> ExitCode {
-    let process = Process::begin();
-    process.contain(|| start(process))
+    Process::run(start)
 }
 
-fn start(process: Process) -> ExitCode {
+fn start(process: &mut Process) -> ProcessEnd {
     let program = std::env::args_os().next().unwrap_or_default();
-    let cli = match Cli::try_parse() {
+    let Cli { mut given, command } = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) if error.use_stderr() => return run::refuse(process, &error),
-        Err(help) => {
-            let _ = help.print();
-            return exit::code(exit::OK);
-        }
+        Err(error) => return refuse(process, &error),
     };
-    let caller = cli.caller.or_else(|| caller_from_name(&program));
-    match cli.command.unwrap_or(Command::Run) {
-        Command::Run => run::run(process, cli.config, caller),
-        Command::Check(args) => check::check(&args, cli.config, caller),
-        Command::Probe(args) => conclude(probe::probe(&args, cli.config, caller)),
-        Command::Login(args) => conclude(login::login(&args, cli.config, caller)),
-        Command::Explain(args) => conclude(explain::explain(&args, cli.config, caller)),
+    given.caller = given.caller.or_else(|| caller_from_name(&program));
+    match command.unwrap_or(Command::Run) {
+        Command::Run => run::run(process, given),
+        Command::Check(args) => conclude(check::check(&args, given)),
+        Command::Probe(args) => conclude(probe::probe(&args, given)),
+        Command::Login(args) => conclude(login::login(&args, given)),
+        Command::Explain(args) => conclude(explain::explain(&args, given)),
         Command::Completions { shell } => conclude(manual::completions(shell)),
         Command::Man { page } => conclude(manual::man(page)),
         Command::Schema => conclude(manual::schema()),

@@ -2,20 +2,20 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
-use std::process::ExitCode;
+use std::path::Path;
 
 use serde_json::json;
 
-use super::{BAD, GOOD, ODD, print_json, print_problems};
-use crate::cli::CheckArgs;
+use super::ending::Failure;
+use super::print::{BAD, GOOD, ODD, print_json, print_problems};
+use crate::cli::{CheckArgs, Given};
 use crate::config::configuration::Configuration;
 use crate::config::directory::DirectoryConfig;
 use crate::config::problem::Problem;
 use crate::config::startup::{Caller, Startup};
 use crate::config::{self, Reading};
 use crate::directory::domain::Rules;
-use crate::exit;
+use crate::exit::Code;
 use crate::observe::logger;
 use crate::peer::Peer;
 use crate::printable::printable;
@@ -24,8 +24,9 @@ use crate::protocol::dialect::Dialect;
 /// Reads the configuration and everything that it names, and prints every problem.
 ///
 /// The exit code is 0 if `run` would serve, 78 if not.
-pub fn check(args: &CheckArgs, config: Option<PathBuf>, caller: Option<Dialect>) -> ExitCode {
-    let path = config::path(config);
+pub fn check(args: &CheckArgs, given: Given) -> Result<Code, Failure> {
+    let caller = given.caller;
+    let path = config::path(given.config);
     let mut reading = config::load(&path, caller, None);
     if reading.startup.caller.terms.dialect == Dialect::Unnamed {
         // As `run` does where it is asked by the one caller that it can tell by itself.
@@ -61,7 +62,7 @@ pub fn check(args: &CheckArgs, config: Option<PathBuf>, caller: Option<Dialect>)
         // A closed pipe is the reader's choice.
         let _ = print_for_people(&path, &reading);
     }
-    exit::code(if reading.configuration.is_ok() { exit::OK } else { exit::CONFIG })
+    Ok(if reading.configuration.is_ok() { Code::OK } else { Code::CONFIG })
 }
 
 fn table(values: Vec<(&'static str, String)>) -> BTreeMap<&'static str, String> {

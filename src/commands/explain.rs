@@ -1,37 +1,32 @@
 //! `explain`: why a user can or cannot sign in, without a password.
 
 use std::io::{self, Write};
-use std::path::PathBuf;
 use std::time::Duration;
 
 use serde_json::json;
 use tokio::time::Instant;
 
-use super::{BAD, GOOD, ODD, load_for_person, print_json, read_jid, runtime, unless_closed};
-use crate::cli::ExplainArgs;
+use super::ending::Failure;
+use super::inspection::{Inspection, wait_for};
+use super::print::{BAD, GOOD, ODD, print_json, unless_closed};
+use crate::cli::{ExplainArgs, Given};
 use crate::config::configuration::Configuration;
 use crate::deadline::Deadline;
 use crate::directory::Directory;
 use crate::directory::domain::{Domain, Memory};
 use crate::directory::inspect::explain::{ExplainStep, Explanation};
-use crate::exit;
+use crate::exit::Code;
 use crate::jid::Account;
 use crate::observe::advice;
 use crate::printable::printable;
-use crate::protocol::dialect::Dialect;
 use crate::verdict::{Denial, Outcome, Verdict};
 
 /// Takes every step of a sign-in but the bind, and shows which one says no.
 ///
 /// The exit code is 0 if a right password would be accepted, as far as can be seen without it, 77 if
 /// not, 69 if nobody could tell.
-pub fn explain(
-    args: &ExplainArgs,
-    config: Option<PathBuf>,
-    caller: Option<Dialect>,
-) -> anyhow::Result<u8> {
-    let account = read_jid(&args.jid)?;
-    let (startup, configuration) = load_for_person(config, caller)?;
+pub fn explain(args: &ExplainArgs, given: Given) -> Result<Code, Failure> {
+    let (account, Inspection { configuration, within }) = Inspection::of(&args.jid, given)?;
     let mut steps = vec![note("domain", account.domainpart().to_owned())];
     if args.jid.rsplit_once('@').is_some_and(|(written, _)| written != account.localpart()) {
         let text = format!("XMPP servers change this name, and ask about {account}");
@@ -40,7 +35,6 @@ pub fn explain(
     match find(&account, configuration) {
         Ok(domain) => {
             steps.push(note("directory", domain.directory().name().to_owned()));
-            let within = startup.caller.terms.answer_within;
             steps.extend(ask(&account, &domain, within)?.steps);
         }
         Err(unknown) => steps.push(unknown),
@@ -48,9 +42,9 @@ pub fn explain(
     let explanation = Explanation { steps };
     print(args, &account, &explanation)?;
     Ok(match explanation.refusal().map(|outcome| outcome.verdict) {
-        None | Some(Verdict::Granted) => exit::OK,
-        Some(Verdict::Denied(_)) => exit::NOPERM,
-        Some(Verdict::Unavailable(_)) => exit::UNAVAILABLE,
+        None | Some(Verdict::Granted) => Code::OK,
+        Some(Verdict::Denied(_)) => Code::NOPERM,
+        Some(Verdict::Unavailable(_)) => Code::UNAVAILABLE,
     })
 }
 
@@ -68,10 +62,8 @@ fn find(account: &Account, configuration: Configuration) -> Result<Domain, Expla
 
 /// What the directory says about the account, within the time.
 fn ask(account: &Account, domain: &Domain, within: Duration) -> io::Result<Explanation> {
-    let runtime = runtime()?;
     let by = Deadline::after(Instant::now(), within);
-    let explanation = runtime.block_on(async { by.bound(domain.explain(account, by)).await });
-    runtime.shutdown_background();
+    let explanation = wait_for(async { by.bound(domain.explain(account, by)).await })?;
     Ok(explanation.unwrap_or_else(|elapsed| {
         let text = "not asked: no answer in time".to_owned();
         Explanation {

@@ -1,45 +1,39 @@
 //! `login`: one real authentication, with every step.
 
 use std::io::{self, BufRead, Write};
-use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::Context;
 use serde_json::json;
 use tokio::time::Instant;
 
+use super::build;
+use super::ending::Failure;
+use super::inspection::{Inspection, wait_for};
+use super::print::{BAD, GOOD, ODD, print_json, unless_closed};
 use super::steps::{Step, Steps};
-use super::{BAD, GOOD, ODD, build, load_for_person, print_json, read_jid, runtime, unless_closed};
 use crate::answer::Answer;
 use crate::authenticator::Authenticator;
-use crate::cli::LoginArgs;
+use crate::cli::{Given, LoginArgs};
 use crate::deadline::Deadline;
-use crate::exit;
+use crate::exit::Code;
 use crate::jid::Account;
 use crate::observe::{advice, milliseconds};
 use crate::printable::printable;
-use crate::protocol::dialect::Dialect;
 use crate::request::Request;
 use crate::verdict::{Outcome, Verdict};
 
 /// Asks for a password, tries it as `run` would, and shows how that went.
 ///
 /// The exit code is 0 if the password was accepted, 77 if not, 69 if nobody could tell.
-pub fn login(
-    args: &LoginArgs,
-    config: Option<PathBuf>,
-    caller: Option<Dialect>,
-) -> anyhow::Result<u8> {
-    let account = read_jid(&args.jid)?;
-    let (startup, configuration) = load_for_person(config, caller)?;
+pub fn login(args: &LoginArgs, given: Given) -> Result<Code, Failure> {
+    let (account, Inspection { configuration, within }) = Inspection::of(&args.jid, given)?;
     let password = read_password(args, &account)?;
 
     let steps = Steps::collect();
-    let runtime = runtime()?;
     let started = Instant::now();
-    let outcome = runtime.block_on(async {
+    let outcome = wait_for(async {
         let authenticator = Authenticator::new(build(configuration, None)?.served);
-        let by = Deadline::after(started, startup.caller.terms.answer_within);
+        let by = Deadline::after(started, within);
         Ok::<_, io::Error>(match Request::typed(account, &password) {
             Ok(request) => {
                 let answer = by.bound(authenticator.answer(&request, by)).await;
@@ -47,9 +41,8 @@ pub fn login(
             }
             Err(denial) => denial.into(),
         })
-    })?;
+    })??;
     let took = started.elapsed();
-    runtime.shutdown_background();
 
     let steps = steps.take();
     if args.json {
@@ -66,18 +59,20 @@ pub fn login(
         unless_closed(print_for_people(&outcome, took, &steps))?;
     }
     Ok(match outcome.verdict {
-        Verdict::Granted => exit::OK,
-        Verdict::Denied(_) => exit::NOPERM,
-        Verdict::Unavailable(_) => exit::UNAVAILABLE,
+        Verdict::Granted => Code::OK,
+        Verdict::Denied(_) => Code::NOPERM,
+        Verdict::Unavailable(_) => Code::UNAVAILABLE,
     })
 }
 
 /// The password as it is typed, or the first line of standard input; its end is no part of it.
-fn read_password(args: &LoginArgs, account: &Account) -> anyhow::Result<Vec<u8>> {
+fn read_password(args: &LoginArgs, account: &Account) -> Result<Vec<u8>, Failure> {
     if !args.password_stdin {
-        let typed = rpassword::prompt_password(format!("Password of {account}: "))
-            .context("there is no terminal to ask for the password at; use --password-stdin")?;
-        return Ok(typed.into_bytes());
+        let typed = rpassword::prompt_password(format!("Password of {account}: "));
+        return typed.map(String::into_bytes).map_err(|error| {
+            let text = "there is no terminal to ask for the password at; use --password-stdin";
+            Failure::Io(format!("{text}: {error}"))
+        });
     }
     let mut line = Vec::new();
     io::stdin().lock().read_until(b'\n', &mut line)?;

@@ -5,13 +5,14 @@ use std::io::{self, Write};
 use clap::CommandFactory;
 use clap_complete::Shell;
 
-use super::{print_json, unless_closed};
+use super::ending::Failure;
+use super::print::{print_json, unless_closed};
 use crate::cli::{Cli, Page};
 use crate::config;
-use crate::exit;
+use crate::exit::Code;
 
 /// Prints a manual page, in roff.
-pub fn man(page: Page) -> anyhow::Result<u8> {
+pub fn man(page: Page) -> Result<Code, Failure> {
     let mut text = Vec::new();
     match page {
         Page::Program => clap_mangen::Man::new(Cli::command()).render(&mut text)?,
@@ -21,19 +22,19 @@ pub fn man(page: Page) -> anyhow::Result<u8> {
 }
 
 /// Prints the JSON schema of the configuration.
-pub fn schema() -> anyhow::Result<u8> {
+pub fn schema() -> Result<Code, Failure> {
     print_json(&config::schema::schema());
-    Ok(exit::OK)
+    Ok(Code::OK)
 }
 
 /// Prints a shell's completion script.
-pub fn completions(shell: Shell) -> anyhow::Result<u8> {
+pub fn completions(shell: Shell) -> Result<Code, Failure> {
     let mut text = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "xmpp-ldap-auth", &mut text);
     print(&text)
 }
 
-fn print(text: &[u8]) -> anyhow::Result<u8> {
+fn print(text: &[u8]) -> Result<Code, Failure> {
     unless_closed(io::stdout().write_all(text))?;
-    Ok(exit::OK)
+    Ok(Code::OK)
 }

@@ -1,24 +1,24 @@
 //! `probe`: what every server is, and whether the configuration fits it.
 
 use std::io::{self, Write};
-use std::path::PathBuf;
 use std::time::Duration;
 
 use serde_json::json;
 use tokio::time::Instant;
 
+use super::ending::Failure;
+use super::inspection::{Inspection, wait_for};
+use super::print::{BAD, GOOD, ODD, print_json, unless_closed};
 use super::steps::{Step, Steps};
-use super::{BAD, Failure, GOOD, ODD, load_for_person, print_json, runtime, unless_closed};
-use crate::cli::ProbeArgs;
+use crate::cli::{Given, ProbeArgs};
 use crate::config::directory::DirectoryConfig;
 use crate::deadline::Deadline;
 use crate::directory::Directory;
 use crate::directory::domain::Rules;
 use crate::directory::inspect::probe::{ProbeFinding, Report, Severity};
-use crate::exit;
+use crate::exit::Code;
 use crate::policy::guard::GuardSettings;
 use crate::printable::printable;
-use crate::protocol::dialect::Dialect;
 
 /// What one server was asked and answered.
 struct Probed {
@@ -30,21 +30,15 @@ struct Probed {
 /// Asks every server of the configuration.
 ///
 /// The exit code is 0 if everything that is configured can work, 69 if not.
-pub fn probe(
-    args: &ProbeArgs,
-    config: Option<PathBuf>,
-    caller: Option<Dialect>,
-) -> anyhow::Result<u8> {
-    let (startup, configuration) = load_for_person(config, caller)?;
+pub fn probe(args: &ProbeArgs, given: Given) -> Result<Code, Failure> {
+    let Inspection { configuration, within } = Inspection::open(given)?;
     let (directories, guard) = (configuration.directories, configuration.policy.guard);
     if let Some(unknown) = args.directories.iter().find(|name| !directories.contains_key(*name)) {
         let text = format!("there is no [directory.{unknown}] in the configuration");
-        return Err(Failure::Usage(text).into());
+        return Err(Failure::Usage(text));
     }
-    let runtime = runtime()?;
     let steps = Steps::collect();
-    let within = startup.caller.terms.answer_within;
-    let probed = runtime.block_on(async {
+    let probed = wait_for(async {
         let mut probed = Vec::new();
         for (name, config) in directories {
             if args.directories.is_empty() || args.directories.contains(&name) {
@@ -52,8 +46,7 @@ pub fn probe(
             }
         }
         probed
-    });
-    runtime.shutdown_background();
+    })?;
     let is_good = !probed.iter().any(|probed| probed.report.is_bad());
     if args.json {
         let servers = probed.iter().map(Probed::to_json).collect::<Vec<_>>();
@@ -62,7 +55,7 @@ pub fn probe(
         let mut out = anstream::stdout();
         unless_closed(probed.iter().try_for_each(|probed| probed.print(&mut out)))?;
     }
-    Ok(if is_good { exit::OK } else { exit::UNAVAILABLE })
+    Ok(if is_good { Code::OK } else { Code::UNAVAILABLE })
 }
 
 /// Asks every server of a directory.

@@ -172,7 +172,7 @@ impl Reloader {
         let reading = self.read().await.ok_or_else(defect)?;
         tell(&reading.remarks);
         let configuration = reading.configuration?;
-        if !gssapi::is_environment_for(configuration.settings()) {
+        if gssapi::missing_environment(configuration.settings()).is_some() {
             return Err(Refusal::wrong(
                 "another keytab needs a new process: start the XMPP server anew",
             ));

@@ -5,7 +5,6 @@
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 use std::sync::Arc;
 
 use tokio::signal::unix::{SignalKind, signal};
@@ -13,14 +12,14 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::reload::{ReloadSignal, Reloader};
 use super::{load, runtime};
 use crate::answer::Answer;
+use crate::cli::Given;
 use crate::config::startup::Caller;
 use crate::config::{self, Reading};
 use crate::confine::{Confinement, confine};
 use crate::observe::logger::{Logger, Opened};
-use crate::observe::target::{Log, Target};
+use crate::observe::target::Target;
 use crate::peer::process::{Process, ProcessEnd, admit_signals};
 use crate::peer::{self, Peer};
-use crate::protocol::dialect::Dialect;
 use crate::session::lock_step::FirstRequest;
 use crate::session::{SessionEnd, StdioSession};
 use crate::stdio::{Stdio, output_hung_up};
@@ -38,28 +37,16 @@ How Prosody and ejabberd start it is in the README.
 ";
 
 /// Serves standard input and output until the caller closes them.
-pub fn run(process: Process, config: Option<PathBuf>, caller: Option<Dialect>) -> ExitCode {
+pub fn run(process: &mut Process, given: Given) -> ProcessEnd {
     process.take_over();
-    let path = config::path(config);
-    let reading = load(Some(path.clone()), caller, process.peer().likely_dialect());
-    let process = process.asked_by(reading.startup.caller.terms.dialect);
-    if process.peer() == Peer::Person && caller.is_none() {
+    let path = config::path(given.config);
+    let reading = load(&path, given.caller, process.peer().likely_dialect());
+    process.asked_by(reading.startup.caller.terms.dialect);
+    if process.peer() == Peer::Person && given.caller.is_none() {
         let _ = io::stderr().write_all(EXPLANATION.as_bytes());
-        return process.end(ProcessEnd::Usage);
+        return ProcessEnd::Usage;
     }
-    process.end(serve(reading, path, process))
-}
-
-/// Ends a process whose command line is wrong.
-pub fn refuse(process: Process, error: &clap::Error) -> ExitCode {
-    if process.peer().leaves_stderr() {
-        let _ = error.print();
-    } else {
-        process.take_over();
-        let _ = Logger::start(&Log::default(), process.peer());
-        tracing::error!(problem = error.to_string(), "the command line is wrong");
-    }
-    process.end(ProcessEnd::Usage)
+    serve(reading, path, *process)
 }
 
 /// Comes before the first thread, because each confines itself.

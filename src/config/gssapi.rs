@@ -1,15 +1,11 @@
 //! `sasl = "gssapi"`: signing in by Kerberos with a keytab.
 //!
-//! The Kerberos library takes the keytab from the environment, and a process cannot safely change
-//! its own. So a configuration that needs one makes the program start itself anew, with the
-//! environment that belongs to it, before it has done anything else.
+//! The Kerberos library takes the keytab from the environment of the process, which must have the
+//! right one from its start.
 
 use std::ffi::OsString;
-use std::io;
 use std::net::IpAddr;
-use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::Command;
 
 use super::file::Table;
 use super::keys::top::DIRECTORIES;
@@ -120,8 +116,9 @@ pub(super) fn check_keytabs<'a>(top: &Table<'_>, directories: impl Iterator<Item
     }
 }
 
-/// What the environment of a process must say for these directories, but does not.
-fn missing<'a>(
+/// What the environment of a process must say for the Kerberos library to serve these directories, if
+/// that of this one does not.
+pub fn missing_environment<'a>(
     directories: impl Iterator<Item = &'a Settings>,
 ) -> Option<[(&'static str, OsString); 2]> {
     let mut name = OsString::from("FILE:");
@@ -130,24 +127,4 @@ fn missing<'a>(
     let is_there =
         |(variable, value): &(&str, OsString)| std::env::var_os(variable).as_ref() == Some(value);
     (!wanted.iter().all(is_there)).then_some(wanted)
-}
-
-/// Whether the Kerberos library finds in this process's environment what these directories need.
-pub fn is_environment_for<'a>(directories: impl Iterator<Item = &'a Settings>) -> bool {
-    missing(directories).is_none()
-}
-
-/// Starts the program anew where the Kerberos library needs another environment; returns where it
-/// does not, or where that is not possible.
-///
-/// Process, arguments, standard input and output stay the same, and nothing was read from them.
-pub fn enter_environment<'a>(directories: impl Iterator<Item = &'a Settings>) -> io::Result<()> {
-    let Some(missing) = missing(directories) else { return Ok(()) };
-    let mut arguments = std::env::args_os();
-    let mut command = Command::new(std::env::current_exe()?);
-    if let Some(program) = arguments.next() {
-        // The caller can be written in it.
-        command.arg0(program);
-    }
-    Err(command.args(arguments).envs(missing).exec())
 }

@@ -1,10 +1,12 @@
 //! This process, from its first moment to its last: how it may end depends on who started it.
 
+use std::ffi::OsString;
 use std::fs::File;
 use std::io;
 use std::os::fd::RawFd;
+use std::os::unix::process::CommandExt;
 use std::panic::{AssertUnwindSafe, catch_unwind, set_hook};
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -13,7 +15,7 @@ use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior,
 use rustix::termios::isatty;
 
 use super::{Peer, birth};
-use crate::exit;
+use crate::exit::Code;
 use crate::protocol::dialect::{Dialect, Framing};
 
 /// ejabberd gives external authentication up for good if its program ends often within a second.
@@ -31,6 +33,8 @@ pub struct Process {
 /// Why the process ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ProcessEnd {
+    /// A command that no XMPP server starts told a person or a script what it was asked.
+    Told(Code),
     /// A part of this program is not as it was meant to be, or the system did not let it start.
     Defect,
     /// It did what it was started for: the caller wants no more answers, or somebody sent SIGTERM.
@@ -46,8 +50,9 @@ pub enum ProcessEnd {
 }
 
 impl Process {
-    /// To be called once, before anything else can fail or print.
-    pub fn begin() -> Self {
+    /// Does all the work of this process. To be called once, before anything else can fail or print;
+    /// whatever way the work ends, a panic included, only [`end`](Self::end) says how that is seen.
+    pub fn run(work: impl FnOnce(&mut Self) -> ProcessEnd) -> ExitCode {
         let peer = Peer::at(io::stdin());
         let age = birth::age().unwrap_or_default();
         let process = Self { peer, started: Instant::now(), age };
@@ -55,7 +60,12 @@ impl Process {
             // A panic's message would be read as a reply.
             set_hook(Box::new(|_| {}));
         }
-        process
+        process.contain(work)
+    }
+
+    fn contain(mut self, work: impl FnOnce(&mut Self) -> ProcessEnd) -> ExitCode {
+        let end = catch_unwind(AssertUnwindSafe(|| work(&mut self)));
+        self.end(end.unwrap_or(ProcessEnd::Defect))
     }
 
     /// Who started it.
@@ -63,13 +73,13 @@ impl Process {
         self.peer
     }
 
-    /// The same process, now that it is known which server the configuration names.
-    pub fn asked_by(self, dialect: Dialect) -> Self {
-        let process = Self { peer: self.peer.asked_by(dialect), ..self };
-        if process.peer != self.peer {
-            process.take_over();
+    /// Looks again who started it, now that it is known which server the configuration names.
+    pub fn asked_by(&mut self, dialect: Dialect) {
+        let peer = self.peer.asked_by(dialect);
+        if peer != self.peer {
+            self.peer = peer;
+            self.take_over();
         }
-        process
     }
 
     /// From when on the requests may have been waiting that are there already: the start of this
@@ -78,32 +88,30 @@ impl Process {
         self.started.checked_sub(self.age).unwrap_or(self.started)
     }
 
-    /// Does all the work of the process; a panic ends it like any other defect.
-    pub fn contain(self, work: impl FnOnce() -> ExitCode) -> ExitCode {
-        catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| self.end(ProcessEnd::Defect))
-    }
-
     /// The exit code, when it may be used.
     ///
     /// - Prosody never again starts a child that ended with another code than 0, or by a signal.
     /// - ejabberd must not see its program end soon after the start, unless it closed the pipe.
-    pub fn end(self, end: ProcessEnd) -> ExitCode {
+    /// - Nobody but a person or a script starts the commands that tell something, and a script reads
+    ///   the code.
+    fn end(self, end: ProcessEnd) -> ExitCode {
         let code = match end {
+            ProcessEnd::Told(code) => return code.into(),
             // What speaks lines over a pipe stands in for lpty, and is treated like it.
-            ProcessEnd::Done | ProcessEnd::Late(Framing::Line) => exit::OK,
-            ProcessEnd::Defect | ProcessEnd::Late(Framing::Packet) => exit::SOFTWARE,
-            ProcessEnd::Renewed => exit::CONFIG,
-            ProcessEnd::Streams => exit::IO,
-            ProcessEnd::Usage => exit::USAGE,
+            ProcessEnd::Done | ProcessEnd::Late(Framing::Line) => Code::OK,
+            ProcessEnd::Defect | ProcessEnd::Late(Framing::Packet) => Code::SOFTWARE,
+            ProcessEnd::Renewed => Code::CONFIG,
+            ProcessEnd::Streams => Code::IO,
+            ProcessEnd::Usage => Code::USAGE,
         };
         match self.peer {
-            Peer::Lpty { .. } => return exit::code(exit::OK),
-            Peer::Pipe if code != exit::OK => {
+            Peer::Lpty { .. } => return Code::OK.into(),
+            Peer::Pipe if code != Code::OK => {
                 sleep(SHORTEST_LIFE.saturating_sub(self.started.elapsed()));
             }
             Peer::Pipe | Peer::Person => {}
         }
-        exit::code(code)
+        code.into()
     }
 
     /// Takes over what the caller left open or switched on, before a secret is read. Signals wait
@@ -124,6 +132,22 @@ impl Process {
         let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
         let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
     }
+}
+
+/// Starts this program anew, because a process cannot safely change its own environment; returns only
+/// where that is not possible. Process, arguments, standard input and output stay the same, so that
+/// nothing may have been read from them.
+pub fn start_anew(environment: impl IntoIterator<Item = (&'static str, OsString)>) -> io::Error {
+    let mut command = match std::env::current_exe() {
+        Ok(program) => Command::new(program),
+        Err(error) => return error,
+    };
+    let mut arguments = std::env::args_os();
+    if let Some(program) = arguments.next() {
+        // The caller can be written in it.
+        command.arg0(program);
+    }
+    command.args(arguments).envs(environment).exec()
 }
 
 /// To be called when somebody listens to them: before, each would end the process by itself, which
@@ -184,13 +208,13 @@ mod tests {
     #[test]
     fn on_a_pipe_only_an_end_that_the_caller_wanted_comes_at_once() {
         for (end, expected, may_be_soon) in [
-            (ProcessEnd::Defect, exit::SOFTWARE, false),
-            (ProcessEnd::Done, exit::OK, true),
-            (ProcessEnd::Late(Framing::Line), exit::OK, true),
-            (ProcessEnd::Late(Framing::Packet), exit::SOFTWARE, false),
-            (ProcessEnd::Renewed, exit::CONFIG, false),
-            (ProcessEnd::Streams, exit::IO, false),
-            (ProcessEnd::Usage, exit::USAGE, false),
+            (ProcessEnd::Defect, Code::SOFTWARE, false),
+            (ProcessEnd::Done, Code::OK, true),
+            (ProcessEnd::Late(Framing::Line), Code::OK, true),
+            (ProcessEnd::Late(Framing::Packet), Code::SOFTWARE, false),
+            (ProcessEnd::Renewed, Code::CONFIG, false),
+            (ProcessEnd::Streams, Code::IO, false),
+            (ProcessEnd::Usage, Code::USAGE, false),
         ] {
             assert_eq!(code(old(Peer::Pipe).end(end)), code(ExitCode::from(expected)), "{end:?}");
             let started = Instant::now();
@@ -203,9 +227,27 @@ mod tests {
     }
 
     #[test]
+    fn what_a_command_tells_is_seen_at_once_by_anybody() {
+        for peer in [Peer::Person, Peer::Pipe, Peer::Lpty { is_fresh: true }] {
+            let started = Instant::now();
+            let end = Process { started, ..old(peer) }.end(ProcessEnd::Told(Code::NOPERM));
+            assert_eq!(code(end), code(ExitCode::from(77)));
+            assert!(started.elapsed() < SHORTEST_LIFE / 2);
+        }
+    }
+
+    #[test]
     fn a_panic_is_an_end_like_another() {
-        let contained = |peer| code(old(peer).contain(|| panic!("as the test wants it")));
-        assert_eq!(contained(Peer::Lpty { is_fresh: true }), code(ExitCode::SUCCESS));
-        assert_eq!(contained(Peer::Pipe), code(ExitCode::from(exit::SOFTWARE)));
+        let contained = |peer, found| {
+            code(old(peer).contain(|process| {
+                process.peer = found;
+                panic!("as the test wants it")
+            }))
+        };
+        let lpty = Peer::Lpty { is_fresh: true };
+        assert_eq!(contained(lpty, lpty), code(ExitCode::SUCCESS));
+        assert_eq!(contained(Peer::Pipe, Peer::Pipe), code(Code::SOFTWARE.into()));
+        // What is learnt on the way counts.
+        assert_eq!(contained(Peer::Person, lpty), code(ExitCode::SUCCESS));
     }
 }

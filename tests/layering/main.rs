@@ -143,7 +143,7 @@ fn each_thing_is_known_only_where_it_belongs() {
                 "policy/digest.rs",
             ],
         ),
-        ("std::env", &["main.rs", "config/"]),
+        ("std::env", &["main.rs", "peer/process.rs", "config/"]),
         (
             "Instant::now()",
             &[

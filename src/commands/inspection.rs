@@ -1,0 +1,61 @@
+//! What the commands begin with that show a person how a directory answers.
+
+use std::future::Future;
+use std::io;
+use std::time::Duration;
+
+use super::ending::Failure;
+use super::{load, runtime};
+use crate::cli::Given;
+use crate::config;
+use crate::config::configuration::Configuration;
+use crate::jid::Account;
+use crate::protocol::dialect::Dialect;
+
+/// A configuration whose directories tell why something does not work as soon as it is known.
+#[derive(Debug)]
+pub(super) struct Inspection {
+    /// What is served.
+    pub(super) configuration: Configuration,
+    /// How long the work on a request may take.
+    pub(super) within: Duration,
+}
+
+impl Inspection {
+    /// Reads the configuration.
+    pub(super) fn open(given: Given) -> Result<Self, Failure> {
+        let reading = load(&config::path(given.config), given.caller, Some(Dialect::Prosody));
+        let mut configuration = reading.configuration.map_err(Failure::Config)?;
+        for directory in configuration.directories.values_mut() {
+            directory.settings.ask_once();
+        }
+        Ok(Self { configuration, within: reading.startup.caller.terms.answer_within })
+    }
+
+    /// Reads whom a person asks about, and the configuration.
+    pub(super) fn of(jid: &str, given: Given) -> Result<(Account, Self), Failure> {
+        Ok((read_jid(jid)?, Self::open(given)?))
+    }
+}
+
+/// Does the work, and waits for nothing that it left behind.
+pub(super) fn wait_for<T>(work: impl Future<Output = T>) -> io::Result<T> {
+    let runtime = runtime()?;
+    let done = runtime.block_on(work);
+    runtime.shutdown_background();
+    Ok(done)
+}
+
+fn read_jid(jid: &str) -> Result<Account, Failure> {
+    if let Some((user, resource)) = jid.split_once('@').and_then(|(localpart, domain)| {
+        let (domain, resource) = domain.split_once('/')?;
+        Some((format!("{localpart}@{domain}"), resource))
+    }) {
+        let text = format!("write {user} alone: the resource, /{resource}, is of one device");
+        return Err(Failure::Usage(text));
+    }
+    Account::written(jid).ok_or_else(|| {
+        let text = "write the user as USER@DOMAIN, in characters that an XMPP server lets through";
+        Failure::Usage(text.to_owned())
+    })
+}
