@@ -1,6 +1,7 @@
 //! What is answered: which directory is asked what, and when it need not or must not be asked.
 
 mod inquiry;
+mod proof;
 mod sign_in;
 
 use std::collections::HashMap;

@@ -42,7 +42,7 @@ impl<'a, D: Accounts> Inquiry<'a, D> {
                 cache.forget_existence(account);
                 // Who is only hidden, or in no group that exists here, may sign in all the same.
                 if denial == Denial::UnknownUser {
-                    cache.forget_proof(account, None, Instant::now());
+                    cache.forget_proof(account, [], Instant::now());
                 }
             }
             Verdict::Unavailable(outage) => {
@@ -84,6 +84,11 @@ impl Drop for Change<'_> {
             self.policies.forget_passwords(&self.key.counted_as, &self.key.entry);
         }
     }
+}
+
+/// Whether somebody could tell.
+pub(super) fn is_judged(outcome: &Outcome) -> bool {
+    !matches!(outcome.verdict, Verdict::Unavailable(_))
 }
 
 /// The yes that stands in for an outage.

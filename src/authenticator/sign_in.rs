@@ -5,158 +5,87 @@ use std::time::Duration;
 use secrecy::SecretString;
 use tokio::time::Instant;
 
-use super::inquiry::{Inquiry, remembered};
+use super::inquiry::{Inquiry, is_judged, remembered};
 use crate::directory::accounts::{Accounts, Candidate, EntryKey};
-use crate::policy::digest::Attempt;
-use crate::policy::guard::{Budget, Entrance, Guard, Hold, Permit};
+use crate::policy::cache::Cache;
+use crate::policy::digest::{Attempt, Id};
 use crate::verdict::{Denial, Outage, Outcome, Verdict};
 
-/// What a sign-in leaves to be remembered.
-#[derive(Debug, Default)]
-struct Trace {
-    /// The last attempt that was the directory's to judge.
+/// What came of a sign-in.
+#[derive(Debug)]
+struct Judged {
+    outcome: Outcome,
+    /// The attempt that the directory was to judge; none where no entry was found, or the directory
+    /// was spared.
     attempt: Option<Attempt>,
-    /// The password was refused, although the outcome may say no more about it.
-    is_refused: bool,
+    /// The entry that the account was remembered to have, if that one refused the password before the
+    /// account was looked up again.
+    refused_by: Option<Id>,
     /// The account may be disabled, locked or expired.
     is_doubtful: bool,
 }
 
+impl Judged {
+    fn without_attempt(outcome: Outcome) -> Self {
+        Self { outcome, attempt: None, refused_by: None, is_doubtful: false }
+    }
+}
+
 impl<D: Accounts> Inquiry<'_, D> {
     pub(super) async fn sign_in(&self, password: &SecretString) -> Outcome {
-        let mut trace = Trace::default();
-        let admission = self.directory.admission();
-        let outcome = match admission.admit(self.by.remaining(), Instant::now()) {
+        let judged = match self.directory.admission().admit(self.by.remaining(), Instant::now()) {
             Ok(slot) => {
-                let (Ok(outcome) | Err(outcome)) = self.try_entry(password, &mut trace).await;
-                let is_held = outcome.verdict == Verdict::Unavailable(Outage::TooManyFailures);
-                slot.end(is_held || is_judged(&outcome), Instant::now());
-                outcome
+                let judged = self.judge(password).await;
+                let is_held =
+                    judged.outcome.verdict == Verdict::Unavailable(Outage::TooManyFailures);
+                slot.end(is_held || is_judged(&judged.outcome), Instant::now());
+                judged
             }
-            Err(expected) => overloaded(expected),
+            Err(expected) => Judged::without_attempt(overloaded(expected)),
         };
-        self.remember(&trace, outcome.verdict);
-        if self.is_vouched_for(password, &trace, outcome.verdict) {
-            return remembered(&outcome);
-        }
-        outcome
+        self.remember(judged, password)
     }
 
     /// Tries the entry that the account has; if it was only remembered which, and the password is
     /// wrong there, the one that it has now.
-    async fn try_entry(
-        &self,
-        password: &SecretString,
-        trace: &mut Trace,
-    ) -> Result<Outcome, Outcome> {
-        let first = self.directory.find(self.account, self.by).await?;
-        trace.is_doubtful = first.is_doubtful();
+    async fn judge(&self, password: &SecretString) -> Judged {
+        let first = match self.directory.find(self.account, self.by).await {
+            Ok(first) => first,
+            Err(outcome) => return Judged::without_attempt(outcome),
+        };
         let attempt = self.attempt(&first, password);
-        if let Some(denial) = first.refusal() {
-            trace.attempt = Some(attempt);
-            return Ok(denial.clone());
-        }
         if !first.is_doubtful()
             && let Some((cache, account)) = self.cached
             && cache.spares(account, &attempt, Instant::now())
         {
-            return Ok(Outcome::from(Verdict::Granted).with_detail("remembered; see [cache]"));
+            let outcome = Outcome::from(Verdict::Granted).with_detail("remembered; see [cache]");
+            return Judged::without_attempt(outcome);
         }
-        trace.attempt = Some(attempt);
-        let outcome = self.prove(&first, attempt, password).await;
-        if !first.is_remembered() || outcome.verdict != Verdict::Denied(Denial::WrongPassword) {
-            return Ok(outcome);
+        let judged = self.try_candidate(&first, attempt, password).await;
+        let is_wrong = judged.outcome.verdict == Verdict::Denied(Denial::WrongPassword);
+        if !first.is_remembered() || !is_wrong {
+            return judged;
         }
-        trace.is_refused = true;
-        let now = self.directory.find_afresh(self.account, self.by).await?;
-        if now.bind_name() == first.bind_name() {
-            return Ok(outcome);
-        }
-        if let Some(denial) = now.refusal() {
-            return Ok(denial.clone());
-        }
-        let attempt = self.attempt(&now, password);
-        trace.attempt = Some(attempt);
-        Ok(self.prove(&now, attempt, password).await)
+        let judged = match self.directory.find_afresh(self.account, self.by).await {
+            Ok(now) if now.bind_name() == first.bind_name() => judged,
+            Ok(now) => self.try_candidate(&now, self.attempt(&now, password), password).await,
+            Err(outcome) => Judged { outcome, ..judged },
+        };
+        Judged { refused_by: Some(attempt.entry), ..judged }
     }
 
-    /// Lets the directory judge the password, or the lock-out guard in its place.
-    async fn prove(
+    async fn try_candidate(
         &self,
         candidate: &Candidate,
         attempt: Attempt,
         password: &SecretString,
-    ) -> Outcome {
-        let Some(guard) = &self.policies.guard else {
-            return self.directory.prove(candidate, password, &Permit::unguarded(), self.by).await;
+    ) -> Judged {
+        let outcome = match candidate.refusal() {
+            Some(denial) => denial.clone(),
+            None => self.prove(candidate, attempt, password).await,
         };
-        loop {
-            match guard.enter(attempt, self.by.instant(), Instant::now()) {
-                Entrance::Ask(permit) => {
-                    let outcome = self.directory.prove(candidate, password, &permit, self.by).await;
-                    if permit.conclude(&outcome, Instant::now()) {
-                        self.warn_of_guesses(guard);
-                    }
-                    return outcome;
-                }
-                Entrance::Share(same) => match self.by.bound(same.ended()).await {
-                    Ok(Some(outcome)) if is_judged(&outcome) => return outcome,
-                    // Whoever asked gave up, or had less time: that is no answer for us.
-                    Ok(_) => {}
-                    Err(elapsed) => return elapsed.into(),
-                },
-                Entrance::Wait(other) => {
-                    if let Err(elapsed) = self.by.bound(other.ended()).await {
-                        return elapsed.into();
-                    }
-                }
-                Entrance::Deny(hold) => return held(hold),
-            }
-        }
-    }
-
-    fn warn_of_guesses(&self, guard: &Guard) {
-        let Budget { failures, within } = guard.settings().domain;
-        let domain = self.directory.domainpart(self.account);
-        tracing::error!(
-            domain,
-            failures,
-            ?within,
-            "so many different wrong passwords for one domain: does somebody guess?"
-        );
-    }
-
-    /// Remembers a password that was right, until the directory says no, to whatever password.
-    fn remember(&self, trace: &Trace, verdict: Verdict) {
-        let Some((cache, account)) = self.cached else { return };
-        let now = Instant::now();
-        match (verdict, trace.attempt) {
-            (Verdict::Granted, Some(attempt)) => cache.record_proof(account, attempt, now),
-            (Verdict::Granted, None) => {}
-            (Verdict::Unavailable(_), _) if !trace.is_refused => {}
-            (_, attempt) => {
-                cache.forget_proof(account, attempt.map(|attempt| attempt.entry), now);
-                if verdict == Verdict::Denied(Denial::UnknownUser) {
-                    cache.forget_existence(account);
-                }
-            }
-        }
-    }
-
-    /// Whether the password was right before, and that counts because the directory is absent. A guess
-    /// at it is counted as the directory would.
-    fn is_vouched_for(&self, password: &SecretString, trace: &Trace, verdict: Verdict) -> bool {
-        let Some((cache, account)) = self.cached else { return false };
-        let is_absent = matches!(verdict, Verdict::Unavailable(outage) if outage.is_absence());
-        if !is_absent || trace.is_doubtful {
-            return false;
-        }
-        let now = Instant::now();
-        let Some(proof) = cache.stands_in(account, now) else { return false };
-        let attempt = self.policies.key.again(proof, password);
-        let is_right = attempt.digest == proof.digest;
-        let guard = self.policies.guard.as_ref();
-        guard.is_none_or(|guard| guard.admits_comparison(&attempt, is_right, now)) && is_right
+        let is_doubtful = candidate.is_doubtful();
+        Judged { outcome, attempt: Some(attempt), refused_by: None, is_doubtful }
     }
 
     fn attempt(&self, candidate: &Candidate, password: &SecretString) -> Attempt {
@@ -164,28 +93,57 @@ impl<D: Accounts> Inquiry<'_, D> {
         let EntryKey { entry, counted_as } = candidate.key();
         self.policies.key.attempt(domain, counted_as, entry, password)
     }
-}
 
-fn is_judged(outcome: &Outcome) -> bool {
-    !matches!(outcome.verdict, Verdict::Unavailable(_))
+    /// Remembers a password that was right, until the directory says no, to whatever password; while
+    /// the directory is absent, what is remembered answers in its place.
+    fn remember(&self, judged: Judged, password: &SecretString) -> Outcome {
+        let Judged { outcome, attempt, refused_by, is_doubtful } = judged;
+        let Some((cache, account)) = self.cached else { return outcome };
+        match (outcome.verdict, refused_by) {
+            (Verdict::Granted, _) => {
+                if let Some(attempt) = attempt {
+                    cache.record_proof(account, attempt, Instant::now());
+                }
+            }
+            (Verdict::Unavailable(outage), None) => {
+                let may_stand_in = outage.is_absence() && !is_doubtful;
+                if may_stand_in && self.vouches(cache, account, attempt, password) {
+                    return remembered(&outcome);
+                }
+            }
+            (verdict, refused_by) => {
+                let entries = attempt.map(|attempt| attempt.entry).into_iter().chain(refused_by);
+                cache.forget_proof(account, entries, Instant::now());
+                if verdict == Verdict::Denied(Denial::UnknownUser) {
+                    cache.forget_existence(account);
+                }
+            }
+        }
+        outcome
+    }
+
+    /// Whether the password is the one that was right last. A guess at it is counted as the directory
+    /// would.
+    fn vouches(
+        &self,
+        cache: &Cache,
+        account: Id,
+        attempt: Option<Attempt>,
+        password: &SecretString,
+    ) -> bool {
+        let now = Instant::now();
+        let Some(proof) = cache.stands_in(account, now) else { return false };
+        let attempt = attempt
+            .filter(|attempt| attempt.entry == proof.entry)
+            .unwrap_or_else(|| self.policies.key.again(proof, password));
+        let is_right = attempt.digest == proof.digest;
+        let guard = self.policies.guard.as_ref();
+        guard.is_none_or(|guard| guard.admits_comparison(&attempt, is_right, now)) && is_right
+    }
 }
 
 /// The outcome of a sign-in whose answer would come too late.
 fn overloaded(expected: Duration) -> Outcome {
     Outcome::from(Outage::Overloaded)
         .with_detail(&format!("the answer could be expected in {expected:.1?}"))
-}
-
-/// The outcome of a sign-in that the guard holds back.
-fn held(hold: Hold) -> Outcome {
-    match hold {
-        Hold::SameAgain { ago } => Outcome::from(Denial::WrongPassword).with_detail(&format!(
-            "the same password was refused {} s ago; the directory was not asked again",
-            ago.as_secs()
-        )),
-        Hold::Spent { left } => Outcome::from(Outage::TooManyFailures).with_detail(&format!(
-            "too many wrong passwords for this account; the directory is asked again in {} s",
-            left.as_secs() + 1
-        )),
-    }
 }

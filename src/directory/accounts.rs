@@ -92,9 +92,9 @@ impl Candidate {
         matches!(self.basis, Basis::Remembered)
     }
 
-    /// Whether something may keep it from signing in.
+    /// Whether something keeps it from signing in, or may.
     pub fn is_doubtful(&self) -> bool {
-        matches!(self.basis, Basis::FoundDoubtful)
+        matches!(self.basis, Basis::FoundDoubtful | Basis::Refused(_))
     }
 }
 

@@ -89,11 +89,11 @@ impl Cache {
         self.proofs.put(attempt.entry, attempt, now);
     }
 
-    /// The directory has said no to a sign-in of an account, or as the entry that it has: under all
-    /// its names.
-    pub fn forget_proof(&self, account: Id, entry: Option<Id>, now: Instant) {
+    /// The directory has said no to a sign-in of an account, or as one of these entries: under all
+    /// their names.
+    pub fn forget_proof(&self, account: Id, entries: impl IntoIterator<Item = Id>, now: Instant) {
         let before = self.entries.get(&account, now);
-        before.into_iter().chain(entry).for_each(|entry| self.forget_entry(entry));
+        before.into_iter().chain(entries).for_each(|entry| self.forget_entry(entry));
     }
 
     /// The directory has said that the account exists.

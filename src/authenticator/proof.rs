@@ -1,0 +1,72 @@
+//! Who judges a password: the directory, or the lock-out guard in its place.
+
+use secrecy::SecretString;
+use tokio::time::Instant;
+
+use super::inquiry::{Inquiry, is_judged};
+use crate::directory::accounts::{Accounts, Candidate};
+use crate::policy::digest::Attempt;
+use crate::policy::guard::{Budget, Entrance, Guard, Hold, Permit};
+use crate::verdict::{Denial, Outage, Outcome};
+
+impl<D: Accounts> Inquiry<'_, D> {
+    /// Whether the password of this attempt is the candidate's.
+    pub(super) async fn prove(
+        &self,
+        candidate: &Candidate,
+        attempt: Attempt,
+        password: &SecretString,
+    ) -> Outcome {
+        let Some(guard) = &self.policies.guard else {
+            return self.directory.prove(candidate, password, &Permit::unguarded(), self.by).await;
+        };
+        loop {
+            match guard.enter(attempt, self.by.instant(), Instant::now()) {
+                Entrance::Ask(permit) => {
+                    let outcome = self.directory.prove(candidate, password, &permit, self.by).await;
+                    if permit.conclude(&outcome, Instant::now()) {
+                        self.warn_of_guesses(guard);
+                    }
+                    return outcome;
+                }
+                Entrance::Share(same) => match self.by.bound(same.ended()).await {
+                    Ok(Some(outcome)) if is_judged(&outcome) => return outcome,
+                    // Whoever asked gave up, or had less time: that is no answer for us.
+                    Ok(_) => {}
+                    Err(elapsed) => return elapsed.into(),
+                },
+                Entrance::Wait(other) => {
+                    if let Err(elapsed) = self.by.bound(other.ended()).await {
+                        return elapsed.into();
+                    }
+                }
+                Entrance::Deny(hold) => return held(hold),
+            }
+        }
+    }
+
+    fn warn_of_guesses(&self, guard: &Guard) {
+        let Budget { failures, within } = guard.settings().domain;
+        let domain = self.directory.domainpart(self.account);
+        tracing::error!(
+            domain,
+            failures,
+            ?within,
+            "so many different wrong passwords for one domain: does somebody guess?"
+        );
+    }
+}
+
+/// The outcome of a sign-in that the guard holds back.
+fn held(hold: Hold) -> Outcome {
+    match hold {
+        Hold::SameAgain { ago } => Outcome::from(Denial::WrongPassword).with_detail(&format!(
+            "the same password was refused {} s ago; the directory was not asked again",
+            ago.as_secs()
+        )),
+        Hold::Spent { left } => Outcome::from(Outage::TooManyFailures).with_detail(&format!(
+            "too many wrong passwords for this account; the directory is asked again in {} s",
+            left.as_secs() + 1
+        )),
+    }
+}
