@@ -120,7 +120,7 @@ fn every_file_uses_only_what_stands_before_it() {
 #[test]
 fn each_thing_is_known_only_where_it_belongs() {
     for (word, allowed) in [
-        ("ldap3::", &["directory/message/filter.rs", "directory/names/bind_name.rs"][..]),
+        ("ldap3::", &["directory/message/filter.rs"][..]),
         ("libgssapi::", &["directory/sasl/gssapi/context.rs"]),
         (
             "use ring::",

@@ -3,11 +3,9 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use unicode_normalization::UnicodeNormalization;
-
-use crate::directory::names::dn::Dn;
-use crate::directory::names::name_rule::{NameAssertion, NameRule};
-use crate::directory::names::placeholder::{TextTemplate, ValueTemplate};
+use crate::directory::names::dn_template::DnTemplate;
+use crate::directory::names::name_rule::is_plain;
+use crate::directory::names::placeholder::TextTemplate;
 use crate::jid::Account;
 
 /// A name to bind with: a distinguished name (RFC 4514), or one of Active Directory's other forms,
@@ -39,48 +37,9 @@ impl NameTemplate {
     }
 }
 
-impl fmt::Display for DnTemplate {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.text.fmt(f)
-    }
-}
-
 impl fmt::Display for PlainTemplate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
-    }
-}
-
-/// A distinguished name (RFC 4514).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DnTemplate {
-    text: TextTemplate,
-    name_rule: NameRule,
-}
-
-impl DnTemplate {
-    fn parse(source: &str) -> Result<Self, String> {
-        let text = TextTemplate::parse(source)?;
-        let (marked, mark) = text.marked()?;
-        // An escape can stand in a value alone: no user chooses an attribute.
-        let dn = Dn::parse(&marked)
-            .filter(|_| !text.cuts_an_escape())
-            .ok_or("it is no DN; write for example uid={localpart},ou=people,dc=example,dc=com")?;
-        let names = dn.values().filter_map(|(attribute, value)| {
-            NameAssertion::new(attribute, &ValueTemplate::read(value, mark)?).map(NameRule::One)
-        });
-        let name_rule = NameRule::all(names.collect::<Vec<_>>());
-        Ok(Self { name_rule: name_rule.ok_or("no value in it names the user")?, text })
-    }
-
-    /// The DN for an account, or `None` if the server would take it for another account's as well.
-    pub fn fill(&self, account: &Account) -> Option<String> {
-        is_plain(account).then(|| self.text.fill(account, |value| ldap3::dn_escape(value)))
-    }
-
-    /// Whose the entry of this DN is: by the attributes that hold the user's name in the DN.
-    pub fn name_rule(&self) -> &NameRule {
-        &self.name_rule
     }
 }
 
@@ -112,38 +71,12 @@ impl PlainTemplate {
     }
 }
 
-/// Whether a server that nobody asks whose entry it found can take this name for no other one: it has
-/// no spaces that do not count (RFC 4518, section 2.6), and no character that compares like another
-/// and that nodeprep is too old to know.
-fn is_plain(account: &Account) -> bool {
-    let name = account.localpart();
-    // Nodeprep knows all of ASCII.
-    let is_known = name.is_ascii() || name.to_lowercase().nfkc().eq(name.chars());
-    is_known && name.split(' ').all(|word| !word.is_empty())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn account(localpart: &str) -> Account {
         Account::new(localpart, "example.com").unwrap()
-    }
-
-    #[test]
-    fn a_dn_is_filled_with_escaped_values() {
-        let dn = NameTemplate::parse("uid={localpart},ou=people,dc=example,dc=com").unwrap();
-        let filled = dn.fill(&account("a,b+c=\"d\\e<f>;#")).unwrap();
-        assert!(filled.starts_with("uid=a\\"), "{filled}");
-        assert!(filled.ends_with(",ou=people,dc=example,dc=com"), "{filled}");
-        assert_eq!(filled.replace("\\,", "").matches(',').count(), 3, "{filled}");
-    }
-
-    #[test]
-    fn it_knows_which_attributes_name_the_user() {
-        let dn = DnTemplate::parse("CN=X-{localpart}+o={domain},ou=people,dc=example").unwrap();
-        let [name] = dn.name_rule().assertions()[..] else { panic!("{dn:?}") };
-        assert_eq!((name.attribute.as_str(), &*name.value(&account("a,b"))), ("cn", &b"X-a,b"[..]));
     }
 
     #[test]

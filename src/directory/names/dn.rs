@@ -1,4 +1,4 @@
-//! Comparing distinguished names (RFC 4514) as directories do: without regard to case, to spaces
+//! Distinguished names (RFC 4514), compared as directories do: without regard to case, to spaces
 //! around separators and to the way in which a character is escaped.
 
 /// The attributes that DNs are mostly made of: where one follows a blank, a comma was forgotten.
@@ -39,25 +39,20 @@ impl Dn {
         if source.trim().is_empty() {
             return Some(Self(Vec::new()));
         }
-        let mut names = Vec::new();
-        let mut parts = Vec::new();
+        let (mut names, mut name) = (Vec::new(), Vec::new());
         let mut rest = source;
         loop {
-            let (name, after) = rest.split_once('=')?;
-            let name = name.trim().to_ascii_lowercase();
-            if !is_attribute(&name) {
-                return None;
-            }
-            let (value, separator, behind) = value(after)?;
-            parts.push((short(&name), value));
+            let (AttributeValue { attribute, value, separator }, behind) =
+                AttributeValue::first_of(rest)?;
+            name.push((attribute, folded(value)));
             if separator != Some('+') {
-                parts.sort_unstable();
-                names.push(std::mem::take(&mut parts));
+                name.sort_unstable();
+                names.push(std::mem::take(&mut name));
             }
-            match separator {
-                None => return Some(Self(names)),
-                Some(_) => rest = behind,
+            if separator.is_none() {
+                return Some(Self(names));
             }
+            rest = behind;
         }
     }
 
@@ -110,19 +105,36 @@ impl Dn {
         key
     }
 
-    /// The attributes in it and their values, without escapes.
-    pub(super) fn values(&self) -> impl Iterator<Item = (&str, &[u8])> {
-        self.0.iter().flatten().map(|(attribute, value)| (attribute.as_str(), value.as_slice()))
-    }
-
     /// How many relative names it has.
     pub fn depth(&self) -> usize {
         self.0.len()
     }
 }
 
-/// The value at the start of `source` in its comparable form, the separator behind it, and what
-/// follows.
+/// An attribute and its value, as they stand in a DN.
+pub(super) struct AttributeValue {
+    /// The attribute by its short name.
+    pub(super) attribute: String,
+    /// The value without escapes.
+    pub(super) value: Vec<u8>,
+    /// What separates it from what follows, if something does.
+    pub(super) separator: Option<char>,
+}
+
+impl AttributeValue {
+    /// The one at the start of `source`, and what follows the separator behind it.
+    pub(super) fn first_of(source: &str) -> Option<(Self, &str)> {
+        let (name, after) = source.split_once('=')?;
+        let name = name.trim().to_ascii_lowercase();
+        if !is_attribute(&name) {
+            return None;
+        }
+        let (value, separator, behind) = value(after)?;
+        Some((Self { attribute: short(&name), value, separator }, behind))
+    }
+}
+
+/// The value at the start of `source` without its escapes, the separator behind it, and what follows.
 fn value(source: &str) -> Option<(Vec<u8>, Option<char>, &str)> {
     let source = source.trim_start();
     let mut plain = Vec::new();
@@ -158,11 +170,62 @@ fn value(source: &str) -> Option<(Vec<u8>, Option<char>, &str)> {
         }
     }
     plain.truncate(significant);
-    let folded = match String::from_utf8(plain) {
+    Some((plain, end.0, end.1))
+}
+
+/// A value in its comparable form.
+fn folded(value: Vec<u8>) -> Vec<u8> {
+    match String::from_utf8(value) {
         Ok(text) => text.to_lowercase().into_bytes(),
         Err(binary) => binary.into_bytes(),
-    };
-    Some((folded, end.0, end.1))
+    }
+}
+
+/// Writes a value as it stands in a DN (RFC 4514, section 2.4).
+pub(super) struct ValueWriter<'a> {
+    dn: &'a mut String,
+    is_empty: bool,
+    ends_in_space: bool,
+}
+
+impl<'a> ValueWriter<'a> {
+    /// Writes behind what the DN holds.
+    pub(super) fn new(dn: &'a mut String) -> Self {
+        Self { dn, is_empty: true, ends_in_space: false }
+    }
+
+    /// Adds a piece of the value.
+    pub(super) fn push(&mut self, piece: &[u8]) {
+        for chunk in piece.utf8_chunks() {
+            chunk.valid().chars().for_each(|character| self.push_character(character));
+            chunk.invalid().iter().for_each(|byte| self.push_escape(*byte));
+        }
+    }
+
+    /// Ends the value.
+    pub(super) fn end(self) {
+        if self.ends_in_space {
+            self.dn.pop();
+            self.dn.push_str("\\ ");
+        }
+    }
+
+    fn push_character(&mut self, character: char) {
+        let is_first = std::mem::replace(&mut self.is_empty, false);
+        match character {
+            '\0' => return self.push_escape(0),
+            '"' | '+' | ',' | ';' | '<' | '>' | '\\' => self.dn.push('\\'),
+            ' ' | '#' if is_first => self.dn.push('\\'),
+            _ => {}
+        }
+        self.dn.push(character);
+        self.ends_in_space = character == ' ' && !is_first;
+    }
+
+    fn push_escape(&mut self, byte: u8) {
+        self.dn.push_str(&format!("\\{byte:02x}"));
+        (self.is_empty, self.ends_in_space) = (false, false);
+    }
 }
 
 /// Whether it is the name of an attribute, or its OID (RFC 4512, section 1.4).

@@ -2,6 +2,7 @@
 
 pub mod bind_name;
 pub mod dn;
+pub mod dn_template;
 pub mod name_rule;
 pub(in crate::directory) mod nobody;
 pub mod placeholder;

@@ -3,6 +3,8 @@
 //! Directories compare names more loosely than XMPP servers: without accents, with spaces that do not
 //! count. What a search finds is therefore compared once more, so that no entry answers for two JIDs.
 
+use unicode_normalization::UnicodeNormalization;
+
 use crate::directory::names::placeholder::ValueTemplate;
 use crate::jid::{Account, nodeprep};
 
@@ -80,4 +82,14 @@ impl NameRule {
 /// A value as an XMPP server would spell it. No name begins or ends with a space (XEP-0106).
 fn spelled(value: &[u8]) -> Option<String> {
     Some(nodeprep(std::str::from_utf8(value).ok()?.trim()))
+}
+
+/// Whether a server that nobody asks whose entry it found can take this name for no other one: it has
+/// no spaces that do not count (RFC 4518, section 2.6), and no character that compares like another
+/// and that nodeprep is too old to know.
+pub(super) fn is_plain(account: &Account) -> bool {
+    let name = account.localpart();
+    // Nodeprep knows all of ASCII.
+    let is_known = name.is_ascii() || name.to_lowercase().nfkc().eq(name.chars());
+    is_known && name.split(' ').all(|word| !word.is_empty())
 }
