@@ -14,7 +14,7 @@ use crate::config::configuration::Configuration;
 use crate::deadline::Deadline;
 use crate::directory::Directory;
 use crate::directory::domain::{Domain, Memory};
-use crate::directory::inspect::explain::{ExplainStep, Explanation};
+use crate::directory::inspect::explain::{ExplainStep, Explanation, explain_sign_in};
 use crate::exit::Code;
 use crate::jid::Account;
 use crate::observe::advice;
@@ -63,7 +63,7 @@ fn find(account: &Account, configuration: Configuration) -> Result<Domain, Expla
 /// What the directory says about the account, within the time.
 fn ask(account: &Account, domain: &Domain, within: Duration) -> io::Result<Explanation> {
     let by = Deadline::after(Instant::now(), within);
-    let explanation = wait_for(async { by.bound(domain.explain(account, by)).await })?;
+    let explanation = wait_for(async { by.bound(explain_sign_in(domain, account, by)).await })?;
     Ok(explanation.unwrap_or_else(|elapsed| {
         let text = "not asked: no answer in time".to_owned();
         Explanation {

@@ -15,7 +15,8 @@ use crate::config::directory::DirectoryConfig;
 use crate::deadline::Deadline;
 use crate::directory::Directory;
 use crate::directory::domain::Rules;
-use crate::directory::inspect::probe::{ProbeFinding, Report, Severity};
+use crate::directory::inspect::probe::{probe_server, probe_writer};
+use crate::directory::inspect::report::{ProbeFinding, Report, Severity};
 use crate::exit::Code;
 use crate::policy::guard::GuardSettings;
 use crate::printable::printable;
@@ -78,10 +79,10 @@ async fn probe_directory(
     fault.map(Report::no_server).into_iter().for_each(&mut add);
     for server in servers {
         let by = Deadline::after(Instant::now(), within);
-        add(directory.probe(&server, &rules, guard, by).await);
+        add(probe_server(&directory, &server, &rules, guard, by).await);
     }
     let by = Deadline::after(Instant::now(), within);
-    directory.probe_writer(by).await.into_iter().for_each(add);
+    probe_writer(&directory, by).await.into_iter().for_each(add);
     probed
 }
 

@@ -132,14 +132,14 @@ fn trial_of_bind(name: &str) -> Trial {
 pub struct Directory {
     name: String,
     identity: String,
-    pub(in crate::directory) preset: Option<Preset>,
-    pub(in crate::directory) service: Option<Searcher>,
-    pub(in crate::directory) writer: Option<ServicePool>,
+    preset: Option<Preset>,
+    service: Option<Searcher>,
+    writer: Option<ServicePool>,
     users: UserPool,
-    pub(in crate::directory) set_password: PasswordMethod,
+    set_password: PasswordMethod,
     must_change: diagnosis::MustChange,
     alarm: Alarm,
-    pub(in crate::directory) admission: Arc<Admission>,
+    admission: Arc<Admission>,
 }
 
 impl Directory {
@@ -259,9 +259,34 @@ impl Directory {
         self.users.open()
     }
 
-    /// Tells the operator of an outage, once.
-    pub(in crate::directory) fn hear(&self, outcome: &Outcome) {
-        self.alarm.record(outcome);
+    /// What tells the operator of an outage.
+    pub(in crate::directory) fn alarm(&self) -> &Alarm {
+        &self.alarm
+    }
+
+    /// How fast it answers sign-ins.
+    pub(in crate::directory) fn admission(&self) -> &Arc<Admission> {
+        &self.admission
+    }
+
+    /// The product that it is said to be.
+    pub(in crate::directory) fn preset(&self) -> Option<Preset> {
+        self.preset
+    }
+
+    /// Who searches, if there is a service account.
+    pub(in crate::directory) fn service(&self) -> Option<&Searcher> {
+        self.service.as_ref()
+    }
+
+    /// Where passwords are set, if not where searches go and as they do.
+    pub(in crate::directory) fn writer(&self) -> Option<&ServicePool> {
+        self.writer.as_ref()
+    }
+
+    /// How passwords are set.
+    pub(in crate::directory) fn set_password(&self) -> PasswordMethod {
+        self.set_password
     }
 
     /// Searches as the service account.
@@ -381,10 +406,5 @@ impl Directory {
         let done = set_password::set(pool, self.set_password, dn, password, by).await;
         self.users.purge();
         done
-    }
-
-    /// Whether passwords are set at all.
-    pub(in crate::directory) fn sets_passwords(&self) -> bool {
-        self.set_password != PasswordMethod::Off
     }
 }

@@ -7,7 +7,6 @@ use std::sync::Arc;
 
 use secrecy::SecretString;
 use tokio::time::Instant;
-use tokio::time::error::Elapsed;
 use unicode_normalization::UnicodeNormalization;
 
 pub(in crate::directory) use self::lookup::Located;
@@ -15,9 +14,10 @@ pub use self::lookup::{DnLookup, Lookup, Search};
 pub use self::rules::Rules;
 use crate::deadline::Deadline;
 use crate::directory::Directory;
+use crate::directory::account::set_password::PasswordMethod;
 use crate::directory::account::state::StateFault;
 use crate::directory::accounts::{Accounts, Candidate, EntryKey, PasswordTarget};
-use crate::directory::groups::{Belonging, GroupRule};
+use crate::directory::groups::GroupRule;
 use crate::directory::names::dn::Dn;
 use crate::jid::Account;
 use crate::policy::admission::Admission;
@@ -28,8 +28,8 @@ use crate::verdict::{Denial, Outcome, Verdict};
 /// An XMPP domain and the directory that serves it.
 #[derive(Debug)]
 pub struct Domain {
-    pub(in crate::directory) directory: Arc<Directory>,
-    pub(in crate::directory) rules: Rules,
+    directory: Arc<Directory>,
+    rules: Rules,
     memory: Memory,
 }
 
@@ -67,6 +67,11 @@ impl Domain {
         &self.directory
     }
 
+    /// What the configuration says about its users.
+    pub fn rules(&self) -> &Rules {
+        &self.rules
+    }
+
     /// The one entry of an account.
     pub(in crate::directory) async fn locate(
         &self,
@@ -84,15 +89,8 @@ impl Domain {
         rule: &GroupRule,
         by: Deadline,
     ) -> Result<(), Outcome> {
-        if !rule.is_needed() {
-            return Ok(());
-        }
-        match rule.admits(&located.entry, self.directory.searcher()?, by).await? {
-            Belonging::In => Ok(()),
-            Belonging::NotIn(why) => Err(Outcome::from(Denial::NotInGroup)
-                .from_server(&located.server)
-                .with_detail(&why)),
-        }
+        let searcher = self.directory.searcher()?;
+        located.admitted(rule.admits(&located.entry, searcher, by).await?)
     }
 
     async fn find_for_sign_in(
@@ -131,7 +129,8 @@ impl Domain {
             groups.chain(rules.unenforced_attributes()).collect()
         };
         // Of a name that was made, only the entry tells whether the server took it for another's.
-        let is_made_up = matches!(rules.lookup, Lookup::Dn(_)) && self.directory.service.is_some();
+        let is_made_up =
+            matches!(rules.lookup, Lookup::Dn(_)) && self.directory.service().is_some();
         let needs_entry = rules.sign_in.is_needed() || !attributes.is_empty() || is_made_up;
         Ok(Plan { account, bind_name, attributes, needs_entry })
     }
@@ -215,7 +214,7 @@ impl Domain {
         account: &Account,
         by: Deadline,
     ) -> Result<PasswordTarget, Outcome> {
-        if !self.directory.sets_passwords() {
+        if self.directory.set_password() == PasswordMethod::Off {
             return Err(Denial::PasswordChangeOff.into());
         }
         let account = self.rules.named(account)?;
@@ -225,21 +224,25 @@ impl Domain {
         Ok(PasswordTarget { dn: located.entry.dn, key })
     }
 
-    /// What was found within the deadline; tells the operator of an outage.
-    fn found<T>(&self, result: Result<Result<T, Outcome>, Elapsed>) -> Result<T, Outcome> {
-        result
-            .unwrap_or_else(|elapsed| Err(elapsed.into()))
-            .inspect_err(|outcome| self.directory.hear(outcome))
+    /// What work comes to by the deadline; tells the operator of an outage.
+    async fn found<T>(
+        &self,
+        work: impl Future<Output = Result<T, Outcome>>,
+        by: Deadline,
+    ) -> Result<T, Outcome> {
+        let found = by.bound(work).await.unwrap_or_else(|elapsed| Err(elapsed.into()));
+        found.inspect_err(|outcome| self.directory.alarm().record(outcome))
     }
 
-    /// The outcome of work that was bound by the deadline; tells the operator of an outage, and of
-    /// its end.
-    fn conclude(&self, result: Result<Result<Outcome, Outcome>, Elapsed>) -> Outcome {
-        let outcome = match result {
-            Ok(Ok(outcome) | Err(outcome)) => outcome,
-            Err(elapsed) => elapsed.into(),
-        };
-        self.directory.hear(&outcome);
+    /// The outcome of work by the deadline; tells the operator of an outage, and of its end.
+    async fn concluded(
+        &self,
+        work: impl Future<Output = Result<Outcome, Outcome>>,
+        by: Deadline,
+    ) -> Outcome {
+        let concluded = self.found(work, by).await;
+        let (Ok(outcome) | Err(outcome)) =
+            concluded.inspect(|outcome| self.directory.alarm().record(outcome));
         outcome
     }
 }
@@ -255,7 +258,7 @@ fn refused_by(fault: &StateFault) -> Outcome {
 
 impl Accounts for Domain {
     fn admission(&self) -> &Arc<Admission> {
-        &self.directory.admission
+        self.directory.admission()
     }
 
     fn domainpart<'a>(&'a self, account: &'a Account) -> &'a str {
@@ -263,11 +266,11 @@ impl Accounts for Domain {
     }
 
     async fn find(&self, account: &Account, by: Deadline) -> Result<Candidate, Outcome> {
-        self.found(by.bound(self.find_for_sign_in(account, false, by)).await)
+        self.found(self.find_for_sign_in(account, false, by), by).await
     }
 
     async fn find_afresh(&self, account: &Account, by: Deadline) -> Result<Candidate, Outcome> {
-        self.found(by.bound(self.find_for_sign_in(account, true, by)).await)
+        self.found(self.find_for_sign_in(account, true, by), by).await
     }
 
     async fn prove(
@@ -278,11 +281,11 @@ impl Accounts for Domain {
         by: Deadline,
     ) -> Outcome {
         let proving = self.directory.prove(candidate.bind_name(), password, permit, by);
-        self.conclude(by.bound(proving).await)
+        self.concluded(proving, by).await
     }
 
     async fn exists(&self, account: &Account, by: Deadline) -> Outcome {
-        self.conclude(by.bound(self.try_exists(account, by)).await)
+        self.concluded(self.try_exists(account, by), by).await
     }
 
     async fn find_to_change(
@@ -290,7 +293,7 @@ impl Accounts for Domain {
         account: &Account,
         by: Deadline,
     ) -> Result<PasswordTarget, Outcome> {
-        self.found(by.bound(self.try_find_to_change(account, by)).await)
+        self.found(self.try_find_to_change(account, by), by).await
     }
 
     async fn set_password(
@@ -299,6 +302,6 @@ impl Accounts for Domain {
         password: &SecretString,
         by: Deadline,
     ) -> Outcome {
-        self.conclude(by.bound(self.directory.write_password(&target.dn, password, by)).await)
+        self.concluded(self.directory.write_password(&target.dn, password, by), by).await
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use futures_util::future::try_join_all;
 
 use crate::deadline::Deadline;
+use crate::directory::groups::Belonging;
 use crate::directory::message::entry::Entry;
 use crate::directory::message::filter_template::FilterTemplate;
 use crate::directory::message::{Filter, Query, Scope};
@@ -61,6 +62,18 @@ pub enum Lookup {
 pub(in crate::directory) struct Located {
     pub(in crate::directory) entry: Entry,
     pub(in crate::directory) server: Arc<str>,
+}
+
+impl Located {
+    /// Whether the user is let in who belongs so to the groups of a rule.
+    pub(in crate::directory) fn admitted(&self, belonging: Belonging) -> Result<(), Outcome> {
+        match belonging {
+            Belonging::In => Ok(()),
+            Belonging::NotIn(why) => {
+                Err(Outcome::from(Denial::NotInGroup).from_server(&self.server).with_detail(&why))
+            }
+        }
+    }
 }
 
 impl Lookup {

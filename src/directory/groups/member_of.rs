@@ -1,9 +1,9 @@
 //! The groups that the user's own entry names in `memberOf`.
 
-use super::membership::Membership;
+use super::membership::Memberships;
 use crate::directory::message::entry::Entry;
 use crate::directory::names::dn::Dn;
 
-pub(super) fn find(user: &Entry, membership: &mut Membership<'_>) {
-    user.texts("memberOf").filter_map(Dn::parse).for_each(|group| membership.found_in(group));
+pub(super) fn find(user: &Entry, memberships: &mut Memberships<'_>) {
+    user.texts("memberOf").filter_map(Dn::parse).for_each(|group| memberships.found_in(group));
 }

@@ -5,45 +5,93 @@ use std::collections::HashSet;
 use super::group::Group;
 use crate::directory::message::entry::Entry;
 use crate::directory::names::dn::Dn;
+use crate::verdict::Outcome;
 
-/// The groups in which a user must be and was not found yet, and those in which the user was found.
+/// Whether a user is in a group.
+#[derive(Clone, Debug)]
+pub enum Membership {
+    /// The user is in it.
+    In,
+    /// The user is not in it; and what is wrong with the group, if that may be why.
+    NotIn(Option<String>),
+    /// The directory does not tell.
+    Unknown(Outcome),
+}
+
+/// Whether a user is in as many groups as a rule wants.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Belonging {
+    /// In as many as are wanted.
+    In,
+    /// Not in so many; and what is wrong with the groups, if that may be why.
+    NotIn(String),
+}
+
+/// What is known of a user and some groups.
 #[derive(Debug)]
-pub(super) struct Membership<'a> {
-    missing: Vec<&'a Group>,
-    is_in_one: bool,
+pub struct Memberships<'a> {
+    /// Each group; nothing is known of the user in it as long as nobody needed to know.
+    known: Vec<(&'a Group, Option<Membership>)>,
+    /// Whether it takes all of the groups, and not just one, to know enough.
     all: bool,
     dns: HashSet<Dn>,
     sids: HashSet<Vec<u8>>,
 }
 
-impl<'a> Membership<'a> {
-    /// A user who was found in none of these groups, and must be in one of them or in all.
+impl<'a> Memberships<'a> {
+    /// Nothing is known yet; there is enough when the user is found in one of the groups, or in all.
     pub(super) fn new(groups: &'a [Group], all: bool) -> Self {
-        Self {
-            missing: groups.iter().collect(),
-            is_in_one: false,
-            all,
-            dns: HashSet::new(),
-            sids: HashSet::new(),
+        let known = groups.iter().map(|group| (group, None)).collect();
+        Self { known, all, dns: HashSet::new(), sids: HashSet::new() }
+    }
+
+    /// Each group, and what was found out.
+    pub fn iter(&self) -> impl Iterator<Item = (&'a Group, Option<&Membership>)> {
+        self.known.iter().map(|(group, membership)| (*group, membership.as_ref()))
+    }
+
+    /// Whether the user is in one of the groups, or in all of them, if so many are wanted. The outcome
+    /// says why nobody can tell.
+    pub fn judge(&self, all: bool) -> Result<Belonging, Outcome> {
+        if self.suffices(all) {
+            return Ok(Belonging::In);
+        }
+        let (mut faults, mut is_outside, mut unknown) = (Vec::new(), false, None);
+        for (_, membership) in self.iter() {
+            match membership {
+                Some(Membership::NotIn(fault)) => {
+                    is_outside = true;
+                    faults.extend(fault.as_deref());
+                }
+                Some(Membership::Unknown(outcome)) => unknown = Some(outcome),
+                Some(Membership::In) | None => {}
+            }
+        }
+        match unknown {
+            Some(outcome) if !(all && is_outside) => Err(outcome.clone()),
+            _ => Ok(Belonging::NotIn(faults.join("; "))),
         }
     }
 
-    /// Whether the user is in as many groups as are wanted.
+    /// Whether there is nothing more to find out.
     pub(super) fn is_settled(&self) -> bool {
-        if self.all { self.missing.is_empty() } else { self.is_in_one }
+        self.suffices(self.all)
+    }
+
+    fn suffices(&self, all: bool) -> bool {
+        let mut each = self.known.iter().map(|(_, known)| matches!(known, Some(Membership::In)));
+        self.known.is_empty() || if all { each.all(|is_in| is_in) } else { each.any(|is_in| is_in) }
     }
 
     /// The groups to ask about.
-    pub(super) fn missing(&self) -> Vec<&'a Group> {
-        self.missing.clone()
+    pub(super) fn open(&self) -> Vec<&'a Group> {
+        self.iter().filter(|(_, known)| known.is_none()).map(|(group, _)| group).collect()
     }
 
     /// The user is in the group of this DN, which need not be among those that are asked about, or
     /// may be called by another spelling there.
     pub(super) fn found_in(&mut self, dn: Dn) {
-        let before = self.missing.len();
-        self.missing.retain(|group| *group.dn() != dn);
-        self.is_in_one |= self.missing.len() < before;
+        self.learn(&dn, &Membership::In);
         self.dns.insert(dn);
     }
 
@@ -53,12 +101,70 @@ impl<'a> Membership<'a> {
     }
 
     /// Whether the user was found in the group of this entry, whatever the configuration calls it.
-    pub(super) fn recognize(&mut self, group: &Group, entry: &Entry) -> bool {
-        let is_in = Dn::parse(&entry.dn).is_some_and(|dn| self.dns.contains(&dn))
-            || entry.values("objectSid").any(|sid| self.sids.contains(sid));
-        if is_in {
-            self.found_in(group.dn().clone());
+    pub(super) fn recognizes(&self, entry: &Entry) -> bool {
+        Dn::parse(&entry.dn).is_some_and(|dn| self.dns.contains(&dn))
+            || entry.values("objectSid").any(|sid| self.sids.contains(sid))
+    }
+
+    /// This was found out about the group of this DN, unless it was before.
+    pub(super) fn learn(&mut self, dn: &Dn, membership: &Membership) {
+        for (group, known) in &mut self.known {
+            if known.is_none() && group.dn() == dn {
+                *known = Some(membership.clone());
+            }
         }
-        is_in
+    }
+
+    /// Nobody can tell about the groups that are open.
+    pub(super) fn give_up(&mut self, why: &Outcome) {
+        for (_, known) in &mut self.known {
+            known.get_or_insert_with(|| Membership::Unknown(why.clone()));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::verdict::Outage;
+
+    #[test]
+    fn one_group_or_all_of_them_are_wanted() {
+        let groups = ["cn=a", "cn=b"].map(|name| Group::parse(name).unwrap());
+        let [is_in, outside, at_fault, unknown] = [
+            Membership::In,
+            Membership::NotIn(None),
+            Membership::NotIn(Some("fault".to_owned())),
+            Membership::Unknown(Outage::Referral.into()),
+        ];
+        let not_in = |why: &str| Some(Belonging::NotIn(why.to_owned()));
+        for (first, second, any, all) in [
+            (Some(&is_in), Some(&is_in), Some(Belonging::In), Some(Belonging::In)),
+            (Some(&is_in), Some(&outside), Some(Belonging::In), not_in("")),
+            (Some(&is_in), Some(&unknown), Some(Belonging::In), None),
+            (Some(&unknown), Some(&at_fault), None, not_in("fault")),
+            (Some(&at_fault), Some(&at_fault), not_in("fault; fault"), not_in("fault; fault")),
+            (Some(&unknown), Some(&unknown), None, None),
+            (Some(&is_in), None, Some(Belonging::In), not_in("")),
+        ] {
+            let mut known = Memberships::new(&groups, true);
+            for (group, membership) in groups.iter().zip([first, second]) {
+                membership.into_iter().for_each(|membership| known.learn(group.dn(), membership));
+            }
+            assert_eq!(known.judge(false).ok(), any, "{first:?} {second:?}");
+            assert_eq!(known.judge(true).ok(), all, "{first:?} {second:?}");
+        }
+        assert_eq!(Memberships::new(&[], false).judge(false).unwrap(), Belonging::In);
+    }
+
+    #[test]
+    fn what_is_known_of_a_group_stays_known() {
+        let groups = [Group::parse("cn=A,dc=x").unwrap()];
+        let mut known = Memberships::new(&groups, false);
+        known.found_in(Dn::parse("CN=a, DC=x").unwrap());
+        assert!(known.is_settled() && known.open().is_empty());
+        known.learn(groups[0].dn(), &Membership::NotIn(None));
+        known.give_up(&Outage::Referral.into());
+        assert_eq!(known.judge(true).unwrap(), Belonging::In);
     }
 }

@@ -11,5 +11,6 @@ mod sids;
 mod walk;
 
 pub use self::group::{Group, Standing};
+pub use self::membership::{Belonging, Membership, Memberships};
 pub use self::method::GroupMethod;
-pub use self::rule::{Belonging, GroupRule};
+pub use self::rule::GroupRule;

@@ -1,7 +1,7 @@
 //! Who is let in: the groups of the configuration, and by which method membership is found out.
 
 use super::group::{Group, Standing};
-use super::membership::Membership;
+use super::membership::{Belonging, Membership, Memberships};
 use super::method::GroupMethod;
 use super::walk::{NamedBy, Walk};
 use super::{in_chain, kind, member_of, sids};
@@ -29,15 +29,6 @@ pub struct GroupRule {
     pub preset: Option<Preset>,
 }
 
-/// Whether a user is in the groups.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Belonging {
-    /// In as many as are wanted.
-    In,
-    /// Not in so many; and what is wrong with the groups, if that may be why.
-    NotIn(String),
-}
-
 impl GroupRule {
     /// The effective values; the groups by `key`.
     pub(in crate::directory) fn describe(&self, key: &'static str) -> Vec<(&'static str, String)> {
@@ -53,11 +44,6 @@ impl GroupRule {
             ("nested_groups", self.nested.to_string()),
             ("group_base", self.base.clone().unwrap_or_else(|| "the naming context".to_owned())),
         ]
-    }
-
-    /// The rule about one of its groups alone.
-    pub(in crate::directory) fn alone(&self, group: &Group) -> Self {
-        Self { groups: vec![group.clone()], ..self.clone() }
     }
 
     /// Whether another rule lets the same users in.
@@ -94,22 +80,52 @@ impl GroupRule {
         searcher: &Searcher,
         by: Deadline,
     ) -> Result<Belonging, Outcome> {
-        if !self.is_needed() {
-            return Ok(Belonging::In);
+        self.find_out(user, self.all, searcher, by).await.judge(self.all)
+    }
+
+    /// Whether the user of this entry is in each of the groups, although less may do.
+    pub async fn memberships(
+        &self,
+        user: &Entry,
+        searcher: &Searcher,
+        by: Deadline,
+    ) -> Memberships<'_> {
+        self.find_out(user, true, searcher, by).await
+    }
+
+    async fn find_out(
+        &self,
+        user: &Entry,
+        all: bool,
+        searcher: &Searcher,
+        by: Deadline,
+    ) -> Memberships<'_> {
+        let mut found = Memberships::new(&self.groups, all);
+        if !found.is_settled()
+            && let Err(outcome) = self.search(user, searcher, &mut found, by).await
+        {
+            found.give_up(&outcome);
         }
-        let mut membership = Membership::new(&self.groups, self.all);
-        let by_sid = self.find(user, searcher, &mut membership, by).await?;
-        if membership.is_settled() {
-            return Ok(Belonging::In);
-        }
-        if !by_sid.is_empty() {
-            let is_read = sids::find(user, by_sid, searcher, &mut membership, by).await?;
+        found
+    }
+
+    async fn search(
+        &self,
+        user: &Entry,
+        searcher: &Searcher,
+        found: &mut Memberships<'_>,
+        by: Deadline,
+    ) -> Result<(), Outcome> {
+        let by_sid = self.find(user, searcher, found, by).await?;
+        if !found.is_settled() && !by_sid.is_empty() {
+            let is_read = sids::find(user, by_sid, searcher, found, by).await?;
             if self.method == GroupMethod::TokenGroups && !is_read {
                 let text = format!("the service account may not read tokenGroups of {}", user.dn);
                 return Err(Outcome::from(Outage::Misconfigured).with_detail(&text));
             }
         }
-        self.recognize(searcher, membership, by).await
+        self.recognize(searcher, found, by).await;
+        Ok(())
     }
 
     /// Finds groups by their names. Returns the attributes of the user that hold the SIDs of more.
@@ -117,7 +133,7 @@ impl GroupRule {
         &self,
         user: &Entry,
         searcher: &Searcher,
-        found: &mut Membership<'_>,
+        found: &mut Memberships<'_>,
         by: Deadline,
     ) -> Result<&'static [&'static str], Outcome> {
         match self.method {
@@ -139,7 +155,7 @@ impl GroupRule {
         &self,
         user: &Entry,
         searcher: &Searcher,
-        found: &mut Membership<'_>,
+        found: &mut Memberships<'_>,
         by: Deadline,
     ) -> Result<&'static [&'static str], Outcome> {
         if self.nested || self.preset.is_some_and(Preset::member_of_is_direct) {
@@ -176,7 +192,7 @@ impl GroupRule {
         user: &Entry,
         named_by: NamedBy,
         searcher: &Searcher,
-        found: &mut Membership<'_>,
+        found: &mut Memberships<'_>,
         by: Deadline,
     ) -> Result<(), Outcome> {
         let root_dse = match self.base {
@@ -206,41 +222,26 @@ impl GroupRule {
 
     /// Reads the groups that were not found by the names that the configuration has for them, and
     /// compares them as the server calls them.
-    async fn recognize(
-        &self,
-        searcher: &Searcher,
-        mut membership: Membership<'_>,
-        by: Deadline,
-    ) -> Result<Belonging, Outcome> {
-        let (mut faults, mut is_outside) = (Vec::new(), false);
-        let mut unknown = None;
-        for group in membership.missing() {
-            let standing = match group.read(searcher, by).await {
-                Ok(standing) => standing,
-                Err(outcome) => {
-                    unknown = Some(outcome);
-                    continue;
+    async fn recognize(&self, searcher: &Searcher, found: &mut Memberships<'_>, by: Deadline) {
+        for group in found.open() {
+            if found.is_settled() {
+                return;
+            }
+            let membership = match group.read(searcher, by).await {
+                Ok(Standing::There(entry)) if found.recognizes(&entry) => Membership::In,
+                Ok(standing) => {
+                    let fault = self.fault(&standing).map(|fault| format!("{group} {fault}"));
+                    match standing {
+                        Standing::Elsewhere => {
+                            let outcome = Outcome::from(Outage::Referral);
+                            Membership::Unknown(outcome.with_detail(&fault.unwrap_or_default()))
+                        }
+                        Standing::There(_) | Standing::Missing => Membership::NotIn(fault),
+                    }
                 }
+                Err(outcome) => Membership::Unknown(outcome),
             };
-            let fault = self.fault(&standing).map(|fault| format!("{group} {fault}"));
-            match &standing {
-                Standing::There(entry) if membership.recognize(group, entry) => {}
-                Standing::Elsewhere => {
-                    let outcome = Outcome::from(Outage::Referral);
-                    unknown = Some(outcome.with_detail(&fault.unwrap_or_default()));
-                }
-                Standing::There(_) | Standing::Missing => {
-                    is_outside = true;
-                    faults.extend(fault);
-                }
-            }
-            if membership.is_settled() {
-                return Ok(Belonging::In);
-            }
-        }
-        match unknown {
-            Some(outcome) if !(self.all && is_outside) => Err(outcome),
-            _ => Ok(Belonging::NotIn(faults.join("; "))),
+            found.learn(group.dn(), &membership);
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The groups of which Active Directory keeps no names with the user but security identifiers (SID):
 //! the primary group, and in `tokenGroups` all groups, however deep. Distribution groups are not there.
 
-use super::membership::Membership;
+use super::membership::Memberships;
 use crate::deadline::Deadline;
 use crate::directory::message::Query;
 use crate::directory::message::entry::Entry;
@@ -22,18 +22,18 @@ pub(super) async fn find(
     user: &Entry,
     attributes: &[&str],
     searcher: &Searcher,
-    membership: &mut Membership<'_>,
+    memberships: &mut Memberships<'_>,
     by: Deadline,
 ) -> Result<bool, Outcome> {
     let query = Query::entry(&user.dn, attributes);
     let mut is_read = false;
     for user in searcher.search(&query, &[NO_SUCH_OBJECT], by).await?.entries {
         for sid in user.values("tokenGroups") {
-            membership.found_by_sid(sid.to_vec());
+            memberships.found_by_sid(sid.to_vec());
             is_read = true;
         }
         if let Some(sid) = primary_group(&user) {
-            membership.found_by_sid(sid);
+            memberships.found_by_sid(sid);
         }
     }
     Ok(is_read)

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::membership::Membership;
+use super::membership::Memberships;
 use crate::deadline::Deadline;
 use crate::directory::message::entry::Entry;
 use crate::directory::message::{Filter, Query, Scope};
@@ -59,12 +59,12 @@ impl<'a> Walk<'a> {
         mut self,
         user: &Entry,
         nested: bool,
-        membership: &mut Membership<'_>,
+        memberships: &mut Memberships<'_>,
     ) -> Result<(), Outcome> {
         let mut members = self.naming_user(user);
         for _ in 0..=LEVELS {
-            let groups = self.level(&members, membership).await?;
-            if membership.is_settled() || !nested || groups.is_empty() {
+            let groups = self.level(&members, memberships).await?;
+            if memberships.is_settled() || !nested || groups.is_empty() {
                 return Ok(());
             }
             if self.visited.len() > GROUPS {
@@ -79,7 +79,7 @@ impl<'a> Walk<'a> {
     async fn level(
         &mut self,
         members: &[Naming],
-        membership: &mut Membership<'_>,
+        memberships: &mut Memberships<'_>,
     ) -> Result<Vec<String>, Outcome> {
         let mut groups = Vec::new();
         for some in members.chunks(MEMBERS) {
@@ -92,7 +92,7 @@ impl<'a> Walk<'a> {
                     ..Query::entry(base, &[])
                 };
                 let reply = self.searcher.search(&query, &[NO_SUCH_OBJECT], self.by).await?;
-                let is_group = || membership.missing().iter().any(|group| group.name() == *base);
+                let is_group = || memberships.open().iter().any(|group| group.name() == *base);
                 if reply.code == NO_SUCH_OBJECT && !is_group() {
                     let text = format!(
                         "there is no {base}, or the service account may not see it, so that no groups are found there; see group_base"
@@ -106,7 +106,7 @@ impl<'a> Walk<'a> {
                         let outcome = Outcome::from(Outage::BadReply).with_detail(&text);
                         return Err(outcome.from_server(&reply.server));
                     };
-                    membership.found_in(dn.clone());
+                    memberships.found_in(dn.clone());
                     if self.visited.insert(dn) {
                         groups.push(group.dn);
                     }

@@ -3,10 +3,10 @@
 
 use crate::deadline::Deadline;
 use crate::directory::account::state::StateSchema;
-use crate::directory::domain::{Domain, Located};
-use crate::directory::groups::{Belonging, GroupRule};
+use crate::directory::domain::{Domain, Located, Lookup, Rules};
+use crate::directory::groups::{GroupRule, Membership};
 use crate::jid::Account;
-use crate::verdict::{Denial, Outage, Outcome, Verdict};
+use crate::verdict::{Outage, Outcome, Verdict};
 
 /// How the DN of the group begins whose members sign in by Kerberos alone.
 const PROTECTED_USERS: &str = "cn=protected users,";
@@ -31,11 +31,15 @@ pub struct Explanation {
 
 impl Explanation {
     fn note(&mut self, what: &'static str, text: impl Into<String>) {
-        self.steps.push(ExplainStep { what, text: text.into(), refusal: None });
+        self.add(what, text, None);
     }
 
     fn refuse(&mut self, what: &'static str, text: impl Into<String>, refusal: Outcome) {
-        self.steps.push(ExplainStep { what, text: text.into(), refusal: Some(refusal) });
+        self.add(what, text, Some(refusal));
+    }
+
+    fn add(&mut self, what: &'static str, text: impl Into<String>, refusal: Option<Outcome>) {
+        self.steps.push(ExplainStep { what, text: text.into(), refusal });
     }
 
     /// The first thing that keeps the user from signing in.
@@ -44,131 +48,141 @@ impl Explanation {
     }
 }
 
-impl Domain {
-    /// Takes every step of a sign-in but the bind, even behind one that says no.
-    pub async fn explain(&self, account: &Account, by: Deadline) -> Explanation {
-        let mut told = Explanation::default();
-        let account = match self.rules.named(account) {
-            Ok(named) => {
-                if named != *account {
-                    told.note("name", format!("the directory is asked about {named}"));
+/// Takes every step of a sign-in but the bind, even behind one that says no.
+pub async fn explain_sign_in(domain: &Domain, account: &Account, by: Deadline) -> Explanation {
+    let mut told = Explanation::default();
+    let rules = domain.rules();
+    let account = match rules.named(account) {
+        Ok(named) => {
+            if named != *account {
+                told.note("name", format!("the directory is asked about {named}"));
+            }
+            named
+        }
+        Err(denial) => {
+            let text = "a decoded name may not begin or end with a space (XEP-0106)";
+            told.refuse("name", text, denial.into());
+            return told;
+        }
+    };
+    explain_lookup(&rules.lookup, &account, &mut told);
+    let mut attributes = rules.attributes(&rules.sign_in);
+    attributes.extend(rules.exist.attributes());
+    if rules.account_state.contains(&StateSchema::ActiveDirectory) {
+        attributes.push("memberOf");
+    }
+    attributes.sort_unstable();
+    attributes.dedup();
+    match domain.locate(&account, &attributes, by).await {
+        Ok(located) => {
+            told.note("entry", format!("{} on {}", located.entry.dn, located.server));
+            explain_state(rules, &located, &mut told);
+            let admission =
+                explain_groups("group", domain, &rules.sign_in, &located, &mut told, by).await;
+            if let Some((text, refusal)) = admission {
+                told.add("group", text, refusal);
+            }
+            if !rules.exist.is_same_as(&rules.sign_in) {
+                let step = "isuser group";
+                let admission =
+                    explain_groups(step, domain, &rules.exist, &located, &mut told, by).await;
+                // Whom isuser hides may sign in all the same.
+                if let Some((text, _)) = admission {
+                    told.note(step, text);
                 }
-                named
-            }
-            Err(denial) => {
-                let text = "a decoded name may not begin or end with a space (XEP-0106)";
-                told.refuse("name", text, denial.into());
-                return told;
-            }
-        };
-        self.explain_lookup(&account, &mut told);
-        let mut attributes = self.rules.attributes(&self.rules.sign_in);
-        attributes.extend(self.rules.exist.attributes());
-        if self.rules.account_state.contains(&StateSchema::ActiveDirectory) {
-            attributes.push("memberOf");
-        }
-        attributes.sort_unstable();
-        attributes.dedup();
-        match self.locate(&account, &attributes, by).await {
-            Ok(located) => self.explain_entry(&located, &mut told, by).await,
-            Err(outcome) => {
-                let text = match outcome.verdict {
-                    Verdict::Unavailable(Outage::Ambiguous) => "more than one",
-                    Verdict::Unavailable(_) => "could not be asked for",
-                    Verdict::Granted | Verdict::Denied(_) => "not found",
-                };
-                told.refuse("entry", text, outcome);
             }
         }
-        told
-    }
-
-    fn explain_lookup(&self, account: &Account, told: &mut Explanation) {
-        match self.rules.lookup.bind_name(account) {
-            Ok(None) => {}
-            Ok(Some(name)) => told.note("bind as", name),
-            Err(denial) => told.refuse(
-                "bind as",
-                "the directory could take this name for another's, or it is no user's there",
-                denial.into(),
-            ),
-        }
-        if let Some(search) = self.rules.lookup.search() {
-            told.note("filter", search.filter.fill(account).to_string());
-            search.bases.iter().for_each(|base| told.note("base", base.clone()));
-        }
-    }
-
-    async fn explain_entry(&self, located: &Located, told: &mut Explanation, by: Deadline) {
-        told.note("entry", format!("{} on {}", located.entry.dn, located.server));
-        let faults = self.rules.faults(&located.entry);
-        let mut states = self.rules.account_state.iter();
-        let hidden = states.find_map(|schema| schema.hidden(&located.entry));
-        match hidden {
-            Some(attribute) => told.note(
-                "state",
-                format!(
-                    "unknown: the service account may not read {attribute}, or the entry has none"
-                ),
-            ),
-            None if faults.is_empty() && !self.rules.account_state.is_empty() => {
-                told.note("state", "nothing in the entry keeps the account from signing in");
-            }
-            None => {}
-        }
-        for fault in faults {
-            let hides = self.rules.hide_inactive && fault.makes_inactive();
-            let text = format!("{fault}{}", if hides { "; hidden from isuser" } else { "" });
-            if fault.is_certain {
-                let refusal = Outcome::from(fault.denial).from_server(&located.server);
-                told.refuse("state", text, refusal);
-            } else {
-                told.note("state", text);
-            }
-        }
-        let mut groups = located.entry.texts("memberOf");
-        if groups.any(|group| group.to_ascii_lowercase().starts_with(PROTECTED_USERS)) {
-            told.note("state", "a member of Protected Users: the domain controller may refuse binds with a password");
-        }
-        self.explain_groups("group", &self.rules.sign_in, located, told, by).await;
-        if self.rules.exist.is_needed() && !self.rules.exist.is_same_as(&self.rules.sign_in) {
-            self.explain_groups("isuser group", &self.rules.exist, located, told, by).await;
-        }
-    }
-
-    async fn explain_groups(
-        &self,
-        step: &'static str,
-        rule: &GroupRule,
-        located: &Located,
-        told: &mut Explanation,
-        by: Deadline,
-    ) {
-        let Ok(searcher) = self.directory.searcher() else { return };
-        if !rule.is_needed() {
-            return;
-        }
-        for group in &rule.groups {
-            let text = match rule.alone(group).admits(&located.entry, searcher, by).await {
-                Ok(Belonging::In) => format!("in {group}"),
-                Ok(Belonging::NotIn(why)) if why.is_empty() => format!("not in {group}"),
-                Ok(Belonging::NotIn(why)) => why,
-                Err(outcome) => {
-                    told.refuse(step, format!("cannot tell about {group}"), outcome);
-                    continue;
-                }
+        Err(outcome) => {
+            let text = match outcome.verdict {
+                Verdict::Unavailable(Outage::Ambiguous) => "more than one",
+                Verdict::Unavailable(_) => "could not be asked for",
+                Verdict::Granted | Verdict::Denied(_) => "not found",
             };
-            told.note(step, text);
-        }
-        let wanted = if rule.all { "all of them are required" } else { "one of them is required" };
-        match rule.admits(&located.entry, searcher, by).await {
-            Ok(Belonging::In) => told.note(step, format!("{wanted}: admitted")),
-            Ok(Belonging::NotIn(_)) => {
-                let refusal = Outcome::from(Denial::NotInGroup).from_server(&located.server);
-                told.refuse(step, format!("{wanted}: not admitted"), refusal);
-            }
-            // It was told of one of the groups.
-            Err(_) => {}
+            told.refuse("entry", text, outcome);
         }
     }
+    told
+}
+
+fn explain_lookup(lookup: &Lookup, account: &Account, told: &mut Explanation) {
+    match lookup.bind_name(account) {
+        Ok(None) => {}
+        Ok(Some(name)) => told.note("bind as", name),
+        Err(denial) => told.refuse(
+            "bind as",
+            "the directory could take this name for another's, or it is no user's there",
+            denial.into(),
+        ),
+    }
+    if let Some(search) = lookup.search() {
+        told.note("filter", search.filter.fill(account).to_string());
+        search.bases.iter().for_each(|base| told.note("base", base.clone()));
+    }
+}
+
+fn explain_state(rules: &Rules, located: &Located, told: &mut Explanation) {
+    let faults = rules.faults(&located.entry);
+    let mut states = rules.account_state.iter();
+    match states.find_map(|schema| schema.hidden(&located.entry)) {
+        Some(attribute) => told.note(
+            "state",
+            format!("unknown: the service account may not read {attribute}, or the entry has none"),
+        ),
+        None if faults.is_empty() && !rules.account_state.is_empty() => {
+            told.note("state", "nothing in the entry keeps the account from signing in");
+        }
+        None => {}
+    }
+    for fault in faults {
+        let hides = rules.hide_inactive && fault.makes_inactive();
+        let text = format!("{fault}{}", if hides { "; hidden from isuser" } else { "" });
+        if fault.is_certain {
+            let refusal = Outcome::from(fault.denial).from_server(&located.server);
+            told.refuse("state", text, refusal);
+        } else {
+            told.note("state", text);
+        }
+    }
+    let mut groups = located.entry.texts("memberOf");
+    if groups.any(|group| group.to_ascii_lowercase().starts_with(PROTECTED_USERS)) {
+        told.note(
+            "state",
+            "a member of Protected Users: the domain controller may refuse binds with a password",
+        );
+    }
+}
+
+/// Notes what is known of each group. What that comes to, and why the user is not let in.
+async fn explain_groups(
+    step: &'static str,
+    domain: &Domain,
+    rule: &GroupRule,
+    located: &Located,
+    told: &mut Explanation,
+    by: Deadline,
+) -> Option<(String, Option<Outcome>)> {
+    let searcher = domain.directory().service().filter(|_| rule.is_needed())?;
+    let memberships = rule.memberships(&located.entry, searcher, by).await;
+    for (group, membership) in memberships.iter() {
+        let text = match membership {
+            Some(Membership::In) => format!("in {group}"),
+            Some(Membership::NotIn(None)) => format!("not in {group}"),
+            Some(Membership::NotIn(Some(why))) => why.clone(),
+            Some(Membership::Unknown(outcome)) => {
+                let words = outcome.detail.as_deref().unwrap_or_default();
+                format!("cannot tell about {group}: {} {words}", outcome.verdict.reason())
+            }
+            None => continue,
+        };
+        told.note(step, text);
+    }
+    let wanted = if rule.all { "all of them are required" } else { "one of them is required" };
+    let belonging = memberships.judge(rule.all);
+    let refusal = belonging.and_then(|belonging| located.admitted(belonging)).err();
+    let admission = match refusal.as_ref().map(|refusal| refusal.verdict) {
+        None | Some(Verdict::Granted) => "admitted",
+        Some(Verdict::Denied(_)) => "not admitted",
+        Some(Verdict::Unavailable(_)) => "nobody can tell",
+    };
+    Some((format!("{wanted}: {admission}"), refusal))
 }

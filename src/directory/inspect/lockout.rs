@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
-use crate::deadline::Deadline;
+use crate::directory::inspect::report::{Report, Severity};
+use crate::directory::inspect::view::View;
 use crate::directory::message::entry::Entry;
 use crate::directory::message::{Filter, Query, Scope};
 use crate::directory::names::time::windows_span;
-use crate::directory::session::Session;
-use crate::directory::session::root_dse::RootDse;
 use crate::policy::guard::{Budget, GuardSettings};
 
 /// The kinds of entries in which products keep password policies that may stand anywhere.
@@ -25,7 +24,7 @@ const SCHEMAS: [[&str; 3]; 5] = [
 
 /// A rule of the directory.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct LockoutRule {
+struct LockoutRule {
     /// The entry in which it stands.
     source: String,
     /// The failure that locks; none if no number does.
@@ -54,7 +53,7 @@ impl LockoutRule {
 
     /// What the rule comes to beside the guard's, and whether the guard can keep accounts from being
     /// locked.
-    pub(super) fn judge(&self, guard: Option<&GuardSettings>) -> (bool, String) {
+    fn judge(&self, guard: Option<&GuardSettings>) -> (bool, String) {
         let source = &self.source;
         let Some(threshold) = self.threshold else {
             return (true, format!("{source}: no number of wrong passwords locks an account"));
@@ -93,23 +92,31 @@ impl LockoutRule {
     }
 }
 
+pub(super) async fn look(view: &View, guard: Option<&GuardSettings>, report: &mut Report) {
+    let rules = read_rules(view).await;
+    if rules.is_empty() {
+        let text =
+            "the service account may not read at how many wrong passwords an account is locked";
+        report.note(Severity::Good, "lock-out", text);
+    }
+    for rule in rules {
+        let (is_good, text) = rule.judge(guard);
+        report.note(if is_good { Severity::Good } else { Severity::Odd }, "lock-out", text);
+    }
+}
+
 /// The rules that the service account may read.
-pub(super) async fn rules(
-    root_dse: &RootDse,
-    connection: &Session,
-    by: Deadline,
-) -> Vec<LockoutRule> {
+async fn read_rules(view: &View) -> Vec<LockoutRule> {
+    let root_dse = &view.root_dse;
     let attributes = SCHEMAS.concat();
     let attributes: Vec<&str> = attributes.into_iter().filter(|name| !name.is_empty()).collect();
     let is_policy = POLICIES.map(|class| Filter::equality("objectClass", class.as_bytes()));
     let is_policy = Filter::or(&is_policy);
     let below = |base| Query {
-        base,
         scope: Scope::Subtree,
         filter: &is_policy,
-        attributes: &attributes,
         at_most: 0,
-        follows_aliases: false,
+        ..Query::entry(base, &attributes)
     };
     let (single, bases): (_, Vec<&str>) = match root_dse.text("defaultNamingContext") {
         Some(head) if root_dse.is_active_directory() => (head, vec![head]),
@@ -119,9 +126,9 @@ pub(super) async fn rules(
     let mut rules = Vec::new();
     for query in queries {
         // What cannot be read is no rule, and no fault either.
-        if let Ok(Ok(found)) = by.bound(connection.search(&query, by.remaining())).await {
-            rules.extend(found.entries.iter().filter_map(LockoutRule::read));
-        }
+        let found = view.search(&query).await;
+        let entries = found.iter().flat_map(|found| &found.entries);
+        rules.extend(entries.filter_map(LockoutRule::read));
     }
     rules
 }

@@ -1,5 +1,11 @@
 //! What an administrator asks: why a user can or cannot sign in, and what a server is.
 
 pub mod explain;
+mod groups;
 mod lockout;
+mod passwords;
 pub mod probe;
+mod product;
+pub mod report;
+mod users;
+mod view;

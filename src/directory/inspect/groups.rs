@@ -1,0 +1,46 @@
+//! Whether membership in the groups of a rule can be found out on a server.
+
+use crate::directory::domain::Rules;
+use crate::directory::groups::{Group, GroupMethod, GroupRule};
+use crate::directory::inspect::report::Report;
+use crate::directory::inspect::view::View;
+use crate::directory::message::Query;
+
+pub(super) async fn look(view: &View, domain: &str, rules: &Rules, report: &mut Report) {
+    look_at_rule(view, domain, &rules.sign_in, report).await;
+    if !rules.exist.is_same_as(&rules.sign_in) {
+        look_at_rule(view, domain, &rules.exist, report).await;
+    }
+}
+
+async fn look_at_rule(view: &View, domain: &str, rule: &GroupRule, report: &mut Report) {
+    if !rule.is_needed() {
+        return;
+    }
+    let problem = match rule.method {
+        GroupMethod::Chain if !view.root_dse.has_chain_rule() => {
+            Some("the server does not know the chain rule")
+        }
+        GroupMethod::TokenGroups if !view.root_dse.is_active_directory() => {
+            Some("the server has no tokenGroups")
+        }
+        _ => None,
+    };
+    report.judge("group_method", &format!("{domain}: {}", rule.method), problem);
+    if let Some(base) = &rule.base {
+        let found = view.search(&Query::entry(base, &[])).await;
+        let problem = found
+            .is_none_or(|found| found.entries.is_empty())
+            .then_some("it does not exist, or the service account may not see it");
+        report.judge("group_base", &format!("{domain}: {base}"), problem);
+    }
+    for group in &rule.groups {
+        let found = view.search(&group.query()).await;
+        let standing = found.and_then(|found| Group::standing(found.answer.code, found.entries));
+        let problem = match standing {
+            Some(standing) => rule.fault(&standing).map(|fault| format!("it {fault}")),
+            None => Some("it could not be read".to_owned()),
+        };
+        report.judge("group", &format!("{domain}: {group}"), problem.as_deref());
+    }
+}

@@ -1,0 +1,79 @@
+//! Which product a server is, what it offers, and what time it has.
+
+use std::time::SystemTime;
+
+use crate::directory::account::preset::Preset;
+use crate::directory::inspect::report::{Report, Severity};
+use crate::directory::inspect::view::View;
+use crate::directory::message::oid;
+use crate::directory::names::time::generalized_time;
+use crate::directory::session::root_dse::RootDse;
+
+/// A clock that is off by more than this makes expiry dates wrong; by five minutes, it ends Kerberos.
+const TOLERABLE_SKEW_S: u64 = 60;
+
+/// Extensions and controls that matter here, by their object identifiers.
+const KNOWN: [(&str, &str); 8] = [
+    (oid::PASSWORD_MODIFY, "password modify (RFC 3062)"),
+    (oid::START_TLS, "StartTLS"),
+    (oid::WHO_AM_I, "who am I"),
+    (oid::PASSWORD_POLICY, "password policy"),
+    (oid::PAGED_RESULTS, "paged results"),
+    (oid::POLICY_HINTS, "policy hints"),
+    (oid::POLICY_HINTS_DEPRECATED, "policy hints (old)"),
+    (oid::MANAGE_DSA_IT, "manage DSA IT"),
+];
+
+pub(super) fn look(view: &View, preset: Option<Preset>, report: &mut Report) {
+    let root_dse = &view.root_dse;
+    let is_controller = root_dse.is_active_directory();
+    let problem = match preset {
+        Some(preset) if preset.is_active_directory() && !is_controller => {
+            Some("it is no domain controller, but the preset is for one")
+        }
+        Some(preset) if !preset.is_active_directory() && is_controller => {
+            Some("it is a domain controller: write preset = \"active-directory\" or \"samba\"")
+        }
+        _ => None,
+    };
+    report.judge("product", &root_dse.product(), problem);
+    for (what, attribute) in [
+        ("host", "dnsHostName"),
+        ("naming context", "namingContexts"),
+        ("SASL", "supportedSASLMechanisms"),
+    ] {
+        let values: Vec<&str> = root_dse.texts(attribute).collect();
+        if !values.is_empty() {
+            report.note(Severity::Good, what, values.join("; "));
+        }
+    }
+    for (what, attribute) in
+        [("extensions", "supportedExtension"), ("controls", "supportedControl")]
+    {
+        let offered: Vec<&str> = root_dse.texts(attribute).collect();
+        let known = KNOWN.iter().filter(|(oid, _)| offered.contains(oid));
+        let names: Vec<&str> = known.map(|(_, name)| *name).collect();
+        let among = if names.is_empty() { "none that matter here" } else { "among them" };
+        let text = format!("{}, {among} {}", offered.len(), names.join(", "));
+        report.note(Severity::Good, what, text.trim_end());
+    }
+    look_at_clock(root_dse, report);
+}
+
+fn look_at_clock(root_dse: &RootDse, report: &mut Report) {
+    let Some(theirs) = root_dse.text("currentTime").and_then(generalized_time) else {
+        report.note(Severity::Good, "clock", "the server does not tell its time");
+        return;
+    };
+    let ours = SystemTime::now();
+    let skew = ours.duration_since(theirs).unwrap_or_else(|ahead| ahead.duration());
+    let seconds = skew.as_secs();
+    if seconds > TOLERABLE_SKEW_S {
+        let who = if theirs > ours { "the server's is ahead" } else { "this machine's is ahead" };
+        let text = format!(
+            "{seconds} s apart: {who}; certificates, expiry dates and Kerberos go by it: set the wrong one (timedatectl, chronyc)"
+        );
+        return report.note(Severity::Bad, "clock", text);
+    }
+    report.note(Severity::Good, "clock", format!("{seconds} s apart from this machine's"));
+}
