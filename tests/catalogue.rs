@@ -14,10 +14,12 @@ use std::path::Path;
 
 use serde_json::Value;
 use xmpp_ldap_auth::config;
+use xmpp_ldap_auth::config::effective::{Origin, Subject};
 use xmpp_ldap_auth::config::keys::domain::DOMAIN;
 use xmpp_ldap_auth::config::keys::top::{CALLER, TOP};
 use xmpp_ldap_auth::config::keys::{AnyKey, Form, Section, TableSpec};
 use xmpp_ldap_auth::config::schema::schema;
+use xmpp_ldap_auth::protocol::dialect::Dialect;
 
 /// The lines of README between which the table is.
 const START: &str = "<!-- keys -->\n";
@@ -151,10 +153,17 @@ fn check_shows_every_key_that_has_a_value() {
         [directory.x]\npreset = \"generic\"\nservers = [\"ldap://localhost\"]\nbase = \"dc=x\"\n\
         anonymous = true\nnameservers = [\"192.0.2.53\"]\n[domain.y]\ndirectory = \"x\"\n";
     let configuration = config::read(text, None, None).configuration.unwrap();
-    let directory = configuration.directories["x"].effective.iter();
-    let directory = directory.map(|(key, value)| (format!("directory.x.{key}"), value.as_str()));
-    let others = configuration.effective.iter().map(|(key, value)| (key.clone(), value.as_str()));
-    let shown: BTreeMap<String, &str> = directory.chain(others).collect();
+    let mut shown = BTreeMap::new();
+    for (subject, values) in configuration.effective.iter() {
+        let table = match subject {
+            Subject::Directory(name) => format!("directory.{name}."),
+            Subject::Domain(name) => format!("domain.{name}."),
+            Subject::Process => String::new(),
+        };
+        for value in values {
+            shown.insert(format!("{table}{}", value.key), (&*value.value, value.origin));
+        }
+    }
     for (path, key) in keys(&TOP, "") {
         // The users of each domain have their own list, and what is not written overrides nothing.
         let is_elsewhere = ["domain.", "directory.x.write.", "directory.x.rotation."]
@@ -164,19 +173,28 @@ fn check_shows_every_key_that_has_a_value() {
         let has_default = key.kind().default().is_some() && !is_elsewhere && !is_of_users;
         assert!(!has_default || shown.contains_key(&path), "{path} is not shown");
     }
-    for (path, value) in [
-        ("caller", "prosody"),
-        ("answer_within", "4s"),
-        ("cache.good_for", "300s"),
-        ("cache.dn_ttl", "1m"),
-        ("log.target", "auto"),
-        ("directory.x.preset", "generic"),
-        ("directory.x.nameservers", "192.0.2.53:53"),
-        ("directory.x.anonymous", "true"),
-        ("directory.x.pool.lifetime", "30m"),
+    for (path, value, origin) in [
+        ("caller", "prosody", Origin::File),
+        ("answer_within", "4s", Origin::Default),
+        ("cache.good_for", "5m", Origin::Default),
+        ("cache.dn_ttl", "1m", Origin::File),
+        ("log.target", "auto", Origin::Default),
+        ("directory.x.preset", "generic", Origin::File),
+        ("directory.x.nameservers", "192.0.2.53", Origin::File),
+        ("directory.x.anonymous", "true", Origin::File),
+        ("directory.x.pool.lifetime", "30m", Origin::Default),
+        ("domain.y.base", "dc=x", Origin::File),
+        ("domain.y.login_attributes", "uid", Origin::Preset),
+        ("domain.y.user_filter", "(&(objectClass=person)(uid={localpart}))", Origin::Preset),
+        ("domain.y.require_group", "none", Origin::Default),
+        ("domain.y.group_base", "the naming context", Origin::Default),
     ] {
-        assert_eq!(shown.get(path), Some(&value), "{path}");
+        assert_eq!(shown.get(path), Some(&(value, origin)), "{path}");
     }
+    let given = config::read(text, Some(Dialect::Ejabberd), None).configuration.unwrap();
+    let caller = given.effective.values(&Subject::Process).iter().find(|it| it.key == "caller");
+    let caller = caller.map(|caller| (&*caller.value, caller.origin));
+    assert_eq!(caller, Some(("ejabberd", Origin::CommandLine)));
 }
 
 #[test]

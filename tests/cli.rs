@@ -86,7 +86,7 @@ fn check_prints_the_effective_values_and_the_callers_own_settings() {
             "ldap://127.0.0.1:9",
             "uid={localpart},dc=example,dc=com",
             "domain     example.com",
-            "max_in_flight                 64",
+            "max_in_flight                 64  (default)",
             "confine                       true",
             "first_request                 discard",
             "log.level                     info",
@@ -99,6 +99,15 @@ fn check_prints_the_effective_values_and_the_callers_own_settings() {
         let output = site.command().args(["--caller", caller, "check", "--json"]).output().unwrap();
         let value: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
         assert_eq!(value["ok"], true);
+        let values = value["values"].as_array().unwrap();
+        let lines = text.lines().filter(|line| line.ends_with(')') && line.contains("  ("));
+        assert!(values.len() > 40 && lines.count() == values.len(), "{text} {values:?}");
+        for value in values {
+            let [key, value, origin] =
+                ["key", "value", "from"].map(|it| value[it].as_str().unwrap());
+            let mut lines = text.lines().map(str::trim_start).filter(|line| line.starts_with(key));
+            assert!(lines.any(|line| line.ends_with(&format!(" {value}  ({origin})"))), "{key}");
+        }
         assert_eq!(value["directories"]["nobody"]["servers"], "ldap://127.0.0.1:9");
         assert_eq!(value["domains"]["example.com"]["directory"], "nobody");
         assert_eq!(value["directories"]["nobody"]["pool.size"], "8");
@@ -136,7 +145,10 @@ fn the_programs_own_name_tells_the_caller() {
     std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_xmpp-ldap-auth"), &link).unwrap();
     let output =
         Command::new(link).arg("--config").arg(site.config()).arg("check").output().unwrap();
-    assert!(String::from_utf8_lossy(&output.stdout).contains("caller     mongooseim"));
+    assert!(
+        String::from_utf8_lossy(&output.stdout)
+            .contains("caller                        mongooseim  (command line)")
+    );
 }
 
 #[test]

@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use ldap_fixtures::tls::Authority;
 use support::{Site, binary};
+use xmpp_ldap_auth::config::effective::Subject;
 use xmpp_ldap_auth::config::{self, Reading};
 use xmpp_ldap_auth::protocol::dialect::Dialect;
 use xmpp_ldap_auth::session::lock_step::FirstRequest;
@@ -617,8 +618,8 @@ fn every_example_is_right() {
 fn effective(config: &str, domain: &str) -> String {
     let site = site(config);
     let configuration = read(&site).configuration.unwrap_or_else(|problems| panic!("{problems}"));
-    let lines = configuration.domains()[domain].1.describe();
-    lines.into_iter().map(|(key, value)| format!("{key} = {value}\n")).collect()
+    let values = configuration.effective.values(&Subject::Domain(domain.to_owned()));
+    values.iter().map(|value| format!("{} = {}\n", value.key, value.value)).collect()
 }
 
 #[test]
@@ -769,9 +770,9 @@ fn a_domain_overrides_what_its_directory_says() {
     {
         assert!(main.contains(line), "{main}");
     }
-    assert!(!main.contains("isuser_require_group"), "{main}");
+    assert!(main.contains("isuser_require_group = as require_group"), "{main}");
     let alias = effective(&config, "chat.example.com");
-    assert!(alias.contains("alias_of = example.com\nbase = dc=example,dc=com"), "{alias}");
+    assert_eq!(alias, format!("alias_of = example.com\n{main}"));
     let branch = effective(&config, "branch.example");
     for line in [
         "base = ou=a,dc=branch; ou=b,dc=branch",
@@ -786,6 +787,12 @@ fn a_domain_overrides_what_its_directory_says() {
     let direct = effective(&config, "direct.example");
     assert!(direct.contains("user_dn = cn={localpart},dc=d\n"), "{direct}");
     assert!(!direct.contains("user_filter"), "{direct}");
+    let config = GOOD.replace(
+        "base = \"dc=example,dc=com\"\nuser_filter = \"(uid={localpart})\"",
+        "user_dn = \"uid={localpart},dc=x\"",
+    ) + "base = \"dc=y\"\nuser_filter = \"(cn={localpart})\"\n";
+    let searched = effective(&config, "example.com");
+    assert!(searched.contains("base = dc=y") && !searched.contains("user_dn"), "{searched}");
 }
 
 /// A keytab with a key of this principal that fits no lock.

@@ -7,14 +7,12 @@ use std::path::Path;
 use serde_json::json;
 
 use super::ending::Failure;
-use super::print::{BAD, GOOD, ODD, print_json, print_problems};
+use super::print::{BAD, FAINT, GOOD, ODD, print_json, print_problems};
 use crate::cli::{CheckArgs, Given};
-use crate::config::configuration::Configuration;
-use crate::config::directory::DirectoryConfig;
+use crate::config::effective::{Effective, EffectiveValue, Subject};
 use crate::config::problem::Problem;
 use crate::config::startup::{Caller, Startup};
 use crate::config::{self, Reading};
-use crate::directory::domain::Rules;
 use crate::exit::Code;
 use crate::observe::logger;
 use crate::peer::Peer;
@@ -38,26 +36,7 @@ pub fn check(args: &CheckArgs, given: Given) -> Result<Code, Failure> {
         });
     }
     if args.json {
-        let effective = reading.configuration.as_ref().ok();
-        let problems = reading.configuration.as_ref().err().cloned().unwrap_or_default();
-        print_json(&json!({
-            "file": path,
-            "ok": reading.configuration.is_ok(),
-            "problems": problems,
-            "remarks": reading.remarks,
-            "directories": effective.map(|configuration| {
-                let all = configuration.directories.iter();
-                all.map(|(name, config)| (name, describe_directory(config))).collect::<BTreeMap<_, _>>()
-            }),
-            "domains": effective.map(|configuration| {
-                let all = configuration.domains().into_iter();
-                all.map(|(name, (directory, rules))| (name, table(describe_domain(directory, rules)))).collect::<BTreeMap<_, _>>()
-            }),
-            "settings": effective.map(|configuration| configuration.effective.iter().cloned().collect::<BTreeMap<_, _>>()),
-            "policy": effective.map(|configuration| table(configuration.policy.describe())),
-            "log": log_place(&reading.startup),
-            "hints": hints(&reading),
-        }));
+        print_json(&to_json(&path, &reading));
     } else {
         // A closed pipe is the reader's choice.
         let _ = print_for_people(&path, &reading);
@@ -65,27 +44,63 @@ pub fn check(args: &CheckArgs, given: Given) -> Result<Code, Failure> {
     Ok(if reading.configuration.is_ok() { Code::OK } else { Code::CONFIG })
 }
 
-fn table(values: Vec<(&'static str, String)>) -> BTreeMap<&'static str, String> {
-    values.into_iter().collect()
+fn to_json(path: &Path, reading: &Reading) -> serde_json::Value {
+    let effective =
+        reading.configuration.as_ref().ok().map(|configuration| &configuration.effective);
+    let of = |pick: fn(&Subject) -> Option<&str>| {
+        let all = effective?.iter().filter_map(|(subject, it)| Some((pick(subject)?, by_key(it))));
+        Some(all.collect::<BTreeMap<_, _>>())
+    };
+    json!({
+        "file": path,
+        "ok": reading.configuration.is_ok(),
+        "problems": reading.configuration.as_ref().err().cloned().unwrap_or_default(),
+        "remarks": reading.remarks,
+        "values": effective.map(|all| all.iter().flat_map(values_to_json).collect::<Vec<_>>()),
+        "directories": of(|subject| match subject {
+            Subject::Directory(name) => Some(name),
+            Subject::Domain(_) | Subject::Process => None,
+        }),
+        "domains": of(|subject| match subject {
+            Subject::Domain(name) => Some(name),
+            Subject::Directory(_) | Subject::Process => None,
+        }),
+        "settings": effective.map(|all| by_key(all.values(&Subject::Process))),
+        "policy": effective.map(policy_to_json),
+        "log": log_place(&reading.startup),
+        "hints": hints(reading),
+    })
 }
 
-fn describe_directory(config: &DirectoryConfig) -> BTreeMap<String, String> {
-    let summary = config.settings.describe().into_iter();
-    let summary = summary.map(|(key, value)| (key.to_owned(), value));
-    config.effective.iter().cloned().chain(summary).collect()
+fn by_key(values: &[EffectiveValue]) -> BTreeMap<&str, &str> {
+    values.iter().map(|value| (&*value.key, &*value.value)).collect()
 }
 
-fn describe_domain(directory: &str, rules: &Rules) -> Vec<(&'static str, String)> {
-    let mut lines = vec![("directory", directory.to_owned())];
-    lines.extend(rules.describe());
-    lines
+fn values_to_json((subject, values): (&Subject, &[EffectiveValue])) -> Vec<serde_json::Value> {
+    let (kind, name) = match subject {
+        Subject::Directory(name) => ("directory", Some(name)),
+        Subject::Domain(name) => ("domain", Some(name)),
+        Subject::Process => ("process", None),
+    };
+    let to_json = |EffectiveValue { key, value, origin }: &EffectiveValue| json!({ "of": kind, "name": name, "key": key, "value": value, "from": origin.to_string() });
+    values.iter().map(to_json).collect()
+}
+
+/// The tables of what is remembered, each with what switches it on by its own name.
+fn policy_to_json(effective: &Effective) -> BTreeMap<&str, &str> {
+    let mut policy = by_key(effective.values(&Subject::Process));
+    policy.retain(|key, _| key.starts_with("cache.") || key.starts_with("throttle."));
+    for (table, switch) in [("cache", "cache.mode"), ("throttle", "throttle.enabled")] {
+        policy.get(switch).copied().map(|value| policy.insert(table, value));
+    }
+    policy
 }
 
 fn print_for_people(path: &Path, reading: &Reading) -> io::Result<()> {
     let mut out = anstream::stdout();
     match &reading.configuration {
         Ok(configuration) => {
-            print_effective(&mut out, &reading.startup.caller, configuration)?;
+            print_effective(&mut out, &configuration.effective)?;
             for remark in &reading.remarks {
                 writeln!(out, "{ODD}remark:{ODD:#} {remark}")?;
             }
@@ -102,30 +117,23 @@ fn print_for_people(path: &Path, reading: &Reading) -> io::Result<()> {
     }
 }
 
-fn print_effective(
-    out: &mut impl Write,
-    caller: &Caller,
-    configuration: &Configuration,
-) -> io::Result<()> {
-    writeln!(
-        out,
-        "caller     {}, which waits {:?}; answers come within {:?}",
-        caller.terms.dialect, caller.patience, caller.terms.answer_within
-    )?;
-    for (name, config) in &configuration.directories {
-        writeln!(out, "directory  {}", printable(name))?;
-        for (key, value) in &config.effective {
-            writeln!(out, "             {key:<27} {}", printable(value))?;
+fn print_effective(out: &mut impl Write, effective: &Effective) -> io::Result<()> {
+    for (subject, values) in effective.iter() {
+        let (indent, width) = match subject {
+            Subject::Directory(name) => {
+                writeln!(out, "directory  {}", printable(name))?;
+                (13, 27)
+            }
+            Subject::Domain(name) => {
+                writeln!(out, "domain     {}", printable(name))?;
+                (13, 27)
+            }
+            Subject::Process => (0, 29),
+        };
+        for EffectiveValue { key, value, origin } in values {
+            let value = printable(value);
+            writeln!(out, "{:indent$}{key:<width$} {value}  {FAINT}({origin}){FAINT:#}", "")?;
         }
-    }
-    for (domain, (directory, rules)) in configuration.domains() {
-        writeln!(out, "domain     {}", printable(domain))?;
-        for (key, value) in describe_domain(directory, rules) {
-            writeln!(out, "             {key:<27} {}", printable(&value))?;
-        }
-    }
-    for (key, value) in &configuration.effective {
-        writeln!(out, "{key:<29} {}", printable(value))?;
     }
     Ok(())
 }

@@ -13,6 +13,8 @@ pub(super) const GOOD: Style = AnsiColor::Green.on_default();
 pub(super) const ODD: Style = AnsiColor::Yellow.on_default();
 /// For what is wrong.
 pub(super) const BAD: Style = AnsiColor::Red.on_default().bold();
+/// For what is beside the matter.
+pub(super) const FAINT: Style = Style::new().dimmed();
 
 /// Prints what is wrong with a configuration.
 pub(super) fn print_problems(out: &mut impl Write, problems: &Problems) -> io::Result<()> {

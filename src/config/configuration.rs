@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::directory::{DirectoryConfig, DirectoryTable};
 use super::domains;
-use super::effective::{self, Lines};
+use super::effective::{Effective, Subject};
 use super::file::Table;
 use super::gssapi;
 use super::keys::top::DIRECTORIES;
@@ -20,8 +20,8 @@ pub struct Configuration {
     pub policy: Policy,
     /// The directories, by their names in the file.
     pub directories: BTreeMap<String, DirectoryConfig>,
-    /// The effective values of whatever stands outside of directories and domains.
-    pub effective: Lines,
+    /// Every value, with where it comes from.
+    pub effective: Effective,
 }
 
 impl Configuration {
@@ -32,6 +32,7 @@ impl Configuration {
             .tables(&DIRECTORIES, "write at least one [directory.NAME] with its servers")
             .into_iter()
             .map(|(name, table)| {
+                let table = table.about(&Subject::Directory(name.to_owned()));
                 DirectoryTable::read(name, table, startup.caller.terms.answer_within)
             })
             .collect();
@@ -39,11 +40,7 @@ impl Configuration {
         gssapi::check_keytabs(top, tables.iter().filter_map(DirectoryTable::settings));
         let finished = tables.into_iter().map(DirectoryTable::finish);
         let directories = finished.collect::<Option<_>>()?;
-        let mut known = startup.describe();
-        let good_for = policy.cache.map(|cache| format!("{:?}", cache.good_for));
-        known.extend(good_for.map(|good_for| ("cache.good_for", good_for)));
-        let effective = effective::of(top, &known);
-        Some(Self { policy, directories, effective })
+        Some(Self { policy, directories, effective: top.effective() })
     }
 
     /// How each directory is reached.

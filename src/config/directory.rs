@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::effective::{self, Lines};
 use super::file::Table;
 use super::identity;
 use super::keys::{AnyKey, directory as keys};
@@ -22,8 +21,6 @@ use crate::directory::{Settings, WriterSettings};
 pub struct DirectoryConfig {
     /// How to reach it.
     pub settings: Settings,
-    /// The effective values of its keys.
-    pub effective: Lines,
     /// How the users of each domain are found, and who of them may sign in; by the domain's name in
     /// lower case. No domain is in two directories.
     pub domains: BTreeMap<String, Rules>,
@@ -109,7 +106,7 @@ impl<'a> DirectoryTable<'a> {
     pub(super) fn rules(&self, domain: Option<&Table<'_>>) -> Option<Rules> {
         let overrides = Overrides {
             domain,
-            directory: &self.table,
+            directory: &self.table.about(domain.unwrap_or(&self.table).subject()),
             preset: self.preset,
             is_catalog: self.is_catalog,
         };
@@ -146,9 +143,7 @@ impl<'a> DirectoryTable<'a> {
     /// The directory with its name; `None` where there is a mistake.
     pub(super) fn finish(self) -> Option<(String, DirectoryConfig)> {
         let settings = self.settings?;
-        let effective = effective::of(&self.table, &settings.describe());
-        let config = DirectoryConfig { settings, effective, domains: self.domains };
-        Some((self.name.to_owned(), config))
+        Some((self.name.to_owned(), DirectoryConfig { settings, domains: self.domains }))
     }
 }
 

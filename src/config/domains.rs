@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::directory::DirectoryTable;
+use super::effective::Subject;
 use super::file::Table;
 use super::keys::domain::{ALIASES, DIRECTORY};
 use super::keys::top::DOMAINS;
@@ -19,7 +20,11 @@ enum Taken {
 /// Gives each directory the domains that it serves.
 pub(super) fn read(top: &Table<'_>, directories: &mut [DirectoryTable<'_>]) {
     let advice = "write at least one [domain.\"example.com\"] with directory = \"NAME\"; any other domain is denied";
-    let tables = top.tables(&DOMAINS, advice);
+    let tables = top.tables(&DOMAINS, advice).into_iter().map(|(name, table)| {
+        let domain = Account::domain(name);
+        (name, table.about(&Subject::Domain(domain)))
+    });
+    let tables: Vec<(&str, Table<'_>)> = tables.collect();
     for directory in directories.iter() {
         let serves = |table: &Table<'_>| table.get(&DIRECTORY).as_deref() == Some(directory.name);
         if !tables.iter().any(|(_, table)| serves(table)) {
@@ -95,6 +100,7 @@ fn read_domain(
     };
     if let Some(rules) = directory.rules(Some(table)) {
         for alias in aliases {
+            table.alias(&alias);
             directory.serve(alias, Rules { alias_of: Some(domain.clone()), ..rules.clone() });
         }
         directory.serve(domain, rules);

@@ -1,71 +1,106 @@
-//! The effective values of a table, in the order of the catalogue's keys.
+//! What a configuration comes to: each value is recorded where it is read, and where it comes from.
 
-use toml::de::{DeTable, DeValue};
+use std::collections::BTreeMap;
+use std::fmt;
 
-use super::file::Table;
-use super::keys::{AnyKey, Form, TableSpec, users};
+use serde_json::Value;
 
-/// Keys, with the tables that they stand in, and values, for people.
-pub type Lines = Vec<(String, String)>;
-
-/// The values of a table and of the tables below it. What is `known` is what was made of a value, or
-/// stands in for one; otherwise it is what is written, or the default.
-///
-/// How users are found is another matter in each domain, and not among them.
-pub(super) fn of(table: &Table<'_>, known: &[(&'static str, String)]) -> Lines {
-    let mut lines = Vec::new();
-    add(table.spec(), table.written(), "", known, &mut lines);
-    lines
+/// What a value is said of, in the order in which people are shown them.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Subject {
+    /// A directory, by its name in the file.
+    Directory(String),
+    /// An XMPP domain, or an alias of one, in lower case.
+    Domain(String),
+    /// The process.
+    Process,
 }
 
-fn add(
-    spec: &TableSpec,
-    table: Option<&DeTable<'_>>,
-    place: &str,
-    known: &[(&'static str, String)],
-    lines: &mut Lines,
-) {
-    for key in spec.keys().filter(|key| !is_one_of(users::KEYS, key)) {
-        let name = format!("{place}{}", key.name);
-        let written = table.and_then(|table| table.get(key.name)).map(|value| value.get_ref());
-        match key.kind().form() {
-            // Where a table says again what is said above it, it says nothing unless it is written.
-            Form::Table(below) if written.is_some() || !repeats(below, spec) => {
-                let written = written.and_then(DeValue::as_table);
-                add(below, written, &format!("{name}."), known, lines);
-            }
-            Form::Table(_) | Form::Tables(_) => {}
-            _ => {
-                let known = known.iter().find(|(known, _)| *known == name);
-                let value = known.map(|(_, value)| value.clone());
-                let value = value.or_else(|| written.map(show));
-                let default = || match key.kind().default()? {
-                    serde_json::Value::String(text) => Some(text),
-                    value => Some(value.to_string()),
-                };
-                lines.extend(value.or_else(default).map(|value| (name, value)));
-            }
-        }
+/// Where a value comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// The command line, or the name by which the program was called.
+    CommandLine,
+    /// The configuration file.
+    File,
+    /// The product that a directory is said to be.
+    Preset,
+    /// Nobody said anything.
+    Default,
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::CommandLine => "command line",
+            Self::File => "file",
+            Self::Preset => "preset",
+            Self::Default => "default",
+        })
     }
 }
 
-fn is_one_of(keys: &[&AnyKey], key: &AnyKey) -> bool {
-    keys.iter().any(|known| std::ptr::addr_eq(*known, key))
+/// One value, for people.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EffectiveValue {
+    /// Its key, with the tables that it stands in below that of its subject.
+    pub key: String,
+    /// The value.
+    pub value: String,
+    /// Where it comes from.
+    pub origin: Origin,
 }
 
-fn repeats(below: &TableSpec, above: &TableSpec) -> bool {
-    above.groups.iter().any(|group| below.keys().any(|key| is_one_of(group, key)))
-}
+/// Every value that was read, in the order of reading.
+#[derive(Debug, Default)]
+pub struct Effective(BTreeMap<Subject, Vec<EffectiveValue>>);
 
-fn show(value: &DeValue<'_>) -> String {
-    match value {
-        DeValue::String(text) => text.to_string(),
-        DeValue::Array(items) => {
-            items.iter().map(|item| show(item.get_ref())).collect::<Vec<_>>().join(", ")
+impl Effective {
+    /// Each subject with its values.
+    pub fn iter(&self) -> impl Iterator<Item = (&Subject, &[EffectiveValue])> {
+        self.0.iter().map(|(subject, values)| (subject, values.as_slice()))
+    }
+
+    /// The values of a subject.
+    pub fn values(&self, subject: &Subject) -> &[EffectiveValue] {
+        self.0.get(subject).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// Records a value, in place of what was recorded of that key before.
+    pub(super) fn record(&mut self, subject: &Subject, key: String, value: String, origin: Origin) {
+        let values = self.0.entry(subject.clone()).or_default();
+        let value = EffectiveValue { key, value, origin };
+        match values.iter_mut().find(|known| known.key == value.key) {
+            Some(known) => *known = value,
+            None => values.push(value),
         }
-        DeValue::Integer(number) => number.to_string(),
-        DeValue::Boolean(flag) => flag.to_string(),
-        // No key has one.
-        DeValue::Float(_) | DeValue::Datetime(_) | DeValue::Table(_) => String::new(),
+    }
+
+    pub(super) fn forget(&mut self, subject: &Subject, key: &str) {
+        self.0.entry(subject.clone()).or_default().retain(|value| value.key != key);
+    }
+
+    /// Records of one subject what is recorded of another.
+    pub(super) fn copy(&mut self, from: &Subject, to: &Subject) {
+        let values = self.0.get(from).cloned().unwrap_or_default();
+        self.0.entry(to.clone()).or_default().extend(values);
+    }
+}
+
+/// A value for people; of lists within a list, each shares what is done.
+pub(super) fn text_of(value: &Value) -> String {
+    let joined =
+        |items: &[Value], between| items.iter().map(text_of).collect::<Vec<_>>().join(between);
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Array(items) if items.is_empty() => "none".to_owned(),
+        Value::Array(items) => {
+            let items = items.iter().map(|item| match item {
+                Value::Array(group) => joined(group, " or "),
+                item => text_of(item),
+            });
+            items.collect::<Vec<_>>().join("; ")
+        }
+        value => value.to_string(),
     }
 }

@@ -1,7 +1,8 @@
 //! The file as written: look-ups of the catalogue's keys, and everything that is wrong.
 //!
 //! A look-up never fails: a value of the wrong kind is a [`Problem`] at its line, and the look-up
-//! answers as if the key were not there. So one pass finds every mistake.
+//! answers as if the key were not there. So one pass finds every mistake. What a look-up finds is
+//! recorded as [`Effective`], and so is what the caller lets stand in for it.
 
 use std::cell::{Cell, RefCell};
 use std::ops::Range;
@@ -9,10 +10,11 @@ use std::path::PathBuf;
 
 use toml::de::{DeTable, DeValue};
 
+use super::effective::{Effective, Origin, Subject, text_of};
 use super::keys::top::TOP;
 use super::keys::{AnyKey, Key, TableSpec};
 use super::problem::{Problem, Problems};
-use super::value::{FilePath, Kind, Or, Plain, Subtable, Subtables, Text};
+use super::value::{FilePath, Kind, Or, Subtable, Subtables, Text};
 use crate::files::Watch;
 
 /// The text of a configuration file and what was found to be wrong with it.
@@ -22,6 +24,7 @@ pub(super) struct Source<'a> {
     is_broken: Cell<bool>,
     problems: RefCell<Vec<(usize, Problem)>>,
     remarks: RefCell<Vec<Problem>>,
+    effective: RefCell<Effective>,
     files: RefCell<Watch>,
 }
 
@@ -33,6 +36,7 @@ impl<'a> Source<'a> {
             is_broken: Cell::new(false),
             problems: RefCell::default(),
             remarks: RefCell::default(),
+            effective: RefCell::default(),
             files: RefCell::default(),
         }
     }
@@ -112,7 +116,7 @@ impl<'a> Source<'a> {
 }
 
 /// A table of the file.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Table<'a> {
     source: &'a Source<'a>,
     spec: &'static TableSpec,
@@ -120,24 +124,41 @@ pub(super) struct Table<'a> {
     offset: usize,
     /// `None` for a table that is not written.
     table: Option<&'a DeTable<'a>>,
+    /// What its values are said of.
+    subject: Subject,
+    /// The tables that it stands in below that of its subject, and itself, each with a dot.
+    place_of_values: String,
 }
 
 impl<'a> Table<'a> {
     /// The top of the file.
     pub(super) fn top(source: &'a Source<'a>, table: &'a DeTable<'a>) -> Self {
-        let top = Self { source, spec: &TOP, path: String::new(), offset: 0, table: Some(table) };
+        let top = Self {
+            source,
+            spec: &TOP,
+            path: String::new(),
+            offset: 0,
+            table: Some(table),
+            subject: Subject::Process,
+            place_of_values: String::new(),
+        };
         top.check_keys();
         top
     }
 
-    /// The keys that it can have.
-    pub(super) fn spec(&self) -> &'static TableSpec {
-        self.spec
+    /// The same table, whose values say something of this.
+    pub(super) fn about(&self, subject: &Subject) -> Self {
+        Self { subject: subject.clone(), place_of_values: String::new(), ..self.clone() }
     }
 
-    /// What is written in it; `None` for a table that is not written.
-    pub(super) fn written(&self) -> Option<&'a DeTable<'a>> {
-        self.table
+    /// What its values are said of.
+    pub(super) fn subject(&self) -> &Subject {
+        &self.subject
+    }
+
+    /// Everything that was recorded.
+    pub(super) fn effective(&self) -> Effective {
+        self.source.effective.take()
     }
 
     /// Whether the key is there, of whatever kind its value is.
@@ -190,13 +211,50 @@ impl<'a> Table<'a> {
 
     /// The value of a key.
     pub(super) fn get<K: Kind>(&self, key: &Key<K>) -> Option<K::Value> {
-        let value = key.kind().read(self.raw(key)?);
-        value.map_err(|text| self.problem(key, text)).ok()
+        let Some(value) = self.raw(key) else {
+            if let Some(words) = key.otherwise {
+                self.record(key.name, words.replace('`', ""), Origin::Default);
+            }
+            return None;
+        };
+        let value = key.kind().read(value).map_err(|text| self.problem(key, text)).ok()?;
+        Some(self.stand_in(key, value, Origin::File))
     }
 
     /// The value of a key, or its default.
-    pub(super) fn get_or_default<K: Plain>(&self, key: &Key<Or<K>>) -> K::Value {
-        self.get(key).unwrap_or(key.kind().1)
+    pub(super) fn get_or_default<K: Kind<Value: Copy>>(&self, key: &Key<Or<K>>) -> K::Value {
+        self.get(key).unwrap_or_else(|| self.stand_in(key, key.kind().1, Origin::Default))
+    }
+
+    /// Lets a value stand in for what is not written, or for what is.
+    pub(super) fn stand_in<K: Kind>(
+        &self,
+        key: &Key<K>,
+        value: K::Value,
+        origin: Origin,
+    ) -> K::Value {
+        self.record(key.name, text_of(&key.kind().show(&value)), origin);
+        value
+    }
+
+    /// Lets a value that was read count for nothing.
+    pub(super) fn forget(&self, key: &AnyKey) {
+        let key = format!("{}{}", self.place_of_values, key.name);
+        self.source.effective.borrow_mut().forget(&self.subject, &key);
+    }
+
+    /// Records the values of a domain for one of its aliases as well.
+    pub(super) fn alias(&self, alias: &str) {
+        let Subject::Domain(domain) = &self.subject else { return };
+        let alias = Subject::Domain(alias.to_owned());
+        let mut effective = self.source.effective.borrow_mut();
+        effective.record(&alias, "alias_of".to_owned(), domain.clone(), Origin::File);
+        effective.copy(&self.subject, &alias);
+    }
+
+    fn record(&self, key: &str, value: String, origin: Origin) {
+        let key = format!("{}{key}", self.place_of_values);
+        self.source.effective.borrow_mut().record(&self.subject, key, value, origin);
     }
 
     /// A string that `parse` understands; its error says what to write instead.
@@ -232,7 +290,12 @@ impl<'a> Table<'a> {
         if table.is_none_or(DeTable::is_empty) {
             self.problem(key, advice);
         }
-        let parent = Table { path: self.full_key(key.name), table, ..*self };
+        let parent = Table {
+            path: self.full_key(key.name),
+            table,
+            place_of_values: format!("{}{}.", self.place_of_values, key.name),
+            ..self.clone()
+        };
         let mut tables = Vec::new();
         for (name, value) in table.into_iter().flatten() {
             let name: &str = name.get_ref();
@@ -286,8 +349,15 @@ impl<'a> Table<'a> {
         spec: &'static TableSpec,
         table: Option<&'a DeTable<'a>>,
     ) -> Table<'a> {
-        let offset = self.place(key).unwrap_or(self.offset);
-        let child = Table { source: self.source, spec, path: self.full_key(key), offset, table };
+        let child = Table {
+            source: self.source,
+            spec,
+            path: self.full_key(key),
+            offset: self.place(key).unwrap_or(self.offset),
+            table,
+            subject: self.subject.clone(),
+            place_of_values: format!("{}{key}.", self.place_of_values),
+        };
         child.check_keys();
         child
     }

@@ -25,7 +25,7 @@ const CACHE_VARIABLE: &str = "KRB5CCNAME";
 const CACHE: &str = "MEMORY:xmpp-ldap-auth";
 
 /// Reads the account of a directory that says `sasl = "gssapi"`.
-pub(super) fn read(table: &Table<'_>, servers: &[Server]) -> Option<Identity> {
+pub(super) fn read(table: &Table<'_>, servers: &[Server], must_seal: bool) -> Option<Identity> {
     let needed: [(&AnyKey, &str); 2] = [
         (&keys::PRINCIPAL, "svc-xmpp@CORP.EXAMPLE"),
         (&keys::KEYTAB, "/etc/xmpp-ldap-auth/xmpp.keytab"),
@@ -50,7 +50,6 @@ pub(super) fn read(table: &Table<'_>, servers: &[Server]) -> Option<Identity> {
             "Kerberos knows a server by its full host name: write that, or write it as sasl_host",
         );
     }
-    let must_seal = table.get_or_default(&keys::SASL_SEAL);
     let is_ldaps = |server: &Server| matches!(server.endpoint, Endpoint::Tcp { ldaps: true, .. });
     if must_seal && servers.iter().any(is_ldaps) {
         table.problem(

@@ -32,6 +32,7 @@ pub(super) fn read(table: &Table<'_>, tls: &Table<'_>, servers: &[Server]) -> Op
     let bind_dn = table.parsed(&keys::BIND_DN, name);
     let mechanism = table.get(&keys::SASL);
     let anonymous = table.get_or_default(&keys::ANONYMOUS);
+    let must_seal = table.get_or_default(&keys::SASL_SEAL);
     if mechanism != Some(Mechanism::Gssapi) {
         gssapi::refuse_keys(table);
     }
@@ -45,7 +46,7 @@ pub(super) fn read(table: &Table<'_>, tls: &Table<'_>, servers: &[Server]) -> Op
     }
     match (bind_dn, mechanism, anonymous) {
         (Some(name), None, false) => read_simple(table, name, password, rotation.as_ref()),
-        (None, Some(Mechanism::Gssapi), false) => gssapi::read(table, servers),
+        (None, Some(Mechanism::Gssapi), false) => gssapi::read(table, servers, must_seal),
         (None, Some(Mechanism::External), false) => {
             let has_socket =
                 servers.iter().any(|server| matches!(server.endpoint, Endpoint::Unix(_)));

@@ -3,6 +3,7 @@
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
+use super::effective::Origin;
 use super::file::Table;
 use super::keys::memory as keys;
 use super::keys::top::{CACHE_TABLE, THROTTLE_TABLE};
@@ -62,31 +63,6 @@ impl Policy {
         }
         hints
     }
-
-    /// The effective values by their keys.
-    pub fn describe(&self) -> Vec<(&'static str, String)> {
-        let budget = |Budget { failures, within }: Budget| {
-            format!("{failures} wrong passwords in any {within:?}")
-        };
-        let mut lines = match &self.guard {
-            None => vec![("throttle", "off".to_owned())],
-            Some(guard) => vec![
-                ("throttle", format!("at most {}", budget(guard.account))),
-                ("throttle.domain", format!("a warning at {}", budget(guard.domain))),
-                ("throttle.remember_wrong", format!("{:?}", guard.remember_wrong)),
-            ],
-        };
-        lines.push(match &self.cache {
-            None => ("cache", "off".to_owned()),
-            Some(cache) => {
-                let mode = Mode::ALL.iter().find(|(_, mode)| *mode == cache.mode);
-                let mode = mode.map_or("", |(name, _)| name);
-                ("cache", format!("{mode}, for {:?}", cache.good_for))
-            }
-        });
-        lines.extend(self.dn_ttl.map(|ttl| ("cache.dn_ttl", format!("{ttl:?}"))));
-        lines
-    }
 }
 
 fn read_guard(table: &Table<'_>, accounts: NonZeroUsize) -> Option<GuardSettings> {
@@ -97,7 +73,10 @@ fn read_guard(table: &Table<'_>, accounts: NonZeroUsize) -> Option<GuardSettings
             failures: table.get_or_default(&keys::DOMAIN_FAILURES),
             within: table.get_or_default(&keys::DOMAIN_WITHIN),
         },
-        remember_wrong: table.get(&keys::REMEMBER_WRONG).unwrap_or_default().max(within),
+        remember_wrong: table
+            .get(&keys::REMEMBER_WRONG)
+            .filter(|written| *written > within)
+            .unwrap_or_else(|| table.stand_in(&keys::REMEMBER_WRONG, within, Origin::Default)),
         accounts,
     };
     table.get_or_default(&keys::ENABLED).then_some(settings)
@@ -116,5 +95,7 @@ fn read_cache(table: &Table<'_>, accounts: NonZeroUsize) -> Option<CacheSettings
         Mode::Ttl => Duration::from_secs(5 * 60),
         Mode::StaleIfUnavailable => Duration::from_secs(12 * 60 * 60),
     };
-    Some(CacheSettings { mode, good_for: good_for.unwrap_or(default), accounts })
+    let good_for =
+        good_for.unwrap_or_else(|| table.stand_in(&keys::GOOD_FOR, default, Origin::Default));
+    Some(CacheSettings { mode, good_for, accounts })
 }

@@ -1,9 +1,10 @@
 //! How users of an XMPP domain are found and who of them may sign in: keys of `[directory.NAME]`,
 //! each of which `[domain."NAME"]` may override.
 
+use super::effective::Origin;
 use super::file::Table;
 use super::keys::{AnyKey, Key, users as keys};
-use super::value::{Kind, OneOrMore, Or, Plain};
+use super::value::{Kind, OneOrMore, Or};
 use crate::directory::account::preset::Preset;
 use crate::directory::account::state::StateSchema;
 use crate::directory::domain::{DnLookup, Lookup, Rules, Search};
@@ -52,8 +53,25 @@ impl<'a> Overrides<'a> {
         self.with(key).get(key)
     }
 
-    fn get_or_default<K: Plain>(&self, key: &Key<Or<K>>) -> K::Value {
+    fn get_or_default<K: Kind<Value: Copy>>(&self, key: &Key<Or<K>>) -> K::Value {
         self.with(key).get_or_default(key)
+    }
+
+    fn stand_in<K: Kind>(&self, key: &Key<K>, value: K::Value, origin: Origin) -> K::Value {
+        self.directory.stand_in(key, value, origin)
+    }
+
+    /// What the preset lets stand in, or else the same for every product.
+    fn of_preset<K: Kind>(
+        &self,
+        key: &Key<K>,
+        value: impl FnOnce(Preset) -> K::Value,
+        otherwise: K::Value,
+    ) -> K::Value {
+        match self.preset {
+            Some(preset) => self.stand_in(key, value(preset), Origin::Preset),
+            None => self.stand_in(key, otherwise, Origin::Default),
+        }
     }
 
     fn problem(&self, key: &AnyKey, text: impl Into<String>) {
@@ -78,10 +96,12 @@ pub(super) fn read(overrides: Overrides<'_>, has_service: bool) -> Option<Rules>
         preset: overrides.preset,
     };
     check_nesting(overrides, &sign_in);
-    let exist = if overrides.has(&keys::ISUSER_REQUIRE_GROUP) {
-        GroupRule { groups: read_groups(overrides, &keys::ISUSER_REQUIRE_GROUP), ..sign_in.clone() }
-    } else {
-        sign_in.clone()
+    let exist = match overrides.get(&keys::ISUSER_REQUIRE_GROUP) {
+        Some(_) => GroupRule {
+            groups: read_groups(overrides, &keys::ISUSER_REQUIRE_GROUP),
+            ..sign_in.clone()
+        },
+        None => sign_in.clone(),
     };
     let is_plain = matches!(lookup, Some(Lookup::Plain(_)));
     let needs_group =
@@ -146,7 +166,10 @@ fn read_account_state(overrides: Overrides<'_>, reads_entries: bool) -> Vec<Stat
     let written = overrides.get(&keys::ACCOUNT_STATE);
     let of_preset = || overrides.preset.map(Preset::account_state).unwrap_or_default().to_vec();
     if reads_entries {
-        return written.unwrap_or_else(of_preset);
+        return written.unwrap_or_else(|| {
+            let states = |preset: Preset| preset.account_state().to_vec();
+            overrides.of_preset(&keys::ACCOUNT_STATE, states, Vec::new())
+        });
     }
     let is_enforced = |state: &StateSchema| state.is_enforced_by_bind();
     match written {
@@ -159,10 +182,13 @@ fn read_account_state(overrides: Overrides<'_>, reads_entries: bool) -> Vec<Stat
         ),
         _ => {}
     }
-    Vec::new()
+    overrides.stand_in(&keys::ACCOUNT_STATE, Vec::new(), Origin::Default)
 }
 
 fn read_groups(overrides: Overrides<'_>, key: &Key<OneOrMore>) -> Vec<Group> {
+    if !overrides.has(key) {
+        overrides.stand_in(key, Vec::new(), Origin::Default);
+    }
     overrides.with(key).all_parsed(key, Group::parse)
 }
 
@@ -171,6 +197,7 @@ fn read_lookup(overrides: Overrides<'_>) -> Option<Lookup> {
     let name = table.parsed(&keys::USER_DN, NameTemplate::parse);
     // A domain may say how to search where its directory has user_dn.
     if !table.has(&keys::USER_DN) || overrides.domain_has_not(&keys::USER_DN, &SEARCH_KEYS) {
+        table.forget(&keys::USER_DN);
         return read_search(overrides).map(Lookup::Search);
     }
     let searches = table.has_any(&SEARCH_KEYS);
@@ -231,35 +258,46 @@ fn read_filter(overrides: Overrides<'_>) -> Option<FilterTemplate> {
             .and_then(|_| FilterTemplate::parse(&format!("(&{users}{text})"))),
         None => FilterTemplate::parse(text),
     };
-    if overrides.has(&keys::USER_FILTER) && !overrides.domain_has_not(&keys::USER_FILTER, &parts) {
-        return overrides.with(&keys::USER_FILTER).parsed(&keys::USER_FILTER, among_users);
+    let is_written =
+        overrides.has(&keys::USER_FILTER) && !overrides.domain_has_not(&keys::USER_FILTER, &parts);
+    let (filter, origin) = if is_written {
+        let filter = overrides.with(&keys::USER_FILTER).parsed(&keys::USER_FILTER, among_users);
+        (filter?, Origin::File)
+    } else {
+        let (key, made) = make_filter(overrides)?;
+        let filter = made.and_then(|text| among_users(&text));
+        let origin = if overrides.preset.is_some() { Origin::Preset } else { Origin::Default };
+        (filter.map_err(|text| overrides.problem(key, text)).ok()?, origin)
+    };
+    overrides.stand_in(&keys::USER_FILTER, filter.to_string(), origin);
+    Some(filter)
+}
+
+/// A filter of object class and login attributes, and the key to blame if it is none.
+fn make_filter(overrides: Overrides<'_>) -> Option<(&'static AnyKey, Result<String, String>)> {
+    let class = overrides.get(&keys::OBJECT_CLASS).unwrap_or_else(|| {
+        let class = |preset: Preset| preset.object_class().to_owned();
+        overrides.of_preset(&keys::OBJECT_CLASS, class, class(Preset::Generic))
+    });
+    let written = overrides.get(&keys::LOGIN_ATTRIBUTES).filter(|written| !written.is_empty());
+    if let Some(attributes) = written {
+        let filter = FilterTemplate::of_attributes(&class, &attributes);
+        return Some((&keys::LOGIN_ATTRIBUTES, filter));
     }
-    let mut attributes = overrides.get(&keys::LOGIN_ATTRIBUTES).unwrap_or_default();
-    let object_class = overrides.get(&keys::OBJECT_CLASS);
-    let of_preset = || overrides.preset.unwrap_or(Preset::Generic).object_class().to_owned();
-    let object_class = object_class.unwrap_or_else(of_preset);
-    match overrides.preset {
-        Some(preset) if attributes.is_empty() && preset.has_address_as_login() => {
-            let login = preset.login_attribute();
-            let filter = format!("(&(objectClass={object_class})({login}={{address}}))");
-            return among_users(&filter)
-                .map_err(|text| overrides.problem(&keys::OBJECT_CLASS, text))
-                .ok();
-        }
-        Some(preset) if attributes.is_empty() => {
-            attributes.push(preset.login_attribute().to_owned());
-        }
-        None if attributes.is_empty() => {
-            overrides.with(&keys::LOGIN_ATTRIBUTES).problem(
-                &keys::USER_FILTER,
-                "write how a user is found, such as \"(uid={localpart})\", or a preset",
-            );
-            return None;
-        }
-        _ => {}
-    }
-    FilterTemplate::of_attributes(&object_class, &attributes)
-        .and_then(|text| among_users(&text))
-        .map_err(|text| overrides.problem(&keys::LOGIN_ATTRIBUTES, text))
-        .ok()
+    let Some(preset) = overrides.preset else {
+        overrides.with(&keys::LOGIN_ATTRIBUTES).problem(
+            &keys::USER_FILTER,
+            "write how a user is found, such as \"(uid={localpart})\", or a preset",
+        );
+        return None;
+    };
+    let login = preset.login_attribute();
+    let attributes =
+        overrides.stand_in(&keys::LOGIN_ATTRIBUTES, vec![login.to_owned()], Origin::Preset);
+    Some(if preset.has_address_as_login() {
+        let filter = format!("(&(objectClass={class})({login}={{address}}))");
+        (&keys::OBJECT_CLASS, Ok(filter))
+    } else {
+        (&keys::LOGIN_ATTRIBUTES, FilterTemplate::of_attributes(&class, &attributes))
+    })
 }

@@ -4,6 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::effective::Origin;
 use super::file::Table;
 use super::keys::{AnyKey, directory as keys};
 use crate::directory::connect::connector::Connector;
@@ -54,9 +55,10 @@ impl ServerConfig {
             );
         }
         let name_servers = table.all_parsed(&keys::NAMESERVERS, name_server);
-        let connect_within = table
-            .get(&keys::CONNECT_WITHIN)
-            .unwrap_or((answer_within / 4).min(Duration::from_secs(2)));
+        let connect_within = table.get(&keys::CONNECT_WITHIN).unwrap_or_else(|| {
+            let default = (answer_within / 4).min(Duration::from_secs(2));
+            table.stand_in(&keys::CONNECT_WITHIN, default, Origin::Default)
+        });
         if connect_within >= answer_within {
             table.problem(
                 &keys::CONNECT_WITHIN,

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use super::effective::Origin;
 use super::file::Table;
 use super::keys::top as keys;
 use crate::observe::target::{Log, Target};
@@ -35,30 +36,19 @@ pub struct Caller {
 }
 
 impl Startup {
-    /// The effective values of the keys whose defaults depend on who asks, or are no plain values.
-    pub(super) fn describe(&self) -> Vec<(&'static str, String)> {
-        let Caller { terms, patience, .. } = &self.caller;
-        let mut lines = vec![
-            ("caller", terms.dialect.to_string()),
-            ("answer_within", format!("{:?}", terms.answer_within)),
-            ("caller_gives_up_after", format!("{patience:?}")),
-        ];
-        lines.extend((self.log.target == Target::Auto).then(|| ("log.target", "auto".to_owned())));
-        lines
-    }
-
     /// `given` wins over what the file says; `likely` stands in where neither says who asks.
     pub(super) fn read(top: &Table<'_>, given: Option<Dialect>, likely: Option<Dialect>) -> Self {
+        let written_caller = top.get(&keys::CALLER);
         let log = top.table(&keys::LOG_TABLE);
         Self {
-            caller: read_caller(top, given, likely),
+            caller: read_caller(top, given, written_caller, likely),
+            confine: top.get_or_default(&keys::CONFINE),
             log: Log {
                 level: log.get_or_default(&keys::LEVEL),
                 target: read_target(&log),
                 format: log.get_or_default(&keys::FORMAT),
             },
-            confine: top.get_or_default(&keys::CONFINE),
-            written_caller: top.get(&keys::CALLER),
+            written_caller,
         }
     }
 
@@ -82,15 +72,22 @@ impl Startup {
 }
 
 fn read_target(log: &Table<'_>) -> Target {
-    let target = log.parsed(&keys::TARGET, str::parse::<Target>).unwrap_or(Target::Auto);
+    let target = log.parsed(&keys::TARGET, str::parse::<Target>).unwrap_or_else(|| {
+        log.stand_in(&keys::TARGET, Target::Auto.to_string(), Origin::Default);
+        Target::Auto
+    });
     if let Some(problem) = target.problem() {
         log.problem(&keys::TARGET, problem);
     }
     target
 }
 
-fn read_caller(top: &Table<'_>, given: Option<Dialect>, likely: Option<Dialect>) -> Caller {
-    let written = top.get(&keys::CALLER);
+fn read_caller(
+    top: &Table<'_>,
+    given: Option<Dialect>,
+    written: Option<Dialect>,
+    likely: Option<Dialect>,
+) -> Caller {
     let dialect = given.or(written).or(likely).unwrap_or_else(|| {
         if !top.has(&keys::CALLER) {
             top.problem(
@@ -100,9 +97,18 @@ fn read_caller(top: &Table<'_>, given: Option<Dialect>, likely: Option<Dialect>)
         }
         Dialect::Unnamed
     });
-    let patience = top.get(&keys::CALLER_GIVES_UP_AFTER).unwrap_or(dialect.patience());
+    let origin = match (given, written) {
+        (Some(_), _) => Origin::CommandLine,
+        (None, Some(_)) => Origin::File,
+        (None, None) => Origin::Default,
+    };
+    top.stand_in(&keys::CALLER, dialect, origin);
+    let or = |key, otherwise| {
+        top.get(key).unwrap_or_else(|| top.stand_in(key, otherwise, Origin::Default))
+    };
+    let patience = or(&keys::CALLER_GIVES_UP_AFTER, dialect.patience());
     let default = dialect.answer_within(patience);
-    let mut answer_within = top.get(&keys::ANSWER_WITHIN).unwrap_or(default);
+    let mut answer_within = or(&keys::ANSWER_WITHIN, default);
     if answer_within >= patience {
         top.problem(&keys::ANSWER_WITHIN, format!(
             "{dialect} gives up after {patience:?}, and a reply after that would be taken for another request's; \

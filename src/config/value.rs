@@ -1,8 +1,7 @@
-//! The kinds of values: what each looks like, and how it is read.
+//! The kinds of values: what each looks like, how it is read, and how it is shown.
 
 use std::fmt::Debug;
 use std::marker::PhantomData;
-use std::num::NonZeroUsize;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -12,40 +11,57 @@ use toml::de::DeValue;
 
 use super::keys::{Describe, Form, TableSpec};
 
-/// How a kind of value is read.
-pub trait Kind: Describe {
-    /// What is made of it.
-    type Value;
+/// A kind of value.
+pub trait Kind: Debug + Sync + 'static {
+    /// What is made of a value.
+    type Value: Debug + Sync;
+
+    /// What can be written.
+    fn form(&self) -> Form;
 
     /// Reads a value. The error says what to write instead, and never shows the value.
     fn read(&self, value: &DeValue<'_>) -> Result<Self::Value, String>;
+
+    /// The value as it would be written.
+    fn show(&self, value: &Self::Value) -> Value;
+
+    /// What stands in where nothing is written, if that is always the same.
+    fn default(&self) -> Option<&Self::Value> {
+        None
+    }
 }
 
-/// A kind whose values can be a default.
-pub trait Plain: Kind<Value: Copy + Debug + Sync> {
-    /// The value as it would be written.
-    fn show(&self, value: Self::Value) -> Value;
+impl<K: Kind> Describe for K {
+    fn form(&self) -> Form {
+        Kind::form(self)
+    }
+
+    fn default(&self) -> Option<Value> {
+        Kind::default(self).map(|value| self.show(value))
+    }
 }
 
 /// A kind with a default.
 #[derive(Debug)]
-pub struct Or<K: Plain>(pub K, pub K::Value);
+pub struct Or<K: Kind>(pub K, pub K::Value);
 
-impl<K: Plain> Describe for Or<K> {
-    fn form(&self) -> Form {
-        self.0.form()
-    }
-
-    fn default(&self) -> Option<Value> {
-        Some(self.0.show(self.1))
-    }
-}
-
-impl<K: Plain> Kind for Or<K> {
+impl<K: Kind> Kind for Or<K> {
     type Value = K::Value;
+
+    fn form(&self) -> Form {
+        Kind::form(&self.0)
+    }
 
     fn read(&self, value: &DeValue<'_>) -> Result<K::Value, String> {
         self.0.read(value)
+    }
+
+    fn show(&self, value: &K::Value) -> Value {
+        self.0.show(value)
+    }
+
+    fn default(&self) -> Option<&K::Value> {
+        Some(&self.1)
     }
 }
 
@@ -53,32 +69,21 @@ impl<K: Plain> Kind for Or<K> {
 #[derive(Debug)]
 pub struct Flag;
 
-impl Describe for Flag {
+impl Kind for Flag {
+    type Value = bool;
+
     fn form(&self) -> Form {
         Form::Flag
     }
-}
-
-impl Kind for Flag {
-    type Value = bool;
 
     fn read(&self, value: &DeValue<'_>) -> Result<bool, String> {
         value.as_bool().ok_or_else(|| "write true or false".to_owned())
     }
-}
 
-impl Plain for Flag {
-    fn show(&self, value: bool) -> Value {
+    fn show(&self, value: &bool) -> Value {
         json!(value)
     }
 }
-
-/// A type of whole numbers.
-pub trait Number: TryFrom<usize> + serde::Serialize + Copy + Debug + Sync + 'static {}
-
-impl Number for u32 {}
-impl Number for usize {}
-impl Number for NonZeroUsize {}
 
 /// A whole number within a range.
 #[derive(Debug)]
@@ -91,14 +96,12 @@ impl<T> Count<T> {
     }
 }
 
-impl<T: Number> Describe for Count<T> {
+impl<T: TryFrom<usize> + serde::Serialize + Debug + Sync + 'static> Kind for Count<T> {
+    type Value = T;
+
     fn form(&self) -> Form {
         Form::Count(*self.0.start(), *self.0.end())
     }
-}
-
-impl<T: Number> Kind for Count<T> {
-    type Value = T;
 
     fn read(&self, value: &DeValue<'_>) -> Result<T, String> {
         let number = value.as_integer();
@@ -109,10 +112,8 @@ impl<T: Number> Kind for Count<T> {
             format!("write a whole number from {} to {}", self.0.start(), self.0.end())
         })
     }
-}
 
-impl<T: Number> Plain for Count<T> {
-    fn show(&self, value: T) -> Value {
+    fn show(&self, value: &T) -> Value {
         json!(value)
     }
 }
@@ -121,14 +122,12 @@ impl<T: Number> Plain for Count<T> {
 #[derive(Debug)]
 pub struct Span;
 
-impl Describe for Span {
+impl Kind for Span {
+    type Value = Duration;
+
     fn form(&self) -> Form {
         Form::Span
     }
-}
-
-impl Kind for Span {
-    type Value = Duration;
 
     fn read(&self, value: &DeValue<'_>) -> Result<Duration, String> {
         const RANGE: RangeInclusive<Duration> =
@@ -139,11 +138,9 @@ impl Kind for Span {
                 .to_owned()
         })
     }
-}
 
-impl Plain for Span {
-    fn show(&self, value: Duration) -> Value {
-        json!(humantime::format_duration(value).to_string())
+    fn show(&self, value: &Duration) -> Value {
+        json!(humantime::format_duration(*value).to_string())
     }
 }
 
@@ -151,14 +148,12 @@ impl Plain for Span {
 #[derive(Debug)]
 pub struct Text(pub &'static str);
 
-impl Describe for Text {
+impl Kind for Text {
+    type Value = String;
+
     fn form(&self) -> Form {
         Form::Text(self.0)
     }
-}
-
-impl Kind for Text {
-    type Value = String;
 
     fn read(&self, value: &DeValue<'_>) -> Result<String, String> {
         let text = value.as_str().ok_or("write a string in double quotes")?;
@@ -167,6 +162,10 @@ impl Kind for Text {
         }
         Ok(text.to_owned())
     }
+
+    fn show(&self, value: &String) -> Value {
+        json!(value)
+    }
 }
 
 /// The whole path of a file: the directory in which the XMPP server starts this program is nothing to
@@ -174,19 +173,21 @@ impl Kind for Text {
 #[derive(Debug)]
 pub struct FilePath;
 
-impl Describe for FilePath {
+impl Kind for FilePath {
+    type Value = PathBuf;
+
     fn form(&self) -> Form {
         Form::Text("path")
     }
-}
-
-impl Kind for FilePath {
-    type Value = PathBuf;
 
     fn read(&self, value: &DeValue<'_>) -> Result<PathBuf, String> {
         let path = PathBuf::from(Text("path").read(value)?);
         let whole = path.is_absolute().then_some(path);
         whole.ok_or_else(|| "write the whole path of a file, from / on".to_owned())
+    }
+
+    fn show(&self, value: &PathBuf) -> Value {
+        json!(value.display().to_string())
     }
 }
 
@@ -209,14 +210,12 @@ impl<T> Word<T> {
     }
 }
 
-impl<T: Debug + Sync> Describe for Word<T> {
+impl<T: Copy + PartialEq + Debug + Sync> Kind for Word<T> {
+    type Value = T;
+
     fn form(&self) -> Form {
         Form::Word(self.words.iter().map(|(word, _)| *word).collect())
     }
-}
-
-impl<T: Copy + Debug + Sync> Kind for Word<T> {
-    type Value = T;
 
     fn read(&self, value: &DeValue<'_>) -> Result<T, String> {
         let text = Text("word").read(value)?;
@@ -224,17 +223,14 @@ impl<T: Copy + Debug + Sync> Kind for Word<T> {
         found.map(|(_, value)| *value).ok_or_else(|| match self.advice {
             Some(advice) => advice.to_owned(),
             None => {
-                let all: Vec<String> =
-                    self.words.iter().map(|(word, _)| format!("{word:?}")).collect();
-                format!("write one of {}", all.join(", "))
+                let words = self.words.iter().map(|(word, _)| format!("{word:?}"));
+                format!("write one of {}", words.collect::<Vec<_>>().join(", "))
             }
         })
     }
-}
 
-impl<T: Copy + PartialEq + Debug + Sync> Plain for Word<T> {
-    fn show(&self, value: T) -> Value {
-        json!(self.words.iter().find(|(_, known)| *known == value).map(|(word, _)| word))
+    fn show(&self, value: &T) -> Value {
+        json!(self.words.iter().find(|(_, known)| known == value).map(|(word, _)| word))
     }
 }
 
@@ -242,14 +238,12 @@ impl<T: Copy + PartialEq + Debug + Sync> Plain for Word<T> {
 #[derive(Debug)]
 pub struct List<K>(pub K, pub &'static str);
 
-impl<K: Kind> Describe for List<K> {
-    fn form(&self) -> Form {
-        Form::List(self.0.form().into())
-    }
-}
-
 impl<K: Kind> Kind for List<K> {
     type Value = Vec<K::Value>;
+
+    fn form(&self) -> Form {
+        Form::List(Kind::form(&self.0).into())
+    }
 
     fn read(&self, value: &DeValue<'_>) -> Result<Vec<K::Value>, String> {
         let items = value
@@ -257,20 +251,22 @@ impl<K: Kind> Kind for List<K> {
             .ok_or_else(|| format!("write a list of strings, such as [{:?}]", self.1))?;
         items.iter().map(|item| self.0.read(item.get_ref())).collect()
     }
+
+    fn show(&self, value: &Vec<K::Value>) -> Value {
+        value.iter().map(|item| self.0.show(item)).collect()
+    }
 }
 
 /// A string, or a list of them, with a word for what each is.
 #[derive(Debug)]
 pub struct OneOrMore(pub &'static str);
 
-impl Describe for OneOrMore {
+impl Kind for OneOrMore {
+    type Value = Vec<String>;
+
     fn form(&self) -> Form {
         Form::OneOrMore(Form::Text(self.0).into())
     }
-}
-
-impl Kind for OneOrMore {
-    type Value = Vec<String>;
 
     fn read(&self, value: &DeValue<'_>) -> Result<Vec<String>, String> {
         let items = match value.as_array() {
@@ -281,6 +277,10 @@ impl Kind for OneOrMore {
             return Err("write a string in double quotes, or a list of them".to_owned());
         }
         items.into_iter().map(|item| Text(self.0).read(item)).collect()
+    }
+
+    fn show(&self, value: &Vec<String>) -> Value {
+        json!(value)
     }
 }
 

@@ -74,36 +74,6 @@ impl Settings {
             connector.servers.asked_once = true;
         }
     }
-
-    /// The effective values by their keys, without secrets.
-    pub fn describe(&self) -> Vec<(&'static str, String)> {
-        let mut lines = Vec::new();
-        lines.extend(self.preset.map(|preset| ("preset", preset.to_string())));
-        lines.extend(self.connector.describe());
-        lines.push(describe(self.identity.as_ref()));
-        lines.push(("set_password", self.set_password.to_string()));
-        if let Some(writer) = &self.writer {
-            let servers = writer.connector.as_ref().map(Connector::describe).unwrap_or_default();
-            let (key, name) = describe(writer.identity.as_ref());
-            let servers = servers.into_iter().map(|(_, value)| value).collect::<Vec<_>>();
-            lines.push(("write", format!("{} {key} {name}", servers.join(" ")).trim().to_owned()));
-        }
-        lines.extend([
-            ("must_change_password", self.must_change.to_string()),
-            (
-                "pool",
-                format!(
-                    "{} binds at once, idle {:?}, lifetime {:?}",
-                    self.limits.size, self.limits.idle, self.limits.lifetime
-                ),
-            ),
-        ]);
-        lines
-    }
-}
-
-fn describe(identity: Option<&Identity>) -> (&'static str, String) {
-    identity.map_or(("bind_dn", "none".to_owned()), Identity::describe)
 }
 
 /// A user's bind that is under way; where it is dropped before it is over, nobody waits any more.
@@ -147,8 +117,7 @@ impl Directory {
     pub fn new(settings: Settings) -> Self {
         let limits = settings.limits;
         let connector = Arc::new(settings.connector);
-        let servers = connector.servers.describe().into_iter().map(|(_, value)| value);
-        let identity = servers.collect::<Vec<_>>().join(" ").to_lowercase();
+        let identity = connector.servers.identity();
         let writer = settings.writer.and_then(|writer| {
             let connector = writer.connector.map_or_else(|| Arc::clone(&connector), Arc::new);
             let identity = writer.identity.or_else(|| settings.identity.clone())?;

@@ -75,7 +75,7 @@ impl TableSpec {
         for key in self.keys() {
             let has = |known: &&Section| known.keys.iter().any(|own| std::ptr::addr_eq(*own, key));
             match sections.iter().find(has) {
-                Some(known) => shared.push((key, known.table)),
+                Some(known) => shared.push((known.table.name, key.name)),
                 None => keys.push(key),
             }
         }
@@ -97,18 +97,15 @@ pub struct Section {
     pub text: &'static str,
     /// Its keys, but for the shared ones.
     pub keys: Vec<&'static AnyKey>,
-    shared: Vec<(&'static AnyKey, &'static TableSpec)>,
+    /// The keys that were explained with another table, by the names of both.
+    shared: Vec<(&'static str, &'static str)>,
 }
 
 impl Section {
     /// The names of the keys that were explained with another table, by the name of that.
-    pub fn shared(&self) -> Vec<(&'static str, Vec<&'static str>)> {
-        let runs = self.shared.chunk_by(|(_, one), (_, next)| one.name == next.name);
-        let names = |run: &[(&'static AnyKey, &'static TableSpec)]| {
-            let keys = run.iter().map(|(key, _)| key.name).collect();
-            run.first().map(|(_, table)| (table.name, keys))
-        };
-        runs.filter_map(names).collect()
+    pub fn shared(&self) -> impl Iterator<Item = (&'static str, Vec<&'static str>)> {
+        let runs = self.shared.chunk_by(|(one, _), (next, _)| one == next);
+        runs.filter_map(|run| Some((run.first()?.0, run.iter().map(|(_, key)| *key).collect())))
     }
 }
 

@@ -1,7 +1,5 @@
 //! What is known about each directory product, so that the configuration need not say it.
 
-use std::fmt;
-
 use crate::directory::account::state::StateSchema;
 
 /// A directory product, as the configuration names it.
@@ -143,11 +141,4 @@ struct Facts {
     object_class: &'static str,
     login_attribute: &'static str,
     account_state: &'static [StateSchema],
-}
-
-impl fmt::Display for Preset {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = Self::ALL.into_iter().find(|(_, preset)| preset == self);
-        f.write_str(name.map_or("generic", |(name, _)| name))
-    }
 }

@@ -71,22 +71,6 @@ impl Connector {
         }
     }
 
-    /// The effective values by their keys.
-    pub fn describe(&self) -> Vec<(&'static str, String)> {
-        let mut lines = self.servers.describe();
-        let name_servers: Vec<_> =
-            self.dns.name_servers().iter().map(ToString::to_string).collect();
-        if !name_servers.is_empty() {
-            lines.push(("nameservers", name_servers.join(", ")));
-        }
-        if self.start_tls {
-            lines.push(("start_tls", "true".to_owned()));
-        }
-        lines.push(("connect_within", format!("{:?}", self.connect_within)));
-        lines.extend(self.tls.describe());
-        lines
-    }
-
     /// Opens a session with the best server that can be reached; `principal` signs in on it.
     ///
     /// The next server is dialled as soon as the one before has failed, or has been silent for

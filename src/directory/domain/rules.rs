@@ -67,37 +67,4 @@ impl Rules {
         let states = self.account_state.iter().flat_map(|schema| schema.attributes());
         states.chain(rule.attributes()).copied().collect()
     }
-
-    /// The effective values by their keys.
-    pub fn describe(&self) -> Vec<(&'static str, String)> {
-        let mut lines = Vec::new();
-        if let Some(domain) = &self.alias_of {
-            lines.push(("alias_of", domain.clone()));
-        }
-        if let Some(search) = self.lookup.search() {
-            if search.follows_aliases {
-                lines.push(("dereference_aliases", "true".to_owned()));
-            }
-            lines.extend([
-                ("base", search.bases.join("; ")),
-                ("user_filter", search.filter.to_string()),
-            ]);
-        }
-        match &self.lookup {
-            Lookup::Search(_) => {}
-            Lookup::Dn(lookup) => lines.push(("user_dn", lookup.template.to_string())),
-            Lookup::Plain(template) => lines.push(("user_dn", template.to_string())),
-        }
-        let states: Vec<String> = self.account_state.iter().map(StateSchema::to_string).collect();
-        lines.extend([
-            ("unescape_localpart", self.unescape.to_string()),
-            ("account_state", if states.is_empty() { "none".into() } else { states.join(", ") }),
-            ("hide_inactive", self.hide_inactive.to_string()),
-        ]);
-        lines.extend(self.sign_in.describe("require_group"));
-        if !self.exist.is_same_as(&self.sign_in) {
-            lines.extend(self.exist.describe("isuser_require_group"));
-        }
-        lines
-    }
 }

@@ -30,22 +30,6 @@ pub struct GroupRule {
 }
 
 impl GroupRule {
-    /// The effective values; the groups by `key`.
-    pub(in crate::directory) fn describe(&self, key: &'static str) -> Vec<(&'static str, String)> {
-        if !self.is_needed() {
-            return vec![(key, "none".to_owned())];
-        }
-        let names: Vec<String> = self.groups.iter().map(Group::to_string).collect();
-        let matching = if self.all { "all" } else { "any" };
-        vec![
-            (key, names.join("; ")),
-            ("require_group_match", matching.to_owned()),
-            ("group_method", self.method.to_string()),
-            ("nested_groups", self.nested.to_string()),
-            ("group_base", self.base.clone().unwrap_or_else(|| "the naming context".to_owned())),
-        ]
-    }
-
     /// Whether another rule lets the same users in.
     pub(in crate::directory) fn is_same_as(&self, other: &Self) -> bool {
         let names = |rule: &Self| rule.groups.iter().map(Group::to_string).collect::<Vec<_>>();

@@ -43,11 +43,6 @@ impl Dns {
         Self { name_servers, resolver: OnceCell::new() }
     }
 
-    /// Who is asked.
-    pub fn name_servers(&self) -> &[SocketAddr] {
-        &self.name_servers
-    }
-
     /// The addresses of a host, which may be one itself, with this port.
     pub async fn addresses(&self, host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
         if let Ok(address) = host.parse::<IpAddr>() {

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use crate::directory::locate::health::Health;
 use crate::directory::locate::server::Server;
-use crate::directory::locate::srv::{Discovery, Site};
+use crate::directory::locate::srv::Discovery;
 
 /// The servers of one directory, with what is known about each.
 #[derive(Debug)]
@@ -36,27 +36,11 @@ impl Servers {
         Self { discovery, fixed, turn, groups, health, asked_once: false }
     }
 
-    /// The effective values by their keys.
-    pub fn describe(&self) -> Vec<(&'static str, String)> {
-        let mut lines = Vec::new();
-        if let Some(wanted) = self.discovery.as_ref().map(Discovery::wanted) {
-            lines.push(("discover", wanted.domain.clone()));
-            match &wanted.site {
-                Site::Any => {}
-                Site::Named(site) => lines.push(("site", site.clone())),
-                Site::Learned => lines.push(("site", "auto".to_owned())),
-            }
-            if wanted.global_catalog {
-                lines.push(("discover_global_catalog", "true".to_owned()));
-            }
-        }
-        if !self.fixed.is_empty() {
-            let groups = self.fixed.chunk_by(|a, b| a.group == b.group).map(|group| {
-                group.iter().map(|server| &*server.name).collect::<Vec<_>>().join(" or ")
-            });
-            lines.push(("servers", groups.collect::<Vec<_>>().join(", ")));
-        }
-        lines
+    /// What the directory that they serve is told apart by, however they are found.
+    pub fn identity(&self) -> String {
+        let domain = self.discovery.as_ref().map(|discovery| discovery.wanted().domain.as_str());
+        let names = domain.into_iter().chain(self.fixed.iter().map(|server| &*server.name));
+        names.collect::<Vec<_>>().join(" ").to_lowercase()
     }
 
     /// All servers in the order in which to try them, those that are down or doubted last; and what is wrong

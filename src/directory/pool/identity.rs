@@ -41,17 +41,4 @@ impl Identity {
             Self::Anonymous | Self::External | Self::Simple { .. } => None,
         }
     }
-
-    /// The key that configures it, and its value without secrets.
-    pub fn describe(&self) -> (&'static str, String) {
-        match self {
-            Self::Anonymous => ("anonymous", "true".to_owned()),
-            Self::External => ("sasl", "external".to_owned()),
-            Self::Gssapi(principal) => ("sasl", format!("gssapi as {}", principal.account().name)),
-            Self::Simple { first, second } => {
-                let second = second.as_ref().map(|second| format!(", or {}", second.name));
-                ("bind_dn", first.name.clone() + &second.unwrap_or_default())
-            }
-        }
-    }
 }

@@ -131,27 +131,6 @@ impl Tls {
         Ok(Self { settings, config })
     }
 
-    /// The effective values by their keys.
-    pub fn describe(&self) -> Vec<(&'static str, String)> {
-        let settings = &self.settings;
-        let trust = match &settings.trust {
-            Trust::File(path) => ("tls.ca_file", path.display().to_string()),
-            Trust::System => ("tls.ca_file", "the system's".to_owned()),
-            Trust::Pins => ("tls.pins_only", "true".to_owned()),
-            Trust::Nobody => return Vec::new(),
-        };
-        let pins: Vec<String> = settings.pins.iter().map(ToString::to_string).collect();
-        let name = settings.server_name.as_ref().map(|name| name.to_str().into_owned());
-        let client = settings.client.as_ref().map(|(path, _)| path.display().to_string());
-        let version = Version::ALL.iter().find(|(_, version)| *version == settings.min_version);
-        let mut lines = vec![trust];
-        lines.extend((!pins.is_empty()).then(|| ("tls.pins", pins.join(", "))));
-        lines.extend(name.map(|name| ("tls.server_name", name)));
-        lines.extend(client.map(|path| ("tls.client_cert_file", path)));
-        lines.extend(version.map(|(name, _)| ("tls.min_version", (*name).to_owned())));
-        lines
-    }
-
     /// Whether anybody with a certificate of a public authority is trusted.
     pub fn trusts_everybody(&self) -> bool {
         matches!(self.settings.trust, Trust::System) && self.settings.pins.is_empty()

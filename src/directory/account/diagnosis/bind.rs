@@ -1,7 +1,5 @@
 //! What the answer to a bind as the user means.
 
-use std::fmt;
-
 use super::meaning::{Judgement, Meaning};
 use super::{active_directory, bare_code, ds389, edirectory, others, password_policy};
 use crate::directory::message::Answer;
@@ -21,15 +19,6 @@ pub enum MustChange {
 impl MustChange {
     /// Both, by the names that they have in the configuration.
     pub const ALL: [(&'static str, Self); 2] = [("deny", Self::Deny), ("allow", Self::Allow)];
-}
-
-impl fmt::Display for MustChange {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Deny => "deny",
-            Self::Allow => "allow",
-        })
-    }
 }
 
 /// The judgement of a bind as the user.

@@ -11,7 +11,6 @@ mod shadow;
 #[cfg(test)]
 mod tests;
 
-use std::fmt;
 use std::time::SystemTime;
 
 pub use self::fault::StateFault;
@@ -93,12 +92,5 @@ impl StateSchema {
             Self::FreeIpa => freeipa::faults(entry, now),
             Self::Shadow => shadow::faults(entry, now),
         }
-    }
-}
-
-impl fmt::Display for StateSchema {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = Self::ALL.into_iter().find(|(_, schema)| schema == self);
-        f.write_str(name.map_or("none", |(name, _)| name))
     }
 }

@@ -117,7 +117,7 @@ fn each_attribute_tells_its_state() {
         (Shadow, &[("shadowExpire", b"18446744073709551615")], &[]),
     ];
     for (schema, attributes, expected) in cases {
-        assert_eq!(found(*schema, attributes), *expected, "{schema} {attributes:?}");
+        assert_eq!(found(*schema, attributes), *expected, "{schema:?} {attributes:?}");
         for (attribute, _) in *attributes {
             let known = schema.attributes().iter().any(|name| name.eq_ignore_ascii_case(attribute));
             assert!(known, "{attribute} is never asked for");
