@@ -67,6 +67,27 @@ pub fn described(code: u32) -> String {
     }
 }
 
+/// What an operator does about a request that ended with this code, as far as a code tells.
+pub fn advice(code: u32) -> Option<&'static str> {
+    Some(match code {
+        STRONGER_AUTH_REQUIRED | CONFIDENTIALITY_REQUIRED => {
+            "the server wants encryption: use ldaps:// or start_tls = true"
+        }
+        NO_SUCH_OBJECT => "base does not exist, or the service account may not see it",
+        INVALID_DN_SYNTAX => {
+            "base, or another DN in the configuration, is none that this server takes"
+        }
+        INSUFFICIENT_ACCESS_RIGHTS => "the service account lacks the right to do this",
+        _ => return None,
+    })
+}
+
+/// What an operator does about a bind as the service account that ended with this code, as far as a
+/// code tells.
+pub fn advice_on_service_bind(code: u32) -> Option<&'static str> {
+    advice(code).filter(|_| matches!(code, STRONGER_AUTH_REQUIRED | CONFIDENTIALITY_REQUIRED))
+}
+
 /// Whether a server with this answer has judged nothing, and another one might.
 pub fn is_elsewhere_better(code: u32) -> bool {
     matches!(code, BUSY | UNAVAILABLE)

@@ -6,10 +6,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::result_code::{
-    self, CONFIDENTIALITY_REQUIRED, INSUFFICIENT_ACCESS_RIGHTS, INVALID_DN_SYNTAX, NO_SUCH_OBJECT,
-    REFERRAL, STRONGER_AUTH_REQUIRED,
-};
+use crate::result_code;
 
 /// The decision about one request.
 ///
@@ -87,6 +84,8 @@ pub enum Outage {
     LostConnection,
     /// The configuration is not usable.
     Misconfigured,
+    /// The server knows no operation to set a password by.
+    NoPasswordOperation,
     /// No server could be reached.
     NoServer,
     /// So many sign-ins wait for the directory that this one's turn would come too late.
@@ -112,8 +111,6 @@ pub enum Outage {
     TooManyFailures,
     /// Nothing is configured that could answer this kind of question.
     Unanswerable,
-    /// The server knows no operation for it.
-    Unsupported,
 }
 
 impl Verdict {
@@ -148,207 +145,122 @@ impl Verdict {
     pub fn reason(self) -> &'static str {
         match self {
             Self::Granted => "ok",
-            Self::Denied(denial) => denial.name(),
-            Self::Unavailable(outage) => outage.name(),
+            Self::Denied(denial) => denial.row().0,
+            Self::Unavailable(outage) => outage.row().0,
         }
     }
 }
 
 impl Denial {
-    fn name(self) -> &'static str {
+    /// Its name for the log, and what an operator does next.
+    #[rustfmt::skip]
+    fn row(self) -> (&'static str, &'static str) {
         match self {
-            Self::AccountDisabled => "account-disabled",
-            Self::AccountExpired => "account-expired",
-            Self::AccountLocked => "account-locked",
-            Self::EmptyPassword => "empty-password",
-            Self::LogonHours => "logon-hours",
-            Self::LogonRestricted => "logon-restricted",
-            Self::Malformed => "malformed",
-            Self::MustChangePassword => "must-change-password",
-            Self::NotInGroup => "not-in-group",
-            Self::OutOfStep => "out-of-step",
-            Self::PasswordChangeOff => "password-change-off",
-            Self::PasswordExpired => "password-expired",
-            Self::PasswordRefused => "password-refused",
-            Self::UnknownDomain => "unknown-domain",
-            Self::UnknownUser => "unknown-user",
-            Self::Unsupported => "unsupported",
-            Self::WrongPassword => "wrong-password",
+            Self::AccountDisabled => ("account-disabled", "enable the account in the directory, if that is meant"),
+            Self::AccountExpired => ("account-expired", "set a later expiry date of the account in the directory"),
+            Self::AccountLocked => ("account-locked", "unlock the account in the directory; look for a client that still has an old password"),
+            Self::EmptyPassword => ("empty-password", "the client sent no password"),
+            Self::LogonHours => ("logon-hours", "the account's logon hours in the directory forbid it now"),
+            Self::LogonRestricted => ("logon-restricted", "allow the account to log on over the network, to this server, in the directory"),
+            Self::Malformed => ("malformed", "this is no request of the protocol; look at who asks"),
+            Self::MustChangePassword => ("must-change-password", "let the user change the password elsewhere, or set must_change_password = \"allow\""),
+            Self::NotInGroup => ("not-in-group", "put the user into the group, or see require_group"),
+            Self::OutOfStep => ("out-of-step", "look for a client that sends line breaks in passwords"),
+            Self::PasswordChangeOff => ("password-change-off", "set set_password = \"auto\", if users may change passwords"),
+            Self::PasswordExpired => ("password-expired", "let the user change the password elsewhere, or set a new one"),
+            Self::PasswordRefused => ("password-refused", "the directory's password policy refuses it; see its words"),
+            Self::UnknownDomain => ("unknown-domain", "write [domain.\"…\"] for it, if it is to be served"),
+            Self::UnknownUser => ("unknown-user", "check base, user_filter and what the service account may see"),
+            Self::Unsupported => ("unsupported", "this program never does that"),
+            Self::WrongPassword => ("wrong-password", "the password is wrong, or the directory says no more than that"),
         }
     }
 
     /// What an operator does next, in one line.
     pub fn advice(self) -> &'static str {
-        match self {
-            Self::AccountDisabled => "enable the account in the directory, if that is meant",
-            Self::AccountExpired => "set a later expiry date of the account in the directory",
-            Self::AccountLocked => {
-                "unlock the account in the directory; look for a client that still has an old password"
-            }
-            Self::EmptyPassword => "the client sent no password",
-            Self::LogonHours => "the account's logon hours in the directory forbid it now",
-            Self::LogonRestricted => {
-                "allow the account to log on over the network, to this server, in the directory"
-            }
-            Self::Malformed => "this is no request of the protocol; look at who asks",
-            Self::MustChangePassword => {
-                "let the user change the password elsewhere, or set must_change_password = \"allow\""
-            }
-            Self::NotInGroup => "put the user into the group, or see require_group",
-            Self::OutOfStep => "look for a client that sends line breaks in passwords",
-            Self::PasswordChangeOff => "set set_password = \"auto\", if users may change passwords",
-            Self::PasswordExpired => "let the user change the password elsewhere, or set a new one",
-            Self::PasswordRefused => "the directory's password policy refuses it; see its words",
-            Self::UnknownDomain => "write [domain.\"…\"] for it, if it is to be served",
-            Self::UnknownUser => "check base, user_filter and what the service account may see",
-            Self::Unsupported => "this program never does that",
-            Self::WrongPassword => "the password is wrong, or the directory says no more than that",
-        }
+        self.row().1
     }
 }
 
+/// Whom an outage concerns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Concern {
+    /// Everybody: the directory is not there to be asked.
+    Absence,
+    /// Everybody: the directory is there, and does not let the service account in.
+    ServiceAccount,
+    /// Who asked this: the directory has an answer that does not help.
+    Question,
+}
+
 impl Outage {
-    /// The outage behind a search that ended with this code (RFC 4511, appendix A), which is not
-    /// success.
-    pub fn of_search(code: u32) -> Self {
-        match code {
-            REFERRAL => Self::Referral,
-            code => Self::Refused { code },
+    /// Its name for the log, whom it concerns, and what an operator does next.
+    #[rustfmt::skip]
+    fn row(self) -> (&'static str, Concern, &'static str) {
+        use Concern::{Absence, Question, ServiceAccount};
+        match self {
+            Self::Ambiguous => ("ambiguous", Question, "make user_filter match one entry for each user"),
+            Self::BadReply => ("bad-reply", Absence, "check that the server is an LDAP server and that nothing between rewrites its answers"),
+            Self::ClearText => ("clear-text", Question, "use ldaps:// or start_tls = true"),
+            Self::DeadlinePassed => ("deadline-passed", Absence, "the directory is slow or unreachable; look at its load and the network, or raise answer_within"),
+            Self::Directory => ("directory-failure", Absence, "see the directory's own words, and its log"),
+            Self::GroupsTooDeep => ("groups-too-deep", Question, "the user is in very many groups: set group_method to what the directory keeps itself, or nested_groups = false"),
+            Self::Internal => ("internal", Question, "please report this with the log lines around it"),
+            Self::LostConnection => ("lost-connection", Absence, "the server closed the connection; look at its log"),
+            Self::Misconfigured => ("misconfigured", Question, "run `xmpp-ldap-auth check`, and `xmpp-ldap-auth probe`, which asks the directory"),
+            Self::NoPasswordOperation => ("unsupported", Question, "the server offers no way to set a password: write set_password = \"off\""),
+            Self::NoServer => ("no-server", Absence, "check the servers, the network and the certificates"),
+            Self::Overloaded => ("overloaded", Absence, "the directory is slower than its users sign in: give it more power, or raise pool.size if it has power to spare"),
+            Self::ReadOnly => ("read-only", Question, "this server takes no changes: name one that does in [directory.NAME.write]"),
+            Self::Referral => ("referral", Question, "point `servers` and `base` at the server that holds the entries"),
+            Self::Refused { code } if result_code::is_elsewhere_better(code) => ("refused", Absence, advice_on_refusal(code)),
+            Self::Refused { code } => ("refused", Question, advice_on_refusal(code)),
+            Self::ServiceBind { code } => ("service-bind", ServiceAccount, code.and_then(result_code::advice_on_service_bind).unwrap_or("check bind_dn and its password")),
+            Self::ServiceState(Denial::AccountLocked) => ("service-bind", ServiceAccount, "unlock the service account in the directory; look for what still has its old password"),
+            Self::ServiceState(Denial::PasswordExpired | Denial::MustChangePassword) => ("service-bind", ServiceAccount, "set a new password of the service account, one that does not expire and need not be changed"),
+            Self::ServiceState(_) => ("service-bind", ServiceAccount, "mend the service account in the directory: see its own words about what keeps it out"),
+            Self::TooManyFailures => ("too-many-failures", Question, "find out who tries; [throttle] keeps the directory from locking the account"),
+            Self::Unanswerable => ("unanswerable", Question, "isuser and setpass need a service account: set bind_dn and bind_password_file"),
         }
     }
 
     /// Whether the directory is not there to be asked, as opposed to having an answer that helps
     /// nobody.
     pub fn is_absence(self) -> bool {
-        match self {
-            Self::BadReply
-            | Self::DeadlinePassed
-            | Self::Directory
-            | Self::LostConnection
-            | Self::NoServer
-            | Self::Overloaded => true,
-            Self::Refused { code } => result_code::is_elsewhere_better(code),
-            Self::Ambiguous
-            | Self::ClearText
-            | Self::GroupsTooDeep
-            | Self::Internal
-            | Self::Misconfigured
-            | Self::ReadOnly
-            | Self::Referral
-            | Self::ServiceState(_)
-            | Self::ServiceBind { .. }
-            | Self::TooManyFailures
-            | Self::Unanswerable
-            | Self::Unsupported => false,
-        }
+        self.row().1 == Concern::Absence
     }
 
     /// Whether everybody who asks this directory is told the same, as opposed to one account.
     pub fn concerns_everybody(self) -> bool {
-        self.is_absence() || matches!(self, Self::ServiceBind { .. } | Self::ServiceState(_))
-    }
-
-    fn name(self) -> &'static str {
-        match self {
-            Self::Ambiguous => "ambiguous",
-            Self::BadReply => "bad-reply",
-            Self::ClearText => "clear-text",
-            Self::DeadlinePassed => "deadline-passed",
-            Self::Directory => "directory-failure",
-            Self::GroupsTooDeep => "groups-too-deep",
-            Self::Internal => "internal",
-            Self::LostConnection => "lost-connection",
-            Self::Misconfigured => "misconfigured",
-            Self::NoServer => "no-server",
-            Self::Overloaded => "overloaded",
-            Self::ReadOnly => "read-only",
-            Self::Referral => "referral",
-            Self::Refused { .. } => "refused",
-            Self::ServiceBind { .. } | Self::ServiceState(_) => "service-bind",
-            Self::TooManyFailures => "too-many-failures",
-            Self::Unanswerable => "unanswerable",
-            Self::Unsupported => "unsupported",
-        }
+        self.row().1 != Concern::Question
     }
 
     /// What an operator does next, in one line.
     pub fn advice(self) -> &'static str {
-        match self {
-            Self::Ambiguous => "make user_filter match one entry for each user",
-            Self::BadReply => {
-                "check that the server is an LDAP server and that nothing between rewrites its answers"
-            }
-            Self::ClearText => "use ldaps:// or start_tls = true",
-            Self::DeadlinePassed => {
-                "the directory is slow or unreachable; look at its load and the network, or raise answer_within"
-            }
-            Self::Directory => "see the directory's own words, and its log",
-            Self::GroupsTooDeep => {
-                "the user is in very many groups: set group_method to what the directory keeps itself, or nested_groups = false"
-            }
-            Self::Internal => "please report this with the log lines around it",
-            Self::LostConnection => "the server closed the connection; look at its log",
-            Self::Misconfigured => {
-                "run `xmpp-ldap-auth check`, and `xmpp-ldap-auth probe`, which asks the directory"
-            }
-            Self::NoServer => "check the servers, the network and the certificates",
-            Self::Overloaded => {
-                "the directory is slower than its users sign in: give it more power, or raise pool.size if it has power to spare"
-            }
-            Self::ReadOnly => {
-                "this server takes no changes: name one that does in [directory.NAME.write]"
-            }
-            Self::Referral => "point `servers` and `base` at the server that holds the entries",
-            Self::Refused { code: STRONGER_AUTH_REQUIRED | CONFIDENTIALITY_REQUIRED }
-            | Self::ServiceBind { code: Some(STRONGER_AUTH_REQUIRED | CONFIDENTIALITY_REQUIRED) } => {
-                "the server wants encryption: use ldaps:// or start_tls = true"
-            }
-            Self::Refused { code: NO_SUCH_OBJECT } => {
-                "base does not exist, or the service account may not see it"
-            }
-            Self::Refused { code: INVALID_DN_SYNTAX } => {
-                "base, or another DN in the configuration, is none that this server takes"
-            }
-            Self::Refused { code: INSUFFICIENT_ACCESS_RIGHTS } => {
-                "the service account lacks the right to do this"
-            }
-            Self::Refused { .. } => {
-                "see the server's own words, and its log at that time; RFC 4511, appendix A, has what the code means"
-            }
-            Self::ServiceBind { .. } => "check bind_dn and its password",
-            Self::ServiceState(Denial::AccountLocked) => {
-                "unlock the service account in the directory; look for what still has its old password"
-            }
-            Self::ServiceState(Denial::PasswordExpired | Denial::MustChangePassword) => {
-                "set a new password of the service account, one that does not expire and need not be changed"
-            }
-            Self::ServiceState(_) => {
-                "mend the service account in the directory: see its own words about what keeps it out"
-            }
-            Self::TooManyFailures => {
-                "find out who tries; [throttle] keeps the directory from locking the account"
-            }
-            Self::Unanswerable => {
-                "isuser and setpass need a service account: set bind_dn and bind_password_file"
-            }
-            Self::Unsupported => {
-                "the server offers no way to set a password: write set_password = \"off\""
-            }
-        }
+        self.row().2
     }
+}
+
+fn advice_on_refusal(code: u32) -> &'static str {
+    result_code::advice(code).unwrap_or(
+        "see the server's own words, and its log at that time; RFC 4511, appendix A, has what the code means",
+    )
 }
 
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Granted => f.write_str("granted"),
-            Self::Denied(denial) => write!(f, "denied: {}", denial.name()),
-            Self::Unavailable(
-                outage @ (Outage::Refused { code } | Outage::ServiceBind { code: Some(code) }),
-            ) => {
-                write!(f, "cannot tell: {} ({})", outage.name(), result_code::described(*code))
+            Self::Denied(_) => write!(f, "denied: {}", self.reason()),
+            Self::Unavailable(outage) => {
+                write!(f, "cannot tell: {}", self.reason())?;
+                match outage {
+                    Outage::Refused { code } | Outage::ServiceBind { code: Some(code) } => {
+                        write!(f, " ({})", result_code::described(*code))
+                    }
+                    _ => Ok(()),
+                }
             }
-            Self::Unavailable(outage) => write!(f, "cannot tell: {}", outage.name()),
         }
     }
 }

@@ -4,34 +4,23 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use secrecy::SecretString;
-use tokio::time::Instant;
 
 use crate::deadline::Deadline;
-use crate::directory::account::diagnosis;
 use crate::directory::account::preset::Preset;
 use crate::directory::account::set_password::{self, PasswordMethod};
 use crate::directory::connect::connector::Connector;
-use crate::directory::locate::health::Health;
+use crate::directory::diagnosis::MustChange;
 use crate::directory::locate::server::Server;
-use crate::directory::locate::trial::{Trial, Work};
-use crate::directory::names::nobody::nobody_like;
 use crate::directory::pool::Watcher;
-use crate::directory::pool::attempts::{AttemptError, Attempts, End};
 use crate::directory::pool::identity::Identity;
 use crate::directory::pool::limits::Limits;
 use crate::directory::pool::search::Searcher;
 use crate::directory::pool::service::ServicePool;
 use crate::directory::pool::users::UserPool;
-use crate::directory::session::error::SessionError;
-use crate::observe::{Alarm, step};
+use crate::observe::Alarm;
 use crate::policy::admission::Admission;
 use crate::policy::guard::Permit;
-use crate::result_code;
-use crate::verdict::{Outage, Outcome, Verdict};
-
-/// A server that has not answered a user's bind for this long is asked whether it is there, and again
-/// after twice that time, and so on.
-const FIRST_QUESTION: Duration = Duration::from_secs(1);
+use crate::verdict::{Outage, Outcome};
 
 /// How often connections whose time is over are looked for.
 const REAP_EVERY: Duration = Duration::from_secs(15);
@@ -61,7 +50,7 @@ pub struct Settings {
     /// Where and as whom, if that is special.
     pub writer: Option<WriterSettings>,
     /// What becomes of a right password that must be changed.
-    pub must_change: diagnosis::MustChange,
+    pub must_change: MustChange,
     /// The limits of its connections.
     pub limits: Limits,
 }
@@ -76,27 +65,6 @@ impl Settings {
     }
 }
 
-/// A user's bind that is under way; where it is dropped before it is over, nobody waits any more.
-struct Unanswered<'a> {
-    health: &'a Health,
-    server: &'a Arc<str>,
-    name: &'a str,
-    is_over: bool,
-}
-
-impl Drop for Unanswered<'_> {
-    fn drop(&mut self) {
-        if !self.is_over {
-            self.health.bind_unanswered(self.server, || trial_of_bind(self.name));
-        }
-    }
-}
-
-/// What a server has to do after it failed at a user's bind by this name.
-fn trial_of_bind(name: &str) -> Trial {
-    nobody_like(name).map_or(Trial::Answer, Trial::UserBind)
-}
-
 /// One configured directory, with its connections.
 #[derive(Debug)]
 pub struct Directory {
@@ -107,7 +75,7 @@ pub struct Directory {
     writer: Option<ServicePool>,
     users: UserPool,
     set_password: PasswordMethod,
-    must_change: diagnosis::MustChange,
+    must_change: MustChange,
     alarm: Alarm,
     admission: Arc<Admission>,
 }
@@ -121,15 +89,10 @@ impl Directory {
         let writer = settings.writer.and_then(|writer| {
             let connector = writer.connector.map_or_else(|| Arc::clone(&connector), Arc::new);
             let identity = writer.identity.or_else(|| settings.identity.clone())?;
-            Some(ServicePool::new(connector, identity, limits, diagnosis::of_service_bind))
+            Some(ServicePool::new(connector, identity, limits))
         });
         let service = settings.identity.map(|identity| Searcher {
-            pool: ServicePool::new(
-                Arc::clone(&connector),
-                identity,
-                limits,
-                diagnosis::of_service_bind,
-            ),
+            pool: ServicePool::new(Arc::clone(&connector), identity, limits),
         });
         Self {
             preset: settings.preset,
@@ -263,10 +226,7 @@ impl Directory {
         self.service.as_ref().ok_or_else(|| Outage::Unanswerable.into())
     }
 
-    /// Binds as the user; once more if the session ended, or its server died, before the answer.
-    ///
-    /// A bind can take as long as a person needs to confirm it elsewhere, so it is never sent again
-    /// while it may be under way: whether a silent server is dead is found out by another question.
+    /// Binds as the user.
     pub(in crate::directory) async fn prove(
         &self,
         name: &str,
@@ -274,90 +234,7 @@ impl Directory {
         permit: &Permit,
         by: Deadline,
     ) -> Result<Outcome, Outcome> {
-        let mut attempts = Attempts::of_bind(&self.connector().servers, by);
-        loop {
-            match self.try_prove(name, password, permit, &attempts).await {
-                Ok(outcome) => return Ok(outcome),
-                Err(failed) => attempts.another(failed).await?,
-            }
-        }
-    }
-
-    async fn try_prove(
-        &self,
-        name: &str,
-        password: &SecretString,
-        permit: &Permit,
-        attempts: &Attempts<'_>,
-    ) -> Result<Outcome, AttemptError> {
-        let lease = self.users.lease(attempts.avoided()).await?;
-        if !permit.send() {
-            let text =
-                "nobody answered the bind that was sent, and one more might lock the account";
-            let outcome = Outcome::from(Outage::TooManyFailures).with_detail(text);
-            return Err(AttemptError::Final(outcome));
-        }
-        let (server, is_reused) = (Arc::clone(lease.server()), lease.is_reused());
-        let started = Instant::now();
-        let health = &self.connector().servers.health;
-        let mut unanswered = Unanswered { health, server: &server, name, is_over: false };
-        let bound = tokio::select! {
-            bound = lease.bind(name, password) => bound,
-            () = self.death_of(&server) => Err(SessionError::Silent),
-        };
-        unanswered.is_over = true;
-        let answer = match bound {
-            Ok(answer) => {
-                permit.answered();
-                answer
-            }
-            Err(error) => {
-                step("bind as the user", &server, started, &error.to_string());
-                if is_reused {
-                    // Whatever ended this session has probably ended the others that were idle.
-                    self.users.purge();
-                }
-                let end = End::Broken { error: &error, is_reused };
-                return Err(attempts.ended(&server, Work::UserBind, || trial_of_bind(name), end));
-            }
-        };
-        step("bind as the user", &server, started, &format!("result code {}", answer.code));
-        let judged = diagnosis::of_bind(&answer, self.must_change).outcome();
-        let outcome = judged.from_server(&server).ended_by("bind", answer.code);
-        let is_judged = match outcome.verdict {
-            Verdict::Unavailable(Outage::Directory) => false,
-            Verdict::Unavailable(Outage::Refused { code }) => !result_code::judges_nobody(code),
-            _ => true,
-        };
-        let end = End::Answered { code: answer.code, outcome, is_judged };
-        match attempts.ended(&server, Work::UserBind, || trial_of_bind(name), end) {
-            AttemptError::Final(outcome) => Ok(outcome),
-            failed @ AttemptError::Unjudged(..) => Err(failed),
-            failed => {
-                self.users.purge();
-                Err(failed)
-            }
-        }
-    }
-
-    /// Ends when a server that has said nothing for a while does not answer another question either,
-    /// and there is another server to go to.
-    async fn death_of(&self, server: &Arc<str>) {
-        let connector = self.connector();
-        let mut pause = FIRST_QUESTION;
-        loop {
-            tokio::time::sleep(pause).await;
-            pause *= 2;
-            if !connector.servers.health.has_other(server) {
-                continue;
-            }
-            let (servers, _) = connector.servers.in_order(connector.connect_within).await;
-            if let Some(server) = servers.iter().find(|known| known.name == *server)
-                && !connector.answers(server, connector.connect_within).await
-            {
-                return;
-            }
-        }
+        self.users.prove(name, password, self.must_change, permit, by).await
     }
 
     /// Sets the password of an entry. Connections on which its user may be bound with the old one

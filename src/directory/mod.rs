@@ -4,19 +4,21 @@
 //!
 //! 1. [`names`]: values with a syntax.
 //! 2. [`message`]: requests and responses, down to their bytes.
-//! 3. [`tls`]: whom to trust, and what went wrong with it.
-//! 4. [`session`]: one connection, which many requests share.
-//! 5. [`sasl`]: signing in by Kerberos.
-//! 6. [`locate`]: which servers there are, and which are up.
-//! 7. [`connect`]: from a server to a session.
-//! 8. [`pool`]: sessions that are kept, and how often work is tried.
-//! 9. [`account`] and [`groups`]: what a directory says about an account.
-//! 10. [`Directory`], and [`domain`], which answers for an XMPP domain what [`accounts`] asks.
-//! 11. [`inspect`]: what an administrator asks.
+//! 3. [`diagnosis`]: what a response means.
+//! 4. [`tls`]: whom to trust, and what went wrong with it.
+//! 5. [`session`]: one connection, which many requests share.
+//! 6. [`sasl`]: signing in by Kerberos.
+//! 7. [`locate`]: which servers there are, and which are up.
+//! 8. [`connect`]: from a server to a session.
+//! 9. [`pool`]: sessions that are kept, and how often work is tried.
+//! 10. [`account`] and [`groups`]: what a directory says about an account.
+//! 11. [`Directory`], and [`domain`], which answers for an XMPP domain what [`accounts`] asks.
+//! 12. [`inspect`]: what an administrator asks.
 
 pub mod account;
 pub mod accounts;
 pub mod connect;
+pub mod diagnosis;
 #[expect(clippy::module_inception, reason = "the directory is what the folder is about")]
 mod directory;
 pub mod domain;

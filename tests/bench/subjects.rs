@@ -6,8 +6,8 @@ use std::time::{Duration, SystemTime};
 
 use secrecy::SecretString;
 use tokio::time::Instant;
-use xmpp_ldap_auth::directory::account::diagnosis::{MustChange, of_bind};
 use xmpp_ldap_auth::directory::account::state::StateSchema;
+use xmpp_ldap_auth::directory::diagnosis::{MustChange, of_bind};
 use xmpp_ldap_auth::directory::message::entry::Entry;
 use xmpp_ldap_auth::directory::message::filter_template::FilterTemplate;
 use xmpp_ldap_auth::directory::message::oid::PASSWORD_POLICY;

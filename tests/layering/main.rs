@@ -33,6 +33,7 @@ const LAYERS: &[&str] = &[
     "observe",
     "directory/names",
     "directory/message",
+    "directory/diagnosis",
     "directory/tls",
     "directory/session",
     "directory/sasl",

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::config::problem::Problems;
-use crate::directory::pool::service_account::is_account_refused;
+use crate::directory::diagnosis::is_account_refused;
 use crate::verdict::Outcome;
 
 /// Why a configuration is not activated.
@@ -66,7 +66,7 @@ impl Refusal {
     /// A directory cannot be asked, or refuses the service account.
     pub(super) fn by_directory(name: &str, outcome: &Outcome) -> Self {
         let detail = outcome.detail.as_deref().unwrap_or_default();
-        let retry = if is_account_refused(outcome) {
+        let retry = if is_account_refused(outcome.verdict) {
             Retry::WhenActiveFails { refused: vec![name.to_owned()] }
         } else {
             Retry::AfterPause

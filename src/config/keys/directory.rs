@@ -7,9 +7,9 @@ use super::{TableSpec, users};
 use crate::config::value::{
     Count, FilePath, Flag, List, OneOrMore, Or, Span, Subtable, Text, Word,
 };
-use crate::directory::account::diagnosis::MustChange;
 use crate::directory::account::preset::Preset;
 use crate::directory::account::set_password::PasswordMethod;
+use crate::directory::diagnosis::MustChange;
 
 /// A password does not belong in a file that many can read.
 const MISTAKES: &[(&str, &str)] = &[(

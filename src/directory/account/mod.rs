@@ -1,6 +1,5 @@
-//! What a directory says about an account: its state, and what an answer about it means.
+//! What is known about an account: its state by product, and how its password is set.
 
-pub mod diagnosis;
 pub mod preset;
 pub mod set_password;
 pub mod state;

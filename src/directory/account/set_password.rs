@@ -7,13 +7,15 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio::time::Instant;
 
 use crate::deadline::Deadline;
-use crate::directory::account::diagnosis;
+use crate::directory::diagnosis::{Judged, of_password_change, of_root_dse};
+use crate::directory::locate::trial::Work;
 use crate::directory::message::{Answer, Control, oid};
+use crate::directory::pool::attempts::{Attempt, Attempts};
 use crate::directory::pool::service::ServicePool;
 use crate::directory::session::Session;
-use crate::directory::session::root_dse::{self, RootDse};
+use crate::directory::session::root_dse::RootDse;
 use crate::observe::step;
-use crate::verdict::{Denial, Outage, Outcome, Verdict};
+use crate::verdict::{Denial, Outage, Outcome};
 
 /// `PolicyHintsRequestValue ::= SEQUENCE { Flags INTEGER }` with the flag 1: keep to the password
 /// policy (MS-ADTS, section 3.1.1.3.4.1.27).
@@ -70,59 +72,58 @@ pub(in crate::directory) async fn set(
     if method == PasswordMethod::Off {
         return Err(Denial::PasswordChangeOff.into());
     }
-    let mut avoided = Vec::new();
-    let mut session = pool.open(by).await?;
-    loop {
-        let done = set_on(&session, method, dn, password, by).await;
-        let (Ok(outcome) | Err(outcome)) = &done;
-        avoided.push(Arc::clone(&session.server));
-        let is_elsewhere_better = outcome.verdict == Verdict::Unavailable(Outage::ReadOnly);
-        if !is_elsewhere_better || !pool.connector().servers.health.has_besides(&avoided) {
-            return done;
-        }
-        match pool.open_besides(&avoided, by).await {
-            Ok(other) => session = other,
-            Err(_) => return done,
-        }
-    }
+    Attempts::new(&pool.connector().servers, Work::Answer, by)
+        .run(|turn| async move {
+            let session = match pool.open_besides(&turn.avoided, by).await {
+                Ok(session) => session,
+                // What a server said that takes no changes says more.
+                Err(outcome) => return Attempt::Over(turn.unjudged.unwrap_or(outcome)),
+            };
+            set_on(&session, method, dn, password, by).await.unwrap_or_else(|attempt| attempt)
+        })
+        .await
 }
 
+/// What has become of the attempt, early or late.
 async fn set_on(
     session: &Session,
     method: PasswordMethod,
     dn: &str,
     password: &SecretString,
     by: Deadline,
-) -> Result<Outcome, Outcome> {
+) -> Result<Attempt<Outcome>, Attempt<Outcome>> {
     let method = match method {
         PasswordMethod::Auto => choose(session, by).await?,
         chosen => chosen,
     };
     let started = Instant::now();
     let answer = match method {
-        PasswordMethod::UnicodePwd => replace_unicode_pwd(session, dn, password, by).await?,
-        _ => modify_password(session, dn, password, by).await?,
+        PasswordMethod::UnicodePwd => replace_unicode_pwd(session, dn, password, by).await,
+        _ => modify_password(session, dn, password, by).await,
     };
+    let answer = answer.map_err(Attempt::Over)?;
     let done = format!("by {method}: result code {}", answer.code);
     step("set password", &session.server, started, &done);
-    let judgement = diagnosis::of_password_change(&answer, session.is_private);
-    let outcome = judgement.outcome().from_server(&session.server);
-    Ok(outcome.ended_by("password change", answer.code))
+    let judgement = of_password_change(&answer, session.is_private);
+    Ok(Attempt::answered(&session.server, judgement))
 }
 
-async fn choose(session: &Session, by: Deadline) -> Result<PasswordMethod, Outcome> {
-    let root_dse = read_root_dse(session, by).await?;
-    let refusal = |outage| Outcome::from(outage).from_server(&session.server);
+async fn choose(session: &Session, by: Deadline) -> Result<PasswordMethod, Attempt<Outcome>> {
+    let root_dse = read_root_dse(session, by).await.map_err(Attempt::Over)?;
+    let server = &session.server;
+    let refusal = |outage| Outcome::from(outage).from_server(server);
     if root_dse.is_read_only() {
-        return Err(refusal(Outage::ReadOnly));
+        let (judged, outcome) = (Judged::NotHere, refusal(Outage::ReadOnly));
+        return Err(Attempt::Answered { server: Arc::clone(server), judged, outcome });
     }
-    PasswordMethod::offered_by(&root_dse).ok_or_else(|| refusal(Outage::Unsupported))
+    let offered = PasswordMethod::offered_by(&root_dse);
+    offered.ok_or_else(|| Attempt::Over(refusal(Outage::NoPasswordOperation)))
 }
 
 async fn read_root_dse(session: &Session, by: Deadline) -> Result<Arc<RootDse>, Outcome> {
     let read = session.root_dse(by.remaining()).await;
     read.map_err(|error| error.outcome(&session.server))?
-        .map_err(|answer| root_dse::unread(&answer, &session.server))
+        .map_err(|answer| of_root_dse(&answer).outcome(&session.server))
 }
 
 async fn modify_password(

@@ -12,7 +12,7 @@ use crate::directory::connect::tcp::dial;
 use crate::directory::locate::dns::Dns;
 use crate::directory::locate::server::{Endpoint, Server};
 use crate::directory::locate::servers::Servers;
-use crate::directory::locate::trial::{Trial, Work};
+use crate::directory::locate::trial::Trial;
 use crate::directory::message::Query;
 use crate::directory::sasl::principal::{Principal, Stream, Transport};
 use crate::directory::session::Session;
@@ -21,7 +21,6 @@ use crate::directory::session::peculiarities::Peculiarities;
 use crate::directory::session::start_tls::start_tls;
 use crate::directory::tls::{self, Tls};
 use crate::observe::step;
-use crate::result_code;
 
 /// A server that has not been connected after this long no longer keeps the next from being dialled,
 /// unless it is known to need more. A sign-in makes two connections one after the other, and its user
@@ -123,23 +122,20 @@ impl Connector {
             (server, attempt)
         });
         while let Some(Ended { server, result, overtaken }) = race.next().await {
-            let now = Instant::now();
             let error = match result {
                 Ok(session) => {
-                    // Whoever had a head start and was overtaken is not to be asked first again,
-                    // before it is known whether it is only slow.
+                    // Where all are dialled at once, nobody had a head start.
                     let slow = overtaken.iter().filter(|_| !at_once);
-                    slow.for_each(|slow| health.doubt(&slow.name, Trial::Answer));
+                    slow.for_each(|slow| health.overtaken(&slow.name));
                     return Ok(session);
                 }
                 Err(error) => error,
             };
             faults.push(format!("{server}: {error}"));
+            health.not_connected(&server.name, &error, Instant::now());
             if error.is_judged() {
-                health.mark_up(&server.name, Work::Answer, now);
                 return Err(error.with_text(faults.join("; ")));
             }
-            health.mark_down(&server.name, Trial::Answer, now);
         }
         Err(ConnectError::Unreachable(faults.join("; ")))
     }
@@ -173,7 +169,7 @@ impl Connector {
             session.search(&query, within).await.ok()
         });
         match found.await {
-            Ok(Some(found)) => !result_code::is_elsewhere_better(found.answer.code),
+            Ok(Some(found)) => Trial::Answer.is_passed_with(found.answer.code),
             Ok(None) | Err(_) => false,
         }
     }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::deadline::Deadline;
 use crate::directory::Directory;
+use crate::directory::diagnosis::{Judgement, of_root_dse};
 use crate::directory::domain::Rules;
 use crate::directory::inspect::report::{Report, Severity};
 use crate::directory::inspect::view::View;
@@ -12,7 +13,7 @@ use crate::directory::locate::server::Server;
 use crate::directory::message::entry::Entry;
 use crate::directory::pool::service::ServicePool;
 use crate::directory::session::Session;
-use crate::directory::session::root_dse::{self, RootDse};
+use crate::directory::session::root_dse::RootDse;
 use crate::policy::guard::GuardSettings;
 
 /// Asks one server of a directory. `domains` are the rules of the domains that the directory serves,
@@ -107,10 +108,9 @@ async fn read_root_dse(
     match session.root_dse(by.remaining()).await {
         Ok(Ok(root_dse)) => Some(root_dse),
         Ok(Err(answer)) => {
-            let outcome = root_dse::unread(&answer, &session.server);
-            let why = outcome.detail.unwrap_or_default();
-            let text =
-                format!("{}: {why}; write preset, and group_base for groups", outcome.verdict);
+            let Judgement { verdict, remark, .. } = of_root_dse(&answer);
+            let why = remark.unwrap_or_default();
+            let text = format!("{verdict}: {why}; write preset, and group_base for groups");
             report.note(Severity::Bad, "root DSE", text);
             Some(Arc::new(RootDse::new(Entry::default())))
         }

@@ -1,12 +1,12 @@
 //! Whether the users of a domain are found on a server, and nobody else.
 
 use crate::directory::account::state::StateSchema;
+use crate::directory::diagnosis::has_lost_its_bind;
 use crate::directory::domain::{Rules, Search};
 use crate::directory::inspect::report::{Report, Severity};
 use crate::directory::inspect::view::View;
 use crate::directory::message::Query;
 use crate::directory::names::dn::Dn;
-use crate::directory::pool::search::has_lost_its_bind;
 use crate::directory::session::root_dse::RootDse;
 use crate::jid::Account;
 use crate::result_code::{self, NO_SUCH_OBJECT, SUCCESS};

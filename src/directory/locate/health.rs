@@ -1,4 +1,5 @@
-//! How well each server does, and who is to be probed when: a circuit breaker for each.
+//! How well each server does, and who is to be probed when: a circuit breaker for each. Whoever has to
+//! do with a server tells what happened; what that makes of the server is decided here.
 //!
 //! A server is *doubted* when it lost a race, a session with it ended, or it was silent, all of which
 //! may be the fault of something else. It is probed at once, and until then others are preferred. It is
@@ -17,7 +18,10 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use crate::directory::diagnosis::Judged;
 use crate::directory::locate::trial::{Trial, Work};
+use crate::directory::message::{Query, SampleQuery};
+use crate::directory::session::error::{ConnectError, SessionError};
 
 /// The time for which a server is left alone after its first failure, and at most.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
@@ -89,7 +93,7 @@ impl Known {
 
     /// Adds a trial, in the place of one of the same kind.
     fn must(&mut self, trial: Trial) {
-        self.trials.retain(|known| known.work() != trial.work());
+        self.trials.retain(|known| !known.is_of_kind(&trial));
         self.trials.push(trial);
     }
 }
@@ -124,19 +128,80 @@ impl Health {
         self.locked().known.get(server).is_some_and(|known| known.standing != Standing::Up)
     }
 
-    /// A server has done work of this kind; that it can be connected to says little.
-    pub fn mark_up(&self, server: &Name, work: Work, now: Instant) {
+    /// A server has done its work; that it can be connected to says little.
+    pub fn did(&self, server: &Name, work: Work<'_>, now: Instant) {
         if let Some(known) = self.locked().known.get_mut(server)
-            && work == Work::UserBind
+            && matches!(work, Work::UserBind(_))
         {
             known.unanswered_binds = 0;
         }
-        self.clear(server, now, |trial| work.proves(trial.work()));
+        self.clear(server, now, |trial| work.passes(trial));
+    }
+
+    /// A server has answered what it was asked for.
+    pub fn answered(&self, server: &Name, work: Work<'_>, judged: Judged, now: Instant) {
+        match judged {
+            Judged::Everywhere => self.did(server, work, now),
+            // To judge nobody is no reason to keep others from it, but for the account that all have
+            // in common.
+            Judged::NotHere if matches!(work, Work::ServiceBind) => {
+                self.doubt(server, work.trial());
+            }
+            Judged::NotHere => {}
+            Judged::NotNow => self.mark_down(server, work.trial(), now),
+        }
+    }
+
+    /// A session broke, or nothing came on it for as long as it was waited for; `is_reused` says
+    /// whether it was open before.
+    pub fn broke(&self, server: &Name, work: Work<'_>, error: &SessionError, is_reused: bool) {
+        let is_doubtful = match error {
+            SessionError::Malformed(_) => true,
+            // A firewall may have forgotten the session. If there is no other server, this one is
+            // asked again on a new session.
+            SessionError::Silent => !is_reused || self.has_other(server),
+            // Servers and firewalls end sessions that were idle for long.
+            SessionError::Closed
+            | SessionError::ClosedAtOnce { .. }
+            | SessionError::Disconnected(_)
+            | SessionError::Io(_) => !is_reused,
+        };
+        if is_doubtful {
+            self.doubt(server, work.trial());
+        }
+    }
+
+    /// Another server could answer what this one could not, so it is no fault of the question.
+    pub fn outdone(&self, server: &Name, query: &Query<'_>) {
+        self.doubt(server, Trial::Search(Arc::new(SampleQuery::of(query))));
+    }
+
+    /// No session came about. Who judges an account that signs in is there.
+    pub fn not_connected(&self, server: &Name, error: &ConnectError, now: Instant) {
+        if error.is_judged() {
+            self.did(server, Work::Answer, now);
+        } else {
+            self.mark_down(server, Trial::Answer, now);
+        }
+    }
+
+    /// A server was dialled before others and is still silent when one of them is connected: it is not
+    /// to be asked first again, before it is known whether it is only slow.
+    pub fn overtaken(&self, server: &Name) {
+        self.doubt(server, Trial::Answer);
     }
 
     /// A server has passed these trials.
     pub fn passed(&self, server: &Name, trials: &[Trial], now: Instant) {
         self.clear(server, now, |trial| trials.contains(trial));
+    }
+
+    /// A server has failed a trial. If it has done meanwhile for a request what it failed at, it is
+    /// only slow.
+    pub fn failed(&self, server: &Name, trial: &Trial, now: Instant) {
+        if self.is_suspect(server) {
+            self.mark_down(server, trial.clone(), now);
+        }
     }
 
     fn clear(&self, server: &Name, now: Instant, is_passed: impl Fn(&Trial) -> bool) {
@@ -167,7 +232,7 @@ impl Health {
     }
 
     /// Something went wrong that may be the server's fault: it is probed at once.
-    pub fn doubt(&self, server: &Name, trial: Trial) {
+    fn doubt(&self, server: &Name, trial: Trial) {
         let mut state = self.locked();
         let known = state.known.entry(Arc::clone(server)).or_default();
         known.must(trial);
@@ -180,7 +245,7 @@ impl Health {
     }
 
     /// A server could not be reached, said that it cannot work, or failed a trial.
-    pub fn mark_down(&self, server: &Name, trial: Trial, now: Instant) {
+    fn mark_down(&self, server: &Name, trial: Trial, now: Instant) {
         let mut state = self.locked();
         let known = state.known.entry(Arc::clone(server)).or_default();
         known.must(trial);
@@ -207,16 +272,15 @@ impl Health {
         self.changed.notify_waiters();
     }
 
-    /// A user's bind was not answered as long as anybody waited for it; by `nobody`, a name that no
-    /// entry has, it can be found out whether binds are answered at all.
-    pub fn bind_unanswered(&self, server: &Name, nobody: impl FnOnce() -> Trial) {
+    /// A bind as the user of this name was not answered as long as anybody waited for it.
+    pub fn bind_unanswered(&self, server: &Name, name: &str) {
         let mut state = self.locked();
         let known = state.known.entry(Arc::clone(server)).or_default();
         known.unanswered_binds = known.unanswered_binds.saturating_add(1);
         let is_doubtful = known.unanswered_binds >= DOUBTED_AT;
         drop(state);
         if is_doubtful && self.has_other(server) {
-            self.doubt(server, nobody());
+            self.doubt(server, Work::UserBind(name).trial());
         }
     }
 

@@ -88,7 +88,8 @@ impl Servers {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::directory::locate::trial::{Trial, Work};
+    use crate::directory::locate::trial::Work;
+    use crate::directory::session::error::ConnectError;
 
     fn servers(groups: &[&[&str]]) -> (Vec<Server>, Servers) {
         let mut all = Vec::new();
@@ -107,13 +108,13 @@ mod tests {
     #[tokio::test]
     async fn servers_that_are_down_come_last() {
         let (all, servers) = servers(&[&["ldap://a"], &["ldap://b"], &["ldap://c"]]);
-        let now = Instant::now();
+        let (now, fault) = (Instant::now(), ConnectError::Unreachable("it is off".to_owned()));
         assert_eq!(order(&servers).await, "abc");
-        servers.health.mark_down(&all[0].name, Trial::Answer, now);
+        servers.health.not_connected(&all[0].name, &fault, now);
         assert_eq!(order(&servers).await, "bca");
-        servers.health.mark_down(&all[1].name, Trial::Answer, now);
+        servers.health.not_connected(&all[1].name, &fault, now);
         assert_eq!(order(&servers).await, "cab");
-        servers.health.mark_up(&all[0].name, Work::Answer, now);
+        servers.health.did(&all[0].name, Work::Answer, now);
         assert_eq!(order(&servers).await, "acb");
     }
 
@@ -128,15 +129,15 @@ mod tests {
     #[tokio::test]
     async fn a_better_server_is_one_that_is_up_and_preferred() {
         let (all, servers) = servers(&[&["ldap://a", "ldap://b"], &["ldap://c"]]);
-        let now = Instant::now();
+        let (now, fault) = (Instant::now(), ConnectError::Unreachable("it is off".to_owned()));
         order(&servers).await;
         let has_better = |name| servers.has_better(name);
         assert!(!has_better("ldap://a") && !has_better("ldap://b") && has_better("ldap://c"));
-        servers.health.mark_down(&all[0].name, Trial::Answer, now);
+        servers.health.not_connected(&all[0].name, &fault, now);
         assert!(has_better("ldap://a") && !has_better("ldap://b") && has_better("ldap://c"));
-        servers.health.mark_down(&all[1].name, Trial::Answer, now);
+        servers.health.not_connected(&all[1].name, &fault, now);
         assert!(!has_better("ldap://c") && has_better("ldap://unknown"));
-        servers.health.mark_up(&all[0].name, Work::Answer, now);
+        servers.health.did(&all[0].name, Work::Answer, now);
         assert!(has_better("ldap://c"));
     }
 }

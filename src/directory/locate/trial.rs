@@ -1,34 +1,48 @@
 //! What a server failed at, and what proves that it can do it again.
 
+use std::mem::discriminant;
 use std::sync::Arc;
 
-use crate::directory::message::SampleQuery;
+use crate::directory::message::{Query, SampleQuery};
+use crate::directory::names::nobody::nobody_like;
+use crate::result_code;
 
-/// A kind of work that a server does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Work {
-    /// It can be reached, and answers.
+/// What a server is asked for.
+#[derive(Clone, Copy, Debug)]
+pub enum Work<'a> {
+    /// To be there, and to answer.
     Answer,
     /// A bind as the service account.
     ServiceBind,
     /// A search.
-    Search,
-    /// A bind as a user.
-    UserBind,
+    Search(&'a Query<'a>),
+    /// A bind as a user, by this name.
+    UserBind(&'a str),
 }
 
-impl Work {
-    /// Whether who does this work can do the other too.
-    pub(super) fn proves(self, other: Self) -> bool {
+impl Work<'_> {
+    /// What a server has to do after it failed at this.
+    pub(super) fn trial(self) -> Trial {
         match self {
-            _ if other == Self::Answer => true,
-            Self::Search => other != Self::UserBind,
-            Self::Answer | Self::ServiceBind | Self::UserBind => self == other,
+            Self::Answer => Trial::Answer,
+            Self::ServiceBind => Trial::ServiceBind,
+            Self::Search(query) => Trial::Search(Arc::new(SampleQuery::of_entry(query.base))),
+            Self::UserBind(name) => nobody_like(name).map_or(Trial::Answer, Trial::UserBind),
+        }
+    }
+
+    /// Whether a server that has done this has passed the trial.
+    pub(super) fn passes(self, trial: &Trial) -> bool {
+        match trial {
+            Trial::Answer => true,
+            Trial::ServiceBind => matches!(self, Self::ServiceBind | Self::Search(_)),
+            Trial::Search(_) => matches!(self, Self::Search(_)),
+            Trial::UserBind(_) => matches!(self, Self::UserBind(_)),
         }
     }
 }
 
-/// What a server failed at, and has to do before it is up.
+/// What a server has to do before it is up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Trial {
     /// To be reached, and to answer.
@@ -42,12 +56,17 @@ pub enum Trial {
 }
 
 impl Trial {
-    pub(super) fn work(&self) -> Work {
+    pub(super) fn is_of_kind(&self, other: &Self) -> bool {
+        discriminant(self) == discriminant(other)
+    }
+
+    /// Whether a server that answers the trial with this code has passed it, whatever it decides.
+    pub fn is_passed_with(&self, code: u32) -> bool {
         match self {
-            Self::Answer => Work::Answer,
-            Self::ServiceBind => Work::ServiceBind,
-            Self::Search(_) => Work::Search,
-            Self::UserBind(_) => Work::UserBind,
+            Self::ServiceBind => !result_code::judges_nobody(code),
+            Self::Answer | Self::Search(_) | Self::UserBind(_) => {
+                !result_code::is_elsewhere_better(code)
+            }
         }
     }
 }

@@ -3,8 +3,7 @@
 //!
 //! A server that cannot be reached, does not answer, answers what no server should, or says that it
 //! is busy has judged nothing, so the request goes to another one. So it does from one that answers
-//! and judges nothing, as after a fault of its own; but that is no reason to keep others from it. One
-//! that has judged is never doubted.
+//! and judges nothing, as after a fault of its own. One that has judged is never doubted.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,20 +11,20 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout};
 
 use crate::deadline::Deadline;
+use crate::directory::diagnosis::{Judged, Judgement};
 use crate::directory::locate::servers::Servers;
-use crate::directory::locate::trial::{Trial, Work};
-use crate::directory::session::error::{ConnectError, Refuser, SessionError};
-use crate::result_code;
-use crate::verdict::{Outage, Outcome};
+use crate::directory::locate::trial::Work;
+use crate::directory::session::error::{ConnectError, SessionError};
+use crate::verdict::Outcome;
 
 /// How many attempts a request has besides one for each server: sessions that were idle may have
 /// died, all of them.
 const MORE_ATTEMPTS: usize = 2;
 
-/// A search is handed to this many servers that do not answer it, and to no more. A bind is tried
+/// Work is handed to this many servers that do not answer it, and to no more. A bind as a user is tried
 /// again once: whoever has read it may have counted a wrong password.
-const MOST_UNANSWERED_SEARCHES: usize = 3;
-const MOST_UNANSWERED_BINDS: usize = 2;
+const MOST_UNANSWERED: usize = 3;
+const MOST_UNANSWERED_USER_BINDS: usize = 2;
 
 /// While all servers are down, a request waits this long before its next attempt, twice as long each
 /// time, and at most so long; it goes on at once when one comes up.
@@ -36,10 +35,11 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 /// one as well would make both slower.
 const SHORTEST_PATIENCE: Duration = Duration::from_secs(1);
 
-/// Counts the attempts of one request.
+/// The attempts of one request at some work.
 #[derive(Debug)]
 pub(in crate::directory) struct Attempts<'a> {
     servers: &'a Servers,
+    work: Work<'a>,
     by: Deadline,
     made: usize,
     /// How many more may be left without an answer.
@@ -49,37 +49,80 @@ pub(in crate::directory) struct Attempts<'a> {
     avoided: Vec<Arc<str>>,
     /// What the last of them said.
     unjudged: Option<Outcome>,
+    /// The servers that were asked and could not do the work.
+    failed_at: Vec<Arc<str>>,
 }
 
-impl<'a> Attempts<'a> {
-    /// The attempts of a search that must be answered by then.
-    pub(in crate::directory) fn of_search(servers: &'a Servers, by: Deadline) -> Self {
-        Self {
-            servers,
-            by,
-            made: 0,
-            may_be_unanswered: MOST_UNANSWERED_SEARCHES,
-            pause: FIRST_PAUSE,
-            avoided: Vec::new(),
-            unjudged: None,
+/// What one attempt has to know of those before it.
+#[derive(Debug)]
+pub(in crate::directory) struct Turn<'a> {
+    servers: &'a Servers,
+    by: Deadline,
+    /// The servers that are not to be asked again.
+    pub(in crate::directory) avoided: Vec<Arc<str>>,
+    /// What the last of them said, if it was asked for this.
+    pub(in crate::directory) unjudged: Option<Outcome>,
+}
+
+/// What became of an attempt.
+#[derive(Debug)]
+pub(in crate::directory) enum Attempt<T> {
+    /// The work is done.
+    Done {
+        /// By which server, if that has shown that it can do it.
+        by: Option<Arc<str>>,
+        /// What came of it.
+        result: T,
+    },
+    /// There is no use in another one.
+    Over(Outcome),
+    /// There is no session.
+    NotConnected(ConnectError),
+    /// The session that was kept had been forgotten by its server, which has judged nothing.
+    Stale(Outcome),
+    /// The session broke, or said nothing for as long as it was waited for.
+    Broken {
+        /// With whom.
+        server: Arc<str>,
+        /// How.
+        error: SessionError,
+        /// Whether it was open before this request.
+        is_reused: bool,
+    },
+    /// The server did not do the work, and said this.
+    Answered {
+        /// Which.
+        server: Arc<str>,
+        /// Whether another one might say something else.
+        judged: Judged,
+        /// What its answer comes to.
+        outcome: Outcome,
+    },
+}
+
+impl<T> Attempt<T> {
+    /// An attempt that ended with this answer.
+    pub(in crate::directory) fn answered(server: &Arc<str>, judgement: Judgement) -> Self {
+        let (judged, outcome) = (judgement.judged, judgement.outcome(server));
+        Self::Answered { server: Arc::clone(server), judged, outcome }
+    }
+
+    /// An attempt at which this server has done the work.
+    pub(in crate::directory) fn done(server: &Arc<str>, result: T) -> Self {
+        Self::Done { by: Some(Arc::clone(server)), result }
+    }
+
+    /// Whether other sessions with the server are no good either.
+    pub(super) fn spoils_sessions(&self) -> bool {
+        match self {
+            Self::Stale(_) | Self::Broken { .. } => true,
+            Self::Answered { judged, .. } => *judged == Judged::NotNow,
+            Self::Done { .. } | Self::Over(_) | Self::NotConnected(_) => false,
         }
     }
+}
 
-    /// The attempts of a bind that must be answered by then.
-    pub(in crate::directory) fn of_bind(servers: &'a Servers, by: Deadline) -> Self {
-        Self { may_be_unanswered: MOST_UNANSWERED_BINDS, ..Self::of_search(servers, by) }
-    }
-
-    /// None of them at these servers.
-    pub(in crate::directory) fn besides(self, avoided: &[Arc<str>]) -> Self {
-        Self { avoided: avoided.to_vec(), ..self }
-    }
-
-    /// The servers that are not to be asked again.
-    pub(in crate::directory) fn avoided(&self) -> &[Arc<str>] {
-        &self.avoided
-    }
-
+impl Turn<'_> {
     /// When a server that says nothing is given up: when half of the time is gone, as long as that
     /// leaves enough of it and `has_other_way` or another server is up.
     pub(in crate::directory) fn patience(&self, server: &str, has_other_way: bool) -> Deadline {
@@ -90,30 +133,90 @@ impl<'a> Attempts<'a> {
             self.by
         }
     }
+}
 
-    /// Goes on to another attempt, for which it waits while all servers are down; the outcome of the
-    /// last one if there is to be none.
-    pub(in crate::directory) async fn another(
-        &mut self,
-        failed: AttemptError,
-    ) -> Result<(), Outcome> {
-        let outcome = match failed {
-            AttemptError::Final(outcome) => return Err(outcome),
-            AttemptError::Indeterminate(outcome) => {
+impl<'a> Attempts<'a> {
+    /// Attempts that must come to an end by then.
+    pub(in crate::directory) fn new(servers: &'a Servers, work: Work<'a>, by: Deadline) -> Self {
+        let may_be_unanswered = match work {
+            Work::UserBind(_) => MOST_UNANSWERED_USER_BINDS,
+            Work::Answer | Work::ServiceBind | Work::Search(_) => MOST_UNANSWERED,
+        };
+        Self {
+            servers,
+            work,
+            by,
+            made: 0,
+            may_be_unanswered,
+            pause: FIRST_PAUSE,
+            avoided: Vec::new(),
+            unjudged: None,
+            failed_at: Vec::new(),
+        }
+    }
+
+    /// None of them at these servers.
+    pub(in crate::directory) fn besides(self, avoided: &[Arc<str>]) -> Self {
+        Self { avoided: avoided.to_vec(), ..self }
+    }
+
+    /// Makes attempts until one decides, or there is no use in another.
+    pub(in crate::directory) async fn run<T, F: Future<Output = Attempt<T>>>(
+        mut self,
+        mut attempt: impl FnMut(Turn<'a>) -> F,
+    ) -> Result<T, Outcome> {
+        loop {
+            let (avoided, unjudged) = (self.avoided.clone(), self.unjudged.clone());
+            let turn = Turn { servers: self.servers, by: self.by, avoided, unjudged };
+            let made = attempt(turn).await;
+            if let Some(result) = self.conclude(made).await? {
+                return Ok(result);
+            }
+        }
+    }
+
+    /// What an attempt came to; none if there is to be another one, for which it waits while all
+    /// servers are down.
+    async fn conclude<T>(&mut self, made: Attempt<T>) -> Result<Option<T>, Outcome> {
+        let health = &self.servers.health;
+        let outcome = match made {
+            Attempt::Done { by, result } => {
+                if let Some(server) = by {
+                    self.done_by(&server);
+                }
+                return Ok(Some(result));
+            }
+            Attempt::Over(outcome) => return Err(outcome),
+            // The health of each server that was dialled has been told while connecting.
+            Attempt::NotConnected(error) if error.is_judged() => return Err(error.outcome()),
+            Attempt::NotConnected(error) => error.outcome(),
+            Attempt::Stale(outcome) => outcome,
+            Attempt::Broken { server, error, is_reused } => {
+                health.broke(&server, self.work, &error, is_reused);
                 self.may_be_unanswered = self.may_be_unanswered.saturating_sub(1);
+                let outcome = error.outcome(&server);
                 if self.may_be_unanswered == 0 {
                     return Err(outcome);
                 }
+                if matches!(error, SessionError::Silent | SessionError::Malformed(_)) {
+                    self.failed_at.push(server);
+                }
                 outcome
             }
-            AttemptError::Retryable(outcome) => outcome,
-            AttemptError::Unjudged(server, outcome) => {
-                self.avoided.push(server);
-                self.unjudged = Some(outcome.clone());
+            Attempt::Answered { server, judged, outcome } => {
+                health.answered(&server, self.work, judged, Instant::now());
+                match judged {
+                    Judged::Everywhere => return Err(outcome),
+                    Judged::NotHere => {
+                        self.avoided.push(Arc::clone(&server));
+                        self.unjudged = Some(outcome.clone());
+                    }
+                    Judged::NotNow => {}
+                }
+                self.failed_at.push(server);
                 outcome
             }
         };
-        let health = &self.servers.health;
         if let Some(unjudged) = &self.unjudged
             && !health.has_besides(&self.avoided)
         {
@@ -122,7 +225,7 @@ impl<'a> Attempts<'a> {
         if !health.all_down() {
             self.made += 1;
             let is_enough = self.made >= self.servers.count() + MORE_ATTEMPTS;
-            return if is_enough { Err(outcome) } else { Ok(()) };
+            return if is_enough { Err(outcome) } else { Ok(None) };
         }
         if self.servers.asked_once {
             return Err(outcome);
@@ -133,111 +236,16 @@ impl<'a> Attempts<'a> {
             return Err(outcome);
         }
         let _ = timeout(pause, health.changed.notified()).await;
-        Ok(())
+        Ok(None)
     }
 
-    /// What the end of an attempt at this work means: to the health of the server, which has to pass
-    /// `trial` if it is at fault, and to the request.
-    pub(in crate::directory) fn ended(
-        &self,
-        server: &Arc<str>,
-        work: Work,
-        trial: impl FnOnce() -> Trial,
-        end: End<'_>,
-    ) -> AttemptError {
+    /// A server has done the work. What others could not do is no fault of the question then.
+    fn done_by(&self, server: &Arc<str>) {
         let health = &self.servers.health;
-        match end {
-            // It says itself that it cannot work.
-            End::Answered { code, outcome, .. } if result_code::is_elsewhere_better(code) => {
-                health.mark_down(server, trial(), Instant::now());
-                AttemptError::Retryable(outcome)
-            }
-            // It judges nobody, which is its own fault at least where the service account binds.
-            End::Answered { outcome, is_judged: false, .. } => {
-                if work == Work::ServiceBind {
-                    health.doubt(server, trial());
-                }
-                AttemptError::Unjudged(Arc::clone(server), outcome)
-            }
-            End::Answered { outcome, .. } => {
-                self.answered(server, work);
-                AttemptError::Final(outcome)
-            }
-            End::Broken { error, is_reused } => {
-                let is_doubtful = match error {
-                    SessionError::Malformed(_) => true,
-                    // A firewall may have forgotten the session. If there is no other server, this
-                    // one is asked again on a new session.
-                    SessionError::Silent => !is_reused || health.has_other(server),
-                    // Servers and firewalls end sessions that were idle for long.
-                    SessionError::Closed
-                    | SessionError::ClosedAtOnce { .. }
-                    | SessionError::Disconnected(_)
-                    | SessionError::Io(_) => !is_reused,
-                };
-                if is_doubtful {
-                    health.doubt(server, trial());
-                }
-                AttemptError::Indeterminate(error.outcome(server))
-            }
-        }
-    }
-
-    /// A server has done what it was asked.
-    pub(in crate::directory) fn answered(&self, server: &Arc<str>, work: Work) {
-        self.servers.health.mark_up(server, work, Instant::now());
-    }
-}
-
-/// How an attempt on a server ended.
-#[derive(Debug)]
-pub(in crate::directory) enum End<'a> {
-    /// The session broke, or said nothing for as long as it was waited for.
-    Broken {
-        /// How.
-        error: &'a SessionError,
-        /// Whether it was open before this request.
-        is_reused: bool,
-    },
-    /// The server answered.
-    Answered {
-        /// The result code.
-        code: u32,
-        /// What the answer comes to.
-        outcome: Outcome,
-        /// Whether every server would come to the same.
-        is_judged: bool,
-    },
-}
-
-/// Why an attempt came to nothing.
-#[derive(Debug)]
-pub(in crate::directory) enum AttemptError {
-    /// Another one would come to the same.
-    Final(Outcome),
-    /// A server was asked, and nobody knows what became of it there.
-    Indeterminate(Outcome),
-    /// Nobody has judged the request.
-    Retryable(Outcome),
-    /// This server has answered, and judged nothing: it is not asked again.
-    Unjudged(Arc<str>, Outcome),
-}
-
-/// There is no session. The health of each server that was dialled has been told while connecting.
-impl From<ConnectError> for AttemptError {
-    fn from(error: ConnectError) -> Self {
-        let outcome = |outage: Outage| Outcome::from(outage).with_detail(&error.to_string());
-        match &error {
-            ConnectError::Refused { is_judged: true, by, .. } => {
-                let code = match by {
-                    Refuser::Kdc => None,
-                    Refuser::Server { code } => Some(*code),
-                };
-                Self::Final(outcome(Outage::ServiceBind { code }))
-            }
-            ConnectError::Refused { is_judged: false, .. } | ConnectError::Unreachable(_) => {
-                Self::Retryable(outcome(Outage::NoServer))
-            }
+        health.did(server, self.work, Instant::now());
+        if let Work::Search(query) = self.work {
+            let others = self.failed_at.iter().filter(|other| *other != server);
+            others.for_each(|other| health.outdone(other, query));
         }
     }
 }

@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use crate::directory::locate::servers::Servers;
+use crate::directory::session::Session;
+
 /// How many sessions are kept, and for how long.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
@@ -13,4 +16,15 @@ pub struct Limits {
     pub idle: Duration,
     /// A session that is older than this is closed, so that a changed name or certificate counts.
     pub lifetime: Duration,
+}
+
+impl Limits {
+    /// Whether a session that was used so long ago may be used again: it has not ended, its time is not
+    /// over, and its server is the best that is up.
+    pub(super) fn spare(&self, session: &Session, idle: Duration, servers: &Servers) -> bool {
+        !session.is_closed()
+            && idle < self.idle
+            && session.opened.elapsed() < self.lifetime
+            && !servers.has_better(&session.server)
+    }
 }

@@ -5,7 +5,8 @@ pub mod identity;
 pub mod limits;
 pub mod search;
 pub mod service;
-pub mod service_account;
+mod service_account;
+mod user_bind;
 pub mod users;
 mod watch;
 

@@ -5,23 +5,24 @@ use std::sync::Arc;
 use tokio::time::Instant;
 
 use crate::deadline::Deadline;
-use crate::directory::locate::trial::{Trial, Work};
+use crate::directory::diagnosis::{Judged, Judgement, has_lost_its_bind, of_root_dse, of_search};
+use crate::directory::locate::trial::Work;
 use crate::directory::message::entry::Entry;
-use crate::directory::message::{Answer, Query, SampleQuery};
-use crate::directory::pool::attempts::{AttemptError, Attempts, End};
+use crate::directory::message::{Answer, Query};
+use crate::directory::pool::attempts::{Attempt, Attempts, Turn};
 use crate::directory::pool::identity::Identity;
 use crate::directory::pool::service::{ServicePool, Share};
 use crate::directory::session::Session;
 use crate::directory::session::error::SessionError;
 use crate::directory::session::multiplexer::Found;
-use crate::directory::session::root_dse::{self, RootDse};
+use crate::directory::session::root_dse::RootDse;
 use crate::observe::step;
 use crate::result_code;
-use crate::verdict::{Outage, Outcome, Verdict};
+use crate::verdict::{Outage, Outcome};
 
 /// What a search found, and where.
 #[derive(Debug)]
-pub struct Reply {
+pub struct SearchResult {
     /// The entries.
     pub entries: Vec<Entry>,
     /// The other servers that the server referred to.
@@ -47,134 +48,86 @@ impl Searcher {
         query: &Query<'_>,
         understood: &[u32],
         by: Deadline,
-    ) -> Result<Reply, Outcome> {
-        let servers = &self.pool.connector().servers;
-        let mut attempts = Attempts::of_search(servers, by);
-        let mut failed_at = Vec::new();
-        loop {
-            match self.try_search(query, understood, &attempts, by, &mut failed_at).await {
-                Ok(reply) => {
-                    // What another server can do is no fault of the question.
-                    for server in failed_at.iter().filter(|server| **server != reply.server) {
-                        let sample = Arc::new(SampleQuery::of(query));
-                        servers.health.doubt(server, Trial::Search(sample));
-                    }
-                    return Ok(reply);
-                }
-                Err(failed) => attempts.another(failed).await?,
-            }
-        }
+    ) -> Result<SearchResult, Outcome> {
+        Attempts::new(&self.pool.connector().servers, Work::Search(query), by)
+            .run(|turn| self.try_search(query, understood, turn, by))
+            .await
     }
 
     async fn try_search(
         &self,
         query: &Query<'_>,
         understood: &[u32],
-        attempts: &Attempts<'_>,
+        turn: Turn<'_>,
         by: Deadline,
-        failed_at: &mut Vec<Arc<str>>,
-    ) -> Result<Reply, AttemptError> {
-        let share = self.pool.share(attempts.avoided(), by).await.map_err(AttemptError::Final)?;
-        let Share { session, is_reused } = &share;
+    ) -> Attempt<SearchResult> {
+        let Share { session, is_reused } = match self.pool.share(&turn.avoided, by).await {
+            Ok(share) => share,
+            Err(outcome) => return Attempt::Over(outcome),
+        };
         let server = &session.server;
-        let done = attempts
-            .patience(server, *is_reused)
-            .bound(look_up(session, query, by))
-            .await
-            .unwrap_or(Err(SessionError::Silent));
-        let trial = || Trial::Search(Arc::new(SampleQuery::of_entry(query.base)));
-        let failed = match done {
+        let searched = turn.patience(server, is_reused).bound(look_up(&session, query, by));
+        let attempt = match searched.await.unwrap_or(Err(SessionError::Silent)) {
             Ok(found) if found.has_nameless => {
-                let outcome = Outcome::from(Outage::BadReply).from_server(server);
-                let outcome = outcome.with_detail("an entry was found whose DN is not UTF-8");
-                let code = found.answer.code;
-                let end = End::Answered { code, outcome, is_judged: true };
-                attempts.ended(server, Work::Search, trial, end)
+                let outcome = Outcome::from(Outage::BadReply)
+                    .from_server(server)
+                    .with_detail("an entry was found whose DN is not UTF-8");
+                let (server, judged) = (Arc::clone(server), Judged::Everywhere);
+                Attempt::Answered { server, judged, outcome }
             }
             Ok(Found { entries, answer, references, .. })
                 if answer.code == result_code::SUCCESS || understood.contains(&answer.code) =>
             {
-                attempts.answered(server, Work::Search);
-                let server = Arc::clone(server);
-                return Ok(Reply { entries, references, code: answer.code, server });
-            }
-            Ok(Found { answer, .. }) if *is_reused && has_lost_its_bind(&answer) => {
-                AttemptError::Retryable(refusal(&answer, server))
+                let (code, found_at) = (answer.code, Arc::clone(server));
+                Attempt::done(server, SearchResult { entries, references, code, server: found_at })
             }
             Ok(Found { answer, .. }) => {
-                let mut outcome = refusal(&answer, server);
-                if has_lost_its_bind(&answer) && matches!(self.pool.identity(), Identity::Anonymous)
-                {
-                    outcome.verdict = Verdict::Unavailable(Outage::Unanswerable);
+                let is_anonymous = matches!(self.pool.identity(), Identity::Anonymous);
+                let judgement = of_search(&answer, is_anonymous);
+                if is_reused && has_lost_its_bind(&answer) {
+                    Attempt::Stale(judgement.outcome(server))
+                } else {
+                    Attempt::answered(server, judgement)
                 }
-                let is_judged = !result_code::judges_nobody(answer.code)
-                    && answer.code != result_code::UNWILLING_TO_PERFORM;
-                if !is_judged {
-                    failed_at.push(Arc::clone(server));
-                }
-                let end = End::Answered { code: answer.code, outcome, is_judged };
-                attempts.ended(server, Work::Search, trial, end)
             }
-            Err(error) => {
-                let end = End::Broken { error: &error, is_reused: *is_reused };
-                if matches!(error, SessionError::Silent | SessionError::Malformed(_)) {
-                    failed_at.push(Arc::clone(server));
-                }
-                attempts.ended(server, Work::Search, trial, end)
-            }
+            Err(error) => Attempt::Broken { server: Arc::clone(server), error, is_reused },
         };
-        if !matches!(failed, AttemptError::Final(_) | AttemptError::Unjudged(..)) {
-            self.pool.retire(server).await;
-        }
-        Err(failed)
+        self.retire_spoilt(server, attempt).await
     }
 
     /// What the server says about itself; `None` if it does not say so to the service account.
     pub async fn root_dse(&self, by: Deadline) -> Result<Option<Arc<RootDse>>, Outcome> {
-        let mut attempts = Attempts::of_search(&self.pool.connector().servers, by);
-        loop {
-            let Share { session, is_reused } = self.pool.share(attempts.avoided(), by).await?;
-            let server = &session.server;
-            let read = session.root_dse(by.remaining());
-            let done = attempts.patience(server, is_reused).bound(read).await;
-            let failed = match done.unwrap_or(Err(SessionError::Silent)) {
-                Ok(Err(answer)) if !root_dse::is_hidden(answer.code) => {
-                    let outcome = root_dse::unread(&answer, server);
-                    let end = End::Answered { code: answer.code, outcome, is_judged: false };
-                    attempts.ended(server, Work::Answer, || Trial::Answer, end)
-                }
-                Ok(read) => {
-                    attempts.answered(server, Work::Answer);
-                    return Ok(read.ok());
-                }
-                Err(error) => {
-                    let end = End::Broken { error: &error, is_reused };
-                    attempts.ended(server, Work::Answer, || Trial::Answer, end)
-                }
-            };
-            if !matches!(failed, AttemptError::Final(_) | AttemptError::Unjudged(..)) {
-                self.pool.retire(server).await;
-            }
-            attempts.another(failed).await?;
-        }
+        Attempts::new(&self.pool.connector().servers, Work::Answer, by)
+            .run(|turn| self.try_root_dse(turn, by))
+            .await
     }
-}
 
-fn refusal(answer: &Answer, server: &Arc<str>) -> Outcome {
-    let referrals = answer.referrals.join(", ");
-    let words = [&answer.text, &referrals].map(|words| words.trim_matches('\0'));
-    Outcome::from(Outage::of_search(answer.code))
-        .from_server(server)
-        .with_detail(format!("the search was refused: {}", words.join(" ")).trim())
-        .ended_by("search", answer.code)
-}
+    async fn try_root_dse(&self, turn: Turn<'_>, by: Deadline) -> Attempt<Option<Arc<RootDse>>> {
+        let Share { session, is_reused } = match self.pool.share(&turn.avoided, by).await {
+            Ok(share) => share,
+            Err(outcome) => return Attempt::Over(outcome),
+        };
+        let server = &session.server;
+        let read = turn.patience(server, is_reused).bound(session.root_dse(by.remaining()));
+        let attempt = match read.await.unwrap_or(Err(SessionError::Silent)) {
+            Ok(Ok(root_dse)) => Attempt::done(server, Some(root_dse)),
+            Ok(Err(answer)) => match of_root_dse(&answer) {
+                // It is there, and hidden.
+                Judgement { judged: Judged::Everywhere, .. } => Attempt::done(server, None),
+                judgement => Attempt::answered(server, judgement),
+            },
+            Err(error) => Attempt::Broken { server: Arc::clone(server), error, is_reused },
+        };
+        self.retire_spoilt(server, attempt).await
+    }
 
-/// Whether a server says that nobody is bound on the session: what domain controllers say of an
-/// anonymous one, and proxies and servers of one that has lost its bind.
-pub(in crate::directory) fn has_lost_its_bind(answer: &Answer) -> bool {
-    let signs = ["000004DC", "without authentication", "successful bind must be completed"];
-    answer.code == result_code::OPERATIONS_ERROR
-        && signs.iter().any(|sign| answer.text.contains(sign))
+    /// The attempt, after which no session is shared any more that is no good either.
+    async fn retire_spoilt<T>(&self, server: &str, attempt: Attempt<T>) -> Attempt<T> {
+        if attempt.spoils_sessions() {
+            self.pool.retire(server).await;
+        }
+        attempt
+    }
 }
 
 async fn look_up(

@@ -12,18 +12,15 @@ use tokio::time::{Instant, sleep};
 
 use crate::deadline::Deadline;
 use crate::directory::connect::connector::Connector;
+use crate::directory::diagnosis::of_service_bind;
 use crate::directory::locate::server::Server;
 use crate::directory::locate::trial::{Trial, Work};
-use crate::directory::message::Answer;
-use crate::directory::pool::attempts::{AttemptError, Attempts, End};
+use crate::directory::pool::attempts::{Attempt, Attempts, Turn};
 use crate::directory::pool::identity::Identity;
 use crate::directory::pool::limits::Limits;
-use crate::directory::pool::service_account::{
-    BIND_AGAIN_AFTER, ServiceAccount, is_account_refused,
-};
+use crate::directory::pool::service_account::{BIND_AGAIN_AFTER, ServiceAccount};
 use crate::directory::session::Session;
 use crate::directory::session::error::SessionError;
-use crate::result_code;
 use crate::verdict::Outcome;
 
 /// A session that carries this many searches is busy.
@@ -41,7 +38,6 @@ pub struct ServicePool {
     connector: Arc<Connector>,
     account: ServiceAccount,
     limits: Limits,
-    judge: fn(&Answer) -> Outcome,
     shared: Mutex<Vec<Slot>>,
     /// All sessions are busy.
     crowded: Notify,
@@ -78,16 +74,10 @@ pub struct Share {
 }
 
 impl ServicePool {
-    /// A pool that opens nothing before the first use; `judge` says what the refusal of a bind means.
-    pub fn new(
-        connector: Arc<Connector>,
-        identity: Identity,
-        limits: Limits,
-        judge: fn(&Answer) -> Outcome,
-    ) -> Self {
+    /// A pool that opens nothing before the first use.
+    pub fn new(connector: Arc<Connector>, identity: Identity, limits: Limits) -> Self {
         Self {
             connector,
-            judge,
             account: ServiceAccount::new(identity),
             limits,
             shared: Mutex::default(),
@@ -187,47 +177,29 @@ impl ServicePool {
         if let Some(outcome) = self.refused() {
             return Err(outcome);
         }
-        let mut attempts = Attempts::of_search(&self.connector.servers, by).besides(avoided);
-        loop {
-            match self.try_open(&attempts, since).await {
-                Ok(session) => return Ok(session),
-                Err(failed) => {
-                    attempts
-                        .another(failed)
-                        .await
-                        .inspect_err(|outcome| self.account.hear(outcome))?;
-                }
-            }
-        }
+        Attempts::new(&self.connector.servers, Work::ServiceBind, by)
+            .besides(avoided)
+            .run(|turn| self.try_open(turn, since))
+            .await
+            .inspect_err(|outcome| self.account.keep_refusal(outcome))
     }
 
-    async fn try_open(
-        &self,
-        attempts: &Attempts<'_>,
-        since: Instant,
-    ) -> Result<Session, AttemptError> {
+    async fn try_open(&self, turn: Turn<'_>, since: Instant) -> Attempt<Session> {
         let principal = self.identity().principal();
-        let session = self.connector.connect(principal, attempts.avoided(), since).await?;
+        let session = match self.connector.connect(principal, &turn.avoided, since).await {
+            Ok(session) => session,
+            Err(error) => return Attempt::NotConnected(error),
+        };
         let server = &session.server;
-        let bound = attempts.patience(server, false).bound(self.account.bind(&session)).await;
+        let bound = turn.patience(server, false).bound(self.account.bind(&session)).await;
         match bound.unwrap_or(Err(SessionError::Silent)) {
-            Ok(Some(answer)) => {
-                let outcome = (self.judge)(&answer).from_server(server);
-                let is_judged = is_account_refused(&outcome);
-                let end = End::Answered { code: answer.code, outcome, is_judged };
-                Err(attempts.ended(server, Work::ServiceBind, || Trial::ServiceBind, end))
-            }
+            Ok(Some(answer)) => Attempt::answered(server, of_service_bind(&answer)),
             Ok(None) => {
                 // An anonymous session was connected, but nothing has been answered on it.
-                if !matches!(self.identity(), Identity::Anonymous) {
-                    attempts.answered(server, Work::ServiceBind);
-                }
-                Ok(session)
+                let is_answered = !matches!(self.identity(), Identity::Anonymous);
+                Attempt::Done { by: is_answered.then(|| Arc::clone(server)), result: session }
             }
-            Err(error) => {
-                let end = End::Broken { error: &error, is_reused: false };
-                Err(attempts.ended(server, Work::ServiceBind, || Trial::ServiceBind, end))
-            }
+            Err(error) => Attempt::Broken { server: Arc::clone(server), error, is_reused: false },
         }
     }
 
@@ -241,18 +213,16 @@ impl ServicePool {
             Ok(session) => session,
             Err(error) if error.is_judged() => {
                 // It would be judged again by whoever tries next.
-                if let AttemptError::Final(outcome) = AttemptError::from(error) {
-                    self.account.hear(&outcome);
-                }
+                self.account.keep_refusal(&error.outcome());
                 return Some(None);
             }
             Err(_) => return None,
         };
         match self.account.bind(&session).await.ok()? {
             None => Some(Some(session)),
-            Some(answer) if result_code::judges_nobody(answer.code) => None,
+            Some(answer) if !Trial::ServiceBind.is_passed_with(answer.code) => None,
             Some(answer) => {
-                self.account.hear(&(self.judge)(&answer).from_server(&server.name));
+                self.account.keep_refusal(&of_service_bind(&answer).outcome(&server.name));
                 Some(None)
             }
         }
@@ -261,16 +231,13 @@ impl ServicePool {
     /// Binds a session that was opened elsewhere as the service account.
     pub async fn bind(&self, session: &Session) -> Result<(), Outcome> {
         match self.account.bind(session).await {
-            Ok(Some(answer)) => Err((self.judge)(&answer).from_server(&session.server)),
+            Ok(Some(answer)) => Err(of_service_bind(&answer).outcome(&session.server)),
             Ok(None) => Ok(()),
             Err(error) => Err(error.outcome(&session.server)),
         }
     }
 
     fn is_good(&self, Slot { session, last_used }: &Slot, now: Instant) -> bool {
-        !session.is_closed()
-            && now - *last_used < self.limits.idle
-            && now - session.opened < self.limits.lifetime
-            && !self.connector.servers.has_better(&session.server)
+        self.limits.spare(session, now - *last_used, &self.connector.servers)
     }
 }

@@ -7,13 +7,14 @@ use std::time::Duration;
 use secrecy::ExposeSecret;
 use tokio::time::Instant;
 
+use crate::directory::diagnosis::is_account_refused;
 use crate::directory::message::Answer;
 use crate::directory::pool::identity::{Credential, Identity};
 use crate::directory::session::Session;
 use crate::directory::session::error::SessionError;
 use crate::observe::step;
 use crate::result_code;
-use crate::verdict::{Outage, Outcome, Verdict};
+use crate::verdict::Outcome;
 
 /// After it was refused, the service account waits this long before it binds again: each attempt with
 /// a wrong password brings it nearer to being locked.
@@ -41,9 +42,9 @@ impl ServiceAccount {
         (at.elapsed() < BIND_AGAIN_AFTER).then(|| outcome.clone())
     }
 
-    /// Takes notice of what a failed bind came to.
-    pub(super) fn hear(&self, outcome: &Outcome) {
-        if is_account_refused(outcome) {
+    /// Keeps what a failed bind came to, if the account was refused.
+    pub(super) fn keep_refusal(&self, outcome: &Outcome) {
+        if is_account_refused(outcome.verdict) {
             *self.locked() = Some((outcome.clone(), Instant::now()));
         }
     }
@@ -98,37 +99,25 @@ async fn simple_bind(session: &Session, credential: &Credential) -> Result<Answe
     session.bind(&credential.name, credential.password.expose_secret()).await
 }
 
-/// Whether the service account was judged and is not let in: to try again the same would be counted
-/// against it.
-pub fn is_account_refused(outcome: &Outcome) -> bool {
-    match outcome.verdict {
-        // Of a refusal by the KDC there is no result code; it is only told of if it judged the account.
-        Verdict::Unavailable(Outage::ServiceBind { code }) => {
-            code.is_none_or(|code| code == result_code::INVALID_CREDENTIALS)
-        }
-        Verdict::Unavailable(Outage::ServiceState(_)) => true,
-        _ => false,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::verdict::{Denial, Outage};
 
     #[tokio::test(start_paused = true)]
     async fn whoever_refuses_the_account_it_is_left_alone_for_a_while() {
         let by_kdc = Outage::ServiceBind { code: None };
         let by_server = Outage::ServiceBind { code: Some(result_code::INVALID_CREDENTIALS) };
-        let locked = Outage::ServiceState(crate::verdict::Denial::AccountLocked);
+        let locked = Outage::ServiceState(Denial::AccountLocked);
         for outage in [by_kdc, by_server, locked] {
             let account = ServiceAccount::new(Identity::Anonymous);
-            account.hear(&outage.into());
+            account.keep_refusal(&outage.into());
             assert!(account.refused().is_some(), "{outage:?}");
             tokio::time::sleep(BIND_AGAIN_AFTER).await;
             assert!(account.refused().is_none(), "{outage:?}");
         }
         let account = ServiceAccount::new(Identity::Anonymous);
-        account.hear(&Outage::ServiceBind { code: Some(result_code::BUSY) }.into());
+        account.keep_refusal(&Outage::ServiceBind { code: Some(result_code::BUSY) }.into());
         assert!(account.refused().is_none());
     }
 }

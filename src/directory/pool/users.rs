@@ -50,15 +50,11 @@ impl managed::Manager for Keeper {
 }
 
 impl Keeper {
-    /// Whether there is a session that has not ended, whose time is not over, and whose server is the
-    /// best that is up.
     fn is_good(&self, place: &Place, metrics: &Metrics) -> bool {
-        place.as_ref().is_some_and(|session| {
-            !session.is_closed()
-                && metrics.last_used() < self.limits.idle
-                && metrics.age() < self.limits.lifetime
-                && !self.connector.servers.has_better(&session.server)
-        })
+        let servers = &self.connector.servers;
+        place
+            .as_ref()
+            .is_some_and(|session| self.limits.spare(session, metrics.last_used(), servers))
     }
 }
 

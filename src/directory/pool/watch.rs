@@ -9,8 +9,6 @@ use crate::directory::connect::connector::Connector;
 use crate::directory::locate::server::Server;
 use crate::directory::locate::trial::Trial;
 use crate::directory::pool::service::ServicePool;
-use crate::directory::session::Session;
-use crate::result_code;
 
 /// How long to sleep while no server is down.
 const A_LONG_TIME: Duration = Duration::from_secs(3600);
@@ -59,11 +57,7 @@ impl Watcher<'_> {
         for trial in std::iter::once(&Trial::Answer).chain(trials) {
             let passed = timeout(2 * within, Box::pin(self.passes(server, trial, within))).await;
             if !passed.is_ok_and(|passed| passed.is_some()) {
-                if !health.is_suspect(&server.name) {
-                    // It has done meanwhile for a request what it failed at, so it is only slow.
-                    return;
-                }
-                return health.mark_down(&server.name, trial.clone(), Instant::now());
+                return health.failed(&server.name, trial, Instant::now());
             }
         }
         health.passed(&server.name, trials, Instant::now());
@@ -71,26 +65,23 @@ impl Watcher<'_> {
 
     /// `None` if the server does not pass a trial of which each step may take so long.
     async fn passes(self, server: &Server, trial: &Trial, within: Duration) -> Option<()> {
-        match (trial, self.service) {
-            (Trial::Answer, _) => self.connector.answers(server, within).await.then_some(()),
-            (Trial::ServiceBind, Some(service)) => service.try_on(server).await.map(drop),
+        let code = match (trial, self.service) {
+            (Trial::Answer, _) => {
+                return self.connector.answers(server, within).await.then_some(());
+            }
+            (Trial::ServiceBind, Some(service)) => return service.try_on(server).await.map(drop),
             (Trial::Search(sample), Some(service)) => {
                 // A service account that is refused leaves nothing to find out.
                 let Some(session) = service.try_on(server).await? else { return Some(()) };
-                let found = session.search(&sample.query(), within).await.ok()?;
-                judges(found.answer.code)
+                session.search(&sample.query(), within).await.ok()?.answer.code
             }
             (Trial::UserBind(nobody), _) => {
-                let session: Session = self.connector.open_as(server, None).await.ok()?;
+                let session = self.connector.open_as(server, None).await.ok()?;
                 let password = format!("{:016x}", fastrand::u64(..));
-                judges(session.bind(nobody, &password).await.ok()?.code)
+                session.bind(nobody, &password).await.ok()?.code
             }
-            (Trial::ServiceBind | Trial::Search(_), None) => Some(()),
-        }
+            (Trial::ServiceBind | Trial::Search(_), None) => return Some(()),
+        };
+        trial.is_passed_with(code).then_some(())
     }
-}
-
-/// Whether a server with this answer does its work, whatever it decides.
-fn judges(code: u32) -> Option<()> {
-    (!result_code::is_elsewhere_better(code)).then_some(())
 }

@@ -3,6 +3,7 @@
 use std::io;
 use std::sync::Arc;
 
+use crate::directory::diagnosis::Refusal;
 use crate::directory::message::ber::Malformed;
 use crate::directory::tls;
 use crate::verdict::{Outage, Outcome};
@@ -90,34 +91,14 @@ pub enum ConnectError {
     #[error("{0}")]
     Unreachable(String),
     /// The account was refused when it signed in while connecting.
-    #[error("{text}")]
-    Refused {
-        /// Who refused it.
-        by: Refuser,
-        /// Whether the account was judged: then every server would come to the same, and another
-        /// attempt may count against the account.
-        is_judged: bool,
-        /// The refuser's words, and what to do about it.
-        text: String,
-    },
-}
-
-/// Who refuses an account that signs in while connecting.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refuser {
-    /// The Kerberos key distribution center, before the server was asked.
-    Kdc,
-    /// The server.
-    Server {
-        /// The result code (RFC 4511, section 4.1.9).
-        code: u32,
-    },
+    #[error("{}", .0.text)]
+    Refused(Refusal),
 }
 
 impl ConnectError {
     /// Whether the account was judged, so that no other server is to be tried.
     pub fn is_judged(&self) -> bool {
-        matches!(self, Self::Refused { is_judged: true, .. })
+        matches!(self, Self::Refused(Refusal { is_judged: true, .. }))
     }
 
     /// The same with another text.
@@ -125,7 +106,15 @@ impl ConnectError {
     pub fn with_text(self, text: String) -> Self {
         match self {
             Self::Unreachable(_) => Self::Unreachable(text),
-            Self::Refused { by, is_judged, .. } => Self::Refused { by, is_judged, text },
+            Self::Refused(refusal) => Self::Refused(Refusal { text, ..refusal }),
+        }
+    }
+
+    /// The outcome of a request that ends with this.
+    pub fn outcome(&self) -> Outcome {
+        match self {
+            Self::Unreachable(text) => Outcome::from(Outage::NoServer).with_detail(text),
+            Self::Refused(refusal) => refusal.outcome(),
         }
     }
 }

@@ -1,31 +1,8 @@
 //! What a server says about itself in its root DSE (RFC 4512, section 5.1).
 
-use std::sync::Arc;
-
-use crate::directory::message::Answer;
 use crate::directory::message::entry::Entry;
 use crate::directory::message::oid;
 use crate::directory::names::dn::Dn;
-use crate::result_code::{INSUFFICIENT_ACCESS_RIGHTS, NO_SUCH_OBJECT, SUCCESS};
-use crate::verdict::{Outage, Outcome};
-
-/// What becomes of a request that needs a root DSE of which the server showed nothing.
-pub fn unread(answer: &Answer, server: &Arc<str>) -> Outcome {
-    let (outage, text) = if is_hidden(answer.code) {
-        (
-            Outage::Misconfigured,
-            "the service account may not read the root DSE, in which the server says what it is",
-        )
-    } else {
-        (Outage::of_search(answer.code), &*answer.text)
-    };
-    Outcome::from(outage).from_server(server).with_detail(text)
-}
-
-/// Whether a root DSE that was answered so is there for others.
-pub fn is_hidden(code: u32) -> bool {
-    matches!(code, SUCCESS | NO_SUCH_OBJECT | INSUFFICIENT_ACCESS_RIGHTS)
-}
 
 /// A root DSE.
 #[derive(Clone, Debug)]

@@ -2,10 +2,11 @@
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
+use crate::directory::diagnosis::of_start_tls;
 use crate::directory::message::{Operation, ResultFields};
 use crate::directory::session::error::{ConnectError, SessionError};
 use crate::directory::session::exchange::exchange;
-use crate::result_code::{self, OPERATIONS_ERROR, OTHER, PROTOCOL_ERROR, SUCCESS, UNAVAILABLE};
+use crate::result_code::SUCCESS;
 
 /// Asks for TLS on a stream that has carried nothing yet.
 ///
@@ -15,7 +16,9 @@ pub(in crate::directory) async fn start_tls(
 ) -> Result<(), ConnectError> {
     let answer = exchange(stream, 1, &Operation::StartTls, |answer| match answer {
         ResultFields { code: SUCCESS, .. } => Ok(()),
-        ResultFields { code, text, .. } => Err(ConnectError::Unreachable(refusal(code, &text))),
+        ResultFields { code, text, .. } => {
+            Err(ConnectError::Unreachable(of_start_tls(code, &text)))
+        }
     });
     match answer.await {
         Err(SessionError::Closed | SessionError::Io(_)) => Err(ConnectError::Unreachable(
@@ -23,17 +26,4 @@ pub(in crate::directory) async fn start_tls(
         )),
         answer => answer?,
     }
-}
-
-fn refusal(code: u32, text: &str) -> String {
-    let advice = match code {
-        UNAVAILABLE | OTHER | OPERATIONS_ERROR => "the server may have no certificate: give it one",
-        PROTOCOL_ERROR => "the server does not know StartTLS: write ldaps://, if it has that",
-        _ => "see the server's log, or write ldaps://",
-    };
-    let name = result_code::name(code).unwrap_or("unknown");
-    format!(
-        "StartTLS refused ({name}, result code {code}): {:?}; {advice}",
-        text.trim_end_matches('\0')
-    )
 }

@@ -1,6 +1,6 @@
 //! What an answer means: no words and no control make a yes of a no, or a no of "cannot tell".
 
-use xmpp_ldap_auth::directory::account::diagnosis::{MustChange, of_bind, of_password_change};
+use xmpp_ldap_auth::directory::diagnosis::{MustChange, of_bind, of_password_change};
 use xmpp_ldap_auth::directory::message::Answer;
 use xmpp_ldap_auth::verdict::{Denial, Verdict};
 

@@ -1,7 +1,7 @@
 //! Which server is up, doubted or down, and which is probed when.
 
 use super::*;
-use crate::directory::message::SampleQuery;
+use crate::result_code::{BUSY, OTHER};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -30,7 +30,7 @@ fn a_server_that_fell_is_asked_again_ever_later() {
         now = next.unwrap();
         assert_eq!(health.probe_due(now).0, [(Arc::clone(&a), vec![Trial::Answer])]);
     }
-    health.mark_up(&a, Work::Answer, now);
+    health.did(&a, Work::Answer, now);
     assert!(!health.is_suspect("a"));
     assert_eq!(health.probe_due(now), (vec![], None));
     // A server that comes and goes is no better than one that is gone.
@@ -44,9 +44,9 @@ fn a_server_that_was_up_for_long_is_as_good_as_new() {
     let a: Name = "a".into();
     for _ in 0..5 {
         health.mark_down(&a, Trial::Answer, now);
-        health.mark_up(&a, Work::Answer, now);
+        health.did(&a, Work::Answer, now);
     }
-    health.mark_up(&a, Work::Answer, now + FORGIVEN_AFTER + SECOND);
+    health.did(&a, Work::Answer, now + FORGIVEN_AFTER + SECOND);
     let now = now + FORGIVEN_AFTER + SECOND;
     health.mark_down(&a, Trial::Answer, now);
     assert!(health.probe_due(now).1.unwrap() - now < 2 * SECOND);
@@ -73,7 +73,7 @@ fn an_outage_is_of_all_servers_and_is_given_up_after_a_while() {
     assert!(health.all_down());
     assert!(!health.circuit_open(now + SECOND) && health.circuit_open(now + OPENS_AFTER));
     assert!(!health.has_other("a"));
-    health.mark_up(&a, Work::Answer, now + OPENS_AFTER);
+    health.did(&a, Work::Answer, now + OPENS_AFTER);
     assert!(!health.all_down() && !health.circuit_open(now + 2 * OPENS_AFTER));
 }
 
@@ -109,7 +109,9 @@ fn search(base: &str) -> Trial {
 
 #[test]
 fn a_server_comes_back_when_it_has_done_what_it_failed_at() {
-    let works = [Work::Answer, Work::ServiceBind, Work::Search, Work::UserBind];
+    let query = Query::entry("dc=x", &[]);
+    let works =
+        [Work::Answer, Work::ServiceBind, Work::Search(&query), Work::UserBind("cn=a,dc=x")];
     let user_bind = Trial::UserBind("nobody".into());
     for (trial, proofs) in [
         (Trial::Answer, [true, true, true, true]),
@@ -126,7 +128,7 @@ fn a_server_comes_back_when_it_has_done_what_it_failed_at() {
                 } else {
                     health.doubt(&a, trial.clone());
                 }
-                health.mark_up(&a, work, now);
+                health.did(&a, work, now);
                 assert_eq!(!health.is_suspect("a"), proves, "{trial:?} by {work:?}");
             }
         }
@@ -154,18 +156,56 @@ fn a_doubted_server_is_probed_at_once_and_is_not_down() {
 fn one_bind_without_an_answer_says_nothing_about_its_server() {
     let (health, now) = health(2);
     let a: Name = "a".into();
-    let nobody = || Trial::UserBind("nobody".into());
+    let (name, query) = ("cn=a,dc=x", Query::entry("dc=x", &[]));
     for _ in 0..4 {
-        health.bind_unanswered(&a, nobody);
+        health.bind_unanswered(&a, name);
         assert!(!health.is_suspect("a"));
-        health.mark_up(&a, Work::UserBind, now);
+        health.did(&a, Work::UserBind(name), now);
     }
-    health.bind_unanswered(&a, nobody);
-    health.mark_up(&a, Work::Search, now);
-    health.bind_unanswered(&a, nobody);
+    health.bind_unanswered(&a, name);
+    health.did(&a, Work::Search(&query), now);
+    health.bind_unanswered(&a, name);
     assert!(health.is_suspect("a"));
     // Whoever is alone is not left for it.
     let (health, _) = self::health(1);
-    (0..4).for_each(|_| health.bind_unanswered(&a, nobody));
+    (0..4).for_each(|_| health.bind_unanswered(&a, name));
     assert!(!health.is_suspect("a"));
+}
+
+#[test]
+fn what_an_answer_makes_of_its_server_depends_on_whom_it_judges() {
+    let query = Query::entry("dc=x", &[]);
+    let (search, bind) = (Work::Search(&query), Work::ServiceBind);
+    for (work, judged, is_suspect, is_down) in [
+        (search, Judged::Everywhere, false, false),
+        (search, Judged::NotHere, false, false),
+        (bind, Judged::NotHere, true, false),
+        (search, Judged::NotNow, true, true),
+        (bind, Judged::NotNow, true, true),
+    ] {
+        let (health, now) = health(1);
+        health.answered(&"a".into(), work, judged, now);
+        let seen = (health.is_suspect("a"), health.all_down());
+        assert_eq!(seen, (is_suspect, is_down), "{work:?} {judged:?}");
+    }
+    assert!(!Trial::ServiceBind.is_passed_with(OTHER) && Trial::Answer.is_passed_with(OTHER));
+    assert!(!Trial::Answer.is_passed_with(BUSY));
+}
+
+#[test]
+fn a_session_that_was_kept_and_ends_says_nothing_about_its_server() {
+    for (error, is_reused, is_suspect) in [
+        (SessionError::Closed, false, true),
+        (SessionError::Closed, true, false),
+        (SessionError::Silent, false, true),
+        (SessionError::Silent, true, true),
+        (SessionError::Malformed("x"), true, true),
+    ] {
+        let (health, _) = health(2);
+        health.broke(&"a".into(), Work::Answer, &error, is_reused);
+        assert_eq!(health.is_suspect("a"), is_suspect, "{error:?} {is_reused}");
+    }
+    let (health, _) = health(1);
+    health.broke(&"a".into(), Work::Answer, &SessionError::Silent, true);
+    assert!(!health.is_suspect("a"), "there is no other to go to");
 }

@@ -1,19 +1,20 @@
 //! The LDAP side of the sign-in: bind requests and responses that carry SASL tokens (RFC 4511,
 //! section 4.2), and what the two sides agree on at its end (RFC 4752, section 3.1).
 
+use crate::directory::diagnosis::of_sasl_bind;
 use crate::directory::message::{Operation, ResultFields};
 use crate::directory::sasl::principal::Stream;
-use crate::directory::session::error::{ConnectError, Refuser};
+use crate::directory::session::error::ConnectError;
 use crate::directory::session::exchange::exchange;
-use crate::result_code;
+use crate::result_code::{SASL_BIND_IN_PROGRESS, SUCCESS};
 
 /// What the server has to say to a token.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Reply {
+pub(super) enum Step {
     /// It wants another one.
-    GoOn(Vec<u8>),
+    Next(Vec<u8>),
     /// The sign-in is complete.
-    Done,
+    Complete,
 }
 
 /// A bind of several steps.
@@ -28,44 +29,20 @@ impl Bind {
         &mut self,
         mut stream: &mut dyn Stream,
         token: &[u8],
-    ) -> Result<Reply, ConnectError> {
+    ) -> Result<Step, ConnectError> {
         self.steps = self.steps.saturating_add(1);
         let bind = Operation::SaslBind { mechanism: "GSSAPI", token };
         exchange(&mut stream, self.steps, &bind, read).await?
     }
 }
 
-fn read(answer: ResultFields<'_>) -> Result<Reply, ConnectError> {
+fn read(answer: ResultFields<'_>) -> Result<Step, ConnectError> {
     let ResultFields { code, text, sasl_credentials, .. } = answer;
     match code {
-        result_code::SUCCESS => Ok(Reply::Done),
-        result_code::SASL_BIND_IN_PROGRESS => {
-            Ok(Reply::GoOn(sasl_credentials.unwrap_or_default().to_vec()))
-        }
-        code => Err(ConnectError::Refused {
-            by: Refuser::Server { code },
-            is_judged: !result_code::is_elsewhere_better(code),
-            text: explained(code, &text),
-        }),
+        SUCCESS => Ok(Step::Complete),
+        SASL_BIND_IN_PROGRESS => Ok(Step::Next(sasl_credentials.unwrap_or_default().to_vec())),
+        code => Err(ConnectError::Refused(of_sasl_bind(code, &text))),
     }
-}
-
-/// The server's words, and what to do where they are known to puzzle.
-fn explained(code: u32, words: &str) -> String {
-    let advice = match code {
-        result_code::AUTH_METHOD_NOT_SUPPORTED => "the server does not offer GSSAPI",
-        result_code::STRONGER_AUTH_REQUIRED => {
-            "the server wants more protection than it was given: on Samba, where `ldap server require strong auth = yes` refuses Kerberos over TLS, write sasl_seal = true with ldap:// servers"
-        }
-        result_code::INVALID_CREDENTIALS if words.contains("80090346") => {
-            "the server wants channel bindings that fit its TLS certificate; is there a proxy between?"
-        }
-        result_code::UNWILLING_TO_PERFORM => {
-            "the server takes Kerberos only without TLS: write sasl_seal = true with ldap:// servers"
-        }
-        _ => return format!("the server refused Kerberos: result code {code}, {words:?}"),
-    };
-    format!("the server refused Kerberos: result code {code}, {words:?}; {advice}")
 }
 
 /// How the messages after the sign-in are protected (RFC 4752, section 3.3).
@@ -124,28 +101,24 @@ mod tests {
     use super::*;
     use crate::directory::message::Envelope;
 
-    fn read(answer: &[u8]) -> Result<Reply, ConnectError> {
+    fn read(answer: &[u8]) -> Result<Step, ConnectError> {
         super::read(Envelope::open(answer).unwrap().result().unwrap())
     }
 
     #[test]
     fn answers_are_read() {
         let done = b"\x30\x0c\x02\x01\x01\x61\x07\x0a\x01\x00\x04\x00\x04\x00";
-        assert_eq!(read(done).unwrap(), Reply::Done);
+        assert_eq!(read(done).unwrap(), Step::Complete);
         let token = b"\x30\x10\x02\x01\x01\x61\x0b\x0a\x01\x0e\x04\x00\x04\x00\x87\x02\x01\x02";
-        assert_eq!(read(token).unwrap(), Reply::GoOn(vec![1, 2]));
+        assert_eq!(read(token).unwrap(), Step::Next(vec![1, 2]));
         let empty = b"\x30\x0c\x02\x01\x01\x61\x07\x0a\x01\x0e\x04\x00\x04\x00";
-        assert_eq!(read(empty).unwrap(), Reply::GoOn(vec![]));
+        assert_eq!(read(empty).unwrap(), Step::Next(vec![]));
     }
 
     #[test]
-    fn a_refusal_carries_its_code_and_advice() {
+    fn a_refusal_is_judged_by_its_code() {
         let strong = b"\x30\x0e\x02\x01\x01\x61\x09\x0a\x01\x08\x04\x00\x04\x02no";
-        let ConnectError::Refused { by, is_judged, text } = read(strong).unwrap_err() else {
-            panic!("it is refused");
-        };
-        assert_eq!((by, is_judged), (Refuser::Server { code: 8 }, true));
-        assert!(text.contains("sasl_seal"), "{text}");
+        assert!(read(strong).unwrap_err().is_judged());
         let busy = b"\x30\x0c\x02\x01\x01\x61\x07\x0a\x01\x33\x04\x00\x04\x00";
         assert!(!read(busy).unwrap_err().is_judged());
     }

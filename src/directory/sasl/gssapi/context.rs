@@ -16,15 +16,9 @@ use tokio::sync::Mutex;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
+use crate::directory::diagnosis::of_ticket;
 use crate::directory::sasl::gssapi::security_layer::Way;
-use crate::directory::session::error::{ConnectError, Refuser};
-
-/// Errors of Kerberos by their numbers: those of its protocol (RFC 4120, section 7.5.9) from 0,
-/// those of its library behind them.
-const FIRST_ERROR: u32 = (-1_765_328_384_i32).cast_unsigned();
-
-/// The first number that is the library's own.
-const FIRST_OF_LIBRARY: u32 = 128;
+use crate::directory::session::error::ConnectError;
 
 static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
 
@@ -58,7 +52,7 @@ impl Ticket {
             let turn = ONE_AT_A_TIME.lock().await;
             spawn_blocking(move || {
                 let _turn = turn;
-                begin(&parties, seals, binding).map_err(|error| explained(&error, &parties))
+                begin(&parties, seals, binding).map_err(|error| refused(&error, &parties))
             })
             .await
             .map_err(io::Error::other)?
@@ -150,42 +144,9 @@ fn words(text: &str) -> &str {
     own.filter(|own| !own.is_empty()).unwrap_or(text)
 }
 
-/// The error with what to do about it, and whether it judges the account: then each attempt may count
-/// against it at the KDC.
-fn explained(error: &Error, Parties { client, server }: &Parties) -> ConnectError {
-    let (is_judged, advice) = match error.minor.wrapping_sub(FIRST_ERROR) {
-        6 => (true, format!("the KDC does not know {client}")),
-        7 => (
-            false,
-            format!(
-                "the KDC does not know {server}; write the server's host name in servers, not an address or an alias, or write it as sasl_host"
-            ),
-        ),
-        18 => (true, format!("{client} is disabled, locked or expired")),
-        23 => (true, format!("the password of {client} has expired")),
-        24 => (true, "the keytab is older than the account's password: export it again".to_owned()),
-        14 => (
-            true,
-            "the KDC and the keytab share no kind of key: export the keytab with AES keys"
-                .to_owned(),
-        ),
-        29 => (false, "the KDC is not available now".to_owned()),
-        37 => {
-            (false, "the clocks of this machine and of the KDC differ: synchronize them".to_owned())
-        }
-        154 | 156 | 220 => (
-            false,
-            "can the KDC be reached, and does krb5.conf, or $KRB5_CONFIG, know it?".to_owned(),
-        ),
-        // Whatever else the KDC says, it may have counted a wrong password. The library's own errors
-        // are other numbers.
-        number => (
-            number < FIRST_OF_LIBRARY && number != 0,
-            "see the keytab with `klist -k`, and try it with `kinit -k -t`".to_owned(),
-        ),
-    };
-    let text = format!("Kerberos: {}; {advice}", words(&error.to_string()));
-    ConnectError::Refused { by: Refuser::Kdc, is_judged, text }
+fn refused(error: &Error, Parties { client, server }: &Parties) -> ConnectError {
+    let text = error.to_string();
+    ConnectError::Refused(of_ticket(error.minor, words(&text), client, server))
 }
 
 #[cfg(test)]

@@ -1,11 +1,11 @@
 //! What the answer to a bind as the user means.
 
-use super::meaning::{Judgement, Meaning};
+use super::meaning::{Judged, Judgement, Meaning};
 use super::{active_directory, bare_code, ds389, edirectory, others, password_policy};
 use crate::directory::message::Answer;
 use crate::directory::message::password_policy::PasswordPolicy;
-use crate::result_code::SUCCESS;
-use crate::verdict::{Denial, Verdict};
+use crate::result_code::{SUCCESS, judges_nobody};
+use crate::verdict::{Denial, Outage, Verdict};
 
 /// What becomes of a right password that must be changed before it is used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,15 +36,22 @@ pub fn of_bind(answer: &Answer, must_change: MustChange) -> Judgement {
         .or_else(|| bare_code::of_bind(answer.code))
         .copied()
         .unwrap_or_else(|| Meaning::unlisted(answer.code));
+    let judged = match meaning.verdict {
+        Verdict::Unavailable(Outage::Directory) => Judged::here(answer.code),
+        Verdict::Unavailable(Outage::Refused { code }) if judges_nobody(code) => Judged::here(code),
+        _ => Judged::Everywhere,
+    };
+    let judgement = meaning.judgement(answer, "bind", judged);
     match (meaning.verdict, must_change) {
         (Verdict::Denied(Denial::MustChangePassword), MustChange::Allow)
             if answer.code == SUCCESS || active_directory::wants_change(answer) =>
         {
-            Judgement { verdict: Verdict::Granted, remark: Some(meaning.words.to_owned()) }
+            let remark = Some(meaning.words.to_owned());
+            Judgement { verdict: Verdict::Granted, remark, ..judgement }
         }
         (Verdict::Granted, _) => {
-            Judgement { verdict: Verdict::Granted, remark: password_policy::warning(policy) }
+            Judgement { remark: password_policy::warning(policy), ..judgement }
         }
-        _ => meaning.judgement(answer),
+        _ => judgement,
     }
 }

@@ -28,7 +28,7 @@ pub(super) static BIND: &Table<()> = &[
 #[rustfmt::skip]
 pub(super) static PASSWORD_CHANGE: &Table<()> = &[
     (SUCCESS, (), YES),
-    (PROTOCOL_ERROR, (), cannot_tell(Outage::Unsupported, "the server does not know this operation")),
+    (PROTOCOL_ERROR, (), cannot_tell(Outage::NoPasswordOperation, "the server does not know this operation")),
     (REFERRAL, (), cannot_tell(Outage::ReadOnly, "the server refers to another one for changes")),
     (CONSTRAINT_VIOLATION, (), no(PasswordRefused, "")),
     (NO_SUCH_OBJECT, (), no(UnknownUser, "no such entry")),

@@ -1,6 +1,6 @@
 //! What the answer to setting a password as the service account means.
 
-use super::meaning::{Judgement, Meaning, cannot_tell};
+use super::meaning::{Judged, Judgement, Meaning, cannot_tell};
 use super::{active_directory, bare_code, ds389, openldap, password_policy};
 use crate::directory::message::Answer;
 use crate::directory::message::password_policy::PasswordPolicy;
@@ -17,7 +17,8 @@ const NOT_TAKEN: Meaning = cannot_tell(
 ///
 /// The password policy's control goes first, because it says best what is wrong with the password,
 /// and the bare result code comes last. `is_private` says whether nobody on the way could read the
-/// connection.
+/// connection. A server that takes no changes has judged nothing; whatever else it says may not be
+/// asked of another one, because nobody knows that nothing was changed.
 pub fn of_password_change(answer: &Answer, is_private: bool) -> Judgement {
     let listed = || {
         active_directory::of_password_change(answer)
@@ -29,9 +30,17 @@ pub fn of_password_change(answer: &Answer, is_private: bool) -> Judgement {
     let meaning = password_policy::of_password_change(answer.code, PasswordPolicy::of(answer))
         .or_else(listed)
         .unwrap_or_else(|| Meaning::unlisted(answer.code));
+    let meaning = match meaning.verdict {
+        Verdict::Unavailable(Outage::ClearText) if is_private => NOT_TAKEN,
+        _ => meaning,
+    };
+    let judged = match meaning.verdict {
+        Verdict::Unavailable(Outage::ReadOnly) => Judged::NotHere,
+        _ => Judged::Everywhere,
+    };
+    let judgement = meaning.judgement(answer, "password change", judged);
     match meaning.verdict {
-        Verdict::Unavailable(Outage::ClearText) if is_private => NOT_TAKEN.judgement(answer),
-        Verdict::Granted => Judgement { verdict: Verdict::Granted, remark: None },
-        _ => meaning.judgement(answer),
+        Verdict::Granted => Judgement { remark: None, ..judgement },
+        _ => judgement,
     }
 }

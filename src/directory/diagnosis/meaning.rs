@@ -1,22 +1,52 @@
 //! The tables of what answers mean, and how they are read.
 
+use std::sync::Arc;
+
 use crate::directory::message::Answer;
-use crate::result_code::{CONSTRAINT_VIOLATION, INVALID_CREDENTIALS, UNWILLING_TO_PERFORM};
+use crate::result_code::{
+    CONSTRAINT_VIOLATION, INVALID_CREDENTIALS, UNWILLING_TO_PERFORM, is_elsewhere_better,
+};
 use crate::verdict::{Denial, Outage, Outcome, Verdict};
 
-/// A verdict, and what the log adds to it.
+/// Whether an answer decides the request, wherever else it might be put.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Judged {
+    /// It does: every server would come to the same.
+    Everywhere,
+    /// The server has judged nobody, by a fault or a limit of its own, so another one might.
+    NotHere,
+    /// Nor has this one, and it says itself that it cannot work now.
+    NotNow,
+}
+
+impl Judged {
+    /// What a server with this result code says of itself, if it has judged nobody.
+    pub(super) fn here(code: u32) -> Self {
+        if is_elsewhere_better(code) { Self::NotNow } else { Self::NotHere }
+    }
+}
+
+/// What an answer comes to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Judgement {
     /// The verdict.
     pub verdict: Verdict,
     /// What the answer means, in words, and the server's own.
     pub remark: Option<String>,
+    /// Whether another server might come to something else.
+    pub judged: Judged,
+    /// The operation, as messages call it, and the result code that ended it.
+    pub(super) ended_by: (&'static str, u32),
 }
 
 impl Judgement {
-    /// The outcome of a request that ended with this.
-    pub fn outcome(self) -> Outcome {
-        Outcome::from(self.verdict).with_detail(&self.remark.unwrap_or_default())
+    /// The outcome of a request that ended with this answer of a server.
+    pub fn outcome(self, server: &Arc<str>) -> Outcome {
+        let (operation, code) = self.ended_by;
+        Outcome::from(self.verdict)
+            .with_detail(&self.remark.unwrap_or_default())
+            .from_server(server)
+            .ended_by(operation, code)
     }
 }
 
@@ -40,17 +70,22 @@ pub(super) const fn cannot_tell(outage: Outage, words: &'static str) -> Meaning 
 impl Meaning {
     /// What an answer means that is in no table.
     pub(super) fn unlisted(code: u32) -> Self {
-        cannot_tell(Outage::of_search(code), "")
+        cannot_tell(Outage::Refused { code }, "")
     }
 
-    /// The judgement, with the server's own words behind these.
-    pub(super) fn judgement(self, answer: &Answer) -> Judgement {
+    /// The judgement of an answer to this operation, with the server's own words behind these.
+    pub(super) fn judgement(
+        self,
+        answer: &Answer,
+        operation: &'static str,
+        judged: Judged,
+    ) -> Judgement {
         // Windows ends its messages with a NUL.
         let message = answer.text.trim_matches(['\0', '\n', ' ']);
         let parts: Vec<&str> =
             [self.words, message].into_iter().filter(|part| !part.is_empty()).collect();
         let remark = (!parts.is_empty()).then(|| parts.join(": "));
-        Judgement { verdict: self.verdict, remark }
+        Judgement { verdict: self.verdict, remark, judged, ended_by: (operation, answer.code) }
     }
 }
 

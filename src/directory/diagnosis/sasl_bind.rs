@@ -1,0 +1,54 @@
+//! What the refusal of a SASL bind by Kerberos means.
+
+use super::refusal::Refusal;
+use super::windows_error::WindowsCode;
+use crate::result_code::{
+    self, AUTH_METHOD_NOT_SUPPORTED, INVALID_CREDENTIALS, STRONGER_AUTH_REQUIRED,
+    UNWILLING_TO_PERFORM,
+};
+
+/// SEC_E_BAD_BINDINGS
+const BAD_BINDINGS: u32 = 0x8009_0346;
+
+/// The refusal of a SASL bind by this result code, which is not success, and these words.
+pub fn of_sasl_bind(code: u32, words: &str) -> Refusal {
+    let has_bad_bindings = || {
+        WindowsCode::status(words) == Some(WindowsCode::Status(BAD_BINDINGS))
+            || WindowsCode::data(words) == Some(WindowsCode::Data(BAD_BINDINGS))
+    };
+    let advice = match code {
+        AUTH_METHOD_NOT_SUPPORTED => "; the server does not offer GSSAPI",
+        STRONGER_AUTH_REQUIRED => {
+            "; the server wants more protection than it was given: on Samba, where `ldap server require strong auth = yes` refuses Kerberos over TLS, write sasl_seal = true with ldap:// servers"
+        }
+        INVALID_CREDENTIALS if has_bad_bindings() => {
+            "; the server wants channel bindings that fit its TLS certificate; is there a proxy between?"
+        }
+        UNWILLING_TO_PERFORM => {
+            "; the server takes Kerberos only without TLS: write sasl_seal = true with ldap:// servers"
+        }
+        _ => "",
+    };
+    Refusal {
+        code: Some(code),
+        is_judged: !result_code::is_elsewhere_better(code),
+        text: format!("the server refused Kerberos: result code {code}, {words:?}{advice}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::result_code::BUSY;
+
+    #[test]
+    fn a_refusal_carries_its_code_and_advice() {
+        let strong = of_sasl_bind(STRONGER_AUTH_REQUIRED, "no");
+        assert_eq!((strong.code, strong.is_judged), (Some(8), true));
+        assert!(strong.text.contains("sasl_seal"), "{strong:?}");
+        assert!(!of_sasl_bind(BUSY, "").is_judged);
+        let words = "80090346: LdapErr: DSID-0C090569, comment: AcceptSecurityContext error, data 80090346, v4563";
+        assert!(of_sasl_bind(INVALID_CREDENTIALS, words).text.contains("channel bindings"));
+        assert!(!of_sasl_bind(INVALID_CREDENTIALS, "no").text.contains("channel bindings"));
+    }
+}

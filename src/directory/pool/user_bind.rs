@@ -1,0 +1,128 @@
+//! Binding as a user, to prove a password.
+//!
+//! A bind can take as long as a person needs to confirm it elsewhere, so it is never sent again while
+//! it may be under way: whether a silent server is dead is found out by another question.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use secrecy::SecretString;
+use tokio::time::{Instant, sleep};
+
+use crate::deadline::Deadline;
+use crate::directory::diagnosis::{Judged, MustChange, of_bind};
+use crate::directory::locate::health::Health;
+use crate::directory::locate::trial::Work;
+use crate::directory::pool::attempts::{Attempt, Attempts, Turn};
+use crate::directory::pool::users::UserPool;
+use crate::directory::session::error::SessionError;
+use crate::observe::step;
+use crate::policy::guard::Permit;
+use crate::verdict::{Outage, Outcome};
+
+/// A server that has not answered a bind for this long is asked whether it is there, and again after
+/// twice that time, and so on.
+const FIRST_QUESTION: Duration = Duration::from_secs(1);
+
+/// A bind that is under way; where it is dropped before it is over, nobody waits any more.
+struct Unanswered<'a> {
+    health: &'a Health,
+    server: &'a Arc<str>,
+    name: &'a str,
+    is_over: bool,
+}
+
+impl Drop for Unanswered<'_> {
+    fn drop(&mut self) {
+        if !self.is_over {
+            self.health.bind_unanswered(self.server, self.name);
+        }
+    }
+}
+
+impl UserPool {
+    /// Binds as a user; once more if the session ended, or its server died, before the answer.
+    pub(in crate::directory) async fn prove(
+        &self,
+        name: &str,
+        password: &SecretString,
+        must_change: MustChange,
+        permit: &Permit,
+        by: Deadline,
+    ) -> Result<Outcome, Outcome> {
+        Attempts::new(&self.connector().servers, Work::UserBind(name), by)
+            .run(|turn| self.try_prove(name, password, must_change, permit, turn))
+            .await
+    }
+
+    async fn try_prove(
+        &self,
+        name: &str,
+        password: &SecretString,
+        must_change: MustChange,
+        permit: &Permit,
+        turn: Turn<'_>,
+    ) -> Attempt<Outcome> {
+        let lease = match self.lease(&turn.avoided).await {
+            Ok(lease) => lease,
+            Err(error) => return Attempt::NotConnected(error),
+        };
+        if !permit.send() {
+            let text =
+                "nobody answered the bind that was sent, and one more might lock the account";
+            return Attempt::Over(Outcome::from(Outage::TooManyFailures).with_detail(text));
+        }
+        let (server, is_reused) = (Arc::clone(lease.server()), lease.is_reused());
+        let started = Instant::now();
+        let bound = {
+            let health = &self.connector().servers.health;
+            let mut unanswered = Unanswered { health, server: &server, name, is_over: false };
+            let bound = tokio::select! {
+                bound = lease.bind(name, password) => bound,
+                () = self.death_of(&server) => Err(SessionError::Silent),
+            };
+            unanswered.is_over = true;
+            bound
+        };
+        let answer = match bound {
+            Ok(answer) => {
+                permit.answered();
+                answer
+            }
+            Err(error) => {
+                step("bind as the user", &server, started, &error.to_string());
+                if is_reused {
+                    // Whatever ended this session has probably ended the others that were idle.
+                    self.purge();
+                }
+                return Attempt::Broken { server, error, is_reused };
+            }
+        };
+        step("bind as the user", &server, started, &format!("result code {}", answer.code));
+        let judgement = of_bind(&answer, must_change);
+        if judgement.judged == Judged::NotNow {
+            self.purge();
+        }
+        Attempt::answered(&server, judgement)
+    }
+
+    /// Ends when a server that has said nothing for a while does not answer another question either,
+    /// and there is another server to go to.
+    async fn death_of(&self, server: &Arc<str>) {
+        let connector = self.connector();
+        let mut pause = FIRST_QUESTION;
+        loop {
+            sleep(pause).await;
+            pause *= 2;
+            if !connector.servers.health.has_other(server) {
+                continue;
+            }
+            let (servers, _) = connector.servers.in_order(connector.connect_within).await;
+            if let Some(server) = servers.iter().find(|known| known.name == *server)
+                && !connector.answers(server, connector.connect_within).await
+            {
+                return;
+            }
+        }
+    }
+}
