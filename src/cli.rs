@@ -59,6 +59,8 @@ pub enum Command {
     },
     /// Print the JSON schema of the configuration
     Schema,
+    /// Print mod_auth_xmpp_ldap.lua, by which Prosody asks the daemon
+    ProsodyModule,
 }
 
 /// A manual page.

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use xmpp_ldap_auth::cli::{Cli, Command, caller_from_name};
 use xmpp_ldap_auth::commands::ending::{conclude, refuse};
-use xmpp_ldap_auth::commands::{check, explain, login, manual, probe, run};
+use xmpp_ldap_auth::commands::{check, explain, login, manual, probe, prosody_module, run};
 use xmpp_ldap_auth::peer::process::{Process, ProcessEnd};
 use zeroizing_alloc::ZeroAlloc;
 
@@ -34,5 +34,6 @@ fn start(process: &mut Process) -> ProcessEnd {
         Command::Completions { shell } => conclude(manual::completions(shell)),
         Command::Man { page } => conclude(manual::man(page)),
         Command::Schema => conclude(manual::schema()),
+        Command::ProsodyModule => conclude(prosody_module::prosody_module()),
     }
 }

@@ -7,6 +7,7 @@
 //! skipped.
 
 mod built;
+pub mod component;
 pub mod container;
 pub mod dns;
 pub mod ds389;
@@ -20,6 +21,7 @@ pub mod process;
 pub mod prosody;
 pub mod proxy;
 pub mod samba;
+pub mod scripted;
 pub mod slapd;
 pub mod tls;
 pub mod xmpp;

@@ -1,7 +1,8 @@
-//! Debian's Prosody, with an authentication program on lpty's terminal.
+//! Debian's Prosody, 0.12 or 13.0, with an authentication program on lpty's terminal or with the
+//! module of a daemon.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -10,41 +11,95 @@ use rustix::process::{Signal, kill_process};
 use tempfile::TempDir;
 
 use crate::built::built;
+use crate::component::Component;
 use crate::family;
 use crate::process::{Process, free_port, require, speaks_xmpp, wait_until};
 use crate::tls::Authority;
 
 const START: Duration = Duration::from_secs(30);
 
+/// Which Prosody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Version {
+    /// 0.12, that of Debian 12.
+    V0_12,
+    /// 13.0, that of Debian's backports, which is unpacked beside it.
+    V13_0,
+}
+
+impl Version {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::V0_12, Self::V13_0];
+
+    fn program(self) -> Result<PathBuf> {
+        match self {
+            Self::V0_12 => require("prosody"),
+            Self::V13_0 => built("prosody-13/bin/prosody"),
+        }
+    }
+}
+
+/// How Prosody signs users in.
+#[derive(Clone, Copy, Debug)]
+pub enum Authentication<'a> {
+    /// By a program on lpty's terminal: an executable, which gets no arguments, and how many seconds
+    /// Prosody waits for its replies.
+    Terminal(&'a Path, u32),
+    /// By a daemon: the text of `mod_auth_xmpp_ldap`, the daemon's socket, and how many seconds
+    /// Prosody waits for its answers.
+    Module(&'a str, &'a Path, u32),
+}
+
 /// A Prosody for the domain `example.com`. Dropping it ends it and its program.
 #[derive(Debug)]
 pub struct Prosody {
+    version: Version,
     process: Process,
     directory: TempDir,
     port: u16,
+    component_port: u16,
 }
 
 impl Prosody {
-    /// Starts Prosody with an authentication program: the path of an executable, which gets no
-    /// arguments, and how many seconds Prosody waits for its replies.
-    pub fn start(command: &Path, timeout: u32) -> Result<Self> {
+    /// Starts one.
+    pub fn start(version: Version, authentication: Authentication<'_>) -> Result<Self> {
         let directory = tempfile::Builder::new().prefix("prosody-").tempdir()?;
+        let plugins = directory.path().join("plugins");
         fs::create_dir(directory.path().join("data"))?;
+        fs::create_dir(&plugins)?;
         Authority::create(directory.path())?.good()?;
         let text = |path: &Path| path.to_str().map(str::to_owned).context("the path is not UTF-8");
+        let authentication = match authentication {
+            Authentication::Terminal(command, timeout) => format!(
+                "authentication = \"lpty_external\"; external_auth_command = \"{}\"; \
+                 external_auth_timeout = {timeout}",
+                text(command)?
+            ),
+            Authentication::Module(source, socket, timeout) => {
+                fs::write(plugins.join("mod_auth_xmpp_ldap.lua"), source)?;
+                format!(
+                    "authentication = \"xmpp_ldap\"; xmpp_ldap_socket = \"{}\"; \
+                     xmpp_ldap_timeout = {timeout}",
+                    text(socket)?
+                )
+            }
+        };
         let template = include_str!("../prosody/prosody.cfg.lua.in")
             .replace("@dir@", &text(directory.path())?)
             .replace("@plugins@", concat!(env!("CARGO_MANIFEST_DIR"), "/prosody"))
-            .replace("@command@", &text(command)?)
-            .replace("@timeout@", &timeout.to_string());
+            .replace("@authentication@", &authentication);
         let mut last_error = anyhow!("Prosody does not start");
-        // Between choosing a port and using it somebody else may take it.
+        // Between choosing ports and using them somebody else may take one.
         for _ in 0..5 {
-            let port = free_port()?;
-            let configuration = template.replace("@port@", &port.to_string());
+            let (port, component_port) = (free_port()?, free_port()?);
+            let configuration = template
+                .replace("@port@", &port.to_string())
+                .replace("@component_port@", &component_port.to_string());
             fs::write(directory.path().join("prosody.cfg.lua"), configuration)?;
-            match run(directory.path(), port) {
-                Ok(process) => return Ok(Self { process, directory, port }),
+            match run(version, directory.path(), port) {
+                Ok(process) => {
+                    return Ok(Self { version, process, directory, port, component_port });
+                }
                 Err(error) => last_error = error,
             }
         }
@@ -54,6 +109,11 @@ impl Prosody {
     /// The port for clients.
     pub fn port(&self) -> u16 {
         self.port
+    }
+
+    /// A component of this Prosody.
+    pub fn component(&self) -> Result<Component> {
+        Component::connect(self.component_port)
     }
 
     /// Prosody's log.
@@ -92,7 +152,7 @@ impl Prosody {
     /// Ends Prosody and starts it anew, on a new terminal.
     pub fn restart(&mut self) -> Result<()> {
         self.stop();
-        self.process = run(self.directory.path(), self.port)?;
+        self.process = run(self.version, self.directory.path(), self.port)?;
         Ok(())
     }
 }
@@ -103,9 +163,9 @@ impl Drop for Prosody {
     }
 }
 
-fn run(directory: &Path, port: u16) -> Result<Process> {
+fn run(version: Version, directory: &Path, port: u16) -> Result<Process> {
     let lpty = built("lpty/lpty.so")?;
-    let mut command = Command::new(require("prosody")?);
+    let mut command = Command::new(version.program()?);
     command
         .arg("--config")
         .arg(directory.join("prosody.cfg.lua"))

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use ldap_fixtures::ejabberd::{Ejabberd, Options};
 use ldap_fixtures::process::{speaks_xmpp, wait_until};
-use ldap_fixtures::prosody::Prosody;
+use ldap_fixtures::prosody::{Authentication, Prosody, Version};
 use ldap_fixtures::xmpp::{Client, Outcome};
 use rustix::process::Signal;
 use tempfile::TempDir;
@@ -86,8 +86,12 @@ fn signs_in_and_changes_passwords(client: Client) {
 
 #[test]
 fn prosody_asks_its_program() {
+    Version::ALL.into_iter().for_each(one_prosody_asks_its_program);
+}
+
+fn one_prosody_asks_its_program(version: Version) {
     let program = program();
-    let mut prosody = Prosody::start(&program.path, 5).unwrap();
+    let mut prosody = Prosody::start(version, Authentication::Terminal(&program.path, 5)).unwrap();
     assert!(prosody.programs().is_empty());
     let client = Client::new(prosody.port());
     assert_eq!(client.login("alice", "secret").unwrap(), refused());
@@ -108,7 +112,8 @@ fn prosody_asks_its_program() {
 #[test]
 fn prosody_does_not_replace_a_program_that_failed() {
     let program = program();
-    let prosody = Prosody::start(&program.path, 5).unwrap();
+    let prosody =
+        Prosody::start(Version::V0_12, Authentication::Terminal(&program.path, 5)).unwrap();
     let client = Client::new(prosody.port());
     assert_eq!(client.login("alice", "secret").unwrap(), refused());
     assert_eq!(client.login("alice", "secret").unwrap(), Outcome::Success);
@@ -122,7 +127,8 @@ fn prosody_does_not_replace_a_program_that_failed() {
 #[test]
 fn prosody_takes_a_late_reply_for_the_next_one() {
     let program = program();
-    let prosody = Prosody::start(&program.path, 2).unwrap();
+    let prosody =
+        Prosody::start(Version::V0_12, Authentication::Terminal(&program.path, 2)).unwrap();
     let client = Client::new(prosody.port());
     assert_eq!(client.login("alice", "secret").unwrap(), refused());
     assert_eq!(client.login("alice", "secret").unwrap(), Outcome::Success);

@@ -1,19 +1,23 @@
 """A real XMPP client that does as it is told: reads one JSON object, runs all its jobs at the same
-time, each in a session of its own, and prints one list with their results, in their order.
+time, each in a session of its own, and prints one list with their results, in their order, each
+with the seconds that it took.
 
     {"port": 5222, "jobs": [
         {"do": "login",  "user": "alice", "password": "secret"},
         {"do": "change", "user": "alice", "password": "secret", "new": "other"},
-        {"do": "bounce", "user": "alice", "password": "secret", "to": "bob"}]}
+        {"do": "bounce", "user": "alice", "password": "secret", "to": "bob"},
+        {"do": "ping",   "user": "alice", "password": "secret", "for": 1.5}]}
 
 A result is "success", "bounced", "failed CONDITION" where the user could not sign in, or "refused
-CONDITION" where the server did not do what a signed-in user asked for.
+CONDITION" where the server did not do what a signed-in user asked for. A ping, of many one after
+another, counts with the seconds that the slowest took.
 """
 
 import asyncio
 import json
 import ssl
 import sys
+import time
 
 from slixmpp import ClientXMPP
 from slixmpp.exceptions import IqError, IqTimeout
@@ -31,6 +35,7 @@ class Client(ClientXMPP):
         self.port = port
         self.job = job
         self.result = self.loop.create_future()
+        self.took = None
         self.register_plugin("xep_0077")
         self.register_plugin("xep_0199")
         # The certificate is the test's own, and so is the network.
@@ -79,12 +84,22 @@ class Client(ClientXMPP):
             pass
         return "bounced" if bounced.done() else "success"
 
+    async def ping(self):
+        end = time.monotonic() + self.job["for"]
+        self.took = 0
+        while (start := time.monotonic()) < end:
+            await self.plugin["xep_0199"].send_ping(DOMAIN, timeout=PATIENCE)
+            self.took = max(self.took, time.monotonic() - start)
+        return "success"
+
     async def run(self):
+        start = time.monotonic()
         self.connect(address=("127.0.0.1", self.port))
         try:
-            return await asyncio.wait_for(self.result, PATIENCE)
+            result = await asyncio.wait_for(self.result, PATIENCE)
+            return result, time.monotonic() - start if self.took is None else self.took
         except asyncio.TimeoutError:
-            return "failed timeout"
+            return "failed timeout", PATIENCE
         finally:
             self.abort()
 

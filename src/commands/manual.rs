@@ -1,12 +1,10 @@
 //! `man`, `schema` and `completions`: what packagers install beside the binary.
 
-use std::io::{self, Write};
-
 use clap::CommandFactory;
 use clap_complete::Shell;
 
 use super::ending::Failure;
-use super::print::{print_json, unless_closed};
+use super::print::{print_json, print_text};
 use crate::cli::{Cli, Page};
 use crate::config;
 use crate::exit::Code;
@@ -18,7 +16,8 @@ pub fn man(page: Page) -> Result<Code, Failure> {
         Page::Program => clap_mangen::Man::new(Cli::command()).render(&mut text)?,
         Page::Configuration => text = config::manual::page().into_bytes(),
     }
-    print(&text)
+    print_text(&text)?;
+    Ok(Code::OK)
 }
 
 /// Prints the JSON schema of the configuration.
@@ -31,10 +30,6 @@ pub fn schema() -> Result<Code, Failure> {
 pub fn completions(shell: Shell) -> Result<Code, Failure> {
     let mut text = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "xmpp-ldap-auth", &mut text);
-    print(&text)
-}
-
-fn print(text: &[u8]) -> Result<Code, Failure> {
-    unless_closed(io::stdout().write_all(text))?;
+    print_text(&text)?;
     Ok(Code::OK)
 }

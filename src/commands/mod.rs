@@ -8,6 +8,7 @@ pub mod login;
 pub mod manual;
 mod print;
 pub mod probe;
+pub mod prosody_module;
 mod reload;
 pub mod run;
 mod steps;

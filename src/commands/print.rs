@@ -43,6 +43,11 @@ fn json_text(value: &serde_json::Value) -> String {
     text
 }
 
+/// Prints a text for another program, as it is.
+pub(super) fn print_text(text: &[u8]) -> io::Result<()> {
+    unless_closed(io::stdout().write_all(text))
+}
+
 /// What became of printing; that nobody reads on is the reader's choice.
 pub(super) fn unless_closed(printed: io::Result<()>) -> io::Result<()> {
     printed.or_else(|error| match error.kind() {

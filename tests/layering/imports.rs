@@ -11,7 +11,7 @@ const CRATE: &str = "xmpp_ldap_auth";
 /// Names from the root of the crate, of modules and what is in them.
 type Names = Vec<String>;
 
-/// Every file below `root` but tests, by its path.
+/// Every file of Rust below `root` but tests, by its path.
 pub(crate) fn sources(root: &Path) -> BTreeMap<String, String> {
     let mut found = BTreeMap::new();
     let mut directories = vec![root.to_owned()];
@@ -20,7 +20,9 @@ pub(crate) fn sources(root: &Path) -> BTreeMap<String, String> {
             let path: PathBuf = entry.unwrap().path();
             if path.is_dir() {
                 directories.push(path);
-            } else if !path.ends_with("tests.rs") {
+            } else if path.extension().is_some_and(|kind| kind == "rs")
+                && !path.ends_with("tests.rs")
+            {
                 let name = path.strip_prefix(root).unwrap().display().to_string();
                 found.insert(name, fs::read_to_string(path).unwrap());
             }

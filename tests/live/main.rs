@@ -26,6 +26,7 @@ mod load;
 mod lookup;
 mod policies;
 mod prosody;
+mod prosody_module;
 mod reload;
 mod samba;
 mod secrets;

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use ldap_fixtures::process::wait_until;
-use ldap_fixtures::prosody::Prosody;
+use ldap_fixtures::prosody::{Authentication, Prosody, Version};
 use ldap_fixtures::proxy::{Fault, Proxy};
 use ldap_fixtures::slapd::Slapd;
 use ldap_fixtures::xmpp::{Client, Outcome};
@@ -43,7 +43,7 @@ fn stage_by(wrapper: &str) -> Stage {
         "caller_gives_up_after = \"2s\"\n---\n[log]\ntarget = \"file:{dir}/log\"\n",
     );
     let wrapper = write_wrapper(&site, wrapper);
-    let prosody = Prosody::start(&wrapper, 2).unwrap();
+    let prosody = Prosody::start(Version::V0_12, Authentication::Terminal(&wrapper, 2)).unwrap();
     let client = Client::new(prosody.port());
     let stage = Stage { slapd, proxy, prosody, client, site };
     assert_eq!(stage.login("alice", "secret"), refused());

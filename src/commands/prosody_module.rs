@@ -1,0 +1,25 @@
+//! `prosody-module`: the module by which Prosody asks the daemon, so that both always fit.
+
+use super::ending::Failure;
+use super::print::print_text;
+use crate::exit::Code;
+
+/// Also a file of its own, because Lua's tools read it.
+const MODULE: &str = include_str!("../mod_auth_xmpp_ldap.lua");
+
+/// Prints `mod_auth_xmpp_ldap.lua`, for a directory of Prosody's `plugin_paths`.
+pub fn prosody_module() -> Result<Code, Failure> {
+    print_text(MODULE.as_bytes())?;
+    Ok(Code::OK)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_module_greets_with_the_version_of_its_binary() {
+        let client = concat!("\"mod_auth_xmpp_ldap ", env!("CARGO_PKG_VERSION"), "\"");
+        assert!(MODULE.contains(client), "{client}");
+    }
+}

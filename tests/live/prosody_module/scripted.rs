@@ -1,0 +1,442 @@
+//! What a real daemon never does, or not when a test wants it.
+
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use ldap_fixtures::component::{Call, Component, Place};
+use ldap_fixtures::process::wait_until;
+use ldap_fixtures::prosody::{Prosody, Version};
+use ldap_fixtures::scripted::{Daemon, Step};
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::{SUCCESS, UNAVAILABLE, WRONG, assert_begins, prosody, sign_in};
+use crate::support::PATIENCE;
+
+struct Stage {
+    prosody: Prosody,
+    component: Component,
+    directory: TempDir,
+}
+
+impl Stage {
+    fn start(version: Version, timeout: u32) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let prosody = prosody(version, &directory.path().join("socket"), timeout);
+        let component = prosody.component().unwrap();
+        Self { prosody, component, directory }
+    }
+
+    fn daemon(
+        &self,
+        script: impl Fn(usize, &Value) -> Vec<Step> + Send + Sync + 'static,
+    ) -> Daemon {
+        Daemon::start(&self.directory.path().join("socket"), script).unwrap()
+    }
+
+    fn call(&mut self, name: &str, from: Place, user: &str, password: &str) -> Call {
+        self.component.call(name, from, user, password).unwrap()
+    }
+
+    fn wait(&mut self, call: Call) -> String {
+        self.component.wait(call).unwrap()
+    }
+
+    fn ask(&mut self, name: &str, from: Place, user: &str, password: &str) -> String {
+        self.component.ask(name, from, user, password).unwrap()
+    }
+
+    fn sign_in(&mut self, user: &str, password: &str) -> String {
+        sign_in(&mut self.component, user, password)
+    }
+
+    #[track_caller]
+    fn is_in_step(&mut self) {
+        for (user, password, expected) in [
+            ("bob", "wrong", WRONG),
+            ("alice", "secret", SUCCESS),
+            ("carol", "wrong", WRONG),
+            ("carol", "secret", SUCCESS),
+        ] {
+            let said = self.sign_in(user, password);
+            assert!(
+                said.starts_with(expected),
+                "{user} {password}: {said}\n{}",
+                self.prosody.log()
+            );
+        }
+    }
+
+    #[track_caller]
+    fn logs(&self, words: &str) {
+        let found = wait_until(words, PATIENCE, || self.prosody.log().contains(words));
+        assert!(found.is_ok(), "no {words:?} in {}", self.prosody.log());
+    }
+}
+
+/// What everybody's daemon says: the password is "secret", there is no "nobody", and nothing is
+/// answered about those who are called "held".
+fn judge(message: &Value) -> Vec<Step> {
+    let text = |key: &str| message.get(key).and_then(Value::as_str).unwrap_or_default();
+    if message.get("hello").is_some() {
+        return vec![Step::hello()];
+    }
+    let is_right = match text("verb") {
+        "isuser" => text("user") != "nobody",
+        "auth" => text("password") == "secret",
+        "setpass" => text("password") != "short",
+        _ => return vec![],
+    };
+    if text("user").starts_with("held") {
+        return vec![];
+    }
+    vec![Step::answer(message, if is_right { "yes" } else { "no" })]
+}
+
+#[test]
+fn a_late_answer_reaches_nobody() {
+    for version in Version::ALL {
+        let mut stage = Stage::start(version, 1);
+        let daemon = stage.daemon(|_, message| match message.get("user").and_then(Value::as_str) {
+            Some("late") => vec![Step::later(Duration::from_millis(1500), message, "yes")],
+            _ => judge(message),
+        });
+        stage.is_in_step();
+        let late = stage.call("sign_in", Place::Runner, "late", "secret");
+        let start = Instant::now();
+        stage.is_in_step();
+        assert_begins(&stage.wait(late), UNAVAILABLE);
+        assert!(start.elapsed() > Duration::from_millis(900));
+        // Whoever waits when it comes gets an answer of their own.
+        let held = stage.call("sign_in", Place::Runner, "held", "wrong");
+        stage.logs("nobody waited for it any more, 1 so far");
+        stage.is_in_step();
+        assert_begins(&stage.wait(held), UNAVAILABLE);
+        let received = daemon.received();
+        assert!(received.iter().all(|(connection, _)| *connection == 1), "{received:?}");
+        let (_, request) = received.iter().find(|(_, line)| line["user"] == "late").unwrap();
+        assert_eq!(request["within_ms"], 500);
+        assert!(received.iter().any(|(_, line)| line["cancel"] == request["id"]), "{received:?}");
+    }
+}
+
+#[test]
+fn a_daemon_that_hangs_is_given_up_and_a_full_window_says_so() {
+    for version in Version::ALL {
+        let mut stage = Stage::start(version, 2);
+        let daemon = stage.daemon(|_, message| judge(message));
+        stage.is_in_step();
+        let held: Vec<_> = (0..256)
+            .map(|number| stage.call("sign_in", Place::Runner, &format!("held{number}"), "secret"))
+            .collect();
+        let start = Instant::now();
+        assert_begins(&stage.sign_in("alice", "secret"), UNAVAILABLE);
+        assert!(start.elapsed() < Duration::from_secs(2));
+        for call in held {
+            assert_begins(&stage.wait(call), UNAVAILABLE);
+        }
+        stage.logs("too many");
+        stage.is_in_step();
+        // Three deadlines in a row were missed.
+        wait_until("the end of the first connection", PATIENCE, || daemon.connections() == 1)
+            .unwrap();
+        let received = daemon.received();
+        assert!(received.iter().any(|(connection, _)| *connection == 2), "{received:?}");
+    }
+}
+
+#[test]
+fn what_is_no_daemon_of_this_version_signs_nobody_in() {
+    let says = |text: &str| {
+        let text = text.to_owned();
+        move |_: usize, message: &Value| match message.get("hello") {
+            Some(_) => vec![Step::Write(text.clone())],
+            None => vec![Step::answer(message, "yes")],
+        }
+    };
+    // What it says to our hello, and the words of the log.
+    let cases = [
+        ("{\"error\":\"version\"}\n", "another version"),
+        ("{\"hello\":2}\n", "another version"),
+        ("{\"hello\":\"1\"}\n", "another version"),
+        ("{\"id\":1,\"verdict\":\"yes\"}\n{\"id\":2,\"verdict\":\"yes\"}\n", "no daemon"),
+        ("220 mail.example.com ESMTP\n", "no JSON"),
+        ("\0\0\0\u{fffd}\n\n\n", "no JSON"),
+        ("1\n", "no JSON"),
+        ("true\n", "no JSON"),
+        ("[[[[[[[[[[\n", "no JSON"),
+        ("[]\n", "no daemon"),
+        ("null\n", "no daemon"),
+        (&"x".repeat(10_000), "no end"),
+        (&"[".repeat(4000), "no JSON"),
+    ];
+    for version in Version::ALL {
+        let mut stage = Stage::start(version, 1);
+        for (said, words) in cases {
+            let before = stage.prosody.log().len();
+            let daemon = stage.daemon(says(said));
+            for user in ["alice", "bob"] {
+                assert_begins(&stage.sign_in(user, "wrong"), UNAVAILABLE);
+            }
+            drop(daemon);
+            stage.logs(words);
+            let news = stage.prosody.log().split_off(before);
+            assert!(news.matches("Nobody can be looked up").count() <= 1, "{said:?}: {news}");
+            assert!(!news.contains("raceback"), "{said:?}: {news}");
+        }
+        let _daemon = stage.daemon(|_, message| judge(message));
+        stage.is_in_step();
+        stage.logs("can be looked up at");
+    }
+}
+
+#[test]
+fn odd_answers_are_taken_for_what_they_say() {
+    for version in Version::ALL {
+        let mut stage = Stage::start(version, 1);
+        let daemon = stage.daemon(|_, message| {
+            let user = message.get("user").and_then(Value::as_str).unwrap_or_default();
+            let id = message.get("id").unwrap_or(&Value::Null);
+            let text = match user {
+                "maybe" => format!("{{\"id\":{id},\"verdict\":\"maybe\"}}"),
+                "none" => format!("{{\"id\":{id}}}"),
+                "true" => format!("{{\"id\":{id},\"verdict\":true}}"),
+                "closing" => {
+                    format!("{{\"id\":{id},\"verdict\":\"unknown\",\"reason\":\"closing\"}}")
+                }
+                "more" => {
+                    format!("{{\"new\":[{{}}],\"id\":{id},\"verdict\":\"yes\",\"reason\":7}}")
+                }
+                "float" => format!("{{\"id\":{id}.0,\"verdict\":\"yes\"}}"),
+                "twice" => format!(
+                    "{{\"id\":{id},\"verdict\":\"no\"}}\n{{\"id\":{id},\"verdict\":\"yes\"}}"
+                ),
+                // Answers to others, and to nobody.
+                "other" => "{\"id\":1,\"verdict\":\"yes\"}\n{\"id\":\"1\",\"verdict\":\"yes\"}\n\
+                            {\"id\":-1,\"verdict\":\"yes\"}\n{\"id\":1e999,\"verdict\":\"yes\"}\n\
+                            {\"id\":null,\"verdict\":\"yes\"}\n{\"verdict\":\"yes\"}\n{}"
+                    .to_owned(),
+                _ => return judge(message),
+            };
+            vec![Step::Write(text + "\n")]
+        });
+        for (user, expected) in [
+            ("maybe", UNAVAILABLE),
+            ("none", UNAVAILABLE),
+            ("true", UNAVAILABLE),
+            ("closing", UNAVAILABLE),
+            ("more", SUCCESS),
+            ("float", SUCCESS),
+            ("twice", WRONG),
+            ("other", UNAVAILABLE),
+        ] {
+            assert_begins(&stage.sign_in(user, "wrong"), expected);
+        }
+        stage.is_in_step();
+        assert_eq!(daemon.connections(), 1);
+    }
+}
+
+#[test]
+fn a_daemon_that_goes_answers_what_is_open_and_a_new_one_the_rest() {
+    for version in Version::ALL {
+        let mut stage = Stage::start(version, 10);
+        let daemon = stage.daemon(|connection, message| {
+            let mut steps = judge(message);
+            match message.get("user").and_then(Value::as_str) {
+                Some("slow") => {
+                    steps = vec![Step::later(Duration::from_millis(300), message, "no")];
+                }
+                Some("last") => steps.insert(0, Step::Write("{\"bye\":1}\n".to_owned())),
+                Some("refused") => {
+                    steps = vec![Step::Write("{\"error\":\"line\"}\n".to_owned()), Step::HangUp];
+                }
+                Some("cut") => steps = vec![Step::Write("{\"id\":".to_owned()), Step::HangUp],
+                Some("alice") => {
+                    // The number tells which connection was asked.
+                    steps = vec![Step::answer(message, if connection == 2 { "yes" } else { "no" })];
+                }
+                _ => {}
+            }
+            steps
+        });
+        let slow = stage.call("sign_in", Place::Runner, "slow", "secret");
+        assert_begins(&stage.sign_in("last", "secret"), SUCCESS);
+        assert_begins(&stage.sign_in("alice", "secret"), SUCCESS);
+        assert_begins(&stage.wait(slow), WRONG);
+        wait_until("the end of the first connection", PATIENCE, || daemon.connections() == 1)
+            .unwrap();
+        assert_begins(&stage.sign_in("alice", "secret"), SUCCESS);
+        // Lost with all that was open, at once.
+        for user in ["refused", "cut"] {
+            let start = Instant::now();
+            let held = stage.call("sign_in", Place::Runner, "held", "secret");
+            assert_begins(&stage.sign_in(user, "secret"), UNAVAILABLE);
+            assert_begins(&stage.wait(held), UNAVAILABLE);
+            assert!(start.elapsed() < Duration::from_secs(9));
+            assert_begins(&stage.sign_in("carol", "secret"), SUCCESS);
+            assert_begins(&stage.sign_in("bob", "wrong"), WRONG);
+        }
+        drop(daemon);
+        let start = Instant::now();
+        assert_begins(&stage.sign_in("carol", "secret"), UNAVAILABLE);
+        assert!(start.elapsed() < Duration::from_secs(9));
+    }
+}
+
+#[test]
+fn who_cannot_wait_gets_the_last_known_answer() {
+    for version in Version::ALL {
+        let mut stage = Stage::start(version, 2);
+        let socket = stage.directory.path().join("socket");
+        let daemon = stage.daemon(|_, message| judge(message));
+        for place in [Place::Stanza, Place::Timer] {
+            assert_eq!(stage.ask("set_password", place, "alice", "new"), "nil try again");
+            assert_eq!(stage.ask("test_password", place, "alice", "secret"), "nil try again");
+            assert_begins(&stage.ask("sign_in", place, "alice", "secret"), UNAVAILABLE);
+        }
+        assert!(daemon.received().is_empty());
+        // Nobody comes back before it is known that there is nobody.
+        let asks = |user: &str| {
+            let asked = daemon.received();
+            asked.iter().filter(|(_, line)| line["user"] == user).count()
+        };
+        for place in [Place::Stanza, Place::Timer] {
+            assert_eq!(stage.ask("user_exists", place, "alice", ""), "true");
+        }
+        assert!(!stage.component.bounces("nobody").unwrap());
+        wait_until("what was asked behind", PATIENCE, || asks("nobody") > 0).unwrap();
+        wait_until("its answer", PATIENCE, || stage.component.bounces("nobody").unwrap()).unwrap();
+        assert_eq!(stage.ask("user_exists", Place::Timer, "nobody", ""), "false");
+        assert!(!stage.component.bounces("bob").unwrap());
+        // Who can wait does.
+        assert_eq!(stage.ask("user_exists", Place::Runner, "nobody", ""), "false");
+        assert_eq!(stage.ask("user_exists", Place::Runner, "carol", ""), "true");
+        // However many nobody can wait for, there is room for those who wait.
+        for number in 0..300 {
+            let held = format!("held{number}");
+            assert_eq!(stage.ask("user_exists", Place::Stanza, &held, ""), "true");
+        }
+        let start = Instant::now();
+        stage.is_in_step();
+        assert!(start.elapsed() < Duration::from_millis(1900));
+        assert!(daemon.received().len() < 60);
+        drop(daemon);
+        for place in [Place::Stanza, Place::Timer, Place::Runner] {
+            assert_eq!(stage.ask("user_exists", place, "nobody", ""), "false");
+            assert_eq!(stage.ask("user_exists", place, "carol", ""), "true");
+            assert_eq!(stage.ask("user_exists", place, "newcomer", ""), "true");
+        }
+        assert_begins(&stage.sign_in("carol", "secret"), UNAVAILABLE);
+        assert!(!socket.exists());
+    }
+}
+
+#[test]
+fn what_no_password_is_stays_here() {
+    for version in Version::ALL {
+        let mut stage = Stage::start(version, 5);
+        let daemon = stage.daemon(|_, message| judge(message));
+        for password in [
+            "x\nauth:alice:example.com:secret",
+            "x\n{\"id\":1,\"verb\":\"auth\",\"user\":\"alice\",\"password\":\"secret\"}",
+            "\r\n",
+            "tab\t",
+            "delete\u{7f}",
+            "next line\u{85}",
+            "\u{9f}",
+            "",
+            &"\\".repeat(200_001),
+        ] {
+            let said = stage.ask("set_password", Place::Runner, "alice", password);
+            assert_eq!(said, "nil malformed", "{password:.40?}");
+        }
+        assert_eq!(stage.ask("user_exists", Place::Stanza, "al\nice", ""), "false");
+        assert_eq!(
+            stage.ask("test_password", Place::Runner, "al\u{80}ice", "secret"),
+            "nil malformed"
+        );
+        assert!(daemon.received().is_empty());
+        // What looks like more than it is arrives as it is.
+        for password in ["}\n".trim(), "\"},{\"", "\\u0000\\n", "ü\u{2028}€😀", " both ends "]
+        {
+            assert_eq!(stage.ask("set_password", Place::Runner, "alice", password), "true nil");
+            let received = daemon.received();
+            assert_eq!(received.last().unwrap().1["password"], password);
+        }
+        assert_eq!(stage.ask("set_password", Place::Runner, "alice", "short"), "nil scripted");
+        stage.is_in_step();
+    }
+}
+
+#[test]
+fn nothing_outlives_the_module_when_it_is_loaded_anew() {
+    for version in Version::ALL {
+        let mut stage = Stage::start(version, 10);
+        let daemon = stage.daemon(|_, message| judge(message));
+        let start = Instant::now();
+        let held: Vec<_> =
+            (0..3).map(|_| stage.call("sign_in", Place::Runner, "held", "secret")).collect();
+        wait_until("the requests", PATIENCE, || daemon.received().len() == 4).unwrap();
+        assert_eq!(stage.ask("reload", Place::Stanza, "auth_xmpp_ldap", ""), "true");
+        for call in held {
+            assert_begins(&stage.wait(call), UNAVAILABLE);
+        }
+        assert!(start.elapsed() < Duration::from_secs(9));
+        wait_until("the end of the connection", PATIENCE, || daemon.connections() == 0).unwrap();
+        stage.is_in_step();
+        // A client that was there before.
+        let said = stage.ask("sign_in_after_reload", Place::Runner, "alice", "secret");
+        assert_begins(&said, SUCCESS);
+        assert!(!stage.prosody.log().contains("raceback"), "{}", stage.prosody.log());
+    }
+}
+
+#[test]
+fn every_answer_is_its_own_requests() {
+    for version in Version::ALL {
+        let mut stage = Stage::start(version, 2);
+        // Right and wrong by the password, in any order, and some not at all or too late.
+        let random = Mutex::new(fastrand::Rng::with_seed(7));
+        let _daemon = stage.daemon(move |_, message| {
+            if message.get("hello").is_some() {
+                return vec![Step::hello()];
+            }
+            let mut random = random.lock().unwrap();
+            let right = format!("right {}", message["user"].as_str().unwrap_or_default());
+            let verdict = if message["password"] == right.as_str() { "yes" } else { "no" };
+            match random.u32(..100) {
+                0 => vec![Step::HangUp],
+                1..3 => vec![],
+                3..10 => vec![Step::later(Duration::from_millis(2100), message, verdict)],
+                _ => {
+                    let after = Duration::from_millis(random.u64(..300));
+                    vec![Step::later(after, message, verdict)]
+                }
+            }
+        });
+        let (mut known, mut unknown) = (0, 0);
+        for round in 0..2 {
+            let calls: Vec<_> = (0..150)
+                .map(|number| {
+                    let user = format!("user{round}x{number}");
+                    let is_right = number % 2 == 0;
+                    let password = if is_right { format!("right {user}") } else { "x".to_owned() };
+                    (is_right, stage.call("sign_in", Place::Runner, &user, &password))
+                })
+                .collect();
+            for (is_right, call) in calls {
+                let said = stage.wait(call);
+                match said.split(' ').nth(1) {
+                    Some("temporary-auth-failure") => unknown += 1,
+                    _ => {
+                        assert_begins(&said, if is_right { SUCCESS } else { WRONG });
+                        known += 1;
+                    }
+                }
+            }
+        }
+        assert!(!stage.prosody.log().contains("right user"));
+        assert!(known > 100 && unknown > 5, "{known} {unknown}");
+    }
+}
