@@ -2,20 +2,22 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+#[path = "support/accounts.rs"]
+mod accounts;
+
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use secrecy::{ExposeSecret, SecretString};
+use accounts::{Script, Scripted, entry};
 use tokio::time::{Instant, sleep};
 use xmpp_ldap_auth::answer::Answer;
 use xmpp_ldap_auth::authenticator::{Authenticator, ServedDomains};
 use xmpp_ldap_auth::deadline::Deadline;
-use xmpp_ldap_auth::directory::accounts::{Accounts, Candidate, EntryKey, PasswordTarget};
+use xmpp_ldap_auth::directory::accounts::Candidate;
 use xmpp_ldap_auth::jid::Account;
 use xmpp_ldap_auth::policy::Policies;
-use xmpp_ldap_auth::policy::admission::Admission;
 use xmpp_ldap_auth::policy::cache::{CacheSettings, Mode};
 use xmpp_ldap_auth::policy::guard::{Budget, Entrance, GuardSettings, Hold, Permit};
 use xmpp_ldap_auth::request::Request;
@@ -29,7 +31,7 @@ const ACCOUNTS: NonZeroUsize = NonZeroUsize::new(10).unwrap();
 
 /// One account, whose entry can be renamed, and whose directory can fail.
 #[derive(Default)]
-struct Script {
+struct Plan {
     password: &'static str,
     entry: &'static str,
     /// The entry that is remembered, and is not looked up to sign in.
@@ -48,109 +50,68 @@ struct Script {
     binds: usize,
 }
 
-#[derive(Clone)]
-struct Scripted {
-    script: Arc<Mutex<Script>>,
-    admission: Arc<Admission>,
-}
+type Directory = Scripted<Mutex<Plan>>;
 
-impl Scripted {
-    fn script(&self) -> MutexGuard<'_, Script> {
-        self.script.lock().unwrap()
-    }
-}
-
-impl Accounts for Scripted {
-    fn admission(&self) -> &Arc<Admission> {
-        &self.admission
-    }
-
-    fn domainpart<'a>(&'a self, account: &'a Account) -> &'a str {
-        account.domainpart()
-    }
-
-    async fn find(&self, account: &Account, by: Deadline) -> Result<Candidate, Outcome> {
-        let remembered = self.script().remembered;
-        match remembered {
-            Some(entry) => Ok(Candidate::new(entry.to_owned(), EntryKey::of(entry)).remembered()),
-            None => self.find_afresh(account, by).await,
+impl Script for Mutex<Plan> {
+    fn entry(&self, _: &Account) -> Result<Candidate, Outcome> {
+        let plan = self.lock().unwrap();
+        let found = entry(plan.entry);
+        match (&plan.search, &plan.denial) {
+            (Some(outcome), _) => Err(outcome.clone()),
+            (None, _) if plan.is_doubtful => Ok(found.doubtful()),
+            (None, Some(denial)) => Ok(found.refused(denial.clone())),
+            (None, None) => Ok(found),
         }
     }
 
-    async fn find_afresh(&self, _: &Account, _: Deadline) -> Result<Candidate, Outcome> {
-        let script = self.script();
-        let candidate = Candidate::new(script.entry.to_owned(), EntryKey::of(script.entry));
-        match &script.search {
-            Some(outcome) => Err(outcome.clone()),
-            None if script.is_doubtful => Ok(candidate.doubtful()),
-            None => Ok(match &script.denial {
-                Some(denial) => candidate.refused(denial.clone()),
-                None => candidate,
-            }),
-        }
+    fn remembered(&self) -> Option<Candidate> {
+        self.lock().unwrap().remembered.map(entry)
     }
 
-    async fn prove(
-        &self,
-        candidate: &Candidate,
-        password: &SecretString,
-        permit: &Permit,
-        by: Deadline,
-    ) -> Outcome {
-        let delay = self.script().delay;
+    async fn bind(&self, entry: &str, password: &str, permit: &Permit, by: Deadline) -> Outcome {
+        let delay = self.lock().unwrap().delay;
         assert!(permit.send());
         if by.bound(sleep(delay)).await.is_err() {
             return Outage::DeadlinePassed.into();
         }
         permit.answered();
-        let mut script = self.script();
-        script.binds += 1;
-        if let Some(outcome) = &script.bind {
+        let mut plan = self.lock().unwrap();
+        plan.binds += 1;
+        if let Some(outcome) = &plan.bind {
             return outcome.clone();
         }
-        let is_right =
-            candidate.bind_name() == script.entry && password.expose_secret() == script.password;
+        let is_right = entry == plan.entry && password == plan.password;
         if is_right { Verdict::Granted.into() } else { Denial::WrongPassword.into() }
     }
 
-    async fn exists(&self, _: &Account, _: Deadline) -> Outcome {
-        let script = self.script();
-        script.search.clone().or(script.hidden.clone()).unwrap_or_else(|| Verdict::Granted.into())
+    async fn exists(&self, _: &Account) -> Outcome {
+        let plan = self.lock().unwrap();
+        plan.search.clone().or(plan.hidden.clone()).unwrap_or_else(|| Verdict::Granted.into())
     }
 
-    async fn find_to_change(&self, _: &Account, _: Deadline) -> Result<PasswordTarget, Outcome> {
-        let script = self.script();
-        let entry = script.entry.to_owned();
-        match &script.search {
-            Some(outcome) => Err(outcome.clone()),
-            None => Ok(PasswordTarget { key: EntryKey::of(entry.clone()), dn: entry }),
-        }
-    }
-
-    async fn set_password(&self, _: &PasswordTarget, _: &SecretString, _: Deadline) -> Outcome {
-        let delay = self.script().delay;
+    async fn change(&self, _: &str) -> Outcome {
+        let delay = self.lock().unwrap().delay;
         sleep(delay).await;
-        let mut script = self.script();
-        if let Some(refusal) = &script.change {
+        let mut plan = self.lock().unwrap();
+        if let Some(refusal) = &plan.change {
             return refusal.clone();
         }
-        script.password = "new";
+        plan.password = "new";
         Verdict::Granted.into()
     }
 }
 
 /// An authenticator of that directory.
 struct Bed {
-    directory: Scripted,
+    directory: Directory,
     policies: Arc<Policies>,
-    authenticator: Authenticator<Scripted>,
+    authenticator: Authenticator<Directory>,
 }
 
 impl Bed {
     fn new(guard: Option<GuardSettings>, mode: Option<Mode>) -> Self {
-        let script = Script { password: "right", entry: "cn=a", ..Script::default() };
-        let script = Arc::new(Mutex::new(script));
-        let directory = Scripted { script, admission: Arc::default() };
+        let plan = Plan { password: "right", entry: "cn=a", ..Plan::default() };
+        let directory = Scripted::new(Mutex::new(plan));
         let policies = Arc::new(Policies::new(guard, mode.map(cache)).unwrap());
         let domains = ["h", "alias"].map(|domain| (domain.to_owned(), directory.clone()));
         let domains = HashMap::from(domains);
@@ -158,12 +119,12 @@ impl Bed {
         Self { directory, policies, authenticator: Authenticator::new(served) }
     }
 
-    fn script(&self, change: impl FnOnce(&mut Script)) {
-        change(&mut self.directory.script());
+    fn script(&self, change: impl FnOnce(&mut Plan)) {
+        change(&mut self.directory.script.lock().unwrap());
     }
 
     fn binds(&self) -> usize {
-        self.directory.script().binds
+        self.directory.script.lock().unwrap().binds
     }
 
     async fn ask(&self, request: &Request, within: Duration) -> Outcome {
@@ -218,7 +179,7 @@ async fn what_needs_no_directory_does_not_reach_it() {
     let account = Arc::new(Account::new("alice", "elsewhere").unwrap());
     let elsewhere = bed.ask(&Request::IsUser { account }, SECOND).await;
     assert_eq!(elsewhere.verdict, Verdict::Denied(Denial::UnknownDomain));
-    let authenticator = Authenticator::<Scripted>::misconfigured();
+    let authenticator = Authenticator::<Directory>::misconfigured();
     let by = Deadline::after(Instant::now(), SECOND);
     let outcome = authenticator.answer(&auth("right"), by).await;
     assert_eq!(outcome.verdict, Verdict::Unavailable(Outage::Misconfigured));
@@ -337,7 +298,7 @@ async fn only_an_absent_directory_is_an_outage() {
 
 #[tokio::test(start_paused = true)]
 async fn a_no_counts_for_every_name_of_the_entry() {
-    let denials: [fn(&mut Script); 3] = [
+    let denials: [fn(&mut Plan); 3] = [
         |script| script.password = "changed",
         |script| script.denial = Some(Denial::NotInGroup.into()),
         |script| script.search = Some(Denial::UnknownUser.into()),

@@ -3,21 +3,23 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "support/accounts.rs"]
+mod accounts;
+
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use accounts::{Script, Scripted, entry};
 use futures_util::future::join_all;
-use secrecy::{ExposeSecret, SecretString};
 use tokio::time::{Instant, sleep, sleep_until};
 use xmpp_ldap_auth::answer::Answer;
 use xmpp_ldap_auth::authenticator::{Authenticator, ServedDomains};
 use xmpp_ldap_auth::deadline::Deadline;
-use xmpp_ldap_auth::directory::accounts::{Accounts, Candidate, EntryKey, PasswordTarget};
+use xmpp_ldap_auth::directory::accounts::Candidate;
 use xmpp_ldap_auth::jid::Account;
 use xmpp_ldap_auth::policy::Policies;
-use xmpp_ldap_auth::policy::admission::Admission;
 use xmpp_ldap_auth::policy::cache::{CacheSettings, Mode};
 use xmpp_ldap_auth::policy::guard::{Budget, GuardSettings, Permit};
 use xmpp_ldap_auth::request::Request;
@@ -59,53 +61,27 @@ impl Failures {
 
 /// A directory on which each user has the password `right`; users with one entry are told apart by
 /// what stands behind a dot.
-#[derive(Clone)]
-struct Scripted {
-    failures: Arc<Mutex<HashMap<String, Failures>>>,
-    password: Arc<Mutex<&'static str>>,
-    is_slow: Arc<Mutex<bool>>,
+struct Counting {
+    failures: Mutex<HashMap<String, Failures>>,
+    password: Mutex<&'static str>,
+    is_slow: Mutex<bool>,
     within: Duration,
-    admission: Arc<Admission>,
 }
 
-fn entry_of(account: &Account) -> String {
-    account.localpart().split('.').next().unwrap().to_owned()
-}
-
-impl Accounts for Scripted {
-    fn admission(&self) -> &Arc<Admission> {
-        &self.admission
+impl Script for Counting {
+    fn entry(&self, account: &Account) -> Result<Candidate, Outcome> {
+        Ok(entry(account.localpart().split('.').next().unwrap()))
     }
 
-    fn domainpart<'a>(&'a self, account: &'a Account) -> &'a str {
-        account.domainpart()
-    }
-
-    async fn find(&self, account: &Account, _: Deadline) -> Result<Candidate, Outcome> {
-        let entry = entry_of(account);
-        Ok(Candidate::new(entry.clone(), EntryKey::of(entry)))
-    }
-
-    async fn find_afresh(&self, account: &Account, by: Deadline) -> Result<Candidate, Outcome> {
-        self.find(account, by).await
-    }
-
-    async fn prove(
-        &self,
-        candidate: &Candidate,
-        password: &SecretString,
-        permit: &Permit,
-        by: Deadline,
-    ) -> Outcome {
+    async fn bind(&self, entry: &str, password: &str, permit: &Permit, by: Deadline) -> Outcome {
         loop {
             if !permit.send() {
                 return Outage::TooManyFailures.into();
             }
-            let is_right = password.expose_secret() == *self.password.lock().unwrap();
+            let is_right = password == *self.password.lock().unwrap();
             if !is_right {
                 let mut failures = self.failures.lock().unwrap();
-                let failures = failures.entry(candidate.bind_name().to_owned()).or_default();
-                failures.add(self.within, Instant::now());
+                failures.entry(entry.to_owned()).or_default().add(self.within, Instant::now());
             }
             let is_slow = *self.is_slow.lock().unwrap();
             if by.bound(sleep(if is_slow { SLOW } else { MINUTE / 6000 })).await.is_err() {
@@ -119,29 +95,12 @@ impl Accounts for Scripted {
             return if is_right { Verdict::Granted.into() } else { Denial::WrongPassword.into() };
         }
     }
-
-    async fn exists(&self, _: &Account, _: Deadline) -> Outcome {
-        Verdict::Granted.into()
-    }
-
-    async fn find_to_change(
-        &self,
-        account: &Account,
-        _: Deadline,
-    ) -> Result<PasswordTarget, Outcome> {
-        let dn = entry_of(account);
-        Ok(PasswordTarget { key: EntryKey::of(dn.clone()), dn })
-    }
-
-    async fn set_password(&self, _: &PasswordTarget, _: &SecretString, _: Deadline) -> Outcome {
-        Verdict::Granted.into()
-    }
 }
 
 /// An attack on an authenticator of that directory.
 struct Attack {
-    directory: Scripted,
-    authenticator: Authenticator<Scripted>,
+    directory: Scripted<Counting>,
+    authenticator: Authenticator<Scripted<Counting>>,
     started: Instant,
     guesses: Mutex<u64>,
 }
@@ -152,13 +111,12 @@ impl Attack {
         let accounts = NonZeroUsize::new(50).unwrap();
         let guard = GuardSettings { account, domain: account, remember_wrong: within, accounts };
         let cache = CacheSettings { mode: Mode::StaleIfUnavailable, good_for: 12 * HOUR, accounts };
-        let directory = Scripted {
-            failures: Arc::default(),
-            password: Arc::new(Mutex::new("right")),
-            is_slow: Arc::default(),
+        let directory = Scripted::new(Counting {
+            failures: Mutex::default(),
+            password: Mutex::new("right"),
+            is_slow: Mutex::default(),
             within,
-            admission: Arc::default(),
-        };
+        });
         let served = ServedDomains {
             domains: HashMap::from([("h".to_owned(), directory.clone())]),
             policies: Arc::new(Policies::new(Some(guard), Some(cache)).unwrap()),
@@ -189,7 +147,7 @@ impl Attack {
     }
 
     fn set_slow(&self, is_slow: bool) {
-        *self.directory.is_slow.lock().unwrap() = is_slow;
+        *self.directory.script.is_slow.lock().unwrap() = is_slow;
     }
 }
 
@@ -254,11 +212,11 @@ async fn with_its_owner_in_between(attack: &Attack) {
 async fn a_password_that_was_changed_elsewhere(attack: &Attack) {
     let _ = attack.try_password("alice", "right").await;
     while attack.is_going_on(DURATION) {
-        *attack.directory.password.lock().unwrap() = "changed";
+        *attack.directory.script.password.lock().unwrap() = "changed";
         join_all((0..5).map(|_| attack.guess("alice"))).await;
         let _ = attack.try_password("alice", "right").await;
         let _ = attack.try_password("alice", "changed").await;
-        *attack.directory.password.lock().unwrap() = "right";
+        *attack.directory.script.password.lock().unwrap() = "right";
         sleep(7 * MINUTE).await;
         let _ = attack.try_password("alice", "right").await;
     }
@@ -339,7 +297,7 @@ async fn no_attack_brings_more_wrong_passwords_than_promised_to_the_directory() 
         ] {
             let attack = Attack::on(failures, within);
             attacks(name, &attack).await;
-            let all = attack.directory.failures.lock().unwrap();
+            let all = attack.directory.script.failures.lock().unwrap();
             for (entry, counted) in &*all {
                 let (most, limit) =
                     (counted.most_within(within), usize::try_from(failures).unwrap());
@@ -358,7 +316,7 @@ async fn no_attack_brings_more_wrong_passwords_than_promised_to_the_directory() 
 async fn the_same_wrong_password_reaches_the_directory_once_in_each_window() {
     let attack = Attack::on(3, HOUR);
     a_phone_with_an_old_password(&attack).await;
-    let all = attack.directory.failures.lock().unwrap();
+    let all = attack.directory.script.failures.lock().unwrap();
     assert_eq!(all["alice"].most_within(HOUR), 1);
     assert_eq!(all["alice"].at.len(), 5);
 }
@@ -370,7 +328,7 @@ async fn what_is_sent_and_not_answered_counts_once_for_each_bind() {
     for _ in 0..8 {
         let _ = attack.try_password("alice", "yesterdays").await;
     }
-    assert_eq!(attack.directory.failures.lock().unwrap()["alice"].at.len(), 3);
+    assert_eq!(attack.directory.script.failures.lock().unwrap()["alice"].at.len(), 3);
     attack.set_slow(false);
     let held = attack.try_password("alice", "right").await;
     assert_eq!(held, Verdict::Unavailable(Outage::TooManyFailures));

@@ -7,6 +7,9 @@
     reason = "a test fails by panicking"
 )]
 
+#[path = "support/accounts.rs"]
+mod accounts;
+
 use std::collections::HashMap;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -14,16 +17,14 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use secrecy::{ExposeSecret, SecretString};
+use accounts::{Script, Scripted};
 use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadHalf, WriteHalf};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 use xmpp_ldap_auth::authenticator::{Authenticator, ServedDomains};
 use xmpp_ldap_auth::deadline::Deadline;
-use xmpp_ldap_auth::directory::accounts::{Accounts, Candidate, EntryKey, PasswordTarget};
 use xmpp_ldap_auth::jid::Account;
 use xmpp_ldap_auth::policy::Policies;
-use xmpp_ldap_auth::policy::admission::Admission;
 use xmpp_ldap_auth::policy::guard::Permit;
 use xmpp_ldap_auth::protocol::dialect::Dialect;
 use xmpp_ldap_auth::session::lock_step::FirstRequest;
@@ -32,15 +33,16 @@ use xmpp_ldap_auth::verdict::{Denial, Outage, Outcome, Verdict};
 
 /// Does what the localpart says: `yes`, `no`, `out`, `never`, `panic`, or `yes-500` and the like
 /// for an answer after so many milliseconds.
-#[derive(Clone, Default)]
-struct Scripted {
-    running: Arc<AtomicUsize>,
-    most: Arc<AtomicUsize>,
-    changes: Arc<AtomicUsize>,
-    admission: Arc<Admission>,
+#[derive(Default)]
+struct Words {
+    running: AtomicUsize,
+    most: AtomicUsize,
+    changes: AtomicUsize,
 }
 
-impl Scripted {
+type Directory = Scripted<Words>;
+
+impl Words {
     async fn play(&self, script: &str) -> Outcome {
         let now = 1 + self.running.fetch_add(1, Ordering::SeqCst);
         self.most.fetch_max(now, Ordering::SeqCst);
@@ -59,57 +61,20 @@ impl Scripted {
     }
 }
 
-impl Accounts for Scripted {
-    fn domainpart<'a>(&'a self, account: &'a Account) -> &'a str {
-        account.domainpart()
-    }
-
-    fn admission(&self) -> &Arc<Admission> {
-        &self.admission
-    }
-
-    async fn find(&self, account: &Account, _: Deadline) -> Result<Candidate, Outcome> {
-        let name = account.localpart().to_owned();
-        Ok(Candidate::new(name.clone(), EntryKey::of(name)))
-    }
-
-    async fn find_afresh(&self, account: &Account, by: Deadline) -> Result<Candidate, Outcome> {
-        self.find(account, by).await
-    }
-
-    async fn prove(
-        &self,
-        candidate: &Candidate,
-        password: &SecretString,
-        _: &Permit,
-        _: Deadline,
-    ) -> Outcome {
-        if password.expose_secret() == "changed" && self.changes.load(Ordering::SeqCst) == 0 {
+impl Script for Words {
+    async fn bind(&self, entry: &str, password: &str, _: &Permit, _: Deadline) -> Outcome {
+        if password == "changed" && self.changes.load(Ordering::SeqCst) == 0 {
             return Denial::WrongPassword.into();
         }
-        self.play(candidate.bind_name()).await
+        self.play(entry).await
     }
 
-    async fn exists(&self, account: &Account, _: Deadline) -> Outcome {
+    async fn exists(&self, account: &Account) -> Outcome {
         self.play(account.localpart()).await
     }
 
-    async fn find_to_change(
-        &self,
-        account: &Account,
-        _: Deadline,
-    ) -> Result<PasswordTarget, Outcome> {
-        let dn = account.localpart().to_owned();
-        Ok(PasswordTarget { key: EntryKey::of(dn.clone()), dn })
-    }
-
-    async fn set_password(
-        &self,
-        target: &PasswordTarget,
-        _: &SecretString,
-        _: Deadline,
-    ) -> Outcome {
-        let outcome = self.play(&target.dn).await;
+    async fn change(&self, entry: &str) -> Outcome {
+        let outcome = self.play(entry).await;
         self.changes.fetch_add(1, Ordering::SeqCst);
         outcome
     }
@@ -117,7 +82,7 @@ impl Accounts for Scripted {
 
 /// A caller on the other end of a session.
 struct Caller {
-    directory: Scripted,
+    directory: Directory,
     read: ReadHalf<DuplexStream>,
     write: WriteHalf<DuplexStream>,
     served: Arc<Session>,
@@ -125,7 +90,7 @@ struct Caller {
     started: Instant,
 }
 
-type Session = StdioSession<Authenticator<Scripted>>;
+type Session = StdioSession<Authenticator<Directory>>;
 
 fn terms(dialect: Dialect) -> Terms {
     Terms {
@@ -136,8 +101,8 @@ fn terms(dialect: Dialect) -> Terms {
     }
 }
 
-fn session(dialect: Dialect) -> (Scripted, Session) {
-    let directory = Scripted::default();
+fn session(dialect: Dialect) -> (Directory, Session) {
+    let directory = Scripted::new(Words::default());
     let policies = Arc::new(Policies::new(None, None).unwrap());
     let domains = HashMap::from([("h".to_owned(), directory.clone())]);
     (
@@ -155,7 +120,7 @@ impl Caller {
         Self::piped(directory, session, room)
     }
 
-    fn piped(directory: Scripted, session: Session, room: usize) -> Self {
+    fn piped(directory: Directory, session: Session, room: usize) -> Self {
         let served = Arc::new(session);
         let session = Arc::clone(&served);
         let (ours, theirs) = tokio::io::duplex(room);
@@ -179,7 +144,7 @@ impl Caller {
     }
 
     fn new(
-        directory: Scripted,
+        directory: Directory,
         served: Arc<Session>,
         stream: DuplexStream,
         session: JoinHandle<SessionEnd>,
@@ -238,7 +203,7 @@ async fn requests_that_arrive_together_are_worked_on_together_within_the_window(
     caller.send(&"auth:yes-100:h:p\n".repeat(10)).await;
     let _: [String; 10] = caller.replies().await;
     assert_eq!(caller.started.elapsed().as_millis(), 300);
-    assert_eq!(caller.directory.most.load(Ordering::SeqCst), 4);
+    assert_eq!(caller.directory.script.most.load(Ordering::SeqCst), 4);
 }
 
 #[tokio::test(start_paused = true)]
@@ -348,7 +313,7 @@ async fn lines_that_come_together_on_a_terminal_are_not_carried_out() {
     assert_eq!(caller.reply().await.0, "0\n");
     caller.send("auth:yes:h:p\nauth:yes:h:p\nauth:").await;
     assert_eq!(caller.reply().await.0, "0\n");
-    assert_eq!(caller.directory.changes.load(Ordering::SeqCst), 0);
+    assert_eq!(caller.directory.script.changes.load(Ordering::SeqCst), 0);
     caller.send("auth:yes:h:p\n").await;
     assert_eq!(caller.reply().await.0, "1\n");
 }
@@ -375,7 +340,7 @@ async fn an_injected_line_that_comes_a_moment_later_stops_a_password_change() {
     caller.send("auth:yes:h:p\n").await;
     assert_eq!(caller.reply().await.0, "0\n");
     caller.silence(Duration::from_secs(10)).await;
-    assert_eq!(caller.directory.changes.load(Ordering::SeqCst), 0);
+    assert_eq!(caller.directory.script.changes.load(Ordering::SeqCst), 0);
 }
 
 #[tokio::test(start_paused = true)]
@@ -497,8 +462,8 @@ fn terminal() -> Caller {
 }
 
 /// How often the directory was told to change a password.
-fn changes(directory: &Scripted) -> usize {
-    directory.changes.load(Ordering::SeqCst)
+fn changes(directory: &Directory) -> usize {
+    directory.script.changes.load(Ordering::SeqCst)
 }
 
 #[tokio::test(start_paused = true)]
