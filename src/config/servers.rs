@@ -9,7 +9,7 @@ use super::file::Table;
 use super::keys::{AnyKey, directory as keys};
 use crate::directory::connect::connector::Connector;
 use crate::directory::locate::dns::Dns;
-use crate::directory::locate::server::{Endpoint, NAMED, Server, domain_to_ascii};
+use crate::directory::locate::server::{Endpoint, Rank, Server, domain_to_ascii};
 use crate::directory::locate::servers::Servers;
 use crate::directory::locate::srv::{Discovery, Site, Wanted};
 use crate::directory::tls::Tls;
@@ -97,12 +97,12 @@ impl ServerConfig {
 }
 
 fn read_named(table: &Table<'_>) -> Vec<Server> {
-    let groups = (NAMED..).zip(table.get(&keys::SERVERS).unwrap_or_default());
-    let urls = groups.flat_map(|(group, urls)| urls.into_iter().map(move |url| (group, url)));
-    let servers = urls.filter_map(|(group, url)| {
+    let ranked = (0..).map(Rank::Named).zip(table.get(&keys::SERVERS).unwrap_or_default());
+    let urls = ranked.flat_map(|(rank, urls)| urls.into_iter().map(move |url| (rank, url)));
+    let servers = urls.filter_map(|(rank, url)| {
         let server =
             Server::parse(&url).map_err(|text| table.problem(&keys::SERVERS, text)).ok()?;
-        Some(Server { group, ..server })
+        Some(Server { rank, ..server })
     });
     servers.collect()
 }

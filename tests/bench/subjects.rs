@@ -8,11 +8,11 @@ use secrecy::SecretString;
 use tokio::time::Instant;
 use xmpp_ldap_auth::directory::account::state::StateSchema;
 use xmpp_ldap_auth::directory::diagnosis::{MustChange, of_bind};
+use xmpp_ldap_auth::directory::message::ber::message_length;
 use xmpp_ldap_auth::directory::message::entry::Entry;
 use xmpp_ldap_auth::directory::message::filter_template::FilterTemplate;
 use xmpp_ldap_auth::directory::message::oid::PASSWORD_POLICY;
-use xmpp_ldap_auth::directory::message::read_response;
-use xmpp_ldap_auth::directory::message::{Answer, ResponseControl};
+use xmpp_ldap_auth::directory::message::{Envelope, LdapResult, Response, ResponseControl};
 use xmpp_ldap_auth::directory::names::bind_name::NameTemplate;
 use xmpp_ldap_auth::jid::Account;
 use xmpp_ldap_auth::policy::digest::ProcessKey;
@@ -111,7 +111,7 @@ fn fill_name(times: u64) {
     }
 }
 
-fn judge(times: u64, answer: &Answer) {
+fn judge(times: u64, answer: &LdapResult) {
     for _ in 0..times {
         black_box(of_bind(black_box(answer), MustChange::Deny));
     }
@@ -120,13 +120,13 @@ fn judge(times: u64, answer: &Answer) {
 fn judge_active_directory(times: u64) {
     let text =
         "80090308: LdapErr: DSID-0C0903D9, comment: AcceptSecurityContext error, data 775, v1db1\0";
-    judge(times, &Answer { code: 49, text: text.to_owned(), ..Answer::default() });
+    judge(times, &LdapResult { code: 49, text: text.to_owned(), ..LdapResult::default() });
 }
 
 fn judge_openldap(times: u64) {
     let locked = b"\x30\x03\x81\x01\x01".to_vec();
     let control = ResponseControl { oid: PASSWORD_POLICY.to_owned(), value: Some(locked) };
-    judge(times, &Answer { code: 49, controls: vec![control], ..Answer::default() });
+    judge(times, &LdapResult { code: 49, controls: vec![control], ..LdapResult::default() });
 }
 
 fn judge_account(times: u64) {
@@ -166,6 +166,11 @@ fn read_entry(times: u64) {
     for _ in 0..times {
         black_box(read_response(black_box(&message)));
     }
+}
+
+fn read_response(sent: &[u8]) -> Option<Response> {
+    let message = sent.get(..message_length(sent).ok()??)?;
+    Envelope::open(message).ok()?.response().ok()
 }
 
 fn process_key() -> ProcessKey {

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use crate::deadline::Deadline;
 use crate::directory::diagnosis::{Judged, of_password_change, of_root_dse};
 use crate::directory::locate::trial::Work;
-use crate::directory::message::{Answer, Control, oid};
+use crate::directory::message::{Control, LdapResult, oid};
 use crate::directory::pool::attempts::{Attempt, Attempts};
 use crate::directory::pool::service::ServicePool;
 use crate::directory::session::Session;
@@ -131,7 +131,7 @@ async fn modify_password(
     dn: &str,
     password: &SecretString,
     by: Deadline,
-) -> Result<Answer, Outcome> {
+) -> Result<LdapResult, Outcome> {
     // Not every server ignores what it does not know.
     let root_dse = read_root_dse(session, by).await;
     let asks_policy = root_dse.is_ok_and(|root_dse| root_dse.has_control(oid::PASSWORD_POLICY));
@@ -145,7 +145,7 @@ async fn replace_unicode_pwd(
     dn: &str,
     password: &SecretString,
     by: Deadline,
-) -> Result<Answer, Outcome> {
+) -> Result<LdapResult, Outcome> {
     if !session.is_private {
         return Err(Outcome::from(Outage::ClearText).from_server(&session.server));
     }

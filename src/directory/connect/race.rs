@@ -14,12 +14,12 @@ use crate::directory::locate::server::Server;
 /// The next server is dialled when an attempt has ended, or when none has ended for the stagger of
 /// the server that was dialled last.
 #[derive(Debug)]
-pub(super) struct Race<Stagger, Dial, Attempt> {
+pub(super) struct Race<Stagger, Dial, Dialling> {
     waiting: vec::IntoIter<Server>,
     stagger: Stagger,
     pause: Duration,
     dial: Dial,
-    attempts: FuturesUnordered<Attempt>,
+    attempts: FuturesUnordered<Dialling>,
     /// The servers of `attempts`, in the order in which they were dialled.
     dialled: Vec<Server>,
 }
@@ -35,11 +35,11 @@ pub(super) struct Ended<T> {
     pub(super) overtaken: Vec<Server>,
 }
 
-impl<Stagger, Dial, Attempt, T> Race<Stagger, Dial, Attempt>
+impl<Stagger, Dial, Dialling, T> Race<Stagger, Dial, Dialling>
 where
     Stagger: Fn(&Server) -> Duration,
-    Dial: FnMut(Server) -> Attempt,
-    Attempt: Future<Output = (Server, T)>,
+    Dial: FnMut(Server) -> Dialling,
+    Dialling: Future<Output = (Server, T)>,
 {
     /// A race in which nobody is dialled yet.
     pub(super) fn new(servers: Vec<Server>, stagger: Stagger, dial: Dial) -> Self {

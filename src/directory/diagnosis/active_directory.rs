@@ -3,7 +3,7 @@
 
 use super::meaning::{Meaning, Table, by_sign, cannot_tell, no};
 use super::windows_error::WindowsCode::{self, Data, Status};
-use crate::directory::message::Answer;
+use crate::directory::message::LdapResult;
 use crate::result_code::{CONSTRAINT_VIOLATION, INVALID_CREDENTIALS, UNWILLING_TO_PERFORM};
 use crate::verdict::Denial::*;
 use crate::verdict::Outage;
@@ -48,7 +48,7 @@ pub(super) static TABLE: &Table<WindowsCode> = &[
     (UNWILLING_TO_PERFORM, Status(0x52d), no(PasswordRefused, "the password policy: length, complexity, history or age")),
 ];
 
-pub(super) fn of_bind(answer: &Answer) -> Option<&'static Meaning> {
+pub(super) fn of_bind(answer: &LdapResult) -> Option<&'static Meaning> {
     if answer.code != INVALID_CREDENTIALS || !is_of_windows(&answer.text) {
         return None;
     }
@@ -60,15 +60,15 @@ fn is_of_windows(message: &str) -> bool {
     message.contains("LdapErr: ") || message.contains("AcceptSecurityContext error")
 }
 
-pub(super) fn of_password_change(answer: &Answer) -> Option<&'static Meaning> {
+pub(super) fn of_password_change(answer: &LdapResult) -> Option<&'static Meaning> {
     find(answer, WindowsCode::status(&answer.text)?)
 }
 
-fn find(answer: &Answer, sign: WindowsCode) -> Option<&'static Meaning> {
+fn find(answer: &LdapResult, sign: WindowsCode) -> Option<&'static Meaning> {
     by_sign(TABLE, answer.code, &sign)
 }
 
 /// Whether a bind was refused although its password was right, because it must be changed.
-pub(super) fn wants_change(answer: &Answer) -> bool {
+pub(super) fn wants_change(answer: &LdapResult) -> bool {
     answer.code == INVALID_CREDENTIALS && WindowsCode::data(&answer.text) == Some(Data(MUST_CHANGE))
 }

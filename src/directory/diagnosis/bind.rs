@@ -2,7 +2,7 @@
 
 use super::meaning::{Judged, Judgement, Meaning};
 use super::{active_directory, bare_code, ds389, edirectory, others, password_policy};
-use crate::directory::message::Answer;
+use crate::directory::message::LdapResult;
 use crate::directory::message::password_policy::PasswordPolicy;
 use crate::result_code::{SUCCESS, judges_nobody};
 use crate::verdict::{Denial, Outage, Verdict};
@@ -26,7 +26,7 @@ impl MustChange {
 /// What a product says in its own words goes before the password policy's control, which is coarser:
 /// 389 Directory Server sends the same error for an account that is locked and for one that was
 /// made inactive. The bare result code comes last.
-pub fn of_bind(answer: &Answer, must_change: MustChange) -> Judgement {
+pub fn of_bind(answer: &LdapResult, must_change: MustChange) -> Judgement {
     let policy = PasswordPolicy::of(answer);
     let meaning = active_directory::of_bind(answer)
         .or_else(|| ds389::of_bind(answer))

@@ -1,7 +1,7 @@
 //! What 389 Directory Server, FreeIPA and their relatives say in their messages.
 
 use super::meaning::{Meaning, Table, by_words, cannot_tell, no};
-use crate::directory::message::Answer;
+use crate::directory::message::LdapResult;
 use crate::result_code::{CONSTRAINT_VIOLATION, INVALID_CREDENTIALS, UNWILLING_TO_PERFORM};
 use crate::verdict::Denial::*;
 use crate::verdict::Outage;
@@ -24,10 +24,10 @@ pub(super) static PASSWORD_CHANGE: &Table<&str> = &[
     (UNWILLING_TO_PERFORM, "read-only", cannot_tell(Outage::ReadOnly, "the database is read-only")),
 ];
 
-pub(super) fn of_bind(answer: &Answer) -> Option<&'static Meaning> {
+pub(super) fn of_bind(answer: &LdapResult) -> Option<&'static Meaning> {
     by_words(BIND, answer)
 }
 
-pub(super) fn of_password_change(answer: &Answer) -> Option<&'static Meaning> {
+pub(super) fn of_password_change(answer: &LdapResult) -> Option<&'static Meaning> {
     by_words(PASSWORD_CHANGE, answer)
 }

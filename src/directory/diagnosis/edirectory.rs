@@ -2,7 +2,7 @@
 //! differs from version to version.
 
 use super::meaning::{Meaning, Words, by_words_of_refusal, no};
-use crate::directory::message::Answer;
+use crate::directory::message::LdapResult;
 use crate::verdict::Denial::*;
 
 #[rustfmt::skip]
@@ -15,6 +15,6 @@ pub(super) static BIND: &Words = &[
     ("(-222)", no(PasswordExpired, "the password has expired, and no grace logins are left")),
 ];
 
-pub(super) fn of_bind(answer: &Answer) -> Option<&'static Meaning> {
+pub(super) fn of_bind(answer: &LdapResult) -> Option<&'static Meaning> {
     by_words_of_refusal(BIND, answer)
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::directory::message::Answer;
+use crate::directory::message::LdapResult;
 use crate::result_code::{
     CONSTRAINT_VIOLATION, INVALID_CREDENTIALS, UNWILLING_TO_PERFORM, is_elsewhere_better,
 };
@@ -76,7 +76,7 @@ impl Meaning {
     /// The judgement of an answer to this operation, with the server's own words behind these.
     pub(super) fn judgement(
         self,
-        answer: &Answer,
+        answer: &LdapResult,
         operation: &'static str,
         judged: Judged,
     ) -> Judgement {
@@ -104,7 +104,7 @@ pub(super) const REFUSALS: [u32; 3] =
 /// The row of a refusal that has these words in its message, in upper or lower case.
 pub(super) fn by_words_of_refusal(
     table: &'static Words,
-    answer: &Answer,
+    answer: &LdapResult,
 ) -> Option<&'static Meaning> {
     let is_refusal = REFUSALS.contains(&answer.code);
     table.iter().find(|(words, _)| is_refusal && says(answer, words)).map(|row| &row.1)
@@ -122,7 +122,7 @@ pub(super) fn by_sign<S: PartialEq>(
 /// The row of an answer that has these words in its message, in upper or lower case.
 pub(super) fn by_words(
     table: &'static Table<&'static str>,
-    answer: &Answer,
+    answer: &LdapResult,
 ) -> Option<&'static Meaning> {
     table
         .iter()
@@ -130,7 +130,7 @@ pub(super) fn by_words(
         .map(|row| &row.2)
 }
 
-fn says(answer: &Answer, words: &str) -> bool {
+fn says(answer: &LdapResult, words: &str) -> bool {
     let mut parts = answer.text.as_bytes().windows(words.len());
     parts.any(|part| part.eq_ignore_ascii_case(words.as_bytes()))
 }

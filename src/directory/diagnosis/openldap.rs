@@ -1,7 +1,7 @@
 //! What OpenLDAP says in its messages. About binds, it says no more than its password policy does.
 
 use super::meaning::{Meaning, Table, by_words, cannot_tell};
-use crate::directory::message::Answer;
+use crate::directory::message::LdapResult;
 use crate::result_code::UNWILLING_TO_PERFORM;
 use crate::verdict::Outage;
 
@@ -11,6 +11,6 @@ pub(super) static PASSWORD_CHANGE: &Table<&str> = &[
     (UNWILLING_TO_PERFORM, "operation restricted", cannot_tell(Outage::ReadOnly, "the database is read-only")),
 ];
 
-pub(super) fn of_password_change(answer: &Answer) -> Option<&'static Meaning> {
+pub(super) fn of_password_change(answer: &LdapResult) -> Option<&'static Meaning> {
     by_words(PASSWORD_CHANGE, answer)
 }

@@ -1,7 +1,7 @@
 //! What other directories say in their messages, and proxies before them.
 
 use super::meaning::{Meaning, Words, by_words_of_refusal, cannot_tell, no};
-use crate::directory::message::Answer;
+use crate::directory::message::LdapResult;
 use crate::result_code::INVALID_CREDENTIALS;
 use crate::verdict::Denial::*;
 use crate::verdict::Outage;
@@ -30,6 +30,6 @@ pub(super) static BIND: &Words = &[
     ("reusing connections is disabled", cannot_tell(Outage::Refused { code: INVALID_CREDENTIALS }, "it takes one bind a connection: write reuse = false into [directory.NAME.pool]")),
 ];
 
-pub(super) fn of_bind(answer: &Answer) -> Option<&'static Meaning> {
+pub(super) fn of_bind(answer: &LdapResult) -> Option<&'static Meaning> {
     by_words_of_refusal(BIND, answer)
 }

@@ -2,7 +2,7 @@
 
 use super::meaning::{Judged, Judgement, Meaning, cannot_tell};
 use super::{active_directory, bare_code, ds389, openldap, password_policy};
-use crate::directory::message::Answer;
+use crate::directory::message::LdapResult;
 use crate::directory::message::password_policy::PasswordPolicy;
 use crate::result_code::UNWILLING_TO_PERFORM;
 use crate::verdict::{Outage, Verdict};
@@ -19,7 +19,7 @@ const NOT_TAKEN: Meaning = cannot_tell(
 /// and the bare result code comes last. `is_private` says whether nobody on the way could read the
 /// connection. A server that takes no changes has judged nothing; whatever else it says may not be
 /// asked of another one, because nobody knows that nothing was changed.
-pub fn of_password_change(answer: &Answer, is_private: bool) -> Judgement {
+pub fn of_password_change(answer: &LdapResult, is_private: bool) -> Judgement {
     let listed = || {
         active_directory::of_password_change(answer)
             .or_else(|| ds389::of_password_change(answer))

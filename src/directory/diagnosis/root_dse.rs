@@ -2,13 +2,13 @@
 
 use super::meaning::{Judged, Judgement, cannot_tell};
 use super::search::meaning_of_code;
-use crate::directory::message::Answer;
+use crate::directory::message::LdapResult;
 use crate::result_code::{INSUFFICIENT_ACCESS_RIGHTS, NO_SUCH_OBJECT, SUCCESS};
 use crate::verdict::Outage;
 
 /// The judgement of a request that needs a root DSE of which this answer showed nothing. It is made
 /// where the root DSE is there, and hidden from the service account.
-pub fn of_root_dse(answer: &Answer) -> Judgement {
+pub fn of_root_dse(answer: &LdapResult) -> Judgement {
     if matches!(answer.code, SUCCESS | NO_SUCH_OBJECT | INSUFFICIENT_ACCESS_RIGHTS) {
         let hidden = cannot_tell(
             Outage::Misconfigured,

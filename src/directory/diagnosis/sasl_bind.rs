@@ -2,6 +2,7 @@
 
 use super::refusal::Refusal;
 use super::windows_error::WindowsCode;
+use crate::directory::message::LdapResult;
 use crate::result_code::{
     self, AUTH_METHOD_NOT_SUPPORTED, INVALID_CREDENTIALS, STRONGER_AUTH_REQUIRED,
     UNWILLING_TO_PERFORM,
@@ -10,8 +11,9 @@ use crate::result_code::{
 /// SEC_E_BAD_BINDINGS
 const BAD_BINDINGS: u32 = 0x8009_0346;
 
-/// The refusal of a SASL bind by this result code, which is not success, and these words.
-pub fn of_sasl_bind(code: u32, words: &str) -> Refusal {
+/// The refusal of a SASL bind by this answer, which neither is success nor wants another token.
+pub fn of_sasl_bind(answer: &LdapResult) -> Refusal {
+    let (code, words) = (answer.code, &*answer.text);
     let has_bad_bindings = || {
         WindowsCode::status(words) == Some(WindowsCode::Status(BAD_BINDINGS))
             || WindowsCode::data(words) == Some(WindowsCode::Data(BAD_BINDINGS))
@@ -43,6 +45,9 @@ mod tests {
 
     #[test]
     fn a_refusal_carries_its_code_and_advice() {
+        let of_sasl_bind = |code, text: &str| {
+            of_sasl_bind(&LdapResult { code, text: text.to_owned(), ..LdapResult::default() })
+        };
         let strong = of_sasl_bind(STRONGER_AUTH_REQUIRED, "no");
         assert_eq!((strong.code, strong.is_judged), (Some(8), true));
         assert!(strong.text.contains("sasl_seal"), "{strong:?}");

@@ -2,7 +2,7 @@
 
 use super::meaning::{Judged, Judgement, Meaning, Table, by_sign, cannot_tell};
 use super::windows_error::WindowsCode;
-use crate::directory::message::Answer;
+use crate::directory::message::LdapResult;
 use crate::result_code::{OPERATIONS_ERROR, REFERRAL, UNWILLING_TO_PERFORM, judges_nobody};
 use crate::verdict::{Outage, Verdict};
 
@@ -20,7 +20,7 @@ pub(super) fn meaning_of_code(code: u32) -> Meaning {
 
 /// The judgement of a search that was answered so; `is_anonymous` says whether nobody in particular
 /// searched.
-pub fn of_search(answer: &Answer, is_anonymous: bool) -> Judgement {
+pub fn of_search(answer: &LdapResult, is_anonymous: bool) -> Judgement {
     let referrals = answer.referrals.join(", ");
     let words = [&answer.text, &referrals].map(|words| words.trim_matches('\0'));
     let remark = format!("the search was refused: {}", words.join(" "));
@@ -40,7 +40,7 @@ pub fn of_search(answer: &Answer, is_anonymous: bool) -> Judgement {
 
 /// Whether a server says that nobody is bound on the session: what domain controllers say of an
 /// anonymous one, and others of one that has lost its bind.
-pub fn has_lost_its_bind(answer: &Answer) -> bool {
+pub fn has_lost_its_bind(answer: &LdapResult) -> bool {
     let status = WindowsCode::status(&answer.text);
     answer.code == OPERATIONS_ERROR
         && (status == Some(WindowsCode::Status(NOT_AUTHENTICATED))

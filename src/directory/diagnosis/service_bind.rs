@@ -2,13 +2,13 @@
 
 use super::bind::{MustChange, of_bind};
 use super::meaning::{Judged, Judgement};
-use crate::directory::message::Answer;
+use crate::directory::message::LdapResult;
 use crate::result_code::INVALID_CREDENTIALS;
 use crate::verdict::{Denial, Outage, Verdict};
 
 /// The judgement of a request that needs the service account, whose bind was answered by this, which
 /// is not success. The users' tables have the words for it.
-pub fn of_service_bind(answer: &Answer) -> Judgement {
+pub fn of_service_bind(answer: &LdapResult) -> Judgement {
     let by_user_tables = of_bind(answer, MustChange::Deny);
     let by_code = Outage::ServiceBind { code: Some(answer.code) };
     let outage = match by_user_tables.verdict {

@@ -9,11 +9,11 @@ use super::windows_error::WindowsCode::{self, Data};
 use super::*;
 use crate::directory::message::oid::PASSWORD_POLICY;
 use crate::directory::message::password_policy::PasswordPolicy;
-use crate::directory::message::{Answer, ResponseControl};
+use crate::directory::message::{LdapResult, ResponseControl};
 use crate::verdict::{Denial, Outage, Verdict};
 
-fn answer(code: u32, text: &str) -> Answer {
-    Answer { code, text: text.to_owned(), ..Answer::default() }
+fn answer(code: u32, text: &str) -> LdapResult {
+    LdapResult { code, text: text.to_owned(), ..LdapResult::default() }
 }
 
 fn bytes(hex: &str) -> Vec<u8> {
@@ -38,11 +38,11 @@ struct Listed {
     operation: &'static str,
     row: String,
     meaning: &'static Meaning,
-    find: fn(&Answer) -> Option<&'static Meaning>,
+    find: fn(&LdapResult) -> Option<&'static Meaning>,
 }
 
 impl Listed {
-    fn is_found_by(&self, answer: &Answer) -> bool {
+    fn is_found_by(&self, answer: &LdapResult) -> bool {
         (self.find)(answer).is_some_and(|found| std::ptr::eq(found, self.meaning))
     }
 }
@@ -50,7 +50,7 @@ impl Listed {
 fn listed<S: fmt::Debug>(
     operation: &'static str,
     table: &'static [(u32, S, Meaning)],
-    find: fn(&Answer) -> Option<&'static Meaning>,
+    find: fn(&LdapResult) -> Option<&'static Meaning>,
 ) -> impl Iterator<Item = Listed> {
     table.iter().map(move |(code, sign, meaning)| Listed {
         operation,
@@ -62,7 +62,7 @@ fn listed<S: fmt::Debug>(
 
 fn worded(
     table: &'static Words,
-    find: fn(&Answer) -> Option<&'static Meaning>,
+    find: fn(&LdapResult) -> Option<&'static Meaning>,
 ) -> impl Iterator<Item = Listed> {
     table.iter().map(move |(words, meaning)| Listed {
         operation: "bind",
@@ -75,7 +75,7 @@ fn worded(
 /// Every row of every table.
 fn rows() -> Vec<Listed> {
     use password_policy as policy;
-    let by_policy = |answer: &Answer| policy::of_bind(answer.code, PasswordPolicy::of(answer));
+    let by_policy = |answer: &LdapResult| policy::of_bind(answer.code, PasswordPolicy::of(answer));
     // The rows for binds stand before those for changes.
     let is_for_bind = |(_, sign, _): &(u32, WindowsCode, Meaning)| matches!(sign, Data(_));
     let windows = active_directory::TABLE;
@@ -114,11 +114,11 @@ fn captured_answers_mean_what_they_should() {
             else {
                 panic!("six columns are wanted: {context}");
             };
-            let answer = Answer {
+            let answer = LdapResult {
                 code: code.parse().unwrap(),
                 text: message.replace("\\0", "\0"),
                 controls: controls(listed),
-                ..Answer::default()
+                ..LdapResult::default()
             };
             let operation_is_private = !case.contains("clear text");
             let judged = match operation {

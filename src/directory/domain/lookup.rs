@@ -131,7 +131,7 @@ impl Search {
             let query = Query {
                 scope: Scope::Subtree,
                 filter: &filter,
-                at_most: 2,
+                at_most: Some(2),
                 follows_aliases: self.follows_aliases,
                 ..Query::entry(base, &bearing.attributes)
             };

@@ -88,7 +88,7 @@ impl<'a> Walk<'a> {
                 let query = Query {
                     scope: Scope::Subtree,
                     filter: &filter,
-                    at_most: 0,
+                    at_most: None,
                     ..Query::entry(base, &[])
                 };
                 let reply = self.searcher.search(&query, &[NO_SUCH_OBJECT], self.by).await?;

@@ -115,7 +115,7 @@ async fn read_rules(view: &View) -> Vec<LockoutRule> {
     let below = |base| Query {
         scope: Scope::Subtree,
         filter: &is_policy,
-        at_most: 0,
+        at_most: None,
         ..Query::entry(base, &attributes)
     };
     let (single, bases): (_, Vec<&str>) = match root_dse.text("defaultNamingContext") {

@@ -75,7 +75,7 @@ fn request(domain: &str) -> Vec<u8> {
         Filter::equality("DnsDomain", domain.as_bytes()),
         Filter::equality("NtVer", VERSION),
     ]);
-    let query = Query { filter: &filter, at_most: 0, ..Query::entry("", &[NETLOGON]) };
+    let query = Query { filter: &filter, at_most: None, ..Query::entry("", &[NETLOGON]) };
     Operation::Search { query: &query, seconds: 0 }.message(1, &[])
 }
 

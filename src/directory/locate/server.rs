@@ -8,8 +8,16 @@ use std::sync::Arc;
 use percent_encoding::percent_decode_str;
 use url::{Host, ParseError, Url};
 
-/// The first group of the servers of the configuration, which come behind those of DNS.
-pub const NAMED: u32 = 1 << 17;
+/// How much a server is preferred, the most first. Servers of one rank share the load.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Rank {
+    /// Found in DNS as near, with this priority (RFC 2782).
+    Near(u16),
+    /// Found in DNS, wherever it is, with this priority.
+    Anywhere(u16),
+    /// Named in the configuration, in this place.
+    Named(usize),
+}
 
 /// One server of a directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,8 +26,8 @@ pub struct Server {
     pub name: Arc<str>,
     /// Where to connect to.
     pub endpoint: Endpoint,
-    /// Servers of a lower group are preferred; those of one group share the load.
-    pub group: u32,
+    /// How much it is preferred.
+    pub rank: Rank,
 }
 
 /// Where to connect to.
@@ -85,7 +93,7 @@ impl Server {
             }
             _ => return Err(FORMS.to_owned()),
         };
-        Ok(Self { name: source.into(), endpoint, group: NAMED })
+        Ok(Self { name: source.into(), endpoint, rank: Rank::Named(0) })
     }
 
     /// What is odd about the port, if it is the usual one of the other scheme.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::directory::locate::health::Health;
-use crate::directory::locate::server::Server;
+use crate::directory::locate::server::{Rank, Server};
 use crate::directory::locate::srv::Discovery;
 
 /// The servers of one directory, with what is known about each.
@@ -16,10 +16,10 @@ use crate::directory::locate::srv::Discovery;
 pub struct Servers {
     discovery: Option<Discovery>,
     fixed: Vec<Server>,
-    /// Whose turn it is within each group.
+    /// Whose turn it is within each rank.
     turn: AtomicUsize,
-    /// The groups of those that were known last, by their names.
-    groups: Mutex<HashMap<Arc<str>, u32>>,
+    /// The ranks of those that were known last, by their names.
+    ranks: Mutex<HashMap<Arc<str>, Rank>>,
     /// Which of them are down.
     pub health: Health,
     /// Whether a request ends when every server has failed, rather than when its time is over: where
@@ -32,8 +32,8 @@ impl Servers {
     pub fn new(discovery: Option<Discovery>, fixed: Vec<Server>) -> Self {
         // Many processes start at the same time.
         let turn = AtomicUsize::new(fastrand::usize(..1024));
-        let (groups, health) = (Mutex::default(), Health::default());
-        Self { discovery, fixed, turn, groups, health, asked_once: false }
+        let (ranks, health) = (Mutex::default(), Health::default());
+        Self { discovery, fixed, turn, ranks, health, asked_once: false }
     }
 
     /// What the directory that they serve is told apart by, however they are found.
@@ -52,29 +52,29 @@ impl Servers {
         };
         let mut fixed = self.fixed.clone();
         let turn = self.turn.fetch_add(1, Ordering::Relaxed);
-        for group in fixed.chunk_by_mut(|a, b| a.group == b.group) {
-            group.rotate_left(turn % group.len());
+        for equals in fixed.chunk_by_mut(|a, b| a.rank == b.rank) {
+            equals.rotate_left(turn % equals.len());
         }
         servers.append(&mut fixed);
-        let groups = servers.iter().map(|server| (Arc::clone(&server.name), server.group));
-        let groups: HashMap<_, _> = groups.collect();
-        self.health.set_servers(|name| groups.contains_key(name), groups.len(), Instant::now());
-        *self.groups.lock().unwrap_or_else(PoisonError::into_inner) = groups;
-        servers.sort_by_key(|server| (self.health.is_suspect(&server.name), server.group));
+        let ranks = servers.iter().map(|server| (Arc::clone(&server.name), server.rank));
+        let ranks: HashMap<_, _> = ranks.collect();
+        self.health.set_servers(|name| ranks.contains_key(name), ranks.len(), Instant::now());
+        *self.ranks.lock().unwrap_or_else(PoisonError::into_inner) = ranks;
+        servers.sort_by_key(|server| (self.health.is_suspect(&server.name), server.rank));
         (servers, fault)
     }
 
     /// How many there are.
     pub fn count(&self) -> usize {
-        self.groups.lock().unwrap_or_else(PoisonError::into_inner).len()
+        self.ranks.lock().unwrap_or_else(PoisonError::into_inner).len()
     }
 
     /// Whether a better server is up, so that sessions with this one are not to be used any more.
     pub fn has_better(&self, server: &str) -> bool {
-        let groups = self.groups.lock().unwrap_or_else(PoisonError::into_inner);
-        let rank = |name: &str, group: &u32| (self.health.is_suspect(name), *group);
-        let Some(own) = groups.get(server).map(|group| rank(server, group)) else { return true };
-        groups.iter().any(|(name, group)| rank(name, group) < own)
+        let ranks = self.ranks.lock().unwrap_or_else(PoisonError::into_inner);
+        let order = |name: &str, rank: &Rank| (self.health.is_suspect(name), *rank);
+        let Some(own) = ranks.get(server).map(|rank| order(server, rank)) else { return true };
+        ranks.iter().any(|(name, rank)| order(name, rank) < own)
     }
 
     /// Looks for servers anew where what is known is no longer good.
@@ -93,8 +93,8 @@ mod tests {
 
     fn servers(groups: &[&[&str]]) -> (Vec<Server>, Servers) {
         let mut all = Vec::new();
-        for (group, urls) in (0..).zip(groups) {
-            let read = |url: &&str| Server { group, ..Server::parse(url).unwrap() };
+        for (rank, urls) in (0..).map(Rank::Named).zip(groups) {
+            let read = |url: &&str| Server { rank, ..Server::parse(url).unwrap() };
             all.extend(urls.iter().map(read));
         }
         (all.clone(), Servers::new(None, all))
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn servers_of_one_group_share_the_load() {
+    async fn servers_of_one_rank_share_the_load() {
         let (_, servers) = servers(&[&["ldap://a", "ldap://b"], &["ldap://c"]]);
         let mut seen = [order(&servers).await, order(&servers).await];
         seen.sort();

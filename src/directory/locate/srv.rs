@@ -8,7 +8,7 @@ use tokio::time::{Instant, timeout};
 
 use crate::directory::locate::dns::{Dns, SrvRecord};
 use crate::directory::locate::ldap_ping;
-use crate::directory::locate::server::{Endpoint, Server};
+use crate::directory::locate::server::{Endpoint, Rank, Server};
 use crate::directory::locate::srv_order::ordered;
 use crate::observe::step;
 
@@ -85,9 +85,10 @@ impl Discovery {
         }
         let known = self.locked();
         let mut servers: Vec<Server> = Vec::new();
-        for (distance, records) in (0..).zip(&known.records) {
+        let ranks: [fn(u16) -> Rank; 2] = [Rank::Near, Rank::Anywhere];
+        for (rank, records) in ranks.into_iter().zip(&known.records) {
             for record in ordered(records, fastrand::u32) {
-                let server = self.server(record, distance);
+                let server = self.server(record, rank(record.priority));
                 if !servers.iter().any(|known| known.name == server.name) {
                     servers.push(server);
                 }
@@ -218,10 +219,9 @@ impl Discovery {
         site.filter(|site| !site.is_empty() && !site.contains('.'))
     }
 
-    /// The server of a record; near ones have the distance 0. The ports in DNS are those for plain
-    /// LDAP.
-    fn server(&self, record: &SrvRecord, distance: u32) -> Server {
-        let SrvRecord { host, port, priority, .. } = record;
+    /// The server of a record. The ports in DNS are those for plain LDAP.
+    fn server(&self, record: &SrvRecord, rank: Rank) -> Server {
+        let SrvRecord { host, port, .. } = record;
         let port = match (self.wanted.ldaps, *port) {
             (true, 389) => 636,
             (true, 3268) => 3269,
@@ -231,7 +231,7 @@ impl Discovery {
         Server {
             name: format!("{scheme}://{host}:{port}").into(),
             endpoint: Endpoint::Tcp { host: host.clone(), port, ldaps: self.wanted.ldaps },
-            group: distance << 16 | u32::from(*priority),
+            rank,
         }
     }
 }
@@ -267,7 +267,9 @@ mod tests {
     fn ports_of_dns_are_for_plain_ldap() {
         let name = |ldaps: bool, port: u16| {
             let host = "dc1.corp.example".to_owned();
-            discovery(ldaps).server(&SrvRecord { priority: 0, weight: 0, host, port }, 0).name
+            discovery(ldaps)
+                .server(&SrvRecord { priority: 0, weight: 0, host, port }, Rank::Anywhere(0))
+                .name
         };
         assert_eq!(&*name(true, 389), "ldaps://dc1.corp.example:636");
         assert_eq!(&*name(true, 3268), "ldaps://dc1.corp.example:3269");

@@ -20,15 +20,4 @@ mod response;
 
 pub use self::filter::Filter;
 pub use self::request::{Control, Operation, Query, SampleQuery, Scope};
-pub use self::response::{Answer, Envelope, Response, ResponseControl, ResultFields};
-
-/// The response at the start of what a server sent, if it is as the protocol says, and the result
-/// code in it, if there is one; for tests that know nothing of sessions.
-pub fn read_response(sent: &[u8]) -> Option<(&[u8], Option<u32>)> {
-    let bytes = sent.get(..ber::message_length(sent).ok()??)?;
-    let code = match Envelope::open(bytes).ok()?.response().ok()? {
-        Response::End(answer) => Some(answer.code),
-        Response::Entry(_) | Response::NamelessEntry | Response::References(_) => None,
-    };
-    Some((bytes, code))
-}
+pub use self::response::{Envelope, LdapResult, Response, ResponseControl};

@@ -3,7 +3,7 @@
 use crate::directory::message::ber::{Reader, Writer, tag};
 use crate::directory::message::oid;
 use crate::directory::message::request::Control;
-use crate::directory::message::response::Answer;
+use crate::directory::message::response::LdapResult;
 
 /// Asks for a page of so many entries that a cookie stands for; the first page has the empty one.
 pub fn page(size: u32, cookie: &[u8]) -> Control {
@@ -17,7 +17,7 @@ pub fn page(size: u32, cookie: &[u8]) -> Control {
 
 /// The cookie of the page behind the one that ended so, if there is one. A control that cannot be
 /// read names none.
-pub fn next_page(end: &Answer) -> Option<Vec<u8>> {
+pub fn next_page(end: &LdapResult) -> Option<Vec<u8>> {
     let control = end.controls.iter().find(|control| control.oid == oid::PAGED_RESULTS)?;
     let cookie = cookie(control.value.as_deref()?)?;
     (!cookie.is_empty()).then(|| cookie.to_vec())
@@ -40,7 +40,7 @@ mod tests {
     fn next(value: Option<&[u8]>) -> Option<Vec<u8>> {
         let value = value.map(<[u8]>::to_vec);
         let controls = vec![ResponseControl { oid: oid::PAGED_RESULTS.to_owned(), value }];
-        next_page(&Answer { controls, ..Answer::default() })
+        next_page(&LdapResult { controls, ..LdapResult::default() })
     }
 
     #[test]

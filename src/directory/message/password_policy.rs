@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::directory::message::ber::{Reader, tag};
 use crate::directory::message::oid;
-use crate::directory::message::response::Answer;
+use crate::directory::message::response::LdapResult;
 
 /// The error of a password policy response (draft-behera-ldap-password-policy-11, section 6.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,7 +87,7 @@ pub struct PasswordPolicy {
 
 impl PasswordPolicy {
     /// What an answer says of it.
-    pub fn of(answer: &Answer) -> Self {
+    pub fn of(answer: &LdapResult) -> Self {
         let mut policy = Self::default();
         for control in &answer.controls {
             let value = control.value.as_deref().unwrap_or_default();
@@ -158,7 +158,7 @@ mod tests {
     fn policy(value: &[u8]) -> PasswordPolicy {
         let oid = oid::PASSWORD_POLICY.to_owned();
         let controls = vec![ResponseControl { oid, value: Some(value.to_vec()) }];
-        PasswordPolicy::of(&Answer { controls, ..Answer::default() })
+        PasswordPolicy::of(&LdapResult { controls, ..LdapResult::default() })
     }
 
     #[test]
@@ -179,7 +179,7 @@ mod tests {
             oid: oid.to_owned(),
             value: Some(value.as_bytes().to_vec()),
         });
-        let answer = Answer { controls: controls.to_vec(), ..Answer::default() };
+        let answer = LdapResult { controls: controls.to_vec(), ..LdapResult::default() };
         let policy = PasswordPolicy::of(&answer);
         assert!(policy.netscape_expired);
         assert_eq!(policy.expires_in, Some(Duration::from_secs(86_400)));

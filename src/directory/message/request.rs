@@ -20,6 +20,9 @@ const REQUEST_VALUE: u8 = 0x81;
 const USER_IDENTITY: u8 = 0x80;
 const NEW_PASSWORD: u8 = 0x82;
 
+/// The size limit of a search without one (section 4.5.1.4).
+const NO_LIMIT: u32 = 0;
+
 /// The operation `replace` of a change, and the scopes and alias rules of a search.
 const REPLACE: u32 = 2;
 const BASE_OBJECT: u32 = 0;
@@ -38,8 +41,8 @@ pub struct Query<'a> {
     pub filter: &'a Filter,
     /// The attributes to read.
     pub attributes: &'a [&'a str],
-    /// How many entries to ask for at most; 0 for all.
-    pub at_most: u32,
+    /// How many entries to ask for at most; none for all.
+    pub at_most: Option<u32>,
     /// Whether an alias stands for the entry that it names (RFC 4511, section 4.5.1.3).
     pub follows_aliases: bool,
 }
@@ -52,7 +55,7 @@ impl<'a> Query<'a> {
             scope: Scope::Base,
             filter: &ANY_ENTRY,
             attributes,
-            at_most: 1,
+            at_most: Some(1),
             follows_aliases: false,
         }
     }
@@ -65,7 +68,7 @@ pub struct SampleQuery {
     base: String,
     scope: Scope,
     filter: Filter,
-    at_most: u32,
+    at_most: Option<u32>,
     follows_aliases: bool,
 }
 
@@ -173,8 +176,9 @@ impl Operation<'_> {
     /// How many entries may be found.
     pub fn at_most(&self) -> usize {
         match self {
-            Self::Search { query: Query { at_most: 0, .. }, .. } => usize::MAX,
-            Self::Search { query, .. } => query.at_most.try_into().unwrap_or(usize::MAX),
+            Self::Search { query, .. } => {
+                query.at_most.and_then(|at_most| at_most.try_into().ok()).unwrap_or(usize::MAX)
+            }
             _ => 0,
         }
     }
@@ -219,7 +223,7 @@ impl Operation<'_> {
                 let aliases =
                     if query.follows_aliases { DEREF_ALWAYS } else { NEVER_DEREF_ALIASES };
                 out.number(tag::ENUMERATED, aliases);
-                out.number(tag::INTEGER, query.at_most);
+                out.number(tag::INTEGER, query.at_most.unwrap_or(NO_LIMIT));
                 out.number(tag::INTEGER, *seconds);
                 out.boolean(false);
                 out.raw(query.filter.as_bytes());
@@ -297,7 +301,7 @@ mod tests {
     fn a_search_is_written_as_the_protocol_says() {
         let filter = &Filter::equality("uid", b"a");
         let query =
-            Query { scope: Scope::Subtree, filter, at_most: 2, ..Query::entry("dc=x", &[]) };
+            Query { scope: Scope::Subtree, filter, at_most: Some(2), ..Query::entry("dc=x", &[]) };
         let search = Operation::Search { query: &query, seconds: 4 };
         assert_eq!(
             search.message(2, &[]),

@@ -1,7 +1,5 @@
 //! The responses to requests, read down to the last element.
 
-use std::borrow::Cow;
-
 use crate::directory::message::ber::{Malformed, Reader, tag};
 use crate::directory::message::entry::Entry;
 
@@ -24,16 +22,18 @@ pub struct Envelope<'a> {
     controls: &'a [u8],
 }
 
-/// A server's answer to an operation. Nothing is decided by whether its words are UTF-8: what is not
-/// is read as U+FFFD.
+/// A server's answer that ends an operation (RFC 4511, section 4.1.9). Nothing is decided by whether
+/// its words are UTF-8: what is not is read as U+FFFD.
 #[derive(Clone, Debug, Default)]
-pub struct Answer {
-    /// The result code (RFC 4511, section 4.1.9).
+pub struct LdapResult {
+    /// The result code.
     pub code: u32,
     /// The diagnostic message.
     pub text: String,
     /// Where the server refers to instead of answering (RFC 4511, section 4.1.10).
     pub referrals: Vec<String>,
+    /// The token of a SASL mechanism (RFC 4511, section 4.2.2).
+    pub sasl_credentials: Option<Vec<u8>>,
     /// The controls that came with it (RFC 4511, section 4.1.11).
     pub controls: Vec<ResponseControl>,
 }
@@ -47,19 +47,6 @@ pub struct ResponseControl {
     pub value: Option<Vec<u8>>,
 }
 
-/// What is read of a response that ends an operation (RFC 4511, section 4.1.9).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ResultFields<'a> {
-    /// The result code.
-    pub code: u32,
-    /// The diagnostic message.
-    pub text: Cow<'a, str>,
-    /// Where the server refers to.
-    pub referrals: Vec<String>,
-    /// The token of a SASL mechanism (RFC 4511, section 4.2.2).
-    pub sasl_credentials: Option<&'a [u8]>,
-}
-
 /// A response, which is as the protocol says.
 #[derive(Debug)]
 pub enum Response {
@@ -70,7 +57,7 @@ pub enum Response {
     /// References of a search to other servers.
     References(Vec<String>),
     /// The end of an operation.
-    End(Answer),
+    End(LdapResult),
 }
 
 impl<'a> Envelope<'a> {
@@ -122,9 +109,7 @@ impl<'a> Envelope<'a> {
             | tag::SEARCH_DONE
             | tag::MODIFY_RESPONSE
             | tag::EXTENDED_RESPONSE => {
-                let ResultFields { code, text, referrals, .. } = self.result()?;
-                let text = text.into_owned();
-                Ok(Response::End(Answer { code, text, referrals, controls }))
+                Ok(Response::End(LdapResult { controls, ..self.result()? }))
             }
             tag::SEARCH_ENTRY => {
                 let entry = Entry::read(self.content)?;
@@ -135,8 +120,8 @@ impl<'a> Envelope<'a> {
         }
     }
 
-    /// Reads a response that ends an operation, of whichever type.
-    pub fn result(&self) -> Result<ResultFields<'a>, Malformed> {
+    /// Reads a response that ends an operation, of whichever type, without its controls.
+    pub fn result(&self) -> Result<LdapResult, Malformed> {
         let mut fields = Reader::new(self.content);
         // One byte for every assigned code, two for the private range, and no longer than it must be
         // (X.690, section 8.3.2): another encoding of 0 would read as success.
@@ -147,13 +132,13 @@ impl<'a> Envelope<'a> {
             _ => return Err(Malformed("a result code of an odd length")),
         };
         let _matched_dn = fields.expect(tag::OCTET_STRING)?;
-        let text = fields.text()?;
-        let (mut referrals, mut sasl_credentials) = (Vec::new(), None);
+        let text = fields.text()?.into_owned();
+        let mut result = LdapResult { code, text, ..LdapResult::default() };
         while let Some((field, content)) = fields.read()? {
             match field {
-                tag::REFERRAL => referrals = texts(content)?,
+                tag::REFERRAL => result.referrals = texts(content)?,
                 SERVER_SASL_CREDENTIALS => {
-                    sasl_credentials.get_or_insert(content);
+                    result.sasl_credentials.get_or_insert_with(|| content.to_vec());
                 }
                 RESPONSE_NAME | RESPONSE_VALUE => {}
                 // The same part in another form.
@@ -164,7 +149,7 @@ impl<'a> Envelope<'a> {
                 _ => {}
             }
         }
-        Ok(ResultFields { code, text, referrals, sasl_credentials })
+        Ok(result)
     }
 }
 
@@ -215,7 +200,7 @@ mod tests {
         let envelope = Envelope::open(BIND_OK).unwrap();
         assert!(envelope.answers(tag::BIND_REQUEST) && !envelope.answers(tag::SEARCH_REQUEST));
         assert_eq!((envelope.id, envelope.result().map(|result| result.code)), (1, Ok(0)));
-        assert!(matches!(read(BIND_OK), Ok(Response::End(Answer { code: 0, .. }))));
+        assert!(matches!(read(BIND_OK), Ok(Response::End(LdapResult { code: 0, .. }))));
     }
 
     #[test]
@@ -223,7 +208,7 @@ mod tests {
         let message = b"\x30\x10\x02\x01\x01\x61\x0b\x0a\x01\x0e\x04\x00\x04\x00\x87\x02\x01\x02";
         let result = Envelope::open(message).unwrap().result().unwrap();
         assert_eq!((result.code, &*result.text), (14, ""));
-        assert_eq!(result.sasl_credentials, Some(&b"\x01\x02"[..]));
+        assert_eq!(result.sasl_credentials.as_deref(), Some(&b"\x01\x02"[..]));
     }
 
     #[test]
@@ -249,7 +234,7 @@ mod tests {
         let message = b"\x30\x10\x02\x01\x01\x61\x0b\x0a\x01\x31\x04\x00\x04\x00\xb0\x02\xc7\xc7";
         let envelope = Envelope::open(message).unwrap();
         assert_eq!(envelope.result().map(|result| result.code), Ok(49));
-        assert!(matches!(read(message), Ok(Response::End(Answer { code: 49, .. }))));
+        assert!(matches!(read(message), Ok(Response::End(LdapResult { code: 49, .. }))));
     }
 
     #[test]

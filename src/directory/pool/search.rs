@@ -8,7 +8,7 @@ use crate::deadline::Deadline;
 use crate::directory::diagnosis::{Judged, Judgement, has_lost_its_bind, of_root_dse, of_search};
 use crate::directory::locate::trial::Work;
 use crate::directory::message::entry::Entry;
-use crate::directory::message::{Answer, Query};
+use crate::directory::message::{LdapResult, Query};
 use crate::directory::pool::attempts::{Attempt, Attempts, Turn};
 use crate::directory::pool::identity::Identity;
 use crate::directory::pool::service::{ServicePool, Share};
@@ -136,7 +136,7 @@ async fn look_up(
     by: Deadline,
 ) -> Result<Found, SessionError> {
     let started = Instant::now();
-    let mut found = if query.at_most == 0 {
+    let mut found = if query.at_most.is_none() {
         session.search_all(query, by.remaining()).await
     } else {
         session.search(query, by.remaining()).await
@@ -164,7 +164,7 @@ async fn complete(
     entry: &mut Entry,
     session: &Session,
     by: Deadline,
-) -> Result<Option<Answer>, SessionError> {
+) -> Result<Option<LdapResult>, SessionError> {
     let mut last = None;
     while let Some(part) = entry.gather_range() {
         if last.as_ref() == Some(&part) {

@@ -8,7 +8,7 @@ use secrecy::ExposeSecret;
 use tokio::time::Instant;
 
 use crate::directory::diagnosis::is_account_refused;
-use crate::directory::message::Answer;
+use crate::directory::message::LdapResult;
 use crate::directory::pool::identity::{Credential, Identity};
 use crate::directory::session::Session;
 use crate::directory::session::error::SessionError;
@@ -55,7 +55,7 @@ impl ServiceAccount {
 
     /// Binds on a fresh session, unless that is for nobody in particular, or the account has signed in
     /// while connecting; gives the answer if the account is refused.
-    pub(super) async fn bind(&self, session: &Session) -> Result<Option<Answer>, SessionError> {
+    pub(super) async fn bind(&self, session: &Session) -> Result<Option<LdapResult>, SessionError> {
         let started = Instant::now();
         let answer = match &self.identity {
             Identity::Anonymous | Identity::Gssapi(_) => return Ok(None),
@@ -75,7 +75,7 @@ impl ServiceAccount {
         session: &Session,
         first: &Credential,
         second: &Credential,
-    ) -> Result<Answer, SessionError> {
+    ) -> Result<LdapResult, SessionError> {
         let second_is_right = self.second_is_right.load(Ordering::Relaxed);
         let (likely, other) = if second_is_right { (second, first) } else { (first, second) };
         let answer = simple_bind(session, likely).await?;
@@ -95,7 +95,10 @@ impl ServiceAccount {
     }
 }
 
-async fn simple_bind(session: &Session, credential: &Credential) -> Result<Answer, SessionError> {
+async fn simple_bind(
+    session: &Session,
+    credential: &Credential,
+) -> Result<LdapResult, SessionError> {
     session.bind(&credential.name, credential.password.expose_secret()).await
 }
 

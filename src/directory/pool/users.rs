@@ -12,7 +12,7 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio::time::{Instant, timeout};
 
 use crate::directory::connect::connector::Connector;
-use crate::directory::message::{Answer, Query};
+use crate::directory::message::{LdapResult, Query};
 use crate::directory::pool::limits::Limits;
 use crate::directory::session::Session;
 use crate::directory::session::error::{ConnectError, SessionError};
@@ -139,7 +139,11 @@ impl Lease {
 
     /// Binds as a user with a non-empty password. Only a session on which the server has answered
     /// goes back to the pool; any other is closed, because nobody knows who is bound on it.
-    pub async fn bind(self, name: &str, password: &SecretString) -> Result<Answer, SessionError> {
+    pub async fn bind(
+        self,
+        name: &str,
+        password: &SecretString,
+    ) -> Result<LdapResult, SessionError> {
         let Self { session, mut place, .. } = self;
         let reuse = Object::pool(&place).is_some_and(|pool| pool.manager().limits.reuse);
         let answer = session.bind(name, password.expose_secret()).await?;

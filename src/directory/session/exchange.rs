@@ -3,19 +3,18 @@
 
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 
-use crate::directory::message::{Envelope, Operation, ResultFields};
+use crate::directory::message::{Envelope, LdapResult, Operation, Response};
 use crate::directory::session::error::SessionError;
 use crate::directory::session::incoming::{Incoming, disconnection};
 
-/// Makes a request that has one response, and reads what that ended with.
+/// Makes a request that has one response, and reads that.
 ///
 /// Anything that comes behind the response is an error: somebody on the path would have put it there.
-pub(in crate::directory) async fn exchange<T>(
+pub(in crate::directory) async fn exchange(
     stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
     id: u32,
     operation: &Operation<'_>,
-    read: impl FnOnce(ResultFields<'_>) -> T,
-) -> Result<T, SessionError> {
+) -> Result<LdapResult, SessionError> {
     stream.write_all(&operation.message(id, &[])).await?;
     stream.flush().await?;
     let mut incoming = Incoming::default();
@@ -29,10 +28,11 @@ pub(in crate::directory) async fn exchange<T>(
         if envelope.id != id || !envelope.answers(operation.tag()) {
             return Err(SessionError::Malformed("a response to another request"));
         }
-        envelope.response()?;
-        let answer = read(envelope.result()?);
+        let Response::End(result) = envelope.response()? else {
+            return Err(SessionError::Malformed("a response that does not end the operation"));
+        };
         return if incoming.is_empty() {
-            Ok(answer)
+            Ok(result)
         } else {
             Err(SessionError::Malformed("bytes behind the answer"))
         };

@@ -5,7 +5,7 @@ use std::io;
 use tokio::io::{AsyncRead, AsyncReadExt};
 
 use crate::directory::message::ber::{self, Malformed};
-use crate::directory::message::{Envelope, ResultFields};
+use crate::directory::message::{Envelope, LdapResult};
 use crate::directory::session::error::SessionError;
 
 /// Room for one read: most messages are far smaller.
@@ -53,6 +53,6 @@ impl Incoming {
 
 /// What a message without a request says: that the server ends the session (RFC 4511, section 4.4).
 pub(super) fn disconnection(envelope: &Envelope<'_>) -> Result<SessionError, Malformed> {
-    let ResultFields { code, text, .. } = envelope.result()?;
+    let LdapResult { code, text, .. } = envelope.result()?;
     Ok(SessionError::Disconnected(format!("result code {code}, {text:?}")))
 }

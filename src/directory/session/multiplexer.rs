@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::AbortHandle;
 
 use crate::directory::message::entry::Entry;
-use crate::directory::message::{Answer, Control, Envelope, Operation, Response};
+use crate::directory::message::{Control, Envelope, LdapResult, Operation, Response};
 use crate::directory::session::error::SessionError;
 use crate::directory::session::farewell::Farewell;
 use crate::directory::session::incoming::{Incoming, disconnection};
@@ -33,7 +33,7 @@ pub struct Found {
     /// The other servers that a search referred to.
     pub references: Vec<String>,
     /// How it ended.
-    pub answer: Answer,
+    pub answer: LdapResult,
 }
 
 /// A stream that many requests share. Dropping it closes the stream.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::directory::message::{Answer, Control, Operation, Query, oid, paged_results};
+use crate::directory::message::{Control, LdapResult, Operation, Query, oid, paged_results};
 use crate::directory::session::Session;
 use crate::directory::session::error::SessionError;
 use crate::directory::session::multiplexer::Found;
@@ -24,13 +24,13 @@ impl Session {
         &self,
         operation: Operation<'_>,
         controls: &[Control],
-    ) -> Result<Answer, SessionError> {
+    ) -> Result<LdapResult, SessionError> {
         Ok(self.multiplexer.ask(&operation, controls).await?.answer)
     }
 
     /// Binds with a name and a non-empty password (RFC 4513, section 5.1.3), and asks for what the
     /// directory's password policy has to say, unless the server takes no such question.
-    pub async fn bind(&self, name: &str, password: &str) -> Result<Answer, SessionError> {
+    pub async fn bind(&self, name: &str, password: &str) -> Result<LdapResult, SessionError> {
         let known = &self.peculiarities;
         let was = known.policy();
         match was {
@@ -70,7 +70,7 @@ impl Session {
     }
 
     /// Binds as whom the TLS client certificate or the local socket says (RFC 4513, section 5.2.3).
-    pub async fn bind_external(&self) -> Result<Answer, SessionError> {
+    pub async fn bind_external(&self) -> Result<LdapResult, SessionError> {
         self.ask(Operation::SaslBind { mechanism: "EXTERNAL", token: b"" }, &[]).await
     }
 
@@ -143,7 +143,7 @@ impl Session {
     pub async fn root_dse(
         &self,
         within: Duration,
-    ) -> Result<Result<Arc<RootDse>, Answer>, SessionError> {
+    ) -> Result<Result<Arc<RootDse>, LdapResult>, SessionError> {
         if let Some(known) = self.root_dse.get() {
             return Ok(Ok(Arc::clone(known)));
         }
@@ -163,7 +163,7 @@ impl Session {
         attribute: &str,
         value: &[u8],
         controls: &[Control],
-    ) -> Result<Answer, SessionError> {
+    ) -> Result<LdapResult, SessionError> {
         self.ask(Operation::Replace { dn, attribute, value }, controls).await
     }
 
@@ -174,7 +174,7 @@ impl Session {
         dn: &str,
         password: &str,
         asks_policy: bool,
-    ) -> Result<Answer, SessionError> {
+    ) -> Result<LdapResult, SessionError> {
         let controls: &[Control] = if asks_policy { &[POLICY] } else { &[] };
         self.ask(Operation::ModifyPassword { dn, password }, controls).await
     }

@@ -3,7 +3,7 @@
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::directory::diagnosis::of_start_tls;
-use crate::directory::message::{Operation, ResultFields};
+use crate::directory::message::{LdapResult, Operation};
 use crate::directory::session::error::{ConnectError, SessionError};
 use crate::directory::session::exchange::exchange;
 use crate::result_code::SUCCESS;
@@ -14,16 +14,12 @@ use crate::result_code::SUCCESS;
 pub(in crate::directory) async fn start_tls(
     stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
 ) -> Result<(), ConnectError> {
-    let answer = exchange(stream, 1, &Operation::StartTls, |answer| match answer {
-        ResultFields { code: SUCCESS, .. } => Ok(()),
-        ResultFields { code, text, .. } => {
-            Err(ConnectError::Unreachable(of_start_tls(code, &text)))
-        }
-    });
-    match answer.await {
+    match exchange(stream, 1, &Operation::StartTls).await {
+        Ok(LdapResult { code: SUCCESS, .. }) => Ok(()),
+        Ok(refusal) => Err(ConnectError::Unreachable(of_start_tls(&refusal))),
         Err(SessionError::Closed | SessionError::Io(_)) => Err(ConnectError::Unreachable(
             "it did not answer StartTLS; is this its port for ldaps://? Then write ldaps:// without start_tls".to_owned(),
         )),
-        answer => answer?,
+        Err(error) => Err(error.into()),
     }
 }

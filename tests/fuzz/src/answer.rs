@@ -1,7 +1,7 @@
 //! Answers of a server, from bytes.
 
 use xmpp_ldap_auth::directory::message::oid::PASSWORD_POLICY;
-use xmpp_ldap_auth::directory::message::{Answer, ResponseControl};
+use xmpp_ldap_auth::directory::message::{LdapResult, ResponseControl};
 
 use crate::first_line;
 
@@ -14,14 +14,14 @@ const CONTROLS: [(u8, &str); 4] = [
 ];
 
 /// The answer of an input: a result code in one line, a message in the next, then [`controls`].
-pub fn read(input: &[u8]) -> Option<Answer> {
+pub fn read(input: &[u8]) -> Option<LdapResult> {
     let (code, rest) = first_line(input)?;
     let (text, rest) = first_line(rest)?;
-    Some(Answer {
+    Some(LdapResult {
         code: code.parse().ok()?,
         text: text.replace("\\n", "\n").replace("\\0", "\0"),
         controls: controls(rest),
-        ..Answer::default()
+        ..LdapResult::default()
     })
 }
 

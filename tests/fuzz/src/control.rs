@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use xmpp_ldap_auth::directory::message::oid::PASSWORD_POLICY;
 use xmpp_ldap_auth::directory::message::password_policy::{PasswordPolicy, PolicyError};
-use xmpp_ldap_auth::directory::message::{Answer, ResponseControl};
+use xmpp_ldap_auth::directory::message::{LdapResult, ResponseControl};
 
 use crate::answer;
 
@@ -36,7 +36,7 @@ pub fn check(input: &[u8]) {
 }
 
 fn policy(controls: Vec<ResponseControl>) -> PasswordPolicy {
-    PasswordPolicy::of(&Answer { controls, ..Answer::default() })
+    PasswordPolicy::of(&LdapResult { controls, ..LdapResult::default() })
 }
 
 fn check_again(policy: PasswordPolicy) {

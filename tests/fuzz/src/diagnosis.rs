@@ -1,7 +1,7 @@
 //! What an answer means: no words and no control make a yes of a no, or a no of "cannot tell".
 
 use xmpp_ldap_auth::directory::diagnosis::{MustChange, of_bind, of_password_change};
-use xmpp_ldap_auth::directory::message::Answer;
+use xmpp_ldap_auth::directory::message::LdapResult;
 use xmpp_ldap_auth::verdict::{Denial, Verdict};
 
 use crate::answer;
@@ -22,7 +22,7 @@ pub fn check(input: &[u8]) {
     check_password_change(&answer);
 }
 
-fn check_bind(answer: &Answer) {
+fn check_bind(answer: &LdapResult) {
     let strict = of_bind(answer, MustChange::Deny).verdict;
     let lenient = of_bind(answer, MustChange::Allow).verdict;
     assert!(strict != Verdict::Granted || answer.code == SUCCESS, "{answer:?}");
@@ -46,12 +46,12 @@ fn check_bind(answer: &Answer) {
     };
     assert!(may_judge, "{answer:?} gave {strict:?}");
     if answer.code == SUCCESS {
-        let silent = Answer { text: String::new(), ..answer.clone() };
+        let silent = LdapResult { text: String::new(), ..answer.clone() };
         assert_eq!(of_bind(&silent, MustChange::Deny).verdict, strict, "words count with success");
     }
 }
 
-fn check_password_change(answer: &Answer) {
+fn check_password_change(answer: &LdapResult) {
     let verdict = of_password_change(answer, true).verdict;
     assert_eq!(verdict == Verdict::Granted, answer.code == SUCCESS, "{answer:?}");
     let may_deny = matches!(

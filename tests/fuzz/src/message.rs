@@ -3,7 +3,8 @@
 
 use ldap3::LdapResult;
 use ldap3::asn1::{PL, StructureTag, Tag, parse_tag};
-use xmpp_ldap_auth::directory::message::read_response;
+use xmpp_ldap_auth::directory::message::ber::message_length;
+use xmpp_ldap_auth::directory::message::{Envelope, Response};
 
 /// The input is what a server sends.
 pub fn check(input: &[u8]) {
@@ -24,6 +25,17 @@ pub fn check(input: &[u8]) {
         let result = LdapResult::from(Tag::StructureTag(operation));
         assert_eq!(result.rc, code);
     }
+}
+
+/// The response at the start of what a server sent, if it is as the protocol says, and the result
+/// code in it, if there is one.
+fn read_response(sent: &[u8]) -> Option<(&[u8], Option<u32>)> {
+    let bytes = sent.get(..message_length(sent).ok()??)?;
+    let code = match Envelope::open(bytes).ok()?.response().ok()? {
+        Response::End(result) => Some(result.code),
+        Response::Entry(_) | Response::NamelessEntry | Response::References(_) => None,
+    };
+    Some((bytes, code))
 }
 
 /// Whether all that it holds is UTF-8.

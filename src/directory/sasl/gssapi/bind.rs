@@ -2,7 +2,7 @@
 //! section 4.2), and what the two sides agree on at its end (RFC 4752, section 3.1).
 
 use crate::directory::diagnosis::of_sasl_bind;
-use crate::directory::message::{Operation, ResultFields};
+use crate::directory::message::{LdapResult, Operation};
 use crate::directory::sasl::principal::Stream;
 use crate::directory::session::error::ConnectError;
 use crate::directory::session::exchange::exchange;
@@ -32,16 +32,15 @@ impl Bind {
     ) -> Result<Step, ConnectError> {
         self.steps = self.steps.saturating_add(1);
         let bind = Operation::SaslBind { mechanism: "GSSAPI", token };
-        exchange(&mut stream, self.steps, &bind, read).await?
+        read(exchange(&mut stream, self.steps, &bind).await?)
     }
 }
 
-fn read(answer: ResultFields<'_>) -> Result<Step, ConnectError> {
-    let ResultFields { code, text, sasl_credentials, .. } = answer;
-    match code {
+fn read(answer: LdapResult) -> Result<Step, ConnectError> {
+    match answer.code {
         SUCCESS => Ok(Step::Complete),
-        SASL_BIND_IN_PROGRESS => Ok(Step::Next(sasl_credentials.unwrap_or_default().to_vec())),
-        code => Err(ConnectError::Refused(of_sasl_bind(code, &text))),
+        SASL_BIND_IN_PROGRESS => Ok(Step::Next(answer.sasl_credentials.unwrap_or_default())),
+        _ => Err(ConnectError::Refused(of_sasl_bind(&answer))),
     }
 }
 
