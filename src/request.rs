@@ -142,6 +142,37 @@ impl Request {
         request.ok_or(Refused { verb, whom, denial: Denial::Malformed })
     }
 
+    /// The request of these fields, each of which is `None` where it is missing or no text.
+    pub fn of_fields(
+        verb: &str,
+        localpart: Option<&str>,
+        domainpart: Option<&str>,
+        password: Option<&str>,
+    ) -> Result<Self, Refused> {
+        let verb = Verb::parse(verb.as_bytes());
+        let whom = match (localpart, domainpart) {
+            (Some(localpart), Some(domainpart)) => {
+                read_whom(localpart.as_bytes(), domainpart.as_bytes())
+            }
+            _ => Whom::Unreadable,
+        };
+        let password = || password.and_then(|password| legible(password.as_bytes()));
+        let request = match (verb, &whom) {
+            (Verb::Other, _) => {
+                return Err(Refused { verb, whom, denial: Denial::Unsupported });
+            }
+            (_, Whom::Written(..) | Whom::Unreadable) => None,
+            (Verb::IsUser, Whom::Account(account)) => {
+                Some(Self::IsUser { account: Arc::clone(account) })
+            }
+            (Verb::Auth, Whom::Account(account)) => password()
+                .map(|password| Self::Auth { account: Arc::clone(account), password }),
+            (Verb::SetPass, Whom::Account(account)) => password()
+                .map(|password| Self::SetPass { account: Arc::clone(account), password }),
+        };
+        request.ok_or(Refused { verb, whom, denial: Denial::Malformed })
+    }
+
     /// The request to sign in with a password that a person typed, by the rule for those that are
     /// parsed.
     pub fn typed(account: Account, password: &[u8]) -> Result<Self, Denial> {

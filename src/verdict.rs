@@ -43,6 +43,8 @@ pub enum Denial {
     LogonRestricted,
     /// The password is right, but must be changed first.
     MustChangePassword,
+    /// The listener that was asked does not carry this out.
+    NotAllowed,
     /// The user is in none of the groups that may sign in.
     NotInGroup,
     /// More bytes arrived before the reply on a terminal: an injected line, or a caller out of step.
@@ -55,6 +57,8 @@ pub enum Denial {
     PasswordChangeOff,
     /// The XMPP domain is not configured.
     UnknownDomain,
+    /// The daemon says so, for a reason that this program does not know.
+    Unexplained,
     /// No entry for this user.
     UnknownUser,
     /// A verb that this program never carries out.
@@ -72,6 +76,8 @@ pub enum Outage {
     BadReply,
     /// The password would have crossed the network in clear text.
     ClearText,
+    /// The daemon is ending, and takes no more requests.
+    Closing,
     /// The time to answer ran out.
     DeadlinePassed,
     /// The directory says that it cannot judge now, and why.
@@ -84,6 +90,8 @@ pub enum Outage {
     LostConnection,
     /// The configuration is not usable.
     Misconfigured,
+    /// The daemon cannot be asked.
+    NoDaemon,
     /// The server knows no operation to set a password by.
     NoPasswordOperation,
     /// No server could be reached.
@@ -111,6 +119,8 @@ pub enum Outage {
     TooManyFailures,
     /// Nothing is configured that could answer this kind of question.
     Unanswerable,
+    /// The daemon says so, for a reason that this program does not know.
+    Unexplained,
 }
 
 impl Verdict {
@@ -152,6 +162,33 @@ impl Verdict {
 }
 
 impl Denial {
+    const ALL: [Self; 19] = [
+        Self::AccountDisabled,
+        Self::AccountExpired,
+        Self::AccountLocked,
+        Self::EmptyPassword,
+        Self::LogonHours,
+        Self::LogonRestricted,
+        Self::Malformed,
+        Self::MustChangePassword,
+        Self::NotAllowed,
+        Self::NotInGroup,
+        Self::OutOfStep,
+        Self::PasswordChangeOff,
+        Self::PasswordExpired,
+        Self::PasswordRefused,
+        Self::Unexplained,
+        Self::UnknownDomain,
+        Self::UnknownUser,
+        Self::Unsupported,
+        Self::WrongPassword,
+    ];
+
+    /// The denial for the reason of this name.
+    pub fn named(reason: &str) -> Self {
+        Self::ALL.into_iter().find(|it| it.row().0 == reason).unwrap_or(Self::Unexplained)
+    }
+
     /// Its name for the log, and what an operator does next.
     #[rustfmt::skip]
     fn row(self) -> (&'static str, &'static str) {
@@ -164,11 +201,13 @@ impl Denial {
             Self::LogonRestricted => ("logon-restricted", "allow the account to log on over the network, to this server, in the directory"),
             Self::Malformed => ("malformed", "this is no request of the protocol; look at who asks"),
             Self::MustChangePassword => ("must-change-password", "let the user change the password elsewhere, or set must_change_password = \"allow\""),
+            Self::NotAllowed => ("not-allowed", "write the verb into `verbs` of this [listen], if that is meant"),
             Self::NotInGroup => ("not-in-group", "put the user into the group, or see require_group"),
             Self::OutOfStep => ("out-of-step", "look for a client that sends line breaks in passwords"),
             Self::PasswordChangeOff => ("password-change-off", "set set_password = \"auto\", if users may change passwords"),
             Self::PasswordExpired => ("password-expired", "let the user change the password elsewhere, or set a new one"),
             Self::PasswordRefused => ("password-refused", "the directory's password policy refuses it; see its words"),
+            Self::Unexplained => ("unexplained", "see the daemon's log"),
             Self::UnknownDomain => ("unknown-domain", "write [domain.\"…\"] for it, if it is to be served"),
             Self::UnknownUser => ("unknown-user", "check base, user_filter and what the service account may see"),
             Self::Unsupported => ("unsupported", "this program never does that"),
@@ -189,25 +228,59 @@ enum Concern {
     Absence,
     /// Everybody: the directory is there, and does not let the service account in.
     ServiceAccount,
+    /// Everybody who asks through this process.
+    Daemon,
     /// Who asked this: the directory has an answer that does not help.
     Question,
 }
 
 impl Outage {
+    /// Each, without what it holds besides.
+    const ALL: [Self; 21] = [
+        Self::Ambiguous,
+        Self::BadReply,
+        Self::ClearText,
+        Self::Closing,
+        Self::DeadlinePassed,
+        Self::Directory,
+        Self::GroupsTooDeep,
+        Self::Internal,
+        Self::LostConnection,
+        Self::Misconfigured,
+        Self::NoDaemon,
+        Self::NoPasswordOperation,
+        Self::NoServer,
+        Self::Overloaded,
+        Self::ReadOnly,
+        Self::Referral,
+        Self::Refused { code: result_code::OTHER },
+        Self::ServiceBind { code: None },
+        Self::TooManyFailures,
+        Self::Unanswerable,
+        Self::Unexplained,
+    ];
+
+    /// The outage for the reason of this name.
+    pub fn named(reason: &str) -> Self {
+        Self::ALL.into_iter().find(|it| it.row().0 == reason).unwrap_or(Self::Unexplained)
+    }
+
     /// Its name for the log, whom it concerns, and what an operator does next.
     #[rustfmt::skip]
     fn row(self) -> (&'static str, Concern, &'static str) {
-        use Concern::{Absence, Question, ServiceAccount};
+        use Concern::{Absence, Daemon, Question, ServiceAccount};
         match self {
             Self::Ambiguous => ("ambiguous", Question, "make user_filter match one entry for each user"),
             Self::BadReply => ("bad-reply", Absence, "check that the server is an LDAP server and that nothing between rewrites its answers"),
             Self::ClearText => ("clear-text", Question, "use ldaps:// or start_tls = true"),
+            Self::Closing => ("closing", Question, "the daemon is ending; connect anew"),
             Self::DeadlinePassed => ("deadline-passed", Absence, "the directory is slow or unreachable; look at its load and the network, or raise answer_within"),
             Self::Directory => ("directory-failure", Absence, "see the directory's own words, and its log"),
             Self::GroupsTooDeep => ("groups-too-deep", Question, "the user is in very many groups: set group_method to what the directory keeps itself, or nested_groups = false"),
             Self::Internal => ("internal", Question, "please report this with the log lines around it"),
             Self::LostConnection => ("lost-connection", Absence, "the server closed the connection; look at its log"),
             Self::Misconfigured => ("misconfigured", Question, "run `xmpp-ldap-auth check`, and `xmpp-ldap-auth probe`, which asks the directory"),
+            Self::NoDaemon => ("no-daemon", Daemon, "start the daemon, or look at its log; `daemon` in our configuration must be its socket"),
             Self::NoPasswordOperation => ("unsupported", Question, "the server offers no way to set a password: write set_password = \"off\""),
             Self::NoServer => ("no-server", Absence, "check the servers, the network and the certificates"),
             Self::Overloaded => ("overloaded", Absence, "the directory is slower than its users sign in: give it more power, or raise pool.size if it has power to spare"),
@@ -221,6 +294,7 @@ impl Outage {
             Self::ServiceState(_) => ("service-bind", ServiceAccount, "mend the service account in the directory: see its own words about what keeps it out"),
             Self::TooManyFailures => ("too-many-failures", Question, "find out who tries; [throttle] keeps the directory from locking the account"),
             Self::Unanswerable => ("unanswerable", Question, "isuser and setpass need a service account: set bind_dn and bind_password_file"),
+            Self::Unexplained => ("unexplained", Question, "see the daemon's log"),
         }
     }
 
@@ -314,5 +388,24 @@ impl From<Denial> for Outcome {
 impl From<Outage> for Outcome {
     fn from(outage: Outage) -> Self {
         Verdict::Unavailable(outage).into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_reason_names_one_verdict() {
+        for denial in Denial::ALL {
+            assert_eq!(Denial::named(Verdict::Denied(denial).reason()), denial);
+        }
+        for outage in Outage::ALL {
+            assert_eq!(Outage::named(Verdict::Unavailable(outage).reason()), outage);
+        }
+        let state = Outage::ServiceState(Denial::AccountLocked);
+        assert_eq!(Outage::named(state.row().0), Outage::ServiceBind { code: None });
+        assert_eq!(Denial::named("of-tomorrow"), Denial::Unexplained);
+        assert_eq!(Outage::named(""), Outage::Unexplained);
     }
 }

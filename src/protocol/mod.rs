@@ -1,4 +1,5 @@
-//! The two wire protocols of external authentication, as pure codecs.
+//! The two wire protocols of external authentication, as pure codecs; that of the daemon is
+//! [`native`].
 //!
 //! # Lines (Prosody, "generic")
 //!
@@ -20,6 +21,7 @@
 
 pub mod dialect;
 pub mod line;
+pub mod native;
 pub mod packet;
 mod unread;
 
