@@ -35,6 +35,8 @@ pub struct Audit<'a> {
     pub verb: Verb,
     /// Whom it was about, as far as that could be read.
     pub whom: &'a Whom,
+    /// The listener of a daemon that it came through.
+    pub listener: Option<&'a str>,
     /// What became of it.
     pub outcome: &'a Outcome,
     /// Whether the caller was told so.
@@ -52,6 +54,7 @@ macro_rules! request_event {
             verb = $audit.verb.name(),
             user = $audit.whom.localpart(),
             domain = $audit.whom.domainpart(),
+            listener = $audit.listener,
             verdict = $audit.outcome.verdict.name(),
             reason = $audit.outcome.verdict.reason(),
             operation = $audit.ended_by().map(|(operation, _)| operation),

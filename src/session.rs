@@ -8,7 +8,6 @@
 mod input;
 mod lines;
 pub mod lock_step;
-mod pending;
 mod pipelined;
 
 use std::borrow::Cow;
@@ -20,15 +19,15 @@ use std::task::Poll;
 use std::time::Duration;
 
 use tokio::io::AsyncWrite;
-use tokio::sync::{Notify, RwLock};
+use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
 
-use self::pending::{Asked, Pending, Timing, Work};
 use crate::answer::Answer;
 use crate::deadline::Deadline;
 use crate::observe::logger::NO_PLACE;
+use crate::pending::{Pending, Requests, Timing};
 use crate::protocol::dialect::Dialect;
-use crate::request::{Refused, Request, Verb, Whom};
+use crate::request::{Refused, Request, Verb};
 use crate::verdict::{Outcome, Verdict};
 
 /// Bytes that are no whole request after this long will be none: each caller sends a request in one
@@ -83,19 +82,17 @@ impl fmt::Display for SessionEnd {
 /// One caller on one pair of streams.
 #[derive(Debug)]
 pub struct StdioSession<A> {
-    answerer: Arc<A>,
+    requests: Requests<A>,
     terms: Terms,
     names_outages: bool,
     stop: Notify,
-    /// Each password change that goes on holds it for reading.
-    changes: Arc<RwLock<()>>,
 }
 
 impl<A: Answer> StdioSession<A> {
     /// A session that asks `answerer` under these terms.
     pub fn new(answerer: Arc<A>, terms: Terms) -> Self {
-        let (stop, changes) = (Notify::new(), Arc::default());
-        Self { answerer, terms, names_outages: false, stop, changes }
+        let requests = Requests::new(answerer);
+        Self { requests, terms, names_outages: false, stop: Notify::new() }
     }
 
     /// Lets the caller, instead of a log, know why nobody could tell: Prosody logs a reply that begins
@@ -112,31 +109,13 @@ impl<A: Answer> StdioSession<A> {
     /// Waits, after the end, for the password changes that nobody waits for any more, each until its
     /// deadline.
     pub async fn settle(&self) {
-        drop(self.changes.write().await);
+        self.requests.settle().await;
     }
 
     /// Starts work on a request.
     fn begin(&self, request: Result<Request, Refused>, timing: Timing) -> Pending {
-        let (verb, whom, work) = match request {
-            Err(Refused { verb, whom, denial }) => (verb, whom, Work::Done(denial.into())),
-            Ok(request) => {
-                let (verb, whom) = (request.verb(), Whom::Account(Arc::clone(request.account())));
-                let answerer = Arc::clone(&self.answerer);
-                let by = Deadline::after(timing.born, self.terms.answer_within);
-                let work = tokio::spawn(async move {
-                    let queued = timing.read.elapsed();
-                    let answer = by.bound(answerer.answer(&request, by)).await;
-                    (answer.unwrap_or_else(Outcome::from), queued)
-                });
-                (verb, whom, Work::Running(work))
-            }
-        };
-        let change = match verb {
-            Verb::SetPass => Arc::clone(&self.changes).try_read_owned().ok(),
-            Verb::Auth | Verb::IsUser | Verb::Other => None,
-        };
-        let asked = Asked { verb, whom, timing };
-        Pending { asked, queued: Duration::ZERO, work, is_told: false, change }
+        let by = Deadline::after(timing.born, self.terms.answer_within);
+        self.requests.begin(request, timing, by)
     }
 
     /// The bytes of a reply; `None` where the caller might not survive any.
@@ -160,12 +139,11 @@ impl<A: Answer> StdioSession<A> {
         pending: &mut Pending,
         outcome: &Outcome,
     ) -> Result<(), SessionEnd> {
-        let Asked { verb, timing, .. } = pending.asked;
-        let Some(reply) = self.reply_bytes(verb, outcome.verdict) else {
-            pending.asked.audit(outcome, pending.queued, false);
+        let Some(reply) = self.reply_bytes(pending.verb(), outcome.verdict) else {
+            pending.keep(outcome);
             return Err(SessionEnd::Unanswered);
         };
-        let reply_by = timing.born + self.terms.reply_within;
+        let reply_by = pending.timing().born + self.terms.reply_within;
         let write = poll_fn(|context| {
             // Asked before each try, because this process may have been stopped in between.
             if Instant::now() > reply_by {

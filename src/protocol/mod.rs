@@ -1,5 +1,5 @@
-//! The two wire protocols of external authentication, as pure codecs; that of the daemon is
-//! [`native`].
+//! The two wire protocols of external authentication, as pure codecs; those of the daemon
+//! are [`native`] and [`control`].
 //!
 //! # Lines (Prosody, "generic")
 //!
@@ -19,6 +19,7 @@
 //! `setpass` (set the password). Everything else is answered with a "no". Replies come in the order
 //! of the requests; nothing on the wire ties a reply to its request but that order.
 
+pub mod control;
 pub mod dialect;
 pub mod line;
 pub mod native;

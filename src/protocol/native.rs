@@ -14,7 +14,7 @@
 //! and an id ties each answer to its request, so that they come in any order and a late one is harmless.
 //! Unknown keys are ignored on both sides.
 
-mod json;
+pub(super) mod json;
 mod lines;
 
 use std::fmt;
@@ -148,11 +148,14 @@ pub fn read_client(line: &[u8]) -> Result<FromClient, Fault> {
         }
         None => Err(Refused { verb: Verb::Other, whom: Whom::Unreadable, denial: Denial::Malformed }),
     };
-    let milliseconds = object.number("within_ms").filter(|within| *within >= 1.0);
-    let within = milliseconds.map(|within| {
-        Duration::try_from_secs_f64(within.trunc() / 1e3).unwrap_or(Duration::MAX)
-    });
+    let within = object.number("within_ms").and_then(milliseconds);
     Ok(FromClient::Ask(Ask { id: id("id")?, within, request }))
+}
+
+/// So many milliseconds, of which fractions are cut; `None` where there is not even one.
+pub(super) fn milliseconds(number: f64) -> Option<Duration> {
+    let whole = (number >= 1.0).then(|| number.trunc() / 1e3)?;
+    Some(Duration::try_from_secs_f64(whole).unwrap_or(Duration::MAX))
 }
 
 /// Reads a line of a daemon.

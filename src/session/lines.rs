@@ -9,8 +9,8 @@ use tokio::io::AsyncRead;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::input::Input;
-use super::pending::Timing;
 use super::{STALL, SessionEnd, warn_of_stall};
+use crate::pending::Timing;
 use crate::protocol::line::LineDecoder;
 use crate::request::{Refused, Request};
 

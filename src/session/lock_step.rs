@@ -23,9 +23,9 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, sleep_until};
 
 use super::lines::{Lines, Look};
-use super::pending::{Pending, Timing};
 use super::{SessionEnd, StdioSession};
 use crate::answer::Answer;
+use crate::pending::{Pending, Timing};
 use crate::request::{Refused, Request, Verb, Whom};
 use crate::verdict::Denial;
 

@@ -8,9 +8,9 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, sleep_until};
 
 use super::input::Input;
-use super::pending::{Pending, Timing};
 use super::{STALL, SessionEnd, StdioSession, warn_of_stall};
 use crate::answer::Answer;
+use crate::pending::{Pending, Timing};
 use crate::protocol::{Decoder, StreamEnd};
 use crate::verdict::Outcome;
 

@@ -11,32 +11,32 @@ use serde_json::value::RawValue;
 const DEEPEST: usize = 8;
 
 /// An object whose values are read when they are asked for.
-pub(super) struct Object<'a>(BTreeMap<Cow<'a, str>, &'a RawValue>);
+pub(in crate::protocol) struct Object<'a>(BTreeMap<Cow<'a, str>, &'a RawValue>);
 
 impl<'a> Object<'a> {
     /// Reads one object; `None` where the bytes are anything else.
-    pub(super) fn read(line: &'a [u8]) -> Option<Self> {
+    pub(in crate::protocol) fn read(line: &'a [u8]) -> Option<Self> {
         let object: Self = serde_json::from_str(str::from_utf8(line).ok()?).ok()?;
         object.0.values().all(|value| is_strict(value, 1)).then_some(object)
     }
 
     /// Whether the key is there.
-    pub(super) fn has(&self, key: &str) -> bool {
+    pub(in crate::protocol) fn has(&self, key: &str) -> bool {
         self.0.contains_key(key)
     }
 
     /// The string of this key; `None` where there is none, or it holds half a surrogate pair.
-    pub(super) fn text(&self, key: &str) -> Option<String> {
+    pub(in crate::protocol) fn text(&self, key: &str) -> Option<String> {
         serde_json::from_str(self.0.get(key)?.get()).ok()
     }
 
     /// The whole number of this key, if it is written as one and has no sign.
-    pub(super) fn whole(&self, key: &str) -> Option<u64> {
+    pub(in crate::protocol) fn whole(&self, key: &str) -> Option<u64> {
         self.0.get(key)?.get().parse().ok()
     }
 
     /// The number of this key.
-    pub(super) fn number(&self, key: &str) -> Option<f64> {
+    pub(in crate::protocol) fn number(&self, key: &str) -> Option<f64> {
         self.0.get(key)?.get().parse().ok()
     }
 }

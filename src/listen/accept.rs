@@ -1,0 +1,172 @@
+//! Accepts connections, no more than there may be, from those who may connect.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use rustix::io::Errno;
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, sleep};
+
+use super::control::{self, Administration};
+use super::front::Front;
+use super::native;
+use super::settings::{Kind, ListenerSettings};
+use super::socket::{OwnFile, Socket};
+use crate::answer::Answer;
+
+/// How long nothing is accepted after the system has refused to.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// The next line about that waits so long.
+const QUIET: Duration = Duration::from_secs(60);
+
+/// One listener, with its connections.
+#[derive(Debug)]
+pub struct Listener<A> {
+    settings: ListenerSettings,
+    socket: Bound,
+    own_file: Option<OwnFile>,
+    front: Arc<Front<A>>,
+    places: Arc<Semaphore>,
+    most: u32,
+}
+
+#[derive(Debug)]
+enum Bound {
+    Unix(UnixListener),
+    Tcp(TcpListener),
+}
+
+enum Stream {
+    Unix(UnixStream),
+    Tcp(TcpStream),
+}
+
+impl Bound {
+    async fn accept(&self) -> io::Result<Stream> {
+        Ok(match self {
+            Self::Unix(listener) => Stream::Unix(listener.accept().await?.0),
+            Self::Tcp(listener) => Stream::Tcp(listener.accept().await?.0),
+        })
+    }
+}
+
+impl<A: Answer> Listener<A> {
+    /// Listens on a socket. Must be called within the runtime.
+    pub fn new(settings: ListenerSettings, socket: Socket, answerer: Arc<A>) -> io::Result<Self> {
+        let (socket, own_file) = match socket {
+            Socket::Unix(listener, own_file) => {
+                listener.set_nonblocking(true)?;
+                (Bound::Unix(UnixListener::from_std(listener)?), own_file)
+            }
+            Socket::Tcp(listener) => {
+                listener.set_nonblocking(true)?;
+                (Bound::Tcp(TcpListener::from_std(listener)?), None)
+            }
+        };
+        let front = Arc::new(Front::new(&settings.name, settings.terms.clone(), answerer));
+        let most = u32::try_from(settings.max_connections).unwrap_or(u32::MAX);
+        let places = Arc::new(Semaphore::new(settings.max_connections));
+        Ok(Self { settings, socket, own_file, front, places, most })
+    }
+
+    /// What the configuration says about it.
+    pub fn settings(&self) -> &ListenerSettings {
+        &self.settings
+    }
+
+    /// What its connections have in common.
+    pub fn front(&self) -> &Arc<Front<A>> {
+        &self.front
+    }
+
+    /// Serves until the front is closed and all its connections have ended.
+    pub async fn serve(self, administration: Arc<impl Administration>) {
+        let mut closing = self.front.closing();
+        let mut refused_at = None;
+        loop {
+            let place = tokio::select! {
+                biased;
+                _ = closing.wait_for(|is_closing| *is_closing) => break,
+                // Whoever is one too many waits in the backlog.
+                Ok(place) = Arc::clone(&self.places).acquire_owned() => place,
+            };
+            let stream = tokio::select! {
+                biased;
+                _ = closing.wait_for(|is_closing| *is_closing) => break,
+                stream = self.socket.accept() => stream,
+            };
+            match stream {
+                Ok(stream) => self.begin(stream, place, Arc::clone(&administration)),
+                Err(error) if is_of_client(&error) => {}
+                Err(error) => {
+                    let now = Instant::now();
+                    if refused_at.is_none_or(|before| now - before >= QUIET) {
+                        refused_at = Some(now);
+                        tracing::error!(listener = self.settings.name, %error, "no connection can be accepted now");
+                    }
+                    sleep(PAUSE).await;
+                }
+            }
+        }
+        // Another daemon may take the place from now on.
+        drop((self.socket, self.own_file));
+        let _ = self.places.acquire_many(self.most).await;
+        self.front.settle().await;
+    }
+
+    fn begin(
+        &self,
+        stream: Stream,
+        place: OwnedSemaphorePermit,
+        administration: Arc<impl Administration>,
+    ) {
+        if let Err(who) = self.check_peer(&stream) {
+            tracing::warn!(listener = self.settings.name, uid = who, "a process of this user may not connect");
+            return;
+        }
+        let (front, kind) = (Arc::clone(&self.front), self.settings.kind);
+        front.counts().connections.fetch_add(1, Ordering::Relaxed);
+        tokio::spawn(async move {
+            let connection = Connection { front, _place: place };
+            match (kind, stream) {
+                (Kind::Native, Stream::Unix(stream)) => {
+                    native::serve(stream, &connection.front).await;
+                }
+                (Kind::Control, Stream::Unix(stream)) => {
+                    control::serve(stream, &connection.front, &*administration).await;
+                }
+                (Kind::Native | Kind::Control, Stream::Tcp(_)) => {}
+            }
+        });
+    }
+
+    /// Whether the process at the other end may connect; the error is its user, if that is known.
+    fn check_peer(&self, stream: &Stream) -> Result<(), Option<u32>> {
+        let terms = self.front.terms();
+        let (Some(users), Stream::Unix(stream)) = (&terms.users, stream) else { return Ok(()) };
+        let user = stream.peer_cred().ok().map(|peer| peer.uid());
+        if user.is_some_and(|user| users.contains(&user)) { Ok(()) } else { Err(user) }
+    }
+}
+
+/// A connection that is counted for as long as it is open, whatever ends it.
+struct Connection<A> {
+    front: Arc<Front<A>>,
+    _place: OwnedSemaphorePermit,
+}
+
+impl<A> Drop for Connection<A> {
+    fn drop(&mut self) {
+        self.front.counts().connections.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Whether only this one connection could not be accepted (accept(2)).
+fn is_of_client(error: &io::Error) -> bool {
+    let of_client = [Errno::CONNABORTED, Errno::INTR, Errno::PROTO, Errno::PERM];
+    Errno::from_io_error(error).is_some_and(|error| of_client.contains(&error))
+}

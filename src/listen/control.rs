@@ -1,0 +1,87 @@
+//! A connection of an administrator: one question, one answer.
+
+use std::future::Future;
+use std::time::Duration;
+
+use secrecy::ExposeSecret;
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::UnixStream;
+use tokio::time::{Instant, timeout};
+
+use super::front::Front;
+use crate::answer::Answer;
+use crate::jid::Account;
+use crate::protocol::control::Order;
+use crate::protocol::native::{LONGEST_LINE, Lines};
+use crate::request::{Refused, Request, Verb, Whom};
+
+/// The question comes within this time, and the answer is read within it.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// What an administrator can ask of a daemon.
+pub trait Administration: Send + Sync + 'static {
+    /// What there is to say about it.
+    fn status(&self) -> Value;
+
+    /// Forgets what the lock-out guard holds against an account: whether there was anything, or why
+    /// nobody can tell what belongs to that account.
+    fn forgive(&self, account: &Account) -> impl Future<Output = Result<bool, String>> + Send;
+}
+
+/// Serves a connection until its question is answered.
+pub(super) async fn serve<A: Answer>(
+    mut stream: UnixStream,
+    front: &Front<A>,
+    administration: &impl Administration,
+) {
+    let Ok(Some((order, read_at))) = timeout(PATIENCE, read(&mut stream)).await else { return };
+    let answer = match order {
+        None => json!({ "error": "this is no command" }),
+        Some(Order::Status) => json!({ "status": administration.status() }),
+        Some(Order::Forgive { jid }) => match Account::written(&jid) {
+            None => no_account(),
+            Some(account) => match administration.forgive(&account).await {
+                Ok(forgiven) => json!({ "forgiven": forgiven }),
+                Err(problem) => json!({ "error": problem }),
+            },
+        },
+        Some(Order::Login { jid, password, within }) => match Account::written(&jid) {
+            None => no_account(),
+            Some(account) => {
+                let request = Request::typed(account.clone(), password.expose_secret().as_bytes());
+                let request = request.map_err(|denial| {
+                    Refused { verb: Verb::Auth, whom: Whom::Account(account.into()), denial }
+                });
+                let mut asked = front.begin(request, Some(within), read_at);
+                let outcome = asked.outcome().await;
+                asked.tell(&outcome);
+                json!({
+                    "verdict": outcome.verdict.name(),
+                    "reason": outcome.verdict.reason(),
+                    "server": outcome.server.as_deref(),
+                    "detail": outcome.detail.as_deref(),
+                })
+            }
+        },
+    };
+    let line = format!("{answer}\n");
+    let _ = timeout(PATIENCE, stream.write_all(line.as_bytes())).await;
+}
+
+fn no_account() -> Value {
+    json!({ "error": "no XMPP server would let this user through" })
+}
+
+/// The first line, and when it was whole; `None` where there is none.
+async fn read(stream: &mut UnixStream) -> Option<(Option<Order>, Instant)> {
+    let mut lines = Lines::default();
+    loop {
+        if let Some(line) = lines.next_line(LONGEST_LINE) {
+            return Some((line.ok().and_then(Order::read), Instant::now()));
+        }
+        if stream.read_buf(lines.room(4096)).await.ok()? == 0 {
+            return None;
+        }
+    }
+}

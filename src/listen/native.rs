@@ -1,0 +1,218 @@
+//! A connection that speaks the native protocol.
+//!
+//! Up to a window of requests is worked on at once, and answered in any order. While the window is
+//! full, or the client does not read, it is not read from. Whatever ends the connection, what is open
+//! is answered first, as far as the client reads on.
+
+use std::collections::HashMap;
+use std::future::ready;
+use std::io;
+use std::pin::Pin;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::UnixStream;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until, timeout};
+
+use super::front::{Asked, Front};
+use crate::answer::Answer;
+use crate::protocol::native::{
+    self, Ask, Fault, FromClient, Id, LONGEST_LINE, Lines, TooLong, VERSION,
+};
+use crate::verdict::Outcome;
+
+/// A client says hello within this time.
+const HELLO_WITHIN: Duration = Duration::from_secs(5);
+
+/// One read takes about so many bytes.
+const READ_SIZE: usize = 16 * 1024;
+
+/// A client that leaves so many bytes of answers unread is not read from.
+const UNREAD: usize = 64 * 1024;
+
+/// How long a client that was told of a fault has time to read it before the connection is cut.
+const LINGER: Duration = Duration::from_secs(1);
+
+/// How we introduce ourselves.
+pub const NAME: &str = concat!("xmpp-ldap-auth ", env!("CARGO_PKG_VERSION"));
+
+type Answered = (Id, Asked, Outcome);
+
+/// One conversation with a client.
+struct Conversation<'a, A> {
+    front: &'a Front<A>,
+    stage: Stage,
+    lines: Lines,
+    read_at: Instant,
+    out: Vec<u8>,
+    work: FuturesUnordered<Pin<Box<dyn Future<Output = Answered> + Send>>>,
+    /// Whether an answer is waited for, of each request that is open.
+    open: HashMap<Id, bool>,
+}
+
+/// How far the conversation is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    /// Nothing was said yet.
+    Greeting,
+    /// Requests come.
+    Asking,
+    /// We said bye.
+    Draining,
+    /// Nothing more is read: the client closed its side, or broke the rules.
+    Ending,
+}
+
+/// Serves a connection until it ends.
+pub async fn serve<A: Answer>(mut stream: UnixStream, front: &Front<A>) {
+    let mut conversation = Conversation {
+        front,
+        stage: Stage::Greeting,
+        lines: Lines::default(),
+        read_at: Instant::now(),
+        out: Vec::new(),
+        work: FuturesUnordered::new(),
+        open: HashMap::new(),
+    };
+    match conversation.converse(&mut stream).await {
+        Ok(Some(fault)) => {
+            tracing::warn!(listener = front.name(), %fault, "a client broke the protocol");
+            linger(stream).await;
+        }
+        Ok(None) => {}
+        Err(error) => tracing::debug!(listener = front.name(), %error, "a client is gone"),
+    }
+}
+
+impl<A: Answer> Conversation<'_, A> {
+    /// Returns why the connection is to be closed, if the client is to blame.
+    async fn converse(&mut self, stream: &mut UnixStream) -> io::Result<Option<Fault>> {
+        let (mut reader, mut writer) = stream.split();
+        let mut closing = self.front.closing();
+        let mut fault = None;
+        let hello_by = self.read_at + HELLO_WITHIN;
+        // Before this, only the client's own end, or ours, ends it.
+        let mut end_by = None;
+        loop {
+            if fault.is_none()
+                && let Err(broken) = self.take_lines()
+            {
+                native::write_error(&mut self.out, broken);
+                fault = Some(broken);
+                self.stage = Stage::Ending;
+            }
+            if matches!(self.stage, Stage::Draining | Stage::Ending) && end_by.is_none() {
+                end_by = Some(Instant::now() + self.front.terms().answer_within);
+            }
+            let is_idle = self.work.is_empty() && self.out.is_empty();
+            if self.stage == Stage::Ending && is_idle {
+                return Ok(fault);
+            }
+            let has_room = self.out.len() < UNREAD;
+            let reads = self.stage != Stage::Ending && has_room && !self.is_full();
+            tokio::select! {
+                biased;
+                Some(answered) = self.work.next(), if has_room && !self.work.is_empty() => {
+                    self.answer(answered);
+                }
+                written = writer.write(&self.out), if !self.out.is_empty() => {
+                    self.out.drain(..written?);
+                }
+                read = reader.read_buf(self.lines.room(READ_SIZE)), if reads => {
+                    self.read_at = Instant::now();
+                    if read? == 0 {
+                        self.stage = Stage::Ending;
+                    }
+                }
+                () = sleep_until(hello_by), if self.stage == Stage::Greeting => {
+                    native::write_error(&mut self.out, Fault::Hello);
+                    fault = Some(Fault::Hello);
+                    self.stage = Stage::Ending;
+                }
+                () = closed(&mut closing), if matches!(self.stage, Stage::Greeting | Stage::Asking) => {
+                    native::write_bye(&mut self.out);
+                    self.stage = Stage::Draining;
+                }
+                () = sleep_until(end_by.unwrap_or(self.read_at)), if end_by.is_some() => {
+                    return Ok(fault);
+                }
+                // Whatever came before is taken in by now.
+                () = ready(()), if self.stage == Stage::Draining && is_idle => return Ok(fault),
+            }
+        }
+    }
+
+    fn is_full(&self) -> bool {
+        self.open.len() >= self.front.terms().window
+    }
+
+    /// Takes in what is whole of what was read, as far as there is room for work.
+    fn take_lines(&mut self) -> Result<(), Fault> {
+        while self.stage != Stage::Ending && !self.is_full() {
+            let Some(line) = self.lines.next_line(LONGEST_LINE) else { break };
+            let said = native::read_client(line.map_err(|TooLong| Fault::Line)?)?;
+            self.take(said)?;
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, said: FromClient) -> Result<(), Fault> {
+        match (self.stage, said) {
+            (Stage::Greeting, FromClient::Hello { version: VERSION }) => {
+                native::write_daemon_hello(&mut self.out, NAME);
+                self.stage = Stage::Asking;
+            }
+            (Stage::Greeting, FromClient::Hello { .. }) => return Err(Fault::Version),
+            (Stage::Greeting, _) | (_, FromClient::Hello { .. }) => return Err(Fault::Hello),
+            (_, FromClient::Ask(ask)) => self.begin(ask)?,
+            (_, FromClient::Cancel(id)) => {
+                if let Some(is_awaited) = self.open.get_mut(&id) {
+                    // Its work goes on: what the directory says counts, whoever hears it.
+                    *is_awaited = false;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn begin(&mut self, ask: Ask) -> Result<(), Fault> {
+        let Ask { id, within, request } = ask;
+        if self.open.insert(id, true).is_some() {
+            return Err(Fault::Id);
+        }
+        let mut asked = self.front.begin(request, within, self.read_at);
+        self.work.push(Box::pin(async move {
+            let outcome = asked.outcome().await;
+            (id, asked, outcome)
+        }));
+        Ok(())
+    }
+
+    fn answer(&mut self, (id, mut asked, outcome): Answered) {
+        if self.open.remove(&id) == Some(true) {
+            native::write_answer(&mut self.out, id, outcome.verdict);
+            asked.tell(&outcome);
+        } else {
+            asked.keep(&outcome);
+        }
+    }
+}
+
+/// Ends when connections are to end.
+async fn closed(closing: &mut watch::Receiver<bool>) {
+    if closing.wait_for(|is_closing| *is_closing).await.is_err() {
+        std::future::pending().await
+    }
+}
+
+/// Closes our side, and takes in what the client still sends: a socket that is closed with something
+/// unread would take our last words from it.
+async fn linger(mut stream: UnixStream) {
+    let _ = stream.shutdown().await;
+    let mut rest = vec![0; 4096];
+    let read_out = async { while stream.read(&mut rest).await.is_ok_and(|length| length > 0) {} };
+    let _ = timeout(LINGER, read_out).await;
+}

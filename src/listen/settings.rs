@@ -1,0 +1,124 @@
+//! What the configuration says about a listener.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::request::Verb;
+
+/// So many connections has a listener at once, if nothing else is said.
+pub const CONNECTIONS: usize = 256;
+
+/// So many requests of a connection are worked on at once, if nothing else is said.
+pub const WINDOW: usize = 64;
+
+/// A native request is worked on for so long, if nothing else is said.
+pub const ANSWER_WITHIN: Duration = Duration::from_secs(25);
+
+/// The name by which systemd's descriptors are asked for in place of a path.
+pub const SYSTEMD: &str = "systemd:";
+
+/// What the configuration says about a listener.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListenerSettings {
+    /// Its name, for logs and people.
+    pub name: String,
+    /// Where it listens.
+    pub place: Place,
+    /// What is spoken there.
+    pub kind: Kind,
+    /// How many connections it has at once.
+    pub max_connections: usize,
+    /// Who may ask what.
+    pub terms: Terms,
+}
+
+/// Where a listener is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// A socket that the daemon makes.
+    Unix {
+        /// Where.
+        path: PathBuf,
+        /// Who may connect, as of a file.
+        mode: u32,
+        /// The group that it is given to.
+        group: Option<u32>,
+    },
+    /// The descriptor of this name, which systemd passes.
+    Systemd(String),
+    /// A port of this machine.
+    Tcp(SocketAddr),
+}
+
+/// What is spoken on a listener.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// The native protocol.
+    Native,
+    /// Questions and orders of an administrator.
+    Control,
+}
+
+/// Who may ask what through a listener, and how long it may take.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Terms {
+    /// The users whose processes may connect; `None` for all that the socket's mode lets in.
+    pub users: Option<Vec<u32>>,
+    /// What may be asked.
+    pub verbs: Vec<Verb>,
+    /// About whose users, in lower case; `None` for all domains that are served.
+    pub domains: Option<Vec<String>>,
+    /// Work on a request ends this long after its last byte was read.
+    pub answer_within: Duration,
+    /// How many requests of a connection are worked on at once.
+    pub window: usize,
+}
+
+impl ListenerSettings {
+    /// A listener of which nothing else is said.
+    pub fn plain(name: &str, place: Place, kind: Kind) -> Self {
+        let terms = Terms::default();
+        Self { name: name.to_owned(), place, kind, max_connections: CONNECTIONS, terms }
+    }
+
+    /// Whether both are the same but for their terms, which can change while it listens.
+    pub fn is_same_place(&self, other: &Self) -> bool {
+        let Self { name, place, kind, max_connections, terms: _ } = other;
+        (&self.name, &self.place, self.kind) == (name, place, *kind)
+            && self.max_connections == *max_connections
+    }
+}
+
+impl Default for Terms {
+    fn default() -> Self {
+        Self {
+            users: None,
+            verbs: vec![Verb::Auth, Verb::IsUser],
+            domains: None,
+            answer_within: ANSWER_WITHIN,
+            window: WINDOW,
+        }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unix { path, .. } => path.display().fmt(f),
+            Self::Systemd(name) => write!(f, "{SYSTEMD}{name}"),
+            Self::Tcp(address) => address.fmt(f),
+        }
+    }
+}
+
+impl Kind {
+    /// In a word.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Native => "native",
+            Self::Control => "control",
+        }
+    }
+}

@@ -1,0 +1,205 @@
+//! A request between its last byte and its reply: work on it may panic, is bounded, and ends in one
+//! audit event.
+
+use std::mem;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{OwnedRwLockReadGuard, RwLock};
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+use crate::answer::Answer;
+use crate::deadline::Deadline;
+use crate::observe::{self, Audit};
+use crate::request::{Refused, Request, Verb, Whom};
+use crate::verdict::{Outage, Outcome};
+
+/// The requests of one front end.
+#[derive(Debug)]
+pub struct Requests<A> {
+    answerer: Arc<A>,
+    /// Through which listener of a daemon they come.
+    listener: Option<Arc<str>>,
+    /// Each password change that goes on holds it for reading.
+    changes: Arc<RwLock<()>>,
+}
+
+/// When a request came.
+#[derive(Clone, Copy, Debug)]
+pub struct Timing {
+    /// From when on its deadline runs: no later than the moment at which the caller wrote it, as far
+    /// as that can be known.
+    pub born: Instant,
+    /// When its last byte was read.
+    pub read: Instant,
+}
+
+/// What is known of a request from its first moment on.
+#[derive(Clone, Debug)]
+struct Asked {
+    verb: Verb,
+    whom: Whom,
+    timing: Timing,
+    listener: Option<Arc<str>>,
+}
+
+/// A request that was read and is not answered yet. Dropping it abandons the work, unless that is a
+/// password change: nobody could tell any more whether it was made.
+#[derive(Debug)]
+pub struct Pending {
+    asked: Asked,
+    /// How long it waited for its work to begin, as far as that is known.
+    queued: Duration,
+    work: Work,
+    is_logged: bool,
+    /// Held for as long as a password change goes on.
+    change: Option<OwnedRwLockReadGuard<()>>,
+}
+
+/// The work on a request.
+#[derive(Debug)]
+enum Work {
+    /// There is none, or no more.
+    Done(Outcome),
+    /// It goes on, and will also tell how long the request waited for it.
+    Running(JoinHandle<(Outcome, Duration)>),
+}
+
+impl<A: Answer> Requests<A> {
+    /// Those that `answerer` is asked.
+    pub fn new(answerer: Arc<A>) -> Self {
+        Self { answerer, listener: None, changes: Arc::default() }
+    }
+
+    /// Those that `answerer` is asked through a listener of this name.
+    pub fn through(listener: Arc<str>, answerer: Arc<A>) -> Self {
+        Self { listener: Some(listener), ..Self::new(answerer) }
+    }
+
+    /// Starts work on a request, which ends at the deadline.
+    pub fn begin(
+        &self,
+        request: Result<Request, Refused>,
+        timing: Timing,
+        by: Deadline,
+    ) -> Pending {
+        let request = match request {
+            Ok(request) => request,
+            Err(Refused { verb, whom, denial }) => {
+                return self.settled(verb, whom, timing, denial.into());
+            }
+        };
+        let (verb, whom) = (request.verb(), Whom::Account(Arc::clone(request.account())));
+        let answerer = Arc::clone(&self.answerer);
+        let work = tokio::spawn(async move {
+            let queued = timing.read.elapsed();
+            let answer = by.bound(answerer.answer(&request, by)).await;
+            (answer.unwrap_or_else(Outcome::from), queued)
+        });
+        let change = match verb {
+            Verb::SetPass => Arc::clone(&self.changes).try_read_owned().ok(),
+            Verb::Auth | Verb::IsUser | Verb::Other => None,
+        };
+        let mut pending = self.settled(verb, whom, timing, Outage::Internal.into());
+        (pending.work, pending.change) = (Work::Running(work), change);
+        pending
+    }
+
+    /// A request that is decided on already.
+    pub fn settled(&self, verb: Verb, whom: Whom, timing: Timing, outcome: Outcome) -> Pending {
+        let asked = Asked { verb, whom, timing, listener: self.listener.clone() };
+        Pending { asked, queued: Duration::ZERO, work: Work::Done(outcome), is_logged: false, change: None }
+    }
+
+    /// Waits for the password changes that nobody waits for any more, each until its deadline.
+    pub async fn settle(&self) {
+        drop(self.changes.write().await);
+    }
+}
+
+impl Pending {
+    /// What is asked.
+    pub fn verb(&self) -> Verb {
+        self.asked.verb
+    }
+
+    /// When it came.
+    pub fn timing(&self) -> Timing {
+        self.asked.timing
+    }
+
+    /// Whether it must be answered before work on `next` may begin: a password change, and the
+    /// requests around it for the same account, mean what they say only one after the other.
+    pub fn must_precede(&self, next: &Result<Request, Refused>) -> bool {
+        let (Work::Running(_), Ok(next)) = (&self.work, next) else { return false };
+        (self.asked.verb == Verb::SetPass || next.verb() == Verb::SetPass)
+            && self.asked.whom == Whom::Account(Arc::clone(next.account()))
+    }
+
+    /// What became of it. Cancel-safe.
+    pub async fn outcome(&mut self) -> Outcome {
+        match &mut self.work {
+            Work::Done(outcome) => outcome.clone(),
+            Work::Running(task) => {
+                let (outcome, queued) = result(task).await;
+                self.queued = queued;
+                self.work = Work::Done(outcome.clone());
+                outcome
+            }
+        }
+    }
+
+    /// Logs that it was answered so.
+    pub fn tell(&mut self, outcome: &Outcome) {
+        self.is_logged = true;
+        self.asked.audit(outcome, self.queued, true);
+    }
+
+    /// Logs what became of it, which the caller cannot be told.
+    pub fn keep(&mut self, outcome: &Outcome) {
+        self.is_logged = true;
+        self.asked.audit(outcome, self.queued, false);
+    }
+}
+
+impl Asked {
+    /// Logs what became of it.
+    fn audit(&self, outcome: &Outcome, queued: Duration, is_told: bool) {
+        observe::audit(&Audit {
+            verb: self.verb,
+            whom: &self.whom,
+            listener: self.listener.as_deref(),
+            outcome,
+            is_told,
+            took: self.timing.read.elapsed(),
+            queued,
+        });
+    }
+}
+
+impl Drop for Pending {
+    fn drop(&mut self) {
+        let is_change = self.asked.verb == Verb::SetPass;
+        match mem::replace(&mut self.work, Work::Done(Outage::Internal.into())) {
+            Work::Running(mut task) if is_change => {
+                let (asked, change) = (self.asked.clone(), self.change.take());
+                tokio::spawn(async move {
+                    let (outcome, queued) = result(&mut task).await;
+                    asked.audit(&outcome, queued, false);
+                    drop(change);
+                });
+            }
+            Work::Running(task) => task.abort(),
+            Work::Done(outcome) if is_change && !self.is_logged => {
+                self.asked.audit(&outcome, self.queued, false);
+            }
+            Work::Done(_) => {}
+        }
+    }
+}
+
+/// What work came to, and how long it had waited; a panic in it is an outage of this request alone.
+async fn result(work: &mut JoinHandle<(Outcome, Duration)>) -> (Outcome, Duration) {
+    work.await.unwrap_or_else(|_| (Outage::Internal.into(), Duration::ZERO))
+}
