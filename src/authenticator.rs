@@ -13,6 +13,7 @@ use self::inquiry::Inquiry;
 use crate::answer::Answer;
 use crate::deadline::Deadline;
 use crate::directory::accounts::Accounts;
+use crate::jid::Account;
 use crate::policy::Policies;
 use crate::request::Request;
 use crate::verdict::{Denial, Outage, Outcome};
@@ -65,6 +66,15 @@ impl<D: Accounts> Authenticator<D> {
             }
             Request::IsUser { .. } => inquiry.exists().await,
         })
+    }
+
+    /// Forgets what the lock-out guard holds against an account: whether there was anything. The error
+    /// says why nobody can tell which entry is counted.
+    pub async fn forgive(&self, account: &Account, by: Deadline) -> Result<bool, Outcome> {
+        let served = self.served().ok_or(Outage::Misconfigured)?;
+        let directory = served.domains.get(account.domainpart()).ok_or(Denial::UnknownDomain)?;
+        let found = by.bound(directory.find_afresh(account, by)).await?;
+        Ok(served.policies.forgive(&found?.key().counted_as))
     }
 
     fn served(&self) -> Option<Arc<ServedDomains<D>>> {

@@ -38,6 +38,8 @@ pub struct Given {
 pub enum Command {
     /// Serve standard input and output; the XMPP server starts this
     Run,
+    /// Serve the sockets of the configuration, for all XMPP servers of this machine
+    Daemon,
     /// Check the configuration and the files that it names, without any network
     Check(CheckArgs),
     /// Ask every server of every directory what it is and whether the configuration fits it

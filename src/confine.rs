@@ -47,11 +47,12 @@ pub enum Confinement {
 }
 
 /// Confines this process, for good. Besides the system's own files it can read those in the
-/// [`directories`] of `readable`, where a file may be replaced by a new one, and write in those of
-/// `log`.
+/// [`directories`] of `readable`, where a file may be replaced by a new one, write in those of `log`,
+/// and remove `sockets`.
 pub fn confine<'a>(
     readable: impl Iterator<Item = &'a Path>,
     log: Option<&Path>,
+    sockets: &[PathBuf],
 ) -> Result<Confinement, RulesetError> {
     let readable: BTreeSet<PathBuf> = readable
         .chain(LINKS.iter().map(Path::new))
@@ -67,6 +68,10 @@ pub fn confine<'a>(
         .add_rules(path_beneath_rules(
             log.into_iter().flat_map(directories),
             AccessFs::ReadDir | AccessFs::MakeReg | AccessFs::WriteFile,
+        ))?
+        .add_rules(path_beneath_rules(
+            sockets.iter().filter_map(|socket| socket.parent()),
+            AccessFs::RemoveFile,
         ))?
         .set_compatibility(landlock::CompatLevel::BestEffort)
         .restrict_self()?;

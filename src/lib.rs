@@ -40,9 +40,12 @@
 //! session        protocol turns it into the caller's bytes; observe writes one audit event
 //! ```
 //!
+//! `daemon` serves sockets in place of standard input: there [`listen`] stands where [`session`] stands
+//! here.
+//!
 //! Each module uses only those before it: [`exit`], [`result_code`], [`verdict`], [`deadline`], [`jid`],
 //! [`request`], [`answer`]; [`printable`], [`files`], [`protocol`], [`stdio`], [`peer`]; [`policy`], [`observe`],
-//! [`directory`], [`authenticator`]; [`session`]; [`confine`], [`config`], [`cli`], [`commands`].
+//! [`directory`], [`authenticator`]; [`pending`], [`session`], [`listen`]; [`confine`], [`config`], [`cli`], [`commands`].
 
 pub mod answer;
 pub mod authenticator;

@@ -6,7 +6,9 @@ use std::process::ExitCode;
 use clap::Parser;
 use xmpp_ldap_auth::cli::{Cli, Command, caller_from_name};
 use xmpp_ldap_auth::commands::ending::{conclude, refuse};
-use xmpp_ldap_auth::commands::{check, explain, login, manual, probe, prosody_module, run};
+use xmpp_ldap_auth::commands::{
+    check, daemon, explain, login, manual, probe, prosody_module, run,
+};
 use xmpp_ldap_auth::peer::process::{Process, ProcessEnd};
 use zeroizing_alloc::ZeroAlloc;
 
@@ -27,6 +29,7 @@ fn start(process: &mut Process) -> ProcessEnd {
     given.caller = given.caller.or_else(|| caller_from_name(&program));
     match command.unwrap_or(Command::Run) {
         Command::Run => run::run(process, given),
+        Command::Daemon => conclude(daemon::daemon(process, given)),
         Command::Check(args) => conclude(check::check(&args, given)),
         Command::Probe(args) => conclude(probe::probe(&args, given)),
         Command::Login(args) => conclude(login::login(&args, given)),

@@ -109,7 +109,13 @@ impl<A: Answer> Requests<A> {
     /// A request that is decided on already.
     pub fn settled(&self, verb: Verb, whom: Whom, timing: Timing, outcome: Outcome) -> Pending {
         let asked = Asked { verb, whom, timing, listener: self.listener.clone() };
-        Pending { asked, queued: Duration::ZERO, work: Work::Done(outcome), is_logged: false, change: None }
+        Pending {
+            asked,
+            queued: Duration::ZERO,
+            work: Work::Done(outcome),
+            is_logged: false,
+            change: None,
+        }
     }
 
     /// Waits for the password changes that nobody waits for any more, each until its deadline.

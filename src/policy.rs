@@ -49,6 +49,11 @@ impl Policies {
         Self { key: self.key.clone(), guard, cache: cache.map(Cache::new) }
     }
 
+    /// Forgets what the guard holds against an account: whether there was anything.
+    pub fn forgive(&self, counted_as: &str) -> bool {
+        self.guard.as_ref().is_some_and(|guard| guard.forgive(self.key.id(counted_as)))
+    }
+
     /// What is known about the passwords of an entry may be true no more.
     pub fn forget_passwords(&self, counted_as: &str, entry: &str) {
         self.guard.iter().for_each(|guard| guard.forget_passwords(self.key.id(counted_as)));

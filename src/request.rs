@@ -165,10 +165,12 @@ impl Request {
             (Verb::IsUser, Whom::Account(account)) => {
                 Some(Self::IsUser { account: Arc::clone(account) })
             }
-            (Verb::Auth, Whom::Account(account)) => password()
-                .map(|password| Self::Auth { account: Arc::clone(account), password }),
-            (Verb::SetPass, Whom::Account(account)) => password()
-                .map(|password| Self::SetPass { account: Arc::clone(account), password }),
+            (Verb::Auth, Whom::Account(account)) => {
+                password().map(|password| Self::Auth { account: Arc::clone(account), password })
+            }
+            (Verb::SetPass, Whom::Account(account)) => {
+                password().map(|password| Self::SetPass { account: Arc::clone(account), password })
+            }
         };
         request.ok_or(Refused { verb, whom, denial: Denial::Malformed })
     }

@@ -16,6 +16,8 @@ pub enum Failure {
     Usage(String),
     /// The configuration is wrong.
     Config(Problems),
+    /// The configuration is right, but cannot be used on this machine as it is.
+    Setup(String),
     /// The system did not let it.
     Io(String),
 }
@@ -31,14 +33,16 @@ impl Failure {
     fn print(&self, out: &mut impl Write) -> io::Result<()> {
         match self {
             Self::Config(problems) => print_problems(out, problems),
-            Self::Usage(text) | Self::Io(text) => writeln!(out, "{BAD}error:{BAD:#} {text}"),
+            Self::Usage(text) | Self::Setup(text) | Self::Io(text) => {
+                writeln!(out, "{BAD}error:{BAD:#} {text}")
+            }
         }
     }
 
     fn code(&self) -> Code {
         match self {
             Self::Usage(_) => Code::USAGE,
-            Self::Config(_) => Code::CONFIG,
+            Self::Config(_) | Self::Setup(_) => Code::CONFIG,
             Self::Io(_) => Code::IO,
         }
     }

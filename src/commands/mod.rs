@@ -1,6 +1,7 @@
 //! The commands: each builds what it needs from the configuration and hands over.
 
 pub mod check;
+pub mod daemon;
 pub mod ending;
 pub mod explain;
 mod inspection;
@@ -11,6 +12,7 @@ pub mod probe;
 pub mod prosody_module;
 mod reload;
 pub mod run;
+mod serving;
 mod steps;
 
 use std::collections::HashMap;

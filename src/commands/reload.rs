@@ -22,8 +22,11 @@ use crate::config::problem::Problem;
 use crate::config::startup::Startup;
 use crate::config::{self, Reading, gssapi};
 use crate::deadline::Deadline;
+use crate::directory::Directory;
 use crate::directory::domain::Domain;
 use crate::files::Watch;
+use crate::listen::settings::ListenerSettings;
+use crate::policy::Policies;
 use crate::protocol::dialect::Dialect;
 
 /// How often the files are looked at.
@@ -35,8 +38,27 @@ const RETRY_AFTER: Duration = Duration::from_secs(30);
 /// Asks for a reload, as SIGHUP does.
 pub(super) type ReloadSignal = Arc<Notify>;
 
+/// What becomes of the configuration.
+pub(super) enum Progress<'a> {
+    /// It is being read again.
+    Begun,
+    /// It is in use.
+    InUse {
+        /// What a daemon listens on.
+        listeners: &'a [ListenerSettings],
+        /// What is asked.
+        directories: &'a [Arc<Directory>],
+        /// What stands before that.
+        policies: &'a Arc<Policies>,
+    },
+    /// It is not, and what was in use before is so still.
+    Refused(&'a Refusal),
+}
+
+/// Who is told of that.
+pub(super) type Observer = Box<dyn Fn(Progress<'_>) + Send + Sync>;
+
 /// Reads the configuration again, and replaces what serves.
-#[derive(Debug)]
 pub(super) struct Reloader {
     path: PathBuf,
     /// Never changes, whoever it was that named it.
@@ -51,12 +73,13 @@ pub(super) struct Reloader {
     named: Watch,
     /// Whether what was read last is not in use.
     is_refused: bool,
+    observer: Observer,
 }
 
 impl Reloader {
     /// Serves by the configuration, as it was `first` read. One that cannot be used is said to be so,
     /// and every request is answered with "cannot tell", until it is mended.
-    pub(super) fn new(path: PathBuf, first: Reading) -> Self {
+    pub(super) fn new(path: PathBuf, first: Reading, observer: Observer) -> Self {
         tell(&first.remarks);
         let mut reloader = Self {
             path,
@@ -67,12 +90,14 @@ impl Reloader {
             file: first.file,
             named: first.files,
             is_refused: true,
+            observer,
         };
         let built = first.configuration.map_err(Refusal::from);
         match built.and_then(|configuration| reloader.build(configuration)) {
-            Ok(built) => reloader.activate(built),
+            Ok(built) => reloader.activate(built, &first.listeners),
             Err(refusal) => {
                 refusal.report();
+                (reloader.observer)(Progress::Refused(&refusal));
                 tracing::error!(
                     "every request is answered with \"cannot tell\" until the configuration is right"
                 );
@@ -101,6 +126,7 @@ impl Reloader {
             if !is_asked && !is_due && !self.has_changed().await {
                 continue;
             }
+            (self.observer)(Progress::Begun);
             let done = self.reload().await;
             self.is_refused = done.is_err();
             match done {
@@ -111,13 +137,14 @@ impl Reloader {
                     if !kept.is_empty() {
                         tracing::warn!(
                             keys = kept.join(", "),
-                            "these have changed, and count only after a restart of the XMPP server"
+                            "these have changed, and count only in a new process: restart the XMPP server, or the daemon"
                         );
                     }
                 }
                 Err(refusal) => {
                     refusal.report();
                     tracing::error!("{}", refusal.retry.consequence());
+                    (self.observer)(Progress::Refused(&refusal));
                     retry = refusal.retry;
                 }
             }
@@ -181,7 +208,7 @@ impl Reloader {
         let by = Deadline::after(Instant::now(), reading.startup.caller.terms.answer_within);
         self.try_out(&built, by).await?;
         self.named = reading.files;
-        self.activate(built);
+        self.activate(built, &reading.listeners);
         Ok(self.startup.differences(&reading.startup))
     }
 
@@ -212,12 +239,14 @@ impl Reloader {
         refusals.reduce(Refusal::and).map_or(Ok(()), Err)
     }
 
-    fn activate(&mut self, built: Built) {
+    fn activate(&mut self, built: Built, listeners: &[ListenerSettings]) {
         let Built { directories, served } = built;
         let policies = Arc::clone(&served.policies);
+        self.authenticator.serve(served);
+        let (used, kept) = (&directories, &policies);
+        (self.observer)(Progress::InUse { listeners, directories: used, policies: kept });
         self.active = Some(Active::new(self.file.clone(), policies, directories));
         self.is_refused = false;
-        self.authenticator.serve(served);
     }
 }
 

@@ -4,20 +4,19 @@
 //! whoever is at the other end, while signals and changes of the configuration come in.
 
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::reload::{ReloadSignal, Reloader};
+use super::serving::{give_up_rights, start_log};
 use super::{load, runtime};
 use crate::answer::Answer;
 use crate::cli::Given;
 use crate::config::startup::Caller;
 use crate::config::{self, Reading};
-use crate::confine::{Confinement, confine};
 use crate::observe::logger::{Logger, Opened};
-use crate::observe::target::Target;
 use crate::peer::process::{Process, ProcessEnd, admit_signals};
 use crate::peer::{self, Peer};
 use crate::session::lock_step::FirstRequest;
@@ -49,44 +48,16 @@ pub fn run(process: &mut Process, given: Given) -> ProcessEnd {
     serve(reading, path, *process)
 }
 
-/// Comes before the first thread, because each confines itself.
-fn give_up_rights(reading: &Reading, path: &Path) {
-    if !reading.startup.confine {
-        return;
-    }
-    let log = match &reading.startup.log.target {
-        Target::File(path) => Some(path.as_path()),
-        Target::Auto | Target::Stderr | Target::Journald | Target::Syslog => None,
-    };
-    let foreign = config::files_of_environment();
-    let readable = reading.files.paths().chain(foreign.iter().map(PathBuf::as_path)).chain([path]);
-    match confine(readable, log) {
-        Ok(Confinement::Full | Confinement::Partial) => {}
-        Ok(Confinement::None) => {
-            tracing::info!("this kernel has no Landlock: the process is not confined")
-        }
-        Err(error) => tracing::warn!(%error, "the process is not confined"),
-    }
-}
-
 fn serve(reading: Reading, path: PathBuf, process: Process) -> ProcessEnd {
     let peer = process.peer();
-    let (log, opened) = Logger::start(&reading.startup.log, peer);
-    std::panic::set_hook(Box::new(|panic| {
-        // The message could quote a peer; the place is what a developer needs.
-        let place = panic.location().map(ToString::to_string);
-        tracing::error!(place, "a defect was contained; please report it");
-    }));
-    if let Opened::Elsewhere(problem) = &opened {
-        tracing::error!(problem, "the log cannot be written where the configuration says");
-    }
+    let (log, opened) = start_log(&reading.startup.log, peer);
     if !peer.carries(reading.startup.caller.terms.dialect.framing()) {
         tracing::error!(
             "a terminal cannot carry packets: set external_auth_protocol = \"generic\" in Prosody"
         );
         return ProcessEnd::Usage;
     }
-    give_up_rights(&reading, &path);
+    give_up_rights(&reading, &path, &[]);
     let runtime = match runtime() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -111,7 +82,7 @@ async fn attend(
 ) -> ProcessEnd {
     let caller = reading.startup.caller;
     let file = path.display().to_string();
-    let reloader = Reloader::new(path, reading);
+    let reloader = Reloader::new(path, reading, Box::new(|_| {}));
     tracing::info!(version = env!("CARGO_PKG_VERSION"), caller = %caller.terms.dialect, file, "ready");
     let mut session = StdioSession::new(reloader.authenticator(), caller.terms);
     if opened == Opened::Nowhere {

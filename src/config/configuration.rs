@@ -7,7 +7,8 @@ use super::domains;
 use super::effective::{Effective, Subject};
 use super::file::Table;
 use super::gssapi;
-use super::keys::top::DIRECTORIES;
+use super::keys::AnyKey;
+use super::keys::top::{CACHE_TABLE, DIRECTORIES, DOMAINS, LISTENERS, THROTTLE_TABLE};
 use super::policy::Policy;
 use super::startup::Startup;
 use crate::directory::Settings;
@@ -28,6 +29,18 @@ impl Configuration {
     /// `None` where there is a mistake.
     pub(super) fn read(top: &Table<'_>, startup: &Startup) -> Option<Self> {
         let policy = Policy::read(top);
+        if startup.daemon.is_some() {
+            let ours: [&AnyKey; 5] =
+                [&DIRECTORIES, &DOMAINS, &LISTENERS, &THROTTLE_TABLE, &CACHE_TABLE];
+            for key in ours.into_iter().filter(|key| top.has(key)) {
+                top.problem(
+                    key,
+                    "the daemon answers, by its own configuration: leave this out here",
+                );
+            }
+            let directories = BTreeMap::new();
+            return Some(Self { policy, directories, effective: top.effective() });
+        }
         let mut tables: Vec<DirectoryTable<'_>> = top
             .tables(&DIRECTORIES, "write at least one [directory.NAME] with its servers")
             .into_iter()

@@ -285,11 +285,17 @@ impl<'a> Table<'a> {
     /// The tables below a table, with their names: `[directory.corp]` of `directory`. Where none is
     /// written, `advice` says what to write.
     pub(super) fn tables(&self, key: &Key<Subtables>, advice: &str) -> Vec<(&'a str, Table<'a>)> {
-        let spec = key.kind().0;
         let table = self.raw(key).and_then(|value| self.as_table(key.name, value));
         if table.is_none_or(DeTable::is_empty) {
             self.problem(key, advice);
         }
+        self.tables_if_any(key)
+    }
+
+    /// The same where there need be none.
+    pub(super) fn tables_if_any(&self, key: &Key<Subtables>) -> Vec<(&'a str, Table<'a>)> {
+        let spec = key.kind().0;
+        let table = self.raw(key).and_then(|value| self.as_table(key.name, value));
         let parent = Table {
             path: self.full_key(key.name),
             table,

@@ -12,6 +12,7 @@ pub mod gssapi;
 mod identity;
 pub mod keys;
 mod keytab;
+pub mod listen;
 pub mod manual;
 pub mod policy;
 pub mod problem;
@@ -30,6 +31,7 @@ use self::file::{Source, Table};
 use self::problem::{Problem, Problems};
 use self::startup::Startup;
 use crate::files::{self, Privacy, Watch};
+use crate::listen::settings::ListenerSettings;
 use crate::protocol::dialect::Dialect;
 
 /// Where the file is, if neither the command line nor the environment says so.
@@ -48,6 +50,8 @@ pub struct Reading {
     pub file: Watch,
     /// The files that it names.
     pub files: Watch,
+    /// What the daemon listens on, as far as that is right.
+    pub listeners: Vec<ListenerSettings>,
     /// What is right but deserves a second look.
     pub remarks: Vec<Problem>,
     /// What is served, or everything that is wrong in the file.
@@ -104,12 +108,14 @@ pub fn read(text: &str, caller: Option<Dialect>, likely_caller: Option<Dialect>)
     let document = source.parse();
     let top = Table::top(&source, &document);
     let startup = Startup::read(&top, caller, likely_caller);
+    let listeners = listen::read(&top);
     let configuration = Configuration::read(&top, &startup);
     let problems = source.problems();
     Reading {
         startup,
         file: Watch::default(),
         files: source.files(),
+        listeners,
         remarks: source.remarks(),
         configuration: configuration.filter(|_| problems.is_empty()).ok_or(problems),
     }

@@ -1,6 +1,7 @@
 //! What the program needs before it knows whether the rest of the file is right: who asks, where to
 //! log, and whether to confine itself.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::effective::Origin;
@@ -20,6 +21,8 @@ pub struct Startup {
     pub log: Log,
     /// Whether the process gives up what it does not need.
     pub confine: bool,
+    /// The socket of the daemon that answers in place of this process.
+    pub daemon: Option<PathBuf>,
     /// Who asks, as the file says.
     written_caller: Option<Dialect>,
 }
@@ -36,6 +39,11 @@ pub struct Caller {
 }
 
 impl Startup {
+    /// The caller that the file names, whoever asks.
+    pub fn written_caller(&self) -> Option<Dialect> {
+        self.written_caller
+    }
+
     /// `given` wins over what the file says; `likely` stands in where neither says who asks.
     pub(super) fn read(top: &Table<'_>, given: Option<Dialect>, likely: Option<Dialect>) -> Self {
         let written_caller = top.get(&keys::CALLER);
@@ -48,6 +56,7 @@ impl Startup {
                 target: read_target(&log),
                 format: log.get_or_default(&keys::FORMAT),
             },
+            daemon: top.get(&keys::DAEMON),
             written_caller,
         }
     }
@@ -63,6 +72,7 @@ impl Startup {
             ("max_in_flight", terms.window != other_terms.window),
             ("first_request", mine.first_request != others.first_request),
             ("confine", self.confine != other.confine),
+            ("daemon", self.daemon != other.daemon),
             ("log.level", self.log.level != other.log.level),
             ("log.target", self.log.target != other.log.target),
             ("log.format", self.log.format != other.log.format),

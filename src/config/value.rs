@@ -191,6 +191,52 @@ impl Kind for FilePath {
     }
 }
 
+/// Users of this machine, each by name or number.
+#[derive(Debug)]
+pub struct Users;
+
+/// A user of this machine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum UserName {
+    /// By name.
+    Name(String),
+    /// By number.
+    Number(u32),
+}
+
+impl Kind for Users {
+    type Value = Vec<UserName>;
+
+    fn form(&self) -> Form {
+        Form::OneOrMore(Form::Text("user").into())
+    }
+
+    fn read(&self, value: &DeValue<'_>) -> Result<Vec<UserName>, String> {
+        let items = match value.as_array() {
+            Some(items) => items.iter().map(|item| item.get_ref()).collect(),
+            None => vec![value],
+        };
+        let user = |item: &DeValue<'_>| match item.as_integer() {
+            Some(number) => u32::from_str_radix(number.as_str(), number.radix())
+                .map(UserName::Number)
+                .map_err(|_| "write the number of a user".to_owned()),
+            None => Text("user").read(item).map(|name| match name.parse() {
+                Ok(number) => UserName::Number(number),
+                Err(_) => UserName::Name(name),
+            }),
+        };
+        items.into_iter().map(user).collect()
+    }
+
+    fn show(&self, users: &Vec<UserName>) -> Value {
+        let user = |user: &UserName| match user {
+            UserName::Name(name) => json!(name),
+            UserName::Number(number) => json!(number),
+        };
+        users.iter().map(user).collect()
+    }
+}
+
 /// One of some words, each with what it stands for.
 #[derive(Debug)]
 pub struct Word<T: 'static> {

@@ -186,6 +186,16 @@ impl Directory {
         connector.servers.in_order(connector.connect_within).await
     }
 
+    /// Its servers by their names, as far as they are known, and whether each is in doubt or down.
+    pub fn standing(&self) -> Vec<(Arc<str>, bool)> {
+        let servers = &self.connector().servers;
+        let standing = |name: Arc<str>| {
+            let is_suspect = servers.health.is_suspect(&name);
+            (name, is_suspect)
+        };
+        servers.names().into_iter().map(standing).collect()
+    }
+
     /// How many connections for user binds are open.
     pub fn open_connections(&self) -> usize {
         self.users.open()

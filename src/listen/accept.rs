@@ -62,6 +62,10 @@ impl<A: Answer> Listener<A> {
                 listener.set_nonblocking(true)?;
                 (Bound::Unix(UnixListener::from_std(listener)?), own_file)
             }
+            Socket::Tcp(_) if matches!(settings.kind, Kind::Native | Kind::Control) => {
+                let text = "a port has no users and no mode: write the path of a socket";
+                return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
+            }
             Socket::Tcp(listener) => {
                 listener.set_nonblocking(true)?;
                 (Bound::Tcp(TcpListener::from_std(listener)?), None)
@@ -125,7 +129,11 @@ impl<A: Answer> Listener<A> {
         administration: Arc<impl Administration>,
     ) {
         if let Err(who) = self.check_peer(&stream) {
-            tracing::warn!(listener = self.settings.name, uid = who, "a process of this user may not connect");
+            tracing::warn!(
+                listener = self.settings.name,
+                uid = who,
+                "a process of this user may not connect"
+            );
             return;
         }
         let (front, kind) = (Arc::clone(&self.front), self.settings.kind);
@@ -139,7 +147,7 @@ impl<A: Answer> Listener<A> {
                 (Kind::Control, Stream::Unix(stream)) => {
                     control::serve(stream, &connection.front, &*administration).await;
                 }
-                (Kind::Native | Kind::Control, Stream::Tcp(_)) => {}
+                (Kind::Native | Kind::Control, Stream::Tcp(stream)) => drop(stream),
             }
         });
     }

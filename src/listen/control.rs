@@ -35,7 +35,13 @@ pub(super) async fn serve<A: Answer>(
     front: &Front<A>,
     administration: &impl Administration,
 ) {
-    let Ok(Some((order, read_at))) = timeout(PATIENCE, read(&mut stream)).await else { return };
+    let mut closing = front.closing();
+    let read = tokio::select! {
+        biased;
+        read = timeout(PATIENCE, read(&mut stream)) => read,
+        _ = closing.wait_for(|is_closing| *is_closing) => return,
+    };
+    let Ok(Some((order, read_at))) = read else { return };
     let answer = match order {
         None => json!({ "error": "this is no command" }),
         Some(Order::Status) => json!({ "status": administration.status() }),
@@ -50,8 +56,10 @@ pub(super) async fn serve<A: Answer>(
             None => no_account(),
             Some(account) => {
                 let request = Request::typed(account.clone(), password.expose_secret().as_bytes());
-                let request = request.map_err(|denial| {
-                    Refused { verb: Verb::Auth, whom: Whom::Account(account.into()), denial }
+                let request = request.map_err(|denial| Refused {
+                    verb: Verb::Auth,
+                    whom: Whom::Account(account.into()),
+                    denial,
                 });
                 let mut asked = front.begin(request, Some(within), read_at);
                 let outcome = asked.outcome().await;

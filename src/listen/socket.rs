@@ -86,7 +86,9 @@ pub fn listen(place: &Place, passed: &mut Passed) -> Result<Socket, String> {
     match place {
         Place::Unix { path, mode, group } => make(path, *mode, *group),
         Place::Systemd(name) => passed.claim(name).ok_or_else(|| {
-            format!("systemd passed no socket of this name; write FileDescriptorName={name} in its unit")
+            format!(
+                "systemd passed no socket of this name; write FileDescriptorName={name} in its unit"
+            )
         }),
         Place::Tcp(address) => listen_on_port(*address),
     }
@@ -137,15 +139,15 @@ fn check_unused(path: &Path) -> Result<(), String> {
     let shown = path.display();
     match fs::symlink_metadata(path) {
         Err(_) => Ok(()),
-        Ok(file) if !file.file_type().is_socket() => {
-            Err(format!("{shown} is there already, and is no socket; remove it, or write another path"))
-        }
+        Ok(file) if !file.file_type().is_socket() => Err(format!(
+            "{shown} is there already, and is no socket; remove it, or write another path"
+        )),
         Ok(_) => match UnixStream::connect(path) {
             Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => Ok(()),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-            Ok(_) | Err(_) => Err(format!(
-                "another process listens on {shown}; stop it, or write another path"
-            )),
+            Ok(_) | Err(_) => {
+                Err(format!("another process listens on {shown}; stop it, or write another path"))
+            }
         },
     }
 }

@@ -117,7 +117,7 @@ impl Process {
     /// Takes over what the caller left open or switched on, before a secret is read. Signals wait
     /// from now on until [`admit_signals`].
     pub fn take_over(self) {
-        let _ = signals().thread_block();
+        self.take_over_signals();
         // Prosody leaks its listening sockets, its clients' and the other end of our terminal, which
         // keeps us from noticing that it died.
         close_inherited();
@@ -128,6 +128,12 @@ impl Process {
             // Libraries may print.
             let _ = rustix::stdio::dup2_stderr(null);
         }
+    }
+
+    /// Takes over what a service manager left switched on, and nothing that it left open. Signals
+    /// wait from now on until [`admit_signals`].
+    pub fn take_over_signals(self) {
+        let _ = signals().thread_block();
         // A core file would hold passwords.
         let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
         let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);

@@ -60,6 +60,11 @@ impl Cache {
         }
     }
 
+    /// How many passwords are remembered, those that do not count any more included.
+    pub fn proofs(&self) -> usize {
+        self.proofs.len()
+    }
+
     fn proof(&self, mode: Mode, account: Id, now: Instant) -> Option<Attempt> {
         let entry = (self.mode == mode).then(|| self.entries.get(&account, now)).flatten()?;
         self.proofs.get(&entry, now)

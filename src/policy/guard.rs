@@ -211,6 +211,29 @@ impl Guard {
         true
     }
 
+    /// Forgets what is held against an account, as if the directory had forgotten it too: whether there
+    /// was anything.
+    pub fn forgive(&self, account: Id) -> bool {
+        let mut state = self.locked();
+        let Some(record) = state.records.get_mut(&account) else { return false };
+        let was_held = record.forget_failures();
+        if record.is_empty() {
+            state.records.remove(&account);
+        }
+        was_held
+    }
+
+    /// How many accounts have failures, and how many of them so many that no other password of theirs
+    /// reaches the directory.
+    pub fn held(&self, now: Instant) -> (usize, usize) {
+        let most = self.settings.account.failures;
+        let mut state = self.locked();
+        state.records.values_mut().for_each(|record| record.forgive(&self.settings, now));
+        let spent =
+            state.records.values().map(|record| record.spent(false)).filter(|spent| *spent > 0);
+        spent.fold((0, 0), |(some, all), spent| (some + 1, all + usize::from(spent >= most)))
+    }
+
     /// The password of an account was changed: what was wrong may be right, and the reverse.
     pub fn forget_passwords(&self, account: Id) {
         let mut state = self.locked();

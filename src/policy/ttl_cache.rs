@@ -44,6 +44,16 @@ impl<K: Hash + Eq, V: Clone> TtlCache<K, V> {
         self.locked().put(key, (value, now));
     }
 
+    /// How many values there are, those that have expired since included.
+    pub fn len(&self) -> usize {
+        self.locked().len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     /// Forgets a value.
     pub fn forget(&self, key: &K) {
         self.locked().pop(key);

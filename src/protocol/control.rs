@@ -91,7 +91,11 @@ mod tests {
     #[test]
     fn what_is_no_order_is_none() {
         for line in [
-            "", "{}", "status", "{\"command\":\"stop\"}", "{\"command\":\"forgive\"}",
+            "",
+            "{}",
+            "status",
+            "{\"command\":\"stop\"}",
+            "{\"command\":\"forgive\"}",
             "{\"command\":\"login\",\"jid\":\"a@h\",\"password\":\"p\"}",
             "{\"command\":\"login\",\"jid\":\"a@h\",\"password\":1,\"within_ms\":5}",
         ] {

@@ -143,10 +143,13 @@ pub fn read_client(line: &[u8]) -> Result<FromClient, Fault> {
     }
     let request = match object.text("verb") {
         Some(verb) => {
-            let [user, domain, password] = ["user", "domain", "password"].map(|key| object.text(key));
+            let [user, domain, password] =
+                ["user", "domain", "password"].map(|key| object.text(key));
             Request::of_fields(&verb, user.as_deref(), domain.as_deref(), password.as_deref())
         }
-        None => Err(Refused { verb: Verb::Other, whom: Whom::Unreadable, denial: Denial::Malformed }),
+        None => {
+            Err(Refused { verb: Verb::Other, whom: Whom::Unreadable, denial: Denial::Malformed })
+        }
     };
     let within = object.number("within_ms").and_then(milliseconds);
     Ok(FromClient::Ask(Ask { id: id("id")?, within, request }))
@@ -206,7 +209,8 @@ pub fn write_request(out: &mut Vec<u8>, id: Id, request: &Request, within: Durat
         Request::IsUser { .. } => None,
     };
     let account = request.account();
-    let texts = account.localpart().len() + account.domainpart().len() + password.map_or(0, str::len);
+    let texts =
+        account.localpart().len() + account.domainpart().len() + password.map_or(0, str::len);
     out.reserve(128 + 2 * texts);
     let _ = write!(out, "{{\"id\":{id},\"verb\":\"{}\",\"user\":", request.verb().name());
     let _ = serde_json::to_writer(&mut *out, account.localpart());
@@ -232,10 +236,7 @@ pub fn write_answer(out: &mut Vec<u8>, id: Id, verdict: Verdict) {
         Verdict::Unavailable(_) => UNKNOWN,
     };
     let reason = verdict.reason();
-    write_line(
-        out,
-        format_args!("{{\"id\":{id},\"verdict\":\"{word}\",\"reason\":\"{reason}\"}}"),
-    );
+    write_line(out, format_args!("{{\"id\":{id},\"verdict\":\"{word}\",\"reason\":\"{reason}\"}}"));
 }
 
 /// Writes that no more requests are taken on this connection.

@@ -8,7 +8,7 @@ use crate::verdict::Outcome;
 
 /// Why a configuration is not activated.
 #[derive(Debug)]
-pub(super) struct Refusal {
+pub(in crate::commands) struct Refusal {
     problems: Vec<String>,
     /// When it is tried again.
     pub(super) retry: Retry,
@@ -78,6 +78,11 @@ impl Refusal {
     pub(super) fn and(mut self, other: Self) -> Self {
         self.problems.extend(other.problems);
         Self { problems: self.problems, retry: self.retry.and(other.retry) }
+    }
+
+    /// What is wrong.
+    pub(in crate::commands) fn problems(&self) -> &[String] {
+        &self.problems
     }
 
     /// Logs each problem.

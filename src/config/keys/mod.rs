@@ -33,6 +33,7 @@ macro_rules! keys {
 pub mod directory;
 pub mod domain;
 mod key;
+pub mod listen;
 pub mod memory;
 pub mod tls;
 pub mod top;

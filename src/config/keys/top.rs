@@ -5,8 +5,9 @@ use tracing::level_filters::LevelFilter;
 use super::TableSpec;
 use super::directory::DIRECTORY;
 use super::domain::DOMAIN;
+use super::listen::LISTEN;
 use super::memory::{CACHE, THROTTLE};
-use crate::config::value::{Count, Flag, Or, Span, Subtable, Subtables, Text, Word};
+use crate::config::value::{Count, FilePath, Flag, Or, Span, Subtable, Subtables, Text, Word};
 use crate::observe::target::Format;
 use crate::protocol::dialect::Dialect;
 use crate::session::lock_step::FirstRequest;
@@ -69,6 +70,13 @@ keys! {
         ),
         FirstRequest::Discard,
     );
+
+    /// the socket of a daemon that answers in place of this process, which then reads no more than
+    /// what is about the caller and the log; see [The daemon](#the-daemon)
+    DAEMON = "daemon": FilePath = FilePath;
+
+    /// what the daemon listens on, with a name of your choice; see [The daemon](#the-daemon)
+    LISTENERS = "listen": Subtables = Subtables(&LISTEN);
 
     /// a directory, with a name of your choice
     DIRECTORIES = "directory": Subtables = Subtables(&DIRECTORY);

@@ -56,6 +56,17 @@ impl Record {
         self.refused.retain(|(_, at)| now.saturating_duration_since(*at) < remembered);
     }
 
+    /// Forgets the failures at once: whether there were any.
+    pub(super) fn forget_failures(&mut self) -> bool {
+        let had_any = self.last.is_some() || !self.refused.is_empty();
+        self.binds = 0;
+        self.unanswered.clear();
+        self.mismatches.clear();
+        self.last = None;
+        self.refused.clear();
+        had_any
+    }
+
     /// Whether there is nothing to remember.
     pub(super) fn is_empty(&self) -> bool {
         self.last.is_none() && self.refused.is_empty() && self.asking.is_empty()

@@ -51,7 +51,8 @@ fn is_strict(value: &RawValue, depth: usize) -> bool {
         Some(b'[') => serde_json::from_str(text).ok(),
         _ => return true,
     };
-    let is_all_strict = |within: Vec<&RawValue>| within.iter().all(|value| is_strict(value, depth + 1));
+    let is_all_strict =
+        |within: Vec<&RawValue>| within.iter().all(|value| is_strict(value, depth + 1));
     depth < DEEPEST && within.is_some_and(is_all_strict)
 }
 
@@ -88,11 +89,36 @@ mod tests {
     #[test]
     fn what_is_no_object_is_refused() {
         for line in [
-            "", " ", "1", "\"a\"", "[]", "null", "{", "}", "{}}", "{} {}", "{\"a\":1,}", "{a:1}",
-            "{'a':1}", "{\"a\":01}", "{\"a\":+1}", "{\"a\":.5}", "{\"a\":1.}", "{\"a\":NaN}",
-            "{\"a\":\"\t\"}", "{\"a\":\"\\x\"}", "{\"a\":\"\\u12\"}", "{\"a\":1 \"b\":2}", "\u{feff}{}",
-            "{\"a\":1,\"a\":1}", "{\"a\":1,\"\\u0061\":1}", "{\"x\":{\"a\":1,\"a\":1}}",
-            "{\"x\":[{\"a\":1,\"a\":1}]}", "// comment\n{}", "{\"a\":tru}", "{\"\\ud800\":1}",
+            "",
+            " ",
+            "1",
+            "\"a\"",
+            "[]",
+            "null",
+            "{",
+            "}",
+            "{}}",
+            "{} {}",
+            "{\"a\":1,}",
+            "{a:1}",
+            "{'a':1}",
+            "{\"a\":01}",
+            "{\"a\":+1}",
+            "{\"a\":.5}",
+            "{\"a\":1.}",
+            "{\"a\":NaN}",
+            "{\"a\":\"\t\"}",
+            "{\"a\":\"\\x\"}",
+            "{\"a\":\"\\u12\"}",
+            "{\"a\":1 \"b\":2}",
+            "\u{feff}{}",
+            "{\"a\":1,\"a\":1}",
+            "{\"a\":1,\"\\u0061\":1}",
+            "{\"x\":{\"a\":1,\"a\":1}}",
+            "{\"x\":[{\"a\":1,\"a\":1}]}",
+            "// comment\n{}",
+            "{\"a\":tru}",
+            "{\"\\ud800\":1}",
         ] {
             assert!(Object::read(line.as_bytes()).is_none(), "{line}");
         }
@@ -115,7 +141,8 @@ mod tests {
 
     #[test]
     fn values_are_read_as_what_they_are() {
-        let line = br#" {"t":"\u00e9\ud83d\ude00\n" ,"s":"\ud800x","w":9007199254740992,"n":-1,"f":1.5e0,
+        let line =
+            br#" {"t":"\u00e9\ud83d\ude00\n" ,"s":"\ud800x","w":9007199254740992,"n":-1,"f":1.5e0,
             "h":1e999,"o":{"t":1},"null":null, "b":true}"#;
         let line: Vec<u8> = line.iter().copied().filter(|byte| *byte != b'\n').collect();
         let object = Object::read(&line).unwrap();

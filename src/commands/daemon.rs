@@ -1,0 +1,241 @@
+//! `daemon`: serves the XMPP servers of this machine through sockets.
+//!
+//! It listens before it gives up its rights, and stays whatever the configuration says: who asks is
+//! told "cannot tell" until that can be used. It ends on SIGTERM, when what is open is answered.
+
+mod standing;
+
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use sd_notify::NotifyState;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::time::{MissedTickBehavior, interval, timeout};
+
+use self::standing::Standing;
+use super::ending::Failure;
+use super::reload::{Observer, Progress, ReloadSignal, Reloader};
+use super::serving::{give_up_rights, start_log};
+use super::{load, runtime};
+use crate::authenticator::Authenticator;
+use crate::cli::Given;
+use crate::config::listen::{self, AUTH, CONTROL, default_auth, default_control};
+use crate::config::{self, Reading};
+use crate::directory::domain::Domain;
+use crate::exit::Code;
+use crate::listen::accept::Listener;
+use crate::listen::front::Front;
+use crate::listen::settings::{Kind, ListenerSettings, Place};
+use crate::listen::socket::{self, Passed, Socket};
+use crate::listen::turns::InTurn;
+use crate::observe::logger::Logger;
+use crate::peer::Peer;
+use crate::peer::process::{Process, admit_signals};
+use crate::protocol::dialect::Dialect;
+
+/// What is asked.
+type Served = InTurn<Authenticator<Domain>>;
+
+/// Beyond the time for answers, so long do connections have time to end.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// Serves the sockets of the configuration until SIGTERM.
+pub fn daemon(process: &Process, given: Given) -> Result<Code, Failure> {
+    process.take_over_signals();
+    let path = config::path(given.config);
+    // Nobody in particular asks; what is derived from the caller is as for the most patient one.
+    let reading = load(&path, Some(Dialect::Ejabberd), None);
+    let (log, _) = start_log(&reading.startup.log, Peer::Pipe);
+    if reading.startup.daemon.is_some() {
+        let text = "`daemon` is for those whom the XMPP server starts: leave it out of the configuration of the daemon itself";
+        return Err(unusable(text.to_owned()));
+    }
+    if reading.startup.written_caller().is_some() {
+        tracing::warn!("configuration: caller is ignored: the daemon serves any");
+    }
+    let mut passed = Passed::take(&listen::passed_names()).map_err(unusable)?;
+    let bound = bind(&reading, &mut passed)?;
+    let own: Vec<PathBuf> = bound.iter().filter_map(|(settings, _)| own_path(settings)).collect();
+    give_up_rights(&reading, &path, &own);
+    let runtime = runtime()?;
+    let serving = runtime.spawn(serve(reading, path, bound, log));
+    let end = runtime.block_on(serving).unwrap_or(Ok(Code::SOFTWARE));
+    runtime.shutdown_background();
+    end
+}
+
+/// Says so in the log as well, where it is looked for.
+fn unusable(problem: String) -> Failure {
+    tracing::error!(problem, "the daemon cannot start");
+    Failure::Setup(problem)
+}
+
+fn own_path(settings: &ListenerSettings) -> Option<PathBuf> {
+    match &settings.place {
+        Place::Unix { path, .. } => Some(path.clone()),
+        Place::Systemd(_) | Place::Tcp(_) => None,
+    }
+}
+
+/// Listens wherever the configuration, or systemd, says, or else in the usual places.
+fn bind(
+    reading: &Reading,
+    passed: &mut Passed,
+) -> Result<Vec<(ListenerSettings, Socket)>, Failure> {
+    let mut wanted = reading.listeners.clone();
+    for name in passed.names() {
+        let place = Place::Systemd(name.clone());
+        if wanted.iter().any(|settings| settings.place == place) {
+            continue;
+        }
+        match wanted.iter_mut().find(|settings| settings.name == name) {
+            Some(settings) => settings.place = place,
+            None => wanted.push(ListenerSettings::plain(&name, place, Kind::Native)),
+        }
+    }
+    // Those that are not written may be missing; they are none of the administrator's wishes.
+    let needed = wanted.len();
+    let has = |wanted: &[ListenerSettings], name: &str| wanted.iter().any(|it| it.name == name);
+    let is_default = wanted.is_empty();
+    if (is_default || reading.configuration.is_err()) && !has(&wanted, AUTH) {
+        wanted.push(default_auth());
+    }
+    if !wanted.iter().any(|settings| settings.kind == Kind::Control) && !has(&wanted, CONTROL) {
+        wanted.push(default_control());
+    }
+    let mut bound = Vec::new();
+    for (place, settings) in wanted.into_iter().enumerate() {
+        let is_needed = place < needed || is_default && settings.name == AUTH;
+        if is_needed && let Some(path) = own_path(&settings) {
+            make_directory(&path);
+        }
+        match socket::listen(&settings.place, passed) {
+            Ok(socket) => bound.push((settings, socket)),
+            Err(problem) if is_needed => {
+                return Err(unusable(format!("listen.{}: {problem}", settings.name)));
+            }
+            Err(problem) => {
+                tracing::warn!(
+                    listener = settings.name,
+                    problem,
+                    "one of the usual sockets is missing"
+                );
+            }
+        }
+    }
+    Ok(bound)
+}
+
+/// Makes the usual directory for a socket, as systemd would.
+fn make_directory(socket: &Path) {
+    let usual = listen::directory();
+    if socket.parent() == Some(&usual) && !usual.exists() {
+        let _ = DirBuilder::new().mode(0o755).create(&usual);
+    }
+}
+
+async fn serve(
+    reading: Reading,
+    path: PathBuf,
+    bound: Vec<(ListenerSettings, Socket)>,
+    log: Logger,
+) -> Result<Code, Failure> {
+    let mut signals = Signals::listen()?;
+    let standing = Arc::new(Standing::new(path.clone()));
+    let reloader = Reloader::new(path, reading, observer(&standing));
+    let answerer = Arc::new(InTurn::new(reloader.authenticator()));
+    let mut serving = Vec::new();
+    for (settings, socket) in bound {
+        let name = settings.name.clone();
+        let listener = Listener::new(settings, socket, Arc::clone(&answerer))
+            .map_err(|error| unusable(format!("listen.{name}: {error}")))?;
+        standing.add_listener(&listener);
+        serving.push(listener);
+    }
+    standing.add_authenticator(reloader.authenticator());
+    let serving: Vec<_> =
+        serving.into_iter().map(|it| tokio::spawn(it.serve(Arc::clone(&standing)))).collect();
+    let reload = ReloadSignal::default();
+    notify(&[NotifyState::Ready]);
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), "ready");
+    tokio::select! {
+        () = signals.follow(&log, &reload) => {}
+        () = watch() => {}
+        () = reloader.follow(Arc::clone(&reload)) => {}
+    }
+    tracing::info!("ending, when what is open is answered");
+    notify(&[NotifyState::Stopping]);
+    let patience = standing.close() + GRACE;
+    if timeout(patience, join_all(serving)).await.is_err() {
+        tracing::warn!("connections were cut off that did not end");
+    }
+    Ok(Code::OK)
+}
+
+/// Lets systemd, and whoever asks, know what becomes of the configuration.
+fn observer(standing: &Arc<Standing>) -> Observer {
+    let standing = Arc::clone(standing);
+    Box::new(move |progress| {
+        standing.learn(&progress);
+        match progress {
+            Progress::Begun => match NotifyState::monotonic_usec_now() {
+                Ok(now) => notify(&[NotifyState::Reloading, now]),
+                Err(_) => notify(&[NotifyState::Reloading]),
+            },
+            Progress::InUse { .. } | Progress::Refused(_) => notify(&[NotifyState::Ready]),
+        }
+    })
+}
+
+fn notify(state: &[NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(state) {
+        tracing::debug!(%error, "systemd cannot be told");
+    }
+}
+
+/// Lets systemd know that we are alive, as often as it wants to, for ever.
+async fn watch() {
+    let Some(limit) = sd_notify::watchdog_enabled() else {
+        return std::future::pending().await;
+    };
+    let mut ticks = interval(limit / 3);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        notify(&[NotifyState::Watchdog]);
+    }
+}
+
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hang_up: Signal,
+}
+
+impl Signals {
+    fn listen() -> std::io::Result<Self> {
+        let kinds = [SignalKind::terminate(), SignalKind::interrupt(), SignalKind::hangup()];
+        let [terminate, interrupt, hang_up] = kinds.map(signal);
+        let signals = Self { terminate: terminate?, interrupt: interrupt?, hang_up: hang_up? };
+        admit_signals();
+        Ok(signals)
+    }
+
+    /// Reloads on SIGHUP; returns on SIGTERM, and on what a person's terminal sends for ^C.
+    async fn follow(&mut self, log: &Logger, reload: &ReloadSignal) {
+        loop {
+            tokio::select! {
+                _ = self.terminate.recv() => return,
+                _ = self.interrupt.recv() => return,
+                _ = self.hang_up.recv() => {
+                    log.reopen();
+                    reload.notify_one();
+                }
+            }
+        }
+    }
+}

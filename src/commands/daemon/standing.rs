@@ -1,0 +1,173 @@
+//! How a daemon stands: what it can be asked about itself.
+
+use std::path::PathBuf;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use super::{Front, Listener, ListenerSettings, Progress, Served};
+use crate::authenticator::Authenticator;
+use crate::deadline::Deadline;
+use crate::directory::Directory;
+use crate::directory::domain::Domain;
+use crate::jid::Account;
+use crate::listen::control::Administration;
+use crate::policy::Policies;
+use crate::verdict::Verdict;
+
+/// How long it may take to find an account.
+const FIND_WITHIN: Duration = Duration::from_secs(25);
+
+/// How a daemon stands.
+#[derive(Debug)]
+pub(super) struct Standing {
+    started: Instant,
+    file: PathBuf,
+    authenticator: OnceLock<Arc<Authenticator<Domain>>>,
+    facts: Mutex<Facts>,
+}
+
+#[derive(Debug, Default)]
+struct Facts {
+    listeners: Vec<(ListenerSettings, Arc<Front<Served>>)>,
+    directories: Vec<Arc<Directory>>,
+    policies: Option<Arc<Policies>>,
+    /// What is wrong with the configuration that was read last.
+    problems: Vec<String>,
+}
+
+impl Standing {
+    pub(super) fn new(file: PathBuf) -> Self {
+        let (started, authenticator) = (Instant::now(), OnceLock::new());
+        Self { started, file, authenticator, facts: Mutex::default() }
+    }
+
+    fn facts(&self) -> MutexGuard<'_, Facts> {
+        self.facts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn add_listener(&self, listener: &Listener<Served>) {
+        let (settings, front) = (listener.settings().clone(), Arc::clone(listener.front()));
+        self.facts().listeners.push((settings, front));
+    }
+
+    pub(super) fn add_authenticator(&self, authenticator: Arc<Authenticator<Domain>>) {
+        let _ = self.authenticator.set(authenticator);
+    }
+
+    /// Takes notice of what becomes of the configuration.
+    pub(super) fn learn(&self, progress: &Progress<'_>) {
+        match progress {
+            Progress::Begun => {}
+            Progress::Refused(refusal) => self.facts().problems = refusal.problems().to_vec(),
+            Progress::InUse { listeners, directories, policies } => {
+                let mut facts = self.facts();
+                facts.problems.clear();
+                facts.directories = directories.to_vec();
+                facts.policies = Some(Arc::clone(policies));
+                facts.set_terms(listeners);
+            }
+        }
+    }
+
+    /// Lets all listeners end; returns how long their answers may take.
+    pub(super) fn close(&self) -> Duration {
+        let facts = self.facts();
+        facts.listeners.iter().for_each(|(_, front)| front.close());
+        let times = facts.listeners.iter().map(|(_, front)| front.terms().answer_within);
+        times.max().unwrap_or_default()
+    }
+}
+
+impl Facts {
+    /// Lets the listeners keep to what is written now, as far as that can change while they listen.
+    fn set_terms(&mut self, written: &[ListenerSettings]) {
+        if self.listeners.is_empty() {
+            // They begin with what is written now.
+            return;
+        }
+        for new in written {
+            match self.listeners.iter_mut().find(|(known, _)| known.name == new.name) {
+                Some((known, front)) => {
+                    if !known.is_same_place(new) {
+                        tracing::warn!(
+                            listener = new.name,
+                            "where it listens, and for how many, changes only in a new process: restart the daemon"
+                        );
+                    }
+                    known.terms = new.terms.clone();
+                    front.set_terms(new.terms.clone());
+                }
+                None => {
+                    tracing::warn!(
+                        listener = new.name,
+                        "nobody listens there yet: restart the daemon"
+                    );
+                }
+            }
+        }
+    }
+}
+
+impl Administration for Standing {
+    fn status(&self) -> Value {
+        let facts = self.facts();
+        let listeners = facts.listeners.iter().map(|(settings, front)| {
+            let counts = front.counts();
+            json!({
+                "name": settings.name,
+                "kind": settings.kind.name(),
+                "place": settings.place.to_string(),
+                "connections": counts.connections.load(Ordering::Relaxed),
+                "in_flight": counts.in_flight.load(Ordering::Relaxed),
+                "requests": counts.requests.load(Ordering::Relaxed),
+                "late_answers": counts.late.load(Ordering::Relaxed),
+            })
+        });
+        let directories = facts.directories.iter().map(|directory| {
+            let servers = directory.standing();
+            let servers = servers.into_iter().map(|(name, is_suspect)| {
+                json!({ "name": &*name, "state": if is_suspect { "down" } else { "up" } })
+            });
+            json!({
+                "name": directory.name(),
+                "state": if directory.is_out() { "out" } else { "up" },
+                "connections": directory.open_connections(),
+                "servers": servers.collect::<Vec<_>>(),
+            })
+        });
+        let policies = facts.policies.as_ref();
+        let guard = policies.and_then(|policies| policies.guard.as_ref()).map(|guard| {
+            let (accounts, held) = guard.held(Instant::now());
+            json!({ "accounts_with_failures": accounts, "accounts_held": held })
+        });
+        let cache = policies.and_then(|policies| policies.cache.as_ref());
+        json!({
+            "version": env!("CARGO_PKG_VERSION"),
+            "pid": std::process::id(),
+            "up_s": self.started.elapsed().as_secs(),
+            "configuration": { "file": self.file.display().to_string(), "problems": facts.problems },
+            "listeners": listeners.collect::<Vec<_>>(),
+            "directories": directories.collect::<Vec<_>>(),
+            "guard": guard,
+            "caches": { "credentials": cache.map(|cache| cache.proofs()) },
+        })
+    }
+
+    async fn forgive(&self, account: &Account) -> Result<bool, String> {
+        let Some(authenticator) = self.authenticator.get() else { return Ok(false) };
+        let by = Deadline::after(Instant::now(), FIND_WITHIN);
+        match authenticator.forgive(account, by).await {
+            Ok(forgiven) => Ok(forgiven),
+            // Nobody binds as somebody whom the directory does not know.
+            Err(outcome) if matches!(outcome.verdict, Verdict::Denied(_)) => Ok(false),
+            Err(outcome) => Err(match outcome.detail {
+                Some(detail) => format!("{}: {detail}", outcome.verdict),
+                None => outcome.verdict.to_string(),
+            }),
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! What a process does before it serves anybody: it starts its log, and gives up every right that it
+//! does not need.
+
+use std::path::{Path, PathBuf};
+
+use crate::config::{self, Reading};
+use crate::confine::{Confinement, confine};
+use crate::observe::logger::{Logger, Opened};
+use crate::observe::target::{Log, Target};
+use crate::peer::Peer;
+
+/// Starts the log, in which defects are told of as well.
+pub(super) fn start_log(log: &Log, peer: Peer) -> (Logger, Opened) {
+    let (log, opened) = Logger::start(log, peer);
+    std::panic::set_hook(Box::new(|panic| {
+        // The message could quote a peer; the place is what a developer needs.
+        let place = panic.location().map(ToString::to_string);
+        tracing::error!(place, "a defect was contained; please report it");
+    }));
+    if let Opened::Elsewhere(problem) = &opened {
+        tracing::error!(problem, "the log cannot be written where the configuration says");
+    }
+    (log, opened)
+}
+
+/// Lets the process read what the configuration names, write its log and remove its `sockets`. Comes
+/// before the first thread, because each confines itself.
+pub(super) fn give_up_rights(reading: &Reading, path: &Path, sockets: &[PathBuf]) {
+    if !reading.startup.confine {
+        return;
+    }
+    let log = match &reading.startup.log.target {
+        Target::File(path) => Some(path.as_path()),
+        Target::Auto | Target::Stderr | Target::Journald | Target::Syslog => None,
+    };
+    let foreign = config::files_of_environment();
+    let readable = reading.files.paths().chain(foreign.iter().map(PathBuf::as_path)).chain([path]);
+    match confine(readable, log, sockets) {
+        Ok(Confinement::Full | Confinement::Partial) => {}
+        Ok(Confinement::None) => {
+            tracing::info!("this kernel has no Landlock: the process is not confined")
+        }
+        Err(error) => tracing::warn!(%error, "the process is not confined"),
+    }
+}

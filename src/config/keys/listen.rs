@@ -1,0 +1,48 @@
+//! The keys of `[listen.NAME]`: what the daemon listens on, and who may ask what there.
+
+use super::TableSpec;
+use crate::config::value::{Count, List, OneOrMore, Or, Span, Text, Users, Word};
+use crate::request::Verb;
+
+const VERBS: &[(&str, Verb)] =
+    &[("auth", Verb::Auth), ("isuser", Verb::IsUser), ("setpass", Verb::SetPass)];
+
+/// `[listen.NAME]`.
+pub static LISTEN: TableSpec = TableSpec { name: "listen.NAME", groups: &[KEYS], mistakes: &[] };
+
+keys! {
+    /// Where the daemon listens, and who may ask what there.
+    KEYS:
+
+    /// the native protocol: a socket that the daemon makes, or `"systemd:NAME"`, the descriptor of
+    /// that name
+    SOCKET = "socket": Text = Text("path");
+
+    /// a socket for the commands `status`, `forgive` and `login`
+    CONTROL = "control": Text = Text("path");
+
+    /// who may connect to a socket that the daemon makes, as of a file
+    MODE = "mode": Text = Text("octal number"), otherwise "`\"0660\"`, of `control` `\"0600\"`";
+
+    /// the group that it is given to
+    GROUP = "group": Text = Text("name"), otherwise "the daemon's own";
+
+    /// whose processes may connect, by name or number; root is no exception
+    USERS = "users": Users = Users, otherwise "all whom the socket's mode lets in";
+
+    /// what may be asked: `"auth"`, `"isuser"`, `"setpass"`
+    VERBS_ALLOWED = "verbs": List<Word<Verb>> = List(Word::of(VERBS), "auth"),
+        otherwise "`[\"auth\", \"isuser\"]`";
+
+    /// whose users may be asked about
+    DOMAINS = "domains": OneOrMore = OneOrMore("domain"), otherwise "all that are served";
+
+    /// work on a request ends after this, or when its client does not wait any more
+    ANSWER_WITHIN = "answer_within": Span = Span, otherwise "`\"25s\"`";
+
+    /// so many connections at once; others wait
+    MAX_CONNECTIONS = "max_connections": Or<Count<usize>> = Or(Count::within(1..=65_536), 256);
+
+    /// requests of a connection that are worked on at once; it is not read beyond them
+    MAX_IN_FLIGHT = "max_in_flight": Or<Count<usize>> = Or(Count::within(1..=1024), 64);
+}
