@@ -111,7 +111,8 @@ fn every_key_has_a_name_of_its_own_and_a_text() {
 }
 
 /// Contexts, in one of which each key means something.
-const CONTEXTS: [&str; 3] = [
+const CONTEXTS: [&str; 4] = [
+    "listen.x.socket = \"/run/x.sock\"",
     "directory.x = { preset = \"generic\", servers = [\"ldap://localhost\"], bind_dn = \"cn=x\" }\ndomain.x.directory = \"x\"",
     "directory.x = { discover = \"h.example\", sasl = \"gssapi\", tls.pins_only = true, write.discover = \"h.example\", write.sasl = \"gssapi\" }\ndomain.x.directory = \"x\"",
     "directory.x = { discover = \"h.example\", tls.pins_only = true, bind_dn = \"x\", rotation = {}, write = { servers = [], bind_dn = \"x\", rotation = {} } }\ndomain.x = { directory = \"x\" }",
@@ -151,7 +152,8 @@ fn every_key_is_read() {
 fn check_shows_every_key_that_has_a_value() {
     let text = "caller = \"prosody\"\ncache.mode = \"ttl\"\ncache.dn_ttl = \"1m\"\n\
         [directory.x]\npreset = \"generic\"\nservers = [\"ldap://localhost\"]\nbase = \"dc=x\"\n\
-        anonymous = true\nnameservers = [\"192.0.2.53\"]\n[domain.y]\ndirectory = \"x\"\n";
+        anonymous = true\nnameservers = [\"192.0.2.53\"]\n[domain.y]\ndirectory = \"x\"\n\
+        [listen.x]\nsocket = \"/run/x.sock\"\n";
     let configuration = config::read(text, None, None).configuration.unwrap();
     let mut shown = BTreeMap::new();
     for (subject, values) in configuration.effective.iter() {

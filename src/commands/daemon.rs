@@ -21,14 +21,11 @@ use super::ending::Failure;
 use super::reload::{Observer, Progress, ReloadSignal, Reloader};
 use super::serving::{give_up_rights, start_log};
 use super::{load, runtime};
-use crate::authenticator::Authenticator;
 use crate::cli::Given;
 use crate::config::listen::{self, AUTH, CONTROL, default_auth, default_control};
 use crate::config::{self, Reading};
-use crate::directory::domain::Domain;
 use crate::exit::Code;
 use crate::listen::accept::Listener;
-use crate::listen::front::Front;
 use crate::listen::settings::{Kind, ListenerSettings, Place};
 use crate::listen::socket::{self, Passed, Socket};
 use crate::listen::turns::InTurn;
@@ -36,9 +33,6 @@ use crate::observe::logger::Logger;
 use crate::peer::Peer;
 use crate::peer::process::{Process, admit_signals};
 use crate::protocol::dialect::Dialect;
-
-/// What is asked.
-type Served = InTurn<Authenticator<Domain>>;
 
 /// Beyond the time for answers, so long do connections have time to end.
 const GRACE: Duration = Duration::from_secs(2);

@@ -8,15 +8,22 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::{Front, Listener, ListenerSettings, Progress, Served};
 use crate::authenticator::Authenticator;
+use crate::commands::reload::Progress;
 use crate::deadline::Deadline;
 use crate::directory::Directory;
 use crate::directory::domain::Domain;
 use crate::jid::Account;
+use crate::listen::accept::Listener;
 use crate::listen::control::Administration;
+use crate::listen::front::Front;
+use crate::listen::settings::ListenerSettings;
+use crate::listen::turns::InTurn;
 use crate::policy::Policies;
 use crate::verdict::Verdict;
+
+/// What is asked.
+pub(super) type Served = InTurn<Authenticator<Domain>>;
 
 /// How long it may take to find an account.
 const FIND_WITHIN: Duration = Duration::from_secs(25);
