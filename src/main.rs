@@ -6,9 +6,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use xmpp_ldap_auth::cli::{Cli, Command, caller_from_name};
 use xmpp_ldap_auth::commands::ending::{conclude, refuse};
-use xmpp_ldap_auth::commands::{
-    check, daemon, explain, login, manual, probe, prosody_module, run,
-};
+use xmpp_ldap_auth::commands::{check, daemon, explain, login, manual, probe, prosody_module, run};
 use xmpp_ldap_auth::peer::process::{Process, ProcessEnd};
 use zeroizing_alloc::ZeroAlloc;
 
