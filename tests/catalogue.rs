@@ -47,7 +47,7 @@ fn add(table: &mut String, section: &Section) -> std::fmt::Result {
         let value = key.kind().form().words();
         writeln!(table, "| `{}` | {value} | {} | {} |", key.name, key.default(), key.text)?;
     }
-    for (other, keys) in section.shared() {
+    for (other, keys) in &section.shared {
         writeln!(table, "| `{}` | | | as in `[{other}]` |", keys.join("`, `"))?;
     }
     Ok(())

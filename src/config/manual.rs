@@ -32,7 +32,7 @@ fn explain(page: &mut Roff, section: &Section) {
         page.text(inline(section.text));
     }
     section.keys.iter().for_each(|key| explain_key(page, key));
-    for (table, keys) in section.shared() {
+    for (table, keys) in &section.shared {
         page.control("TP", []);
         page.text([bold(keys.join(", "))]);
         page.text([roman(format!("as in [{table}]"))]);

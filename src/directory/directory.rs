@@ -69,7 +69,7 @@ impl Settings {
 #[derive(Debug)]
 pub struct Directory {
     name: String,
-    identity: String,
+    key: String,
     preset: Option<Preset>,
     service: Option<Searcher>,
     writer: Option<ServicePool>,
@@ -85,7 +85,7 @@ impl Directory {
     pub fn new(settings: Settings) -> Self {
         let limits = settings.limits;
         let connector = Arc::new(settings.connector);
-        let identity = connector.servers.identity();
+        let key = connector.servers.key();
         let writer = settings.writer.and_then(|writer| {
             let connector = writer.connector.map_or_else(|| Arc::clone(&connector), Arc::new);
             let identity = writer.identity.or_else(|| settings.identity.clone())?;
@@ -104,7 +104,7 @@ impl Directory {
             alarm: Alarm::new(settings.name.clone()),
             admission: Arc::default(),
             name: settings.name,
-            identity,
+            key,
         }
     }
 
@@ -165,8 +165,8 @@ impl Directory {
 
     /// What tells it apart from other directories: the servers, because two tables of the
     /// configuration may name one directory.
-    pub(in crate::directory) fn identity(&self) -> &str {
-        &self.identity
+    pub(in crate::directory) fn key(&self) -> &str {
+        &self.key
     }
 
     /// How its servers are reached.

@@ -181,13 +181,13 @@ impl Domain {
     /// What an entry is told apart by.
     fn key(&self, dn: &str) -> EntryKey {
         let key = Dn::parse(dn).map_or_else(|| dn.to_lowercase(), |dn| dn.key());
-        EntryKey::of(format!("{}/{key}", self.directory.identity()))
+        EntryKey::of(format!("{}/{key}", self.directory.key()))
     }
 
     /// Where an entry is bound to by a name that was made from what was typed, and nothing is read, the
     /// directory may take many names for one, so failures are counted by what is alike in all of them.
     fn key_of_made_up(&self, name: &str) -> EntryKey {
-        let counted_as = format!("{}/{}", self.directory.identity(), bare_letters(name));
+        let counted_as = format!("{}/{}", self.directory.key(), bare_letters(name));
         EntryKey { counted_as, ..self.key(name) }
     }
 

@@ -71,12 +71,16 @@ impl TableSpec {
         if sections.iter().any(|known| known.table.name == self.name) {
             return;
         }
-        let (mut keys, mut shared) = (Vec::new(), Vec::new());
+        let mut keys = Vec::new();
+        let mut shared: Vec<(&str, Vec<&str>)> = Vec::new();
         for key in self.keys() {
             let has = |known: &&Section| known.keys.iter().any(|own| std::ptr::addr_eq(*own, key));
             match sections.iter().find(has) {
-                Some(known) => shared.push((known.table.name, key.name)),
                 None => keys.push(key),
+                Some(known) => match shared.last_mut() {
+                    Some((table, names)) if *table == known.table.name => names.push(key.name),
+                    _ => shared.push((known.table.name, vec![key.name])),
+                },
             }
         }
         sections.push(Section { table: self, text, keys: keys.clone(), shared });
@@ -97,16 +101,8 @@ pub struct Section {
     pub text: &'static str,
     /// Its keys, but for the shared ones.
     pub keys: Vec<&'static AnyKey>,
-    /// The keys that were explained with another table, by the names of both.
-    shared: Vec<(&'static str, &'static str)>,
-}
-
-impl Section {
     /// The names of the keys that were explained with another table, by the name of that.
-    pub fn shared(&self) -> impl Iterator<Item = (&'static str, Vec<&'static str>)> {
-        let runs = self.shared.chunk_by(|(one, _), (next, _)| one == next);
-        runs.filter_map(|run| Some((run.first()?.0, run.iter().map(|(_, key)| *key).collect())))
-    }
+    pub shared: Vec<(&'static str, Vec<&'static str>)>,
 }
 
 /// What a value looks like, whatever is made of it.

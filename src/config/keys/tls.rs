@@ -2,7 +2,7 @@
 
 use super::TableSpec;
 use crate::config::value::{FilePath, Flag, List, Or, Text, Word};
-use crate::directory::tls::Version;
+use crate::directory::tls::TlsVersion;
 
 /// `[directory.NAME.tls]`.
 pub static TLS: TableSpec =
@@ -32,5 +32,5 @@ keys! {
     CLIENT_KEY_FILE = "client_key_file": FilePath = FilePath;
 
     /// the oldest version that is spoken
-    MIN_VERSION = "min_version": Or<Word<Version>> = Or(Word::of(&Version::ALL), Version::Tls12);
+    MIN_VERSION = "min_version": Or<Word<TlsVersion>> = Or(Word::of(&TlsVersion::ALL), TlsVersion::Tls12);
 }

@@ -37,7 +37,7 @@ impl Servers {
     }
 
     /// What the directory that they serve is told apart by, however they are found.
-    pub fn identity(&self) -> String {
+    pub fn key(&self) -> String {
         let domain = self.discovery.as_ref().map(|discovery| discovery.wanted().domain.as_str());
         let names = domain.into_iter().chain(self.fixed.iter().map(|server| &*server.name));
         names.collect::<Vec<_>>().join(" ").to_lowercase()

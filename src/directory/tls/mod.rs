@@ -37,7 +37,7 @@ pub struct TlsSettings {
     /// The PEM files of the certificate with which we sign in, and of its key.
     pub client: Option<(PathBuf, PathBuf)>,
     /// The oldest version that is spoken.
-    pub min_version: Version,
+    pub min_version: TlsVersion,
 }
 
 /// Who vouches for servers.
@@ -55,14 +55,14 @@ pub enum Trust {
 
 /// A version of TLS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Version {
+pub enum TlsVersion {
     /// RFC 5246.
     Tls12,
     /// RFC 8446.
     Tls13,
 }
 
-impl Version {
+impl TlsVersion {
     /// Each with its name.
     pub const ALL: [(&'static str, Self); 2] = [("1.2", Self::Tls12), ("1.3", Self::Tls13)];
 

@@ -12,7 +12,7 @@ use rustls::{CertificateError, Error};
 use super::rejection::of_proof;
 use super::trust::{Pin, Roots};
 use super::verifier::Verifier;
-use super::{Tls, TlsSettings, Trust, Version, files};
+use super::{Tls, TlsSettings, TlsVersion, Trust, files};
 
 const SAN: &str = "subjectAltName=DNS:localhost,IP:127.0.0.1";
 
@@ -84,7 +84,7 @@ impl Pki {
             pins: Vec::new(),
             server_name: None,
             client,
-            min_version: Version::Tls12,
+            min_version: TlsVersion::Tls12,
         };
         Tls::new(settings).map_or_else(|error| error.to_string(), |_| "accepted".to_owned())
     }
