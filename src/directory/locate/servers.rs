@@ -66,9 +66,9 @@ impl Servers {
 
     /// The names of those that are known, in their order.
     pub fn names(&self) -> Vec<Arc<str>> {
-        let groups = self.groups.lock().unwrap_or_else(PoisonError::into_inner);
+        let ranks = self.ranks.lock().unwrap_or_else(PoisonError::into_inner);
         let fixed = self.fixed.iter().map(|server| Arc::clone(&server.name));
-        let mut names: Vec<_> = groups.keys().cloned().chain(fixed).collect();
+        let mut names: Vec<_> = ranks.keys().cloned().chain(fixed).collect();
         names.sort();
         names.dedup();
         names
