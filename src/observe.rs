@@ -2,6 +2,7 @@
 //! the log goes.
 
 pub mod logger;
+pub mod metrics;
 mod place;
 mod record;
 pub mod target;

@@ -11,6 +11,7 @@ use tokio::time::Instant;
 
 use crate::answer::Answer;
 use crate::deadline::Deadline;
+use crate::observe::metrics::RequestMetrics;
 use crate::observe::{self, Audit};
 use crate::request::{Refused, Request, Verb, Whom};
 use crate::verdict::{Outage, Outcome};
@@ -19,10 +20,19 @@ use crate::verdict::{Outage, Outcome};
 #[derive(Debug)]
 pub struct Requests<A> {
     answerer: Arc<A>,
-    /// Through which listener of a daemon they come.
-    listener: Option<Arc<str>>,
+    /// How they come, in a daemon.
+    way: Option<Way>,
     /// Each password change that goes on holds it for reading.
     changes: Arc<RwLock<()>>,
+}
+
+/// The way by which requests come to a daemon.
+#[derive(Clone, Debug)]
+struct Way {
+    /// The name of the listener.
+    listener: Arc<str>,
+    /// Where they are counted.
+    metrics: RequestMetrics,
 }
 
 /// When a request came.
@@ -41,7 +51,9 @@ struct Asked {
     verb: Verb,
     whom: Whom,
     timing: Timing,
-    listener: Option<Arc<str>>,
+    way: Option<Way>,
+    /// Whether its domain is known to be served, if it came to a daemon.
+    is_served: bool,
 }
 
 /// A request that was read and is not answered yet. Dropping it abandons the work, unless that is a
@@ -69,12 +81,12 @@ enum Work {
 impl<A: Answer> Requests<A> {
     /// Those that `answerer` is asked.
     pub fn new(answerer: Arc<A>) -> Self {
-        Self { answerer, listener: None, changes: Arc::default() }
+        Self { answerer, way: None, changes: Arc::default() }
     }
 
-    /// Those that `answerer` is asked through a listener of this name.
-    pub fn through(listener: Arc<str>, answerer: Arc<A>) -> Self {
-        Self { listener: Some(listener), ..Self::new(answerer) }
+    /// Those that `answerer` is asked through a listener of this name, counted in `metrics`.
+    pub fn through(listener: Arc<str>, answerer: Arc<A>, metrics: RequestMetrics) -> Self {
+        Self { way: Some(Way { listener, metrics }), ..Self::new(answerer) }
     }
 
     /// Starts work on a request, which ends at the deadline.
@@ -108,7 +120,10 @@ impl<A: Answer> Requests<A> {
 
     /// A request that is decided on already.
     pub fn settled(&self, verb: Verb, whom: Whom, timing: Timing, outcome: Outcome) -> Pending {
-        let asked = Asked { verb, whom, timing, listener: self.listener.clone() };
+        let way = self.way.clone();
+        let serves = |domain| self.answerer.serves(domain);
+        let is_served = way.is_some() && whom.domainpart().is_some_and(serves);
+        let asked = Asked { verb, whom, timing, way, is_served };
         Pending {
             asked,
             queued: Duration::ZERO,
@@ -170,17 +185,21 @@ impl Pending {
 }
 
 impl Asked {
-    /// Logs what became of it.
+    /// Logs and counts what became of it.
     fn audit(&self, outcome: &Outcome, queued: Duration, is_told: bool) {
-        observe::audit(&Audit {
+        let audit = Audit {
             verb: self.verb,
             whom: &self.whom,
-            listener: self.listener.as_deref(),
+            listener: self.way.as_ref().map(|way| &*way.listener),
             outcome,
             is_told,
             took: self.timing.read.elapsed(),
             queued,
-        });
+        };
+        observe::audit(&audit);
+        if let Some(way) = &self.way {
+            way.metrics.record(&audit, self.is_served);
+        }
     }
 }
 

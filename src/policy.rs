@@ -3,12 +3,13 @@
 //!
 //! [`digest`] makes of names and passwords what can be kept; [`guard`] keeps wrong passwords from the
 //! directory; [`cache`] answers for a directory that cannot, or need not, be asked; [`admission`]
-//! tells early who would be answered too late; [`ttl_cache`] is a bounded cache.
+//! tells early who would be answered too late; [`ttl_cache`] is a bounded cache; [`lookups`] counts.
 
 pub mod admission;
 pub mod cache;
 pub mod digest;
 pub mod guard;
+pub mod lookups;
 pub mod ttl_cache;
 
 use std::io;

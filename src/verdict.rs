@@ -8,6 +8,13 @@ use std::sync::Arc;
 
 use crate::result_code;
 
+/// The words of [`Verdict::word`].
+pub const YES: &str = "yes";
+/// See [`YES`].
+pub const NO: &str = "no";
+/// See [`YES`].
+pub const UNKNOWN: &str = "unknown";
+
 /// The decision about one request.
 ///
 /// Only [`protocol::dialect`](crate::protocol::dialect) turns it into bytes, so "cannot tell" stays
@@ -130,6 +137,15 @@ impl Verdict {
             Self::Granted => "granted",
             Self::Denied(_) => "denied",
             Self::Unavailable(_) => "unavailable",
+        }
+    }
+
+    /// `yes`, `no` or `unknown`, for programs.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Granted => YES,
+            Self::Denied(_) => NO,
+            Self::Unavailable(_) => UNKNOWN,
         }
     }
 

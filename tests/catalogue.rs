@@ -111,7 +111,8 @@ fn every_key_has_a_name_of_its_own_and_a_text() {
 }
 
 /// Contexts, in one of which each key means something.
-const CONTEXTS: [&str; 4] = [
+const CONTEXTS: [&str; 5] = [
+    "listen.x = { http = \"127.0.0.1:5281\", credentials_file = \"/no/such\" }",
     "listen.x.socket = \"/run/x.sock\"",
     "directory.x = { preset = \"generic\", servers = [\"ldap://localhost\"], bind_dn = \"cn=x\" }\ndomain.x.directory = \"x\"",
     "directory.x = { discover = \"h.example\", sasl = \"gssapi\", tls.pins_only = true, write.discover = \"h.example\", write.sasl = \"gssapi\" }\ndomain.x.directory = \"x\"",

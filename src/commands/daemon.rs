@@ -3,6 +3,9 @@
 //! It listens before it gives up its rights, and stays whatever the configuration says: who asks is
 //! told "cannot tell" until that can be used. It ends on SIGTERM, when what is open is answered.
 
+mod families;
+mod metrics;
+mod process;
 mod standing;
 
 use std::fs::DirBuilder;
@@ -139,14 +142,15 @@ async fn serve(
     log: Logger,
 ) -> Result<Code, Failure> {
     let mut signals = Signals::listen()?;
-    let standing = Arc::new(Standing::new(path.clone()));
+    let standing = Arc::new(Standing::new(path.clone(), log.clone()));
     let reloader = Reloader::new(path, reading, observer(&standing));
     let answerer = Arc::new(InTurn::new(reloader.authenticator()));
     let mut serving = Vec::new();
     for (settings, socket) in bound {
         let name = settings.name.clone();
-        let listener = Listener::new(settings, socket, Arc::clone(&answerer))
-            .map_err(|error| unusable(format!("listen.{name}: {error}")))?;
+        let listener =
+            Listener::new(settings, socket, Arc::clone(&answerer), standing.requests().clone())
+                .map_err(|error| unusable(format!("listen.{name}: {error}")))?;
         standing.add_listener(&listener);
         serving.push(listener);
     }

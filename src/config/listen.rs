@@ -1,15 +1,24 @@
 //! The `[listen.NAME]` tables: what the daemon listens on.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use nix::unistd::{Group, User};
 
 use super::file::Table;
 use super::keys::listen as keys;
 use super::keys::top;
-use super::value::UserName;
+use super::keys::{AnyKey, Key};
+use super::secret;
+use super::value::{Text, UserName};
 use crate::jid::Account;
-use crate::listen::settings::{ANSWER_WITHIN, Kind, ListenerSettings, Place, SYSTEMD, Terms};
+use crate::listen::http::credentials::Credentials;
+use crate::listen::settings::{
+    ANSWER_WITHIN, HttpTerms, Kind, ListenerSettings, Place, SYSTEMD, Terms,
+};
+use crate::protocol::dialect::Dialect;
+use crate::protocol::http::reply::Status;
 use crate::request::Verb;
 
 /// Where the sockets are, unless systemd names another directory.
@@ -19,6 +28,19 @@ pub const DIRECTORY: &str = "/run/xmpp-ldap-auth";
 pub const AUTH: &str = "auth";
 /// See [`AUTH`].
 pub const CONTROL: &str = "control";
+
+/// Of each kind, the key that says where it listens.
+const KINDS: [(Kind, &Key<Text>); 4] = [
+    (Kind::Native, &keys::SOCKET),
+    (Kind::Http, &keys::HTTP),
+    (Kind::Metrics, &keys::METRICS),
+    (Kind::Control, &keys::CONTROL),
+];
+
+/// A question over HTTP is worked on for so long, if nothing else is said; that of MongooseIM, which
+/// waits 2 s by default, for less.
+const HTTP_WITHIN: Duration = Duration::from_secs(8);
+const MONGOOSEIM_WITHIN: Duration = Duration::from_millis(1800);
 
 const SOCKET_MODE: u32 = 0o660;
 const CONTROL_MODE: u32 = 0o600;
@@ -54,20 +76,22 @@ pub fn default_control() -> ListenerSettings {
     ListenerSettings::plain(CONTROL, place, Kind::Control)
 }
 
-/// The listeners that are written, without those in which there is a mistake.
-pub(super) fn read(top: &Table<'_>) -> Vec<ListenerSettings> {
+/// The listeners that are written, without those in which there is a mistake; `caller` is the one that
+/// the file names.
+pub(super) fn read(top: &Table<'_>, caller: Option<Dialect>) -> Vec<ListenerSettings> {
     let tables = top.tables_if_any(&top::LISTENERS);
-    tables.into_iter().filter_map(|(name, table)| read_listener(name, &table)).collect()
+    tables.into_iter().filter_map(|(name, table)| read_listener(name, &table, caller)).collect()
 }
 
-fn read_listener(name: &str, table: &Table<'_>) -> Option<ListenerSettings> {
-    let (kind, key) = match (table.has(&keys::SOCKET), table.has(&keys::CONTROL)) {
-        (true, false) => (Kind::Native, &keys::SOCKET),
-        (false, true) => (Kind::Control, &keys::CONTROL),
-        (false, false) | (true, true) => {
-            table.problem(&keys::SOCKET, "write exactly one of socket and control");
-            return None;
-        }
+fn read_listener(
+    name: &str,
+    table: &Table<'_>,
+    caller: Option<Dialect>,
+) -> Option<ListenerSettings> {
+    let mut written = KINDS.into_iter().filter(|written| table.has(written.1));
+    let (Some((kind, key)), None) = (written.next(), written.next()) else {
+        table.problem(&keys::SOCKET, "write exactly one of socket, http, metrics and control");
+        return None;
     };
     let mode = table.parsed(&keys::MODE, read_mode);
     let group = table.parsed(&keys::GROUP, read_group);
@@ -79,20 +103,17 @@ fn read_listener(name: &str, table: &Table<'_>) -> Option<ListenerSettings> {
             let mode = mode.unwrap_or(default_mode);
             Ok(Place::Unix { path: text.into(), mode, group })
         }
-        None => Err("write the whole path of a socket, from / on, or \"systemd:NAME\"".to_owned()),
+        None => read_port(text, kind).map(Place::Tcp),
     })?;
-    if matches!(place, Place::Systemd(_)) {
-        if table.has(&keys::MODE) {
-            table
-                .problem(&keys::MODE, "systemd has made the socket: write SocketMode= in its unit");
+    check_place(table, &place);
+    let http = read_http(table, kind);
+    let within = match kind {
+        Kind::Http if table.get(&keys::CALLER).or(caller) == Some(Dialect::MongooseIm) => {
+            MONGOOSEIM_WITHIN
         }
-        if table.has(&keys::GROUP) {
-            table.problem(
-                &keys::GROUP,
-                "systemd has made the socket: write SocketGroup= in its unit",
-            );
-        }
-    }
+        Kind::Http => HTTP_WITHIN,
+        Kind::Native | Kind::Metrics | Kind::Control => ANSWER_WITHIN,
+    };
     let users = table.get(&keys::USERS).map(|users| read_users(table, &users));
     let domains = table.get(&keys::DOMAINS);
     let domains =
@@ -101,11 +122,73 @@ fn read_listener(name: &str, table: &Table<'_>) -> Option<ListenerSettings> {
         users,
         verbs: table.get(&keys::VERBS_ALLOWED).unwrap_or_else(|| vec![Verb::Auth, Verb::IsUser]),
         domains,
-        answer_within: table.get(&keys::ANSWER_WITHIN).unwrap_or(ANSWER_WITHIN),
+        answer_within: table.get(&keys::ANSWER_WITHIN).unwrap_or(within),
         window: table.get_or_default(&keys::MAX_IN_FLIGHT),
+        http: http?,
     };
     let max_connections = table.get_or_default(&keys::MAX_CONNECTIONS);
     Some(ListenerSettings { name: name.to_owned(), place, kind, max_connections, terms })
+}
+
+/// A port of this machine: whoever could listen on the way would read passwords.
+fn read_port(text: &str, kind: Kind) -> Result<SocketAddr, String> {
+    const PATH: &str = "write the whole path of a socket, from / on, or \"systemd:NAME\"";
+    if matches!(kind, Kind::Native | Kind::Control) {
+        return Err(PATH.to_owned());
+    }
+    match text.parse::<SocketAddr>() {
+        Ok(address) if address.ip().is_loopback() => Ok(address),
+        Ok(_) => Err("only this machine may connect: write 127.0.0.1 or [::1]".to_owned()),
+        Err(_) => Err(format!("write an address such as \"127.0.0.1:5281\"; or {PATH}")),
+    }
+}
+
+/// What is said of a socket that cannot be said of one that is made elsewhere, or of a port.
+fn check_place(table: &Table<'_>, place: &Place) {
+    const NO_FILE: &str = "this is for sockets: nobody can tell who connects to a port";
+    let keys: [(&AnyKey, &str); 3] = match place {
+        Place::Unix { .. } => return,
+        Place::Tcp(_) => [(&keys::MODE, NO_FILE), (&keys::GROUP, NO_FILE), (&keys::USERS, NO_FILE)],
+        Place::Systemd(_) => [
+            (&keys::MODE, "systemd has made the socket: write SocketMode= in its unit"),
+            (&keys::GROUP, "systemd has made the socket: write SocketGroup= in its unit"),
+            (&keys::USERS, ""),
+        ],
+    };
+    for (key, text) in keys.into_iter().filter(|(key, text)| !text.is_empty() && table.has(key)) {
+        table.problem(key, text);
+    }
+}
+
+/// What holds for HTTP alone; `None` if there is a mistake in it.
+fn read_http(table: &Table<'_>, kind: Kind) -> Option<HttpTerms> {
+    if kind != Kind::Http {
+        let only: [&AnyKey; 3] =
+            [&keys::CREDENTIALS_FILE, &keys::CALLER, &keys::UNAVAILABLE_STATUS];
+        for key in only.into_iter().filter(|key| table.has(key)) {
+            table.problem(key, "this is for http alone; leave it out");
+        }
+        return Some(HttpTerms::default());
+    }
+    let unavailable = match table.get(&keys::UNAVAILABLE_STATUS).unwrap_or(400) {
+        400 => Status::BadRequest,
+        503 => Status::ServiceUnavailable,
+        _ => {
+            table.problem(&keys::UNAVAILABLE_STATUS, "write 400 or 503");
+            return None;
+        }
+    };
+    let Some(path) = table.path(&keys::CREDENTIALS_FILE) else {
+        table.problem(
+            &keys::HTTP,
+            "any user of this machine could guess passwords: write credentials_file, a file with one user:password a line",
+        );
+        return None;
+    };
+    let read = secret::text_of_file(&path)
+        .and_then(|text| Credentials::parse(&text).map_err(|error| error.to_string()));
+    let credentials = read.map_err(|text| table.problem(&keys::CREDENTIALS_FILE, text)).ok()?;
+    Some(HttpTerms { credentials, unavailable })
 }
 
 fn read_mode(text: &str) -> Result<u32, String> {

@@ -108,7 +108,7 @@ pub fn read(text: &str, caller: Option<Dialect>, likely_caller: Option<Dialect>)
     let document = source.parse();
     let top = Table::top(&source, &document);
     let startup = Startup::read(&top, caller, likely_caller);
-    let listeners = listen::read(&top);
+    let listeners = listen::read(&top, startup.written_caller());
     let configuration = Configuration::read(&top, &startup);
     let problems = source.problems();
     Reading {

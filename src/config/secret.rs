@@ -30,6 +30,12 @@ pub fn from_file(path: &Path) -> Result<Secret, String> {
     from_text(secret.strip_suffix('\r').unwrap_or(secret))
 }
 
+/// The text of a file of secrets, as it is; a file that others can read is refused as well.
+pub fn text_of_file(path: &Path) -> Result<SecretString, String> {
+    let bytes = files::read(path, Privacy::Secret).map_err(|error| error.to_string())?;
+    str::from_utf8(&bytes).map(SecretString::from).map_err(|_| not_utf8(&bytes))
+}
+
 /// The secret in a credential that systemd passed (`LoadCredential=`).
 pub fn from_credential(name: &str) -> Result<Secret, String> {
     let directory = std::env::var_os("CREDENTIALS_DIRECTORY").ok_or(

@@ -16,10 +16,11 @@ use crate::directory::pool::identity::Identity;
 use crate::directory::pool::limits::Limits;
 use crate::directory::pool::search::Searcher;
 use crate::directory::pool::service::ServicePool;
-use crate::directory::pool::users::UserPool;
+use crate::directory::pool::users::{Sessions, UserPool};
 use crate::observe::Alarm;
 use crate::policy::admission::Admission;
 use crate::policy::guard::Permit;
+use crate::policy::lookups::Lookups;
 use crate::verdict::{Outage, Outcome};
 
 /// How often connections whose time is over are looked for.
@@ -78,6 +79,7 @@ pub struct Directory {
     must_change: MustChange,
     alarm: Alarm,
     admission: Arc<Admission>,
+    dn_lookups: Lookups,
 }
 
 impl Directory {
@@ -103,6 +105,7 @@ impl Directory {
             must_change: settings.must_change,
             alarm: Alarm::new(settings.name.clone()),
             admission: Arc::default(),
+            dn_lookups: Lookups::default(),
             name: settings.name,
             key,
         }
@@ -175,7 +178,7 @@ impl Directory {
     }
 
     /// How the servers that passwords are set on are reached, if those are others.
-    fn writer_connector(&self) -> Option<&Connector> {
+    pub(in crate::directory) fn writer_connector(&self) -> Option<&Connector> {
         let writer = self.writer.as_ref()?.connector();
         (!std::ptr::eq(writer, self.connector())).then_some(writer)
     }
@@ -186,14 +189,18 @@ impl Directory {
         connector.servers.in_order(connector.connect_within).await
     }
 
-    /// Its servers by their names, as far as they are known, and whether each is in doubt or down.
-    pub fn standing(&self) -> Vec<(Arc<str>, bool)> {
-        let servers = &self.connector().servers;
-        let standing = |name: Arc<str>| {
-            let is_suspect = servers.health.is_suspect(&name);
-            (name, is_suspect)
-        };
-        servers.names().into_iter().map(standing).collect()
+    /// All sessions that are open.
+    pub(in crate::directory) fn sessions(&self) -> Sessions {
+        let services = self.service_pools().map(ServicePool::sessions);
+        services.fold(self.users.sessions(), |all, more| Sessions {
+            busy: all.busy + more.busy,
+            idle: all.idle + more.idle,
+        })
+    }
+
+    /// How often the DN of an account was looked for among those that are remembered.
+    pub(in crate::directory) fn dn_lookups(&self) -> &Lookups {
+        &self.dn_lookups
     }
 
     /// How many connections for user binds are open.

@@ -113,6 +113,10 @@ impl Domain {
             Err(outcome) => return Err(outcome),
         };
         if let Some(names) = self.names(&plan) {
+            let before = afresh.then(|| names.get(&plan.account, Instant::now())).flatten();
+            if before.is_some_and(|dn| dn != located.entry.dn) {
+                self.directory.dn_lookups().add_stale();
+            }
             names.put(plan.account, located.entry.dn, Instant::now());
         }
         Ok(if is_doubtful { candidate.doubtful() } else { candidate })
@@ -142,8 +146,9 @@ impl Domain {
             Some(name) => Some(Candidate::new(name.clone(), self.key_of_made_up(name))),
             None if afresh => None,
             None => {
-                let dn = self.names(plan)?.get(&plan.account, Instant::now())?;
-                Some(self.candidate(&dn).remembered())
+                let dn = self.names(plan)?.get(&plan.account, Instant::now());
+                self.directory.dn_lookups().add(dn.is_some());
+                Some(self.candidate(&dn?).remembered())
             }
         }
     }

@@ -22,6 +22,7 @@ pub mod diagnosis;
 #[expect(clippy::module_inception, reason = "the directory is what the folder is about")]
 mod directory;
 pub mod domain;
+pub mod facts;
 pub mod groups;
 pub mod inspect;
 pub mod locate;

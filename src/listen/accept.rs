@@ -6,16 +6,19 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use rustix::io::Errno;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep};
 
 use super::control::{self, Administration};
 use super::front::Front;
-use super::native;
+use super::metrics::{self, Watched};
 use super::settings::{Kind, ListenerSettings};
 use super::socket::{OwnFile, Socket};
+use super::{http, native};
 use crate::answer::Answer;
+use crate::observe::metrics::RequestMetrics;
 
 /// How long nothing is accepted after the system has refused to.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -56,7 +59,14 @@ impl Bound {
 
 impl<A: Answer> Listener<A> {
     /// Listens on a socket. Must be called within the runtime.
-    pub fn new(settings: ListenerSettings, socket: Socket, answerer: Arc<A>) -> io::Result<Self> {
+    ///
+    /// Requests are counted in `metrics`.
+    pub fn new(
+        settings: ListenerSettings,
+        socket: Socket,
+        answerer: Arc<A>,
+        metrics: RequestMetrics,
+    ) -> io::Result<Self> {
         let (socket, own_file) = match socket {
             Socket::Unix(listener, own_file) => {
                 listener.set_nonblocking(true)?;
@@ -71,7 +81,8 @@ impl<A: Answer> Listener<A> {
                 (Bound::Tcp(TcpListener::from_std(listener)?), None)
             }
         };
-        let front = Arc::new(Front::new(&settings.name, settings.terms.clone(), answerer));
+        let terms = settings.terms.clone();
+        let front = Arc::new(Front::new(&settings.name, terms, answerer, metrics));
         let most = u32::try_from(settings.max_connections).unwrap_or(u32::MAX);
         let places = Arc::new(Semaphore::new(settings.max_connections));
         Ok(Self { settings, socket, own_file, front, places, most })
@@ -88,7 +99,7 @@ impl<A: Answer> Listener<A> {
     }
 
     /// Serves until the front is closed and all its connections have ended.
-    pub async fn serve(self, administration: Arc<impl Administration>) {
+    pub async fn serve(self, daemon: Arc<impl Administration + Watched>) {
         let mut closing = self.front.closing();
         let mut refused_at = None;
         loop {
@@ -104,7 +115,7 @@ impl<A: Answer> Listener<A> {
                 stream = self.socket.accept() => stream,
             };
             match stream {
-                Ok(stream) => self.begin(stream, place, Arc::clone(&administration)),
+                Ok(stream) => self.begin(stream, place, Arc::clone(&daemon)),
                 Err(error) if is_of_client(&error) => {}
                 Err(error) => {
                     let now = Instant::now();
@@ -126,7 +137,7 @@ impl<A: Answer> Listener<A> {
         &self,
         stream: Stream,
         place: OwnedSemaphorePermit,
-        administration: Arc<impl Administration>,
+        daemon: Arc<impl Administration + Watched>,
     ) {
         if let Err(who) = self.check_peer(&stream) {
             tracing::warn!(
@@ -145,9 +156,17 @@ impl<A: Answer> Listener<A> {
                     native::serve(stream, &connection.front).await;
                 }
                 (Kind::Control, Stream::Unix(stream)) => {
-                    control::serve(stream, &connection.front, &*administration).await;
+                    control::serve(stream, &connection.front, &*daemon).await;
                 }
                 (Kind::Native | Kind::Control, Stream::Tcp(stream)) => drop(stream),
+                (kind, Stream::Unix(stream)) => {
+                    serve_http(kind, stream, &connection.front, &*daemon).await;
+                }
+                (kind, Stream::Tcp(stream)) => {
+                    // Each reply is one write.
+                    let _ = stream.set_nodelay(true);
+                    serve_http(kind, stream, &connection.front, &*daemon).await;
+                }
             }
         });
     }
@@ -158,6 +177,19 @@ impl<A: Answer> Listener<A> {
         let (Some(users), Stream::Unix(stream)) = (&terms.users, stream) else { return Ok(()) };
         let user = stream.peer_cred().ok().map(|peer| peer.uid());
         if user.is_some_and(|user| users.contains(&user)) { Ok(()) } else { Err(user) }
+    }
+}
+
+async fn serve_http<A: Answer>(
+    kind: Kind,
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send,
+    front: &Front<A>,
+    daemon: &impl Watched,
+) {
+    if kind == Kind::Metrics {
+        metrics::serve(stream, front.name(), daemon, front.closing()).await;
+    } else {
+        http::serve(stream, front).await;
     }
 }
 

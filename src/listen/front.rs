@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use super::settings::Terms;
 use crate::answer::Answer;
 use crate::deadline::Deadline;
+use crate::observe::metrics::RequestMetrics;
 use crate::pending::{Pending, Requests, Timing};
 use crate::request::{Refused, Request, Whom};
 use crate::verdict::{Denial, Outage, Outcome};
@@ -78,11 +79,11 @@ impl<A> Front<A> {
 }
 
 impl<A: Answer> Front<A> {
-    /// A listener of this name, whose requests `answerer` is asked.
-    pub fn new(name: &str, terms: Terms, answerer: Arc<A>) -> Self {
+    /// A listener of this name, whose requests `answerer` is asked, and counted in `metrics`.
+    pub fn new(name: &str, terms: Terms, answerer: Arc<A>, metrics: RequestMetrics) -> Self {
         let name: Arc<str> = name.into();
         Self {
-            requests: Requests::through(Arc::clone(&name), answerer),
+            requests: Requests::through(Arc::clone(&name), answerer, metrics),
             name,
             terms: RwLock::new(Arc::new(terms)),
             counts: Arc::default(),

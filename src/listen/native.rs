@@ -15,9 +15,10 @@ use futures_util::stream::FuturesUnordered;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep_until};
 
 use super::front::{Asked, Front};
+use super::linger::linger;
 use crate::answer::Answer;
 use crate::protocol::native::{
     self, Ask, Fault, FromClient, Id, LONGEST_LINE, Lines, TooLong, VERSION,
@@ -32,9 +33,6 @@ const READ_SIZE: usize = 16 * 1024;
 
 /// A client that leaves so many bytes of answers unread is not read from.
 const UNREAD: usize = 64 * 1024;
-
-/// How long a client that was told of a fault has time to read it before the connection is cut.
-const LINGER: Duration = Duration::from_secs(1);
 
 /// How we introduce ourselves.
 pub const NAME: &str = concat!("xmpp-ldap-auth ", env!("CARGO_PKG_VERSION"));
@@ -206,13 +204,4 @@ async fn closed(closing: &mut watch::Receiver<bool>) {
     if closing.wait_for(|is_closing| *is_closing).await.is_err() {
         std::future::pending().await
     }
-}
-
-/// Closes our side, and takes in what the client still sends: a socket that is closed with something
-/// unread would take our last words from it.
-async fn linger(mut stream: UnixStream) {
-    let _ = stream.shutdown().await;
-    let mut rest = vec![0; 4096];
-    let read_out = async { while stream.read(&mut rest).await.is_ok_and(|length| length > 0) {} };
-    let _ = timeout(LINGER, read_out).await;
 }

@@ -5,6 +5,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::http::credentials::Credentials;
+use crate::protocol::http::reply::Status;
 use crate::request::Verb;
 
 /// So many connections has a listener at once, if nothing else is said.
@@ -20,7 +22,7 @@ pub const ANSWER_WITHIN: Duration = Duration::from_secs(25);
 pub const SYSTEMD: &str = "systemd:";
 
 /// What the configuration says about a listener.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct ListenerSettings {
     /// Its name, for logs and people.
     pub name: String,
@@ -57,12 +59,16 @@ pub enum Place {
 pub enum Kind {
     /// The native protocol.
     Native,
+    /// The questions of mod_auth_http and MongooseIM.
+    Http,
+    /// The questions of Prometheus.
+    Metrics,
     /// Questions and orders of an administrator.
     Control,
 }
 
 /// Who may ask what through a listener, and how long it may take.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Terms {
     /// The users whose processes may connect; `None` for all that the socket's mode lets in.
     pub users: Option<Vec<u32>>,
@@ -74,6 +80,24 @@ pub struct Terms {
     pub answer_within: Duration,
     /// How many requests of a connection are worked on at once.
     pub window: usize,
+    /// What holds for HTTP alone.
+    pub http: HttpTerms,
+}
+
+/// What holds for HTTP alone.
+#[derive(Clone, Debug)]
+pub struct HttpTerms {
+    /// Who may ask.
+    pub credentials: Credentials,
+    /// The status of "cannot tell".
+    pub unavailable: Status,
+}
+
+impl Default for HttpTerms {
+    /// Nobody may ask.
+    fn default() -> Self {
+        Self { credentials: Credentials::default(), unavailable: Status::BadRequest }
+    }
 }
 
 impl ListenerSettings {
@@ -99,6 +123,7 @@ impl Default for Terms {
             domains: None,
             answer_within: ANSWER_WITHIN,
             window: WINDOW,
+            http: HttpTerms::default(),
         }
     }
 }
@@ -118,6 +143,8 @@ impl Kind {
     pub fn name(self) -> &'static str {
         match self {
             Self::Native => "native",
+            Self::Http => "http",
+            Self::Metrics => "metrics",
             Self::Control => "control",
         }
     }

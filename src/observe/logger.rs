@@ -31,7 +31,9 @@ pub struct Logger {
 struct Output {
     /// `None` where there is no place for a log.
     place: Option<Place>,
+    /// How many lines were lost that nobody was told of.
     lost: u64,
+    lost_in_all: u64,
 }
 
 /// Where the log goes.
@@ -65,12 +67,17 @@ impl Logger {
                 (place, opened)
             }
         };
-        let output = Arc::new(Mutex::new(Output { place, lost: 0 }));
+        let output = Arc::new(Mutex::new(Output { place, lost: 0, lost_in_all: 0 }));
         let logger = Self { target: log.target.clone(), format: log.format, peer, output };
         let subscriber = Registry::default().with(log.level).with(logger.clone());
         // A second start, as in tests, keeps the first one's subscriber.
         let _ = tracing::subscriber::set_global_default(subscriber);
         (logger, opened)
+    }
+
+    /// How many lines were lost since the start.
+    pub fn lost_in_all(&self) -> u64 {
+        self.output.lock().unwrap_or_else(PoisonError::into_inner).lost_in_all
     }
 
     /// Opens the log file anew, after it was rotated away. What cannot be opened is said in the old
@@ -99,12 +106,14 @@ impl Output {
                 format!("{} log lines were lost, because nobody took them in time", self.lost);
             if place.write(&Record::new(Level::WARN, &lost), format).is_err() {
                 self.lost += 1;
+                self.lost_in_all += 1;
                 return;
             }
             self.lost = 0;
         }
         if place.write(record, format).is_err() {
             self.lost += 1;
+            self.lost_in_all += 1;
         }
     }
 }
@@ -194,7 +203,7 @@ mod tests {
     fn piped() -> (io::PipeReader, Output) {
         let (reader, writer) = io::pipe().unwrap();
         let file = File::from(std::os::fd::OwnedFd::from(writer));
-        (reader, Output { place: Place::new(file, Peer::Pipe).ok(), lost: 0 })
+        (reader, Output { place: Place::new(file, Peer::Pipe).ok(), lost: 0, lost_in_all: 0 })
     }
 
     #[test]

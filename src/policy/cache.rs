@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::digest::{Attempt, Id};
+use super::lookups::Lookups;
 use super::ttl_cache::TtlCache;
 
 /// When what is remembered counts.
@@ -46,6 +47,8 @@ pub struct Cache {
     entries: TtlCache<Id, Id>,
     proofs: TtlCache<Id, Attempt>,
     existing: TtlCache<Id, ()>,
+    /// How often a proof was looked for.
+    pub lookups: Lookups,
 }
 
 impl Cache {
@@ -57,6 +60,7 @@ impl Cache {
             entries: TtlCache::new(accounts, good_for),
             proofs: TtlCache::new(accounts, good_for),
             existing: TtlCache::new(accounts, good_for),
+            lookups: Lookups::default(),
         }
     }
 
@@ -74,13 +78,24 @@ impl Cache {
     /// entry that the account has now.
     pub fn spares(&self, account: Id, attempt: &Attempt, now: Instant) -> bool {
         let proof = self.proof(Mode::Ttl, account, now);
-        proof.is_some_and(|proof| proof.entry == attempt.entry && proof.digest == attempt.digest)
+        let is_hit = proof
+            .is_some_and(|proof| proof.entry == attempt.entry && proof.digest == attempt.digest);
+        if self.mode == Mode::Ttl {
+            self.lookups.add(is_hit);
+        }
+        is_hit
     }
 
     /// The sign-in of the account that was granted last, if that counts while the directory cannot
     /// answer.
     pub fn stands_in(&self, account: Id, now: Instant) -> Option<Attempt> {
-        self.proof(Mode::StaleIfUnavailable, account, now)
+        let proof = self.proof(Mode::StaleIfUnavailable, account, now);
+        match proof {
+            Some(_) => self.lookups.add_stale(),
+            None if self.mode == Mode::StaleIfUnavailable => self.lookups.add(false),
+            None => {}
+        }
+        proof
     }
 
     /// Whether the account counts as existing while the directory cannot answer.

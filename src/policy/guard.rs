@@ -11,6 +11,7 @@
 //! is remembered.
 
 mod record;
+mod refusals;
 mod settings;
 
 use std::collections::HashMap;
@@ -23,6 +24,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use self::record::{Asking, Record};
+use self::refusals::Refusals;
 pub use self::settings::{Budget, GuardSettings};
 use super::digest::{Attempt, ById, Digest, Id};
 use crate::verdict::{Denial, Outcome, Verdict};
@@ -55,6 +57,7 @@ struct Tally {
 pub struct Guard {
     settings: GuardSettings,
     state: Arc<Mutex<State>>,
+    refusals: Arc<Refusals>,
 }
 
 impl fmt::Debug for Guard {
@@ -125,7 +128,12 @@ impl Permit {
     /// Whether one more bind may be sent, which it then is.
     pub fn send(&self) -> bool {
         let Some(guarded) = &self.0 else { return true };
-        guarded.guard.locked().send(&guarded.guard.settings, &guarded.attempt)
+        let Guarded { guard, attempt, .. } = guarded;
+        let is_sent = guard.locked().send(&guard.settings, attempt);
+        if !is_sent {
+            guard.refusals.add_account();
+        }
+        is_sent
     }
 
     /// The bind that was sent last is answered.
@@ -142,6 +150,9 @@ impl Permit {
         let Some(guarded) = &self.0 else { return false };
         let Guarded { guard, attempt, .. } = guarded;
         let is_unusual = guard.locked().record(&guard.settings, attempt, outcome.verdict, now);
+        if is_unusual {
+            guard.refusals.add_domain();
+        }
         guarded.tell.send_replace(Some(outcome.clone()));
         is_unusual
     }
@@ -162,13 +173,20 @@ impl Guard {
             right: LruCache::with_hasher(settings.accounts, ById::default()),
             domains: HashMap::default(),
         };
-        Arc::new(Self { settings, state: Arc::new(Mutex::new(state)) })
+        Arc::new(Self { settings, state: Arc::new(Mutex::new(state)), refusals: Arc::default() })
     }
 
     /// A guard that keeps to something else, and has seen what this one has seen and will see.
     pub fn adjusted(&self, settings: GuardSettings) -> Arc<Self> {
         self.locked().right.resize(settings.accounts);
-        Arc::new(Self { settings, state: Arc::clone(&self.state) })
+        let (state, refusals) = (Arc::clone(&self.state), Arc::clone(&self.refusals));
+        Arc::new(Self { settings, state, refusals })
+    }
+
+    /// How often it stepped in: because of a password that was refused before, for an account, or to
+    /// say that a domain had more wrong passwords than usual.
+    pub fn refusals(&self) -> [(&'static str, u64); 3] {
+        self.refusals.counts()
     }
 
     /// What it keeps to.
@@ -185,7 +203,14 @@ impl Guard {
         let mut state = self.locked();
         let outcome = match state.admit(&self.settings, &attempt, now) {
             Ok(outcome) => outcome,
-            Err(entrance) => return entrance,
+            Err(entrance) => {
+                match entrance {
+                    Entrance::Deny(Hold::SameAgain { .. }) => self.refusals.add_same_wrong(),
+                    Entrance::Deny(Hold::Spent { .. }) => self.refusals.add_account(),
+                    Entrance::Ask(_) | Entrance::Share(_) | Entrance::Wait(_) => {}
+                }
+                return entrance;
+            }
         };
         Entrance::Ask(Permit(Some(Guarded {
             guard: Arc::clone(self),

@@ -21,6 +21,7 @@
 
 pub mod control;
 pub mod dialect;
+pub mod http;
 pub mod line;
 pub mod native;
 pub mod packet;

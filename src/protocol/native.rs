@@ -28,7 +28,7 @@ use serde_json::Value;
 use self::json::Object;
 pub use self::lines::{Lines, TooLong};
 use crate::request::{Refused, Request, Verb, Whom};
-use crate::verdict::{Denial, Outage, Verdict};
+use crate::verdict::{Denial, NO, Outage, UNKNOWN, Verdict, YES};
 
 /// The only version that there is.
 pub const VERSION: u64 = 1;
@@ -185,10 +185,6 @@ pub fn read_daemon(line: &[u8]) -> Result<FromDaemon, Fault> {
     Ok(FromDaemon::Answer(id, verdict))
 }
 
-const YES: &str = "yes";
-const NO: &str = "no";
-const UNKNOWN: &str = "unknown";
-
 /// Writes a client's greeting.
 pub fn write_client_hello(out: &mut Vec<u8>, client: &str) {
     write_line(out, format_args!("{{\"hello\":{VERSION},\"client\":{}}}", Value::from(client)));
@@ -230,12 +226,7 @@ pub fn write_cancel(out: &mut Vec<u8>, id: Id) {
 
 /// Writes an answer.
 pub fn write_answer(out: &mut Vec<u8>, id: Id, verdict: Verdict) {
-    let word = match verdict {
-        Verdict::Granted => YES,
-        Verdict::Denied(_) => NO,
-        Verdict::Unavailable(_) => UNKNOWN,
-    };
-    let reason = verdict.reason();
+    let (word, reason) = (verdict.word(), verdict.reason());
     write_line(out, format_args!("{{\"id\":{id},\"verdict\":\"{word}\",\"reason\":\"{reason}\"}}"));
 }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
+use super::metrics::Snapshot;
 use crate::authenticator::Authenticator;
 use crate::commands::reload::Progress;
 use crate::deadline::Deadline;
@@ -17,8 +18,11 @@ use crate::jid::Account;
 use crate::listen::accept::Listener;
 use crate::listen::control::Administration;
 use crate::listen::front::Front;
+use crate::listen::metrics::{Format, Watched};
 use crate::listen::settings::ListenerSettings;
 use crate::listen::turns::InTurn;
+use crate::observe::logger::Logger;
+use crate::observe::metrics::RequestMetrics;
 use crate::policy::Policies;
 use crate::verdict::Verdict;
 
@@ -34,6 +38,8 @@ pub(super) struct Standing {
     started: Instant,
     file: PathBuf,
     authenticator: OnceLock<Arc<Authenticator<Domain>>>,
+    log: Logger,
+    requests: RequestMetrics,
     facts: Mutex<Facts>,
 }
 
@@ -47,9 +53,15 @@ struct Facts {
 }
 
 impl Standing {
-    pub(super) fn new(file: PathBuf) -> Self {
+    pub(super) fn new(file: PathBuf, log: Logger) -> Self {
         let (started, authenticator) = (Instant::now(), OnceLock::new());
-        Self { started, file, authenticator, facts: Mutex::default() }
+        let (requests, facts) = (RequestMetrics::default(), Mutex::default());
+        Self { started, file, authenticator, log, requests, facts }
+    }
+
+    /// Where requests are counted.
+    pub(super) fn requests(&self) -> &RequestMetrics {
+        &self.requests
     }
 
     fn facts(&self) -> MutexGuard<'_, Facts> {
@@ -119,6 +131,45 @@ impl Facts {
     }
 }
 
+impl Watched for Standing {
+    fn metrics(&self, format: Format) -> String {
+        let facts = self.facts();
+        let listeners = facts.listeners.iter().map(|(settings, front)| {
+            let counts = front.counts();
+            let connections = counts.connections.load(Ordering::Relaxed);
+            (settings.name.clone(), connections, counts.in_flight.load(Ordering::Relaxed))
+        });
+        let late =
+            facts.listeners.iter().map(|(_, front)| front.counts().late.load(Ordering::Relaxed));
+        let directories = facts.directories.iter();
+        let directories: Vec<_> =
+            directories.map(|it| (it.name().to_owned(), it.facts())).collect();
+        let dn_lookups = directories.iter().map(|(_, facts)| facts.dn_lookups);
+        let policies = facts.policies.as_ref();
+        let guard = policies.and_then(|policies| policies.guard.as_ref());
+        let cache = policies.and_then(|policies| policies.cache.as_ref());
+        let credentials = cache.map(|cache| ("credential", cache.lookups.counts()));
+        let snapshot = Snapshot {
+            listeners: listeners.collect(),
+            late_answers: late.sum(),
+            lookups: credentials.into_iter().chain(dn_lookups.map(|it| ("dn", it))).collect(),
+            directories,
+            guard_refusals: guard.map(|guard| guard.refusals()),
+            is_reloaded: facts.problems.is_empty(),
+            log_lines_lost: self.log.lost_in_all(),
+        };
+        drop(facts);
+        snapshot.written(&self.requests, format)
+    }
+
+    fn problems(&self) -> Vec<String> {
+        let facts = self.facts();
+        let out = facts.directories.iter().filter(|directory| directory.is_out());
+        let out = out.map(|directory| format!("directory {} cannot answer", directory.name()));
+        facts.problems.iter().cloned().chain(out).collect()
+    }
+}
+
 impl Administration for Standing {
     fn status(&self) -> Value {
         let facts = self.facts();
@@ -135,9 +186,8 @@ impl Administration for Standing {
             })
         });
         let directories = facts.directories.iter().map(|directory| {
-            let servers = directory.standing();
-            let servers = servers.into_iter().map(|(name, is_suspect)| {
-                json!({ "name": &*name, "state": if is_suspect { "down" } else { "up" } })
+            let servers = directory.facts().servers.into_iter().map(|server| {
+                json!({ "name": &*server.name, "state": if server.is_up { "up" } else { "down" } })
             });
             json!({
                 "name": directory.name(),

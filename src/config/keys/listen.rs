@@ -1,11 +1,15 @@
 //! The keys of `[listen.NAME]`: what the daemon listens on, and who may ask what there.
 
 use super::TableSpec;
-use crate::config::value::{Count, List, OneOrMore, Or, Span, Text, Users, Word};
+use crate::config::value::{Count, FilePath, List, OneOrMore, Or, Span, Text, Users, Word};
+use crate::protocol::dialect::Dialect;
 use crate::request::Verb;
 
 const VERBS: &[(&str, Verb)] =
     &[("auth", Verb::Auth), ("isuser", Verb::IsUser), ("setpass", Verb::SetPass)];
+
+const HTTP_CALLERS: &[(&str, Dialect)] =
+    &[("prosody", Dialect::Prosody), ("mongooseim", Dialect::MongooseIm)];
 
 /// `[listen.NAME]`.
 pub static LISTEN: TableSpec = TableSpec { name: "listen.NAME", groups: &[KEYS], mistakes: &[] };
@@ -17,6 +21,23 @@ keys! {
     /// the native protocol: a socket that the daemon makes, or `"systemd:NAME"`, the descriptor of
     /// that name
     SOCKET = "socket": Text = Text("path");
+
+    /// the questions of mod_auth_http and MongooseIM: a port of this machine, such as
+    /// `"127.0.0.1:5281"`, or as `socket`
+    HTTP = "http": Text = Text("address");
+
+    /// who may ask over HTTP: a file with one `user:password` a line, with the mode of a secret
+    CREDENTIALS_FILE = "credentials_file": FilePath = FilePath;
+
+    /// who asks over HTTP, for how long it waits: `"prosody"`, `"mongooseim"`
+    CALLER = "caller": Word<Dialect> = Word::of(HTTP_CALLERS);
+
+    /// the status of "cannot tell" over HTTP, 400 or 503; MongooseIM up to 6.8.0 fails on 503
+    UNAVAILABLE_STATUS = "unavailable_status": Count<u16> = Count::within(400..=503),
+        otherwise "`400`";
+
+    /// `/metrics` for Prometheus, and `/healthz`: as `http`, without credentials
+    METRICS = "metrics": Text = Text("address");
 
     /// a socket for the commands `status`, `forgive` and `login`
     CONTROL = "control": Text = Text("path");
@@ -38,7 +59,7 @@ keys! {
     DOMAINS = "domains": OneOrMore = OneOrMore("domain"), otherwise "all that are served";
 
     /// work on a request ends after this, or when its client does not wait any more
-    ANSWER_WITHIN = "answer_within": Span = Span, otherwise "`\"25s\"`";
+    ANSWER_WITHIN = "answer_within": Span = Span, otherwise "`\"25s\"`; over HTTP `\"8s\"`, of MongooseIM `\"1.8s\"`";
 
     /// so many connections at once; others wait
     MAX_CONNECTIONS = "max_connections": Or<Count<usize>> = Or(Count::within(1..=65_536), 256);

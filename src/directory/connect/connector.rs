@@ -17,8 +17,9 @@ use crate::directory::message::Query;
 use crate::directory::sasl::principal::{Principal, Stream, Transport};
 use crate::directory::session::Session;
 use crate::directory::session::error::ConnectError;
-use crate::directory::session::peculiarities::Peculiarities;
+use crate::directory::session::record::ServerRecord;
 use crate::directory::session::start_tls::start_tls;
+use crate::directory::session::tally::{End, Kind};
 use crate::directory::tls::{self, Tls};
 use crate::observe::step;
 
@@ -44,8 +45,8 @@ pub struct Connector {
     pub tls: Arc<Tls>,
     /// The time for one server, from the name look-up to the end of the handshake.
     pub connect_within: Duration,
-    /// What each server turned out not to take.
-    pub peculiarities: Mutex<HashMap<Arc<str>, Arc<Peculiarities>>>,
+    /// What is remembered of each server.
+    records: Mutex<HashMap<Arc<str>, Arc<ServerRecord>>>,
     /// How the last attempt ended that was made while the circuit was open, and when.
     last: tokio::sync::Mutex<Option<(Instant, String)>>,
 }
@@ -65,7 +66,7 @@ impl Connector {
             dns,
             tls,
             connect_within,
-            peculiarities: Mutex::default(),
+            records: Mutex::default(),
             last: tokio::sync::Mutex::default(),
         }
     }
@@ -155,6 +156,12 @@ impl Connector {
         if attempt.is_ok() {
             self.servers.health.connected(&server.name, started.elapsed());
         }
+        let end = match &attempt {
+            Ok(_) => End::Ok,
+            Err(error) if error.is_judged() => End::Refused,
+            Err(_) => End::Lost,
+        };
+        self.record(&server.name).tally.add(Kind::Connect, end);
         let result = attempt.as_ref().err().map_or("connected".to_owned(), ToString::to_string);
         step("connect", &server.name, started, &result);
         attempt
@@ -196,13 +203,17 @@ impl Connector {
             return self.begin(server, stream, host, Transport::Clear, principal).await;
         }
         let stream = self.tls.handshake(host, stream, starts_tls).await?;
-        let transport = Transport::Tls(tls::certificate_of(&stream));
+        let certificate = tls::certificate_of(&stream);
+        let expiry = certificate.as_deref().and_then(tls::certificate_expiry);
+        self.record(&server.name).set_certificate_expiry(expiry);
+        let transport = Transport::Tls(certificate);
         self.begin(server, stream, host, transport, principal).await
     }
 
-    fn known_about(&self, server: &Server) -> Arc<Peculiarities> {
-        let mut known = self.peculiarities.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(known.entry(Arc::clone(&server.name)).or_default())
+    /// What is remembered of the server of this name.
+    pub(in crate::directory) fn record(&self, name: &Arc<str>) -> Arc<ServerRecord> {
+        let mut records = self.records.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(records.entry(Arc::clone(name)).or_default())
     }
 
     /// Begins a session on a stream that has carried no LDAP yet, but for StartTLS.
@@ -215,15 +226,15 @@ impl Connector {
         principal: Option<&dyn Principal>,
     ) -> Result<Session, ConnectError> {
         let is_private = transport != Transport::Clear;
-        let known = self.known_about(server);
+        let record = self.record(&server.name);
         let Some(principal) = principal else {
-            return Ok(Session::over(stream, &server.name, is_private, known));
+            return Ok(Session::over(stream, &server.name, is_private, record));
         };
         // So that it is the KDC that is named if it does not answer.
         let ticket_within = self.connect_within / 2;
         let signed_in = principal.sign_in(Box::new(stream), host, transport, ticket_within).await?;
         let is_private = is_private || signed_in.is_private;
-        Ok(Session::over(signed_in.stream, &server.name, is_private, known))
+        Ok(Session::over(signed_in.stream, &server.name, is_private, record))
     }
 }
 

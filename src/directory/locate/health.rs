@@ -128,6 +128,11 @@ impl Health {
         self.locked().known.get(server).is_some_and(|known| known.standing != Standing::Up)
     }
 
+    /// Whether a server is down.
+    pub fn is_down(&self, server: &str) -> bool {
+        self.locked().known.get(server).is_some_and(Known::is_down)
+    }
+
     /// A server has done its work; that it can be connected to says little.
     pub fn did(&self, server: &Name, work: Work<'_>, now: Instant) {
         if let Some(known) = self.locked().known.get_mut(server)

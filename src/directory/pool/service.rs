@@ -19,6 +19,7 @@ use crate::directory::pool::attempts::{Attempt, Attempts, Turn};
 use crate::directory::pool::identity::Identity;
 use crate::directory::pool::limits::Limits;
 use crate::directory::pool::service_account::{BIND_AGAIN_AFTER, ServiceAccount};
+use crate::directory::pool::users::Sessions;
 use crate::directory::session::Session;
 use crate::directory::session::error::SessionError;
 use crate::verdict::Outcome;
@@ -136,6 +137,14 @@ impl ServicePool {
     pub async fn reap(&self) {
         let now = Instant::now();
         self.shared.lock().await.retain(|slot| self.is_good(slot, now));
+    }
+
+    /// The sessions by whether they carry anything; while one is opened because there is none, that
+    /// one alone.
+    pub fn sessions(&self) -> Sessions {
+        let Ok(shared) = self.shared.try_lock() else { return Sessions { busy: 1, idle: 0 } };
+        let busy = shared.iter().filter(|slot| slot.load() > 0).count();
+        Sessions { busy, idle: shared.len() - busy }
     }
 
     /// How its servers are reached.

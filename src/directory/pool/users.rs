@@ -58,6 +58,15 @@ impl Keeper {
     }
 }
 
+/// How many sessions are open.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sessions {
+    /// Those that are used.
+    pub busy: usize,
+    /// Those that are not.
+    pub idle: usize,
+}
+
 /// The sessions for binds as users.
 #[derive(Debug)]
 pub struct UserPool(managed::Pool<Keeper>);
@@ -104,6 +113,13 @@ impl UserPool {
     pub fn reap(&self) {
         let keeper = self.0.manager();
         self.0.retain(|place, metrics| keeper.is_good(place, &metrics));
+    }
+
+    /// The sessions by whether somebody leases them.
+    pub fn sessions(&self) -> Sessions {
+        let open = self.open();
+        let idle = self.0.status().available.min(open);
+        Sessions { busy: open - idle, idle }
     }
 
     /// How many sessions are open, leased or not.

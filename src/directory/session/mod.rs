@@ -9,8 +9,10 @@ mod incoming;
 pub mod multiplexer;
 mod operations;
 pub mod peculiarities;
+pub mod record;
 pub mod root_dse;
 pub(in crate::directory) mod start_tls;
+pub mod tally;
 
 use std::sync::Arc;
 
@@ -19,7 +21,7 @@ use tokio::sync::OnceCell;
 use tokio::time::Instant;
 
 use crate::directory::session::multiplexer::Multiplexer;
-use crate::directory::session::peculiarities::Peculiarities;
+use crate::directory::session::record::ServerRecord;
 use crate::directory::session::root_dse::RootDse;
 
 /// An open session. Dropping it says goodbye and closes the socket.
@@ -33,17 +35,17 @@ pub struct Session {
     /// Whether nobody on the way can read it.
     pub is_private: bool,
     root_dse: OnceCell<Arc<RootDse>>,
-    peculiarities: Arc<Peculiarities>,
+    record: Arc<ServerRecord>,
 }
 
 impl Session {
     /// A session over a stream on which no LDAP is outstanding; `is_private` says whether nobody on
-    /// the way can read it, and `peculiarities` what is known about the server.
+    /// the way can read it, and `record` is what is remembered of the server.
     pub(in crate::directory) fn over<S>(
         stream: S,
         server: &Arc<str>,
         is_private: bool,
-        peculiarities: Arc<Peculiarities>,
+        record: Arc<ServerRecord>,
     ) -> Self
     where
         S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
@@ -54,7 +56,7 @@ impl Session {
             opened: Instant::now(),
             is_private,
             root_dse: OnceCell::new(),
-            peculiarities,
+            record,
         }
     }
 

@@ -9,6 +9,7 @@ use crate::directory::session::error::SessionError;
 use crate::directory::session::multiplexer::Found;
 use crate::directory::session::peculiarities::PolicyControl;
 use crate::directory::session::root_dse::RootDse;
+use crate::directory::session::tally::Kind;
 use crate::result_code;
 
 /// A search that finds more entries than this is given up: nobody is looking for so many.
@@ -25,13 +26,24 @@ impl Session {
         operation: Operation<'_>,
         controls: &[Control],
     ) -> Result<LdapResult, SessionError> {
-        Ok(self.multiplexer.ask(&operation, controls).await?.answer)
+        Ok(self.perform(&operation, controls).await?.answer)
+    }
+
+    async fn perform(
+        &self,
+        operation: &Operation<'_>,
+        controls: &[Control],
+    ) -> Result<Found, SessionError> {
+        let begun = self.record.tally.begin(Kind::of(operation));
+        let found = self.multiplexer.ask(operation, controls).await?;
+        begun.answered(found.answer.code == result_code::SUCCESS);
+        Ok(found)
     }
 
     /// Binds with a name and a non-empty password (RFC 4513, section 5.1.3), and asks for what the
     /// directory's password policy has to say, unless the server takes no such question.
     pub async fn bind(&self, name: &str, password: &str) -> Result<LdapResult, SessionError> {
-        let known = &self.peculiarities;
+        let known = &self.record.peculiarities;
         let was = known.policy();
         match was {
             PolicyControl::Refused => return self.ask(bind_as(name, password), &[]).await,
@@ -60,7 +72,7 @@ impl Session {
     /// that this server ends sessions for.
     async fn try_policy_control(&self) -> Result<(), SessionError> {
         let tried = self.ask(bind_as("", ""), &[POLICY]).await;
-        self.peculiarities.learn_policy(match &tried {
+        self.record.peculiarities.learn_policy(match &tried {
             Err(error) if error.is_end() => PolicyControl::Refused,
             Ok(answer) if refuses_control(answer.code) => PolicyControl::Refused,
             Ok(_) => PolicyControl::Taken,
@@ -89,11 +101,11 @@ impl Session {
     ) -> Result<Found, SessionError> {
         let mut is_first = true;
         let mut last = None;
-        for size in self.peculiarities.page_sizes() {
+        for size in self.record.peculiarities.page_sizes() {
             let found = self.search_in_pages(query, within, size).await?;
             if !refuses_pages(found.answer.code) {
                 if !is_first {
-                    self.peculiarities.learn_page_size(size);
+                    self.record.peculiarities.learn_page_size(size);
                 }
                 return Ok(found);
             }
@@ -136,7 +148,7 @@ impl Session {
         controls: &[Control],
     ) -> Result<Found, SessionError> {
         let seconds = u32::try_from(within.as_secs()).unwrap_or(u32::MAX).max(1);
-        self.multiplexer.ask(&Operation::Search { query, seconds }, controls).await
+        self.perform(&Operation::Search { query, seconds }, controls).await
     }
 
     /// What the server says about itself, which is read once; or its answer, where it said nothing.

@@ -2,8 +2,10 @@
 //! is not accepted. Nothing is trusted because of what is read here.
 
 use std::fmt;
+use std::time::SystemTime;
 
 use crate::directory::message::ber::{Malformed, Reader, tag};
+use crate::directory::names::time::generalized_time;
 
 /// An RSA key shorter than this is not accepted.
 pub(super) const SHORTEST_RSA: usize = 2048;
@@ -11,6 +13,8 @@ pub(super) const SHORTEST_RSA: usize = 2048;
 const VERSION: u8 = 0xa0;
 const OBJECT_IDENTIFIER: u8 = 0x06;
 const BIT_STRING: u8 = 0x03;
+const UTC_TIME: u8 = 0x17;
+const GENERALIZED_TIME: u8 = 0x18;
 
 const RSA_KEY: &[u8] = b"\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01";
 const EC_KEY: &[u8] = b"\x2a\x86\x48\xce\x3d\x02\x01";
@@ -60,6 +64,8 @@ pub(super) struct Facts<'a> {
     pub(super) key: PublicKey<'a>,
     /// Whether it is so old that it cannot have extensions, in which names stand.
     pub(super) is_version_1: bool,
+    /// Until when it is good, if that can be read.
+    pub(super) not_after: Option<SystemTime>,
 }
 
 /// A name in a certificate: the content of its SEQUENCE.
@@ -85,15 +91,30 @@ impl<'a> Facts<'a> {
         }
         inner.expect(tag::SEQUENCE)?;
         let issuer = Name(inner.expect(tag::SEQUENCE)?);
-        inner.expect(tag::SEQUENCE)?;
+        let mut validity = Reader::new(inner.expect(tag::SEQUENCE)?);
+        validity.read()?;
+        let not_after = validity.read()?.and_then(|(tag, text)| time(tag, text));
         let subject = Name(inner.expect(tag::SEQUENCE)?);
         let key = PublicKey(inner.expect(tag::SEQUENCE)?);
-        Ok(Self { issuer, subject, key, is_version_1 })
+        Ok(Self { issuer, subject, key, is_version_1, not_after })
     }
 
     /// Whether it names itself as its issuer.
     pub(super) fn is_self_signed(&self) -> bool {
         self.issuer == self.subject
+    }
+}
+
+/// A time (RFC 5280, section 4.1.2.5).
+fn time(tag: u8, text: &[u8]) -> Option<SystemTime> {
+    let text = str::from_utf8(text).ok()?;
+    match tag {
+        UTC_TIME => {
+            let century = if text < "50" { "20" } else { "19" };
+            generalized_time(&format!("{century}{text}"))
+        }
+        GENERALIZED_TIME => generalized_time(text),
+        _ => None,
     }
 }
 
@@ -184,6 +205,20 @@ mod tests {
         let written = name(&[(b"\x55\x04\x0a", b"Corp"), (b"\x55\x04\x03", b"a\x1b[2J\xffb")]);
         assert_eq!(Name(&written).to_string(), "\"CN=a?[2J\u{fffd}b,O=Corp\"");
         assert_eq!(Name(b"").to_string(), "somebody without a name");
+    }
+
+    #[test]
+    fn times_are_read_in_both_forms() {
+        let at = |tag, text: &str| {
+            let since = time(tag, text.as_bytes())?.duration_since(SystemTime::UNIX_EPOCH);
+            Some(since.unwrap().as_secs())
+        };
+        assert_eq!(at(UTC_TIME, "490101000000Z"), Some(2_493_072_000));
+        assert_eq!(at(UTC_TIME, "700101000001Z"), Some(1));
+        assert_eq!(at(GENERALIZED_TIME, "20500101000000Z"), Some(2_524_608_000));
+        for (tag, text) in [(UTC_TIME, "soon"), (UTC_TIME, ""), (BIT_STRING, "490101000000Z")] {
+            assert_eq!(at(tag, text), None);
+        }
     }
 
     #[test]

@@ -12,6 +12,7 @@ mod verifier;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use rustls::pki_types::ServerName;
 use rustls::version::{TLS12, TLS13};
@@ -157,6 +158,11 @@ impl Tls {
         let stream = connector.connect(name, stream).await;
         stream.map_err(|error| explain::of_handshake(error, starts_tls))
     }
+}
+
+/// When a certificate expires, if that can be read.
+pub fn certificate_expiry(certificate: &[u8]) -> Option<SystemTime> {
+    certificate::Facts::read(certificate).ok()?.not_after
 }
 
 /// The server's certificate, in DER.

@@ -1,0 +1,148 @@
+//! How often operations on a server ended in which way.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::directory::message::Operation;
+
+/// What is counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// The way to a session: the connection, TLS, and what signs in while connecting.
+    Connect,
+    /// Searches, and reads of entries.
+    Search,
+    /// Binds, as users or as the service account.
+    Bind,
+    /// Changes of passwords.
+    SetPass,
+}
+
+/// How an operation ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// With success.
+    Ok,
+    /// With another answer.
+    Refused,
+    /// Without an answer, or nobody waited for it any more.
+    Lost,
+}
+
+/// The operations of one server.
+#[derive(Debug, Default)]
+pub struct Tally {
+    connect: Ends,
+    search: Ends,
+    bind: Ends,
+    set_pass: Ends,
+}
+
+#[derive(Debug, Default)]
+struct Ends {
+    ok: AtomicU64,
+    refused: AtomicU64,
+    lost: AtomicU64,
+}
+
+/// An operation that goes on; it is lost where this is dropped.
+#[derive(Debug)]
+pub struct Begun<'a> {
+    tally: &'a Tally,
+    kind: Kind,
+    end: End,
+}
+
+impl Kind {
+    const ALL: [(&'static str, Self); 4] = [
+        ("connect", Self::Connect),
+        ("search", Self::Search),
+        ("bind", Self::Bind),
+        ("setpass", Self::SetPass),
+    ];
+
+    /// What an operation is counted as.
+    pub fn of(operation: &Operation<'_>) -> Self {
+        match operation {
+            Operation::StartTls => Self::Connect,
+            Operation::Search { .. } => Self::Search,
+            Operation::Bind { .. } | Operation::SaslBind { .. } => Self::Bind,
+            Operation::Replace { .. } | Operation::ModifyPassword { .. } => Self::SetPass,
+        }
+    }
+}
+
+impl End {
+    const ALL: [(&'static str, Self); 3] =
+        [("ok", Self::Ok), ("refused", Self::Refused), ("lost", Self::Lost)];
+}
+
+impl Tally {
+    fn count(&self, kind: Kind, end: End) -> &AtomicU64 {
+        let ends = match kind {
+            Kind::Connect => &self.connect,
+            Kind::Search => &self.search,
+            Kind::Bind => &self.bind,
+            Kind::SetPass => &self.set_pass,
+        };
+        match end {
+            End::Ok => &ends.ok,
+            End::Refused => &ends.refused,
+            End::Lost => &ends.lost,
+        }
+    }
+
+    /// An operation has ended so.
+    pub fn add(&self, kind: Kind, end: End) {
+        self.count(kind, end).fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// An operation begins.
+    pub fn begin(&self, kind: Kind) -> Begun<'_> {
+        Begun { tally: self, kind, end: End::Lost }
+    }
+
+    /// Each operation, each of its ends, and how often there was that, always in the same order.
+    pub fn counts(&self) -> impl Iterator<Item = (&'static str, &'static str, u64)> {
+        Kind::ALL.into_iter().flat_map(move |(operation, kind)| {
+            End::ALL.into_iter().map(move |(result, end)| {
+                (operation, result, self.count(kind, end).load(Ordering::Relaxed))
+            })
+        })
+    }
+}
+
+impl Begun<'_> {
+    /// It is answered, with success or not.
+    pub fn answered(mut self, is_success: bool) {
+        self.end = if is_success { End::Ok } else { End::Refused };
+    }
+}
+
+impl Drop for Begun<'_> {
+    fn drop(&mut self) {
+        self.tally.add(self.kind, self.end);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_answered_is_lost() {
+        let tally = Tally::default();
+        tally.begin(Kind::Bind).answered(true);
+        tally.begin(Kind::Bind).answered(false);
+        drop(tally.begin(Kind::Search));
+        tally.add(Kind::Connect, End::Refused);
+        let counted: Vec<_> = tally.counts().filter(|(_, _, count)| *count > 0).collect();
+        let expected = [
+            ("connect", "refused", 1),
+            ("search", "lost", 1),
+            ("bind", "ok", 1),
+            ("bind", "refused", 1),
+        ];
+        assert_eq!(counted, expected);
+        assert_eq!(tally.counts().count(), 12);
+    }
+}

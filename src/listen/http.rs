@@ -1,0 +1,104 @@
+//! The questions of Prosody's mod_auth_http and of MongooseIM's `http` back end, which ask alike.
+//!
+//! | request | fields | yes | no |
+//! |---|---|---|---|
+//! | `GET /check_password` | `user`, `server`, `pass` | 200 `true` | 200 `false` |
+//! | `GET /user_exists` | `user`, `server` | 200 `true` | 200 `false` |
+//! | `POST /set_password` | the same as a form | 204 | 403 |
+//!
+//! 403 means also that something is not done here, 401 that the credentials are missing or wrong, and
+//! 400 that nobody could tell, or that there was no such question. Those are the statuses that
+//! MongooseIM up to 6.8.0 survives; `unavailable_status` changes the one for "cannot tell".
+
+mod connection;
+pub mod credentials;
+
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::{Duration, Instant};
+
+pub(super) use self::connection::{Api, converse};
+use super::front::Front;
+use crate::answer::Answer;
+use crate::protocol::http::Malformed;
+use crate::protocol::http::form::Form;
+use crate::protocol::http::head::{Head, Method};
+use crate::protocol::http::reply::{Reply, Status};
+use crate::request::{Refused, Request, Verb};
+use crate::verdict::{Denial, Verdict};
+
+/// Serves a connection until it ends.
+pub async fn serve<A: Answer>(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send,
+    front: &Front<A>,
+) {
+    if let Err(error) = converse(stream, &Questions { front }, front.closing()).await {
+        tracing::debug!(listener = front.name(), %error, "a client is gone");
+    }
+}
+
+/// The questions that come through a listener.
+struct Questions<'a, A> {
+    front: &'a Front<A>,
+}
+
+impl<A: Answer> Api for Questions<'_, A> {
+    fn admit(&self, head: &Head) -> Result<(), Reply> {
+        if self.front.terms().http.credentials.admit(head.authorization.as_deref()) {
+            return Ok(());
+        }
+        let listener = self.front.name();
+        tracing::warn!(
+            listener,
+            "a client has no credentials, or wrong ones; see credentials_file"
+        );
+        Err(Reply::text(Status::Unauthorized, "credentials are missing or wrong"))
+    }
+
+    async fn reply(&self, head: &Head, body: &[u8], read: Instant) -> Reply {
+        let (word, fields) = match (head.method, head.path.as_str()) {
+            (Method::Get, "/check_password") => ("auth", head.query.as_slice()),
+            (Method::Get, "/user_exists") => ("isuser", head.query.as_slice()),
+            (Method::Post, "/set_password") => ("setpass", body),
+            (Method::Get, "/set_password") | (Method::Post, "/check_password" | "/user_exists") => {
+                return Reply::text(Status::BadRequest, "this is asked by another method");
+            }
+            (Method::Get | Method::Post, _) => ("", &[][..]),
+            // Where HEAD was asked, a body would be taken for another reply.
+            (Method::Other, _) => return Reply::text(Status::BadRequest, ""),
+        };
+        let form = Form::parse(fields);
+        let is_repeated = form == Err(Malformed);
+        let Form { user, server, pass } = form.unwrap_or_default();
+        let request = Request::of_fields(word, user.as_deref(), server.as_deref(), pass.as_deref());
+        let verb = match &request {
+            Ok(request) => request.verb(),
+            Err(Refused { verb, .. }) => *verb,
+        };
+        let mut asked = self.front.begin(request, Some(Duration::MAX), read);
+        let outcome = asked.outcome().await;
+        asked.tell(&outcome);
+        if is_repeated {
+            return Reply::text(Status::BadRequest, "a field is given twice");
+        }
+        self.reply_to(verb, outcome.verdict)
+    }
+}
+
+impl<A: Answer> Questions<'_, A> {
+    fn reply_to(&self, verb: Verb, verdict: Verdict) -> Reply {
+        let reason = verdict.reason();
+        match (verb, verdict) {
+            (Verb::SetPass, Verdict::Granted) => Reply::text(Status::NoContent, ""),
+            (_, Verdict::Granted) => Reply::text(Status::Ok, "true"),
+            // There any 200 would be taken for a yes.
+            (Verb::SetPass, Verdict::Denied(_))
+            | (_, Verdict::Denied(Denial::NotAllowed | Denial::Unsupported)) => {
+                Reply::text(Status::Forbidden, reason)
+            }
+            (_, Verdict::Denied(_)) => Reply::text(Status::Ok, "false"),
+            (_, Verdict::Unavailable(_)) => {
+                Reply::text(self.front.terms().http.unavailable, reason)
+            }
+        }
+    }
+}
