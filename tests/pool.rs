@@ -65,6 +65,9 @@ struct Server {
     strange_searches: AtomicUsize,
     /// Binds of users.
     binds: AtomicUsize,
+    accepted: AtomicUsize,
+    /// Of so many connections, which were the first, nothing is answered any more.
+    swallowed: AtomicUsize,
 }
 
 impl Server {
@@ -74,6 +77,8 @@ impl Server {
             open: AtomicUsize::new(0),
             strange_searches: AtomicUsize::new(0),
             binds: AtomicUsize::new(0),
+            accepted: AtomicUsize::new(0),
+            swallowed: AtomicUsize::new(0),
         });
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
@@ -97,11 +102,15 @@ impl Server {
 
     async fn serve(&self, mut stream: TcpStream) -> std::io::Result<()> {
         let mut is_service = false;
+        let number = self.accepted.fetch_add(1, Ordering::SeqCst);
         loop {
             // Every message of these tests is shorter than 128 bytes and has a one-byte ID.
             let [_, length] = [stream.read_u8().await?, stream.read_u8().await?];
             let mut message = vec![0; usize::from(length)];
             stream.read_exact(&mut message).await?;
+            if number < self.swallowed.load(Ordering::SeqCst) {
+                continue;
+            }
             let (id, operation) = (message[2], message[3]);
             let by_service = contains(&message, b"cn=service");
             let step = match operation {
@@ -417,6 +426,19 @@ async fn a_bind_is_sent_once_more_where_its_server_died() {
         assert_eq!(verdict, Verdict::Granted);
         assert_eq!(binds(&servers), [first + 1, second + 1], "warm: {is_warm}");
     }
+}
+
+#[tokio::test]
+async fn no_password_goes_on_an_idle_connection_that_was_swallowed() {
+    let (server, port) = Server::start().await;
+    let url = format!("ldap://127.0.0.1:{port}");
+    let directory = directory_of(&[&url], "user_dn = \"uid={localpart},dc=x\"");
+    assert_eq!(sign_in(&directory).await, Verdict::Granted);
+    sleep(Duration::from_millis(5100)).await;
+    server.swallowed.store(server.accepted.load(Ordering::SeqCst), Ordering::SeqCst);
+    let verdict = sign_in_within(&directory, Duration::from_secs(8)).await;
+    assert_eq!(verdict, Verdict::Granted);
+    assert_eq!(server.binds.load(Ordering::SeqCst), 2, "it was sent again, or not at all");
 }
 
 #[tokio::test]

@@ -138,7 +138,7 @@ impl Directory {
             }
             self.users.reap();
             if let Some(service) = &self.service {
-                service.pool.reap().await;
+                service.pool.reap();
             }
         }
     }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use crate::directory::locate::servers::Servers;
 use crate::directory::session::Session;
 
@@ -19,11 +21,11 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// Whether a session that was used so long ago may be used again: it has not ended, its time is not
-    /// over, and its server is the best that is up.
-    pub(super) fn spare(&self, session: &Session, idle: Duration, servers: &Servers) -> bool {
+    /// Whether a session may be used again: it has not ended, its time is not over, and its server is
+    /// the best that is up.
+    pub(super) fn allow(&self, session: &Session, last_used: Instant, servers: &Servers) -> bool {
         !session.is_closed()
-            && idle < self.idle
+            && last_used.elapsed() < self.idle
             && session.opened.elapsed() < self.lifetime
             && !servers.has_better(&session.server)
     }

@@ -92,7 +92,7 @@ impl Searcher {
             }
             Err(error) => Attempt::Broken { server: Arc::clone(server), error, is_reused },
         };
-        self.retire_spoilt(server, attempt).await
+        self.retire_spoilt(server, attempt)
     }
 
     /// What the server says about itself; `None` if it does not say so to the service account.
@@ -118,13 +118,13 @@ impl Searcher {
             },
             Err(error) => Attempt::Broken { server: Arc::clone(server), error, is_reused },
         };
-        self.retire_spoilt(server, attempt).await
+        self.retire_spoilt(server, attempt)
     }
 
     /// The attempt, after which no session is shared any more that is no good either.
-    async fn retire_spoilt<T>(&self, server: &str, attempt: Attempt<T>) -> Attempt<T> {
+    fn retire_spoilt<T>(&self, server: &str, attempt: Attempt<T>) -> Attempt<T> {
         if attempt.spoils_sessions() {
-            self.pool.retire(server).await;
+            self.pool.retire(server);
         }
         attempt
     }

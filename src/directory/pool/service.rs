@@ -4,10 +4,10 @@
 //! question after the other. A server reads what comes on one session one after the other, so while
 //! many searches are under way, more sessions are opened in the background.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{Mutex, Notify};
+use tokio::sync::Notify;
 use tokio::time::{Instant, sleep};
 
 use crate::deadline::Deadline;
@@ -40,6 +40,8 @@ pub struct ServicePool {
     account: ServiceAccount,
     limits: Limits,
     shared: Mutex<Vec<Slot>>,
+    /// Whose turn it is to open a session where there is none.
+    opening: tokio::sync::Mutex<()>,
     /// All sessions are busy.
     crowded: Notify,
 }
@@ -82,6 +84,7 @@ impl ServicePool {
             account: ServiceAccount::new(identity),
             limits,
             shared: Mutex::default(),
+            opening: tokio::sync::Mutex::default(),
             crowded: Notify::new(),
         }
     }
@@ -94,34 +97,49 @@ impl ServicePool {
         by: Deadline,
     ) -> Result<Share, Outcome> {
         let since = Instant::now();
-        let mut shared = self.shared.lock().await;
-        let now = Instant::now();
-        shared.retain(|slot| self.is_good(slot, now));
+        if let Some(share) = self.least_busy(avoided, since) {
+            return Ok(share);
+        }
+        let _turn = self.opening.lock().await;
+        // Whoever had the turn before has probably opened one.
+        if let Some(share) = self.least_busy(avoided, since) {
+            return Ok(share);
+        }
+        let slot = Slot::new(self.open_waiting(avoided, by, since).await?);
+        let session = Arc::clone(&slot.session);
+        self.locked().push(slot);
+        Ok(Share { session, is_reused: false })
+    }
+
+    /// The session that carries the least, of those that are still good, for a request that has been
+    /// waiting `since` then.
+    fn least_busy(&self, avoided: &[Arc<str>], since: Instant) -> Option<Share> {
+        self.reap();
+        let mut shared = self.locked();
         if is_crowded(&shared) {
             self.crowded.notify_one();
         }
         let usable = shared.iter_mut().filter(|slot| !avoided.contains(&slot.session.server));
-        if let Some(slot) = usable.min_by_key(|slot| slot.load()) {
-            slot.last_used = now;
-            let is_reused = slot.session.opened < since;
-            return Ok(Share { session: Arc::clone(&slot.session), is_reused });
-        }
-        let slot = Slot::new(self.open_waiting(avoided, by, since).await?);
-        let session = Arc::clone(&slot.session);
-        shared.push(slot);
-        Ok(Share { session, is_reused: false })
+        let slot = usable.min_by_key(|slot| slot.load())?;
+        slot.last_used = Instant::now();
+        let is_reused = slot.session.opened < since;
+        Some(Share { session: Arc::clone(&slot.session), is_reused })
+    }
+
+    fn locked(&self) -> MutexGuard<'_, Vec<Slot>> {
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Opens more sessions while all are busy, for as long as it is polled.
     pub async fn grow(&self) {
         loop {
             self.crowded.notified().await;
-            if !is_crowded(&self.shared.lock().await) {
+            if !is_crowded(&self.locked()) {
                 continue;
             }
             let by = Deadline::after(Instant::now(), GROWN_WITHIN);
             match by.bound(self.open(by)).await {
-                Ok(Ok(session)) => self.shared.lock().await.push(Slot::new(session)),
+                Ok(Ok(session)) => self.locked().push(Slot::new(session)),
                 // Those that are open go on without it.
                 Ok(Err(_)) | Err(_) => sleep(BIND_AGAIN_AFTER).await,
             }
@@ -129,14 +147,14 @@ impl ServicePool {
     }
 
     /// Stops sharing the sessions to a server; what others still do on them goes on.
-    pub async fn retire(&self, server: &str) {
-        self.shared.lock().await.retain(|slot| *slot.session.server != *server);
+    pub fn retire(&self, server: &str) {
+        self.locked().retain(|slot| *slot.session.server != *server);
     }
 
     /// Closes the sessions whose time is over.
-    pub async fn reap(&self) {
-        let now = Instant::now();
-        self.shared.lock().await.retain(|slot| self.is_good(slot, now));
+    pub fn reap(&self) {
+        let servers = &self.connector.servers;
+        self.locked().retain(|slot| self.limits.allow(&slot.session, slot.last_used, servers));
     }
 
     /// The sessions by whether they carry anything; while one is opened because there is none, that
@@ -244,9 +262,5 @@ impl ServicePool {
             Ok(None) => Ok(()),
             Err(error) => Err(error.outcome(&session.server)),
         }
-    }
-
-    fn is_good(&self, Slot { session, last_used }: &Slot, now: Instant) -> bool {
-        self.limits.spare(session, now - *last_used, &self.connector.servers)
     }
 }

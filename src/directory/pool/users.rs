@@ -17,8 +17,15 @@ use crate::directory::pool::limits::Limits;
 use crate::directory::session::Session;
 use crate::directory::session::error::{ConnectError, SessionError};
 
-/// A place in the pool, with the session that the last bind in it left.
-type Place = Option<Session>;
+/// A place in the pool, with what the last bind in it left.
+type Place = Option<Kept>;
+
+/// A session that may be used again. The pool's own time of last use is that of the lease.
+#[derive(Debug)]
+struct Kept {
+    session: Session,
+    last_used: Instant,
+}
 
 /// A session that was idle for this long is asked something else before a password is sent on it: what
 /// is on the way may have forgotten it, and a bind is not to be sent again while it may be under way.
@@ -40,8 +47,8 @@ impl managed::Manager for Keeper {
         Ok(None)
     }
 
-    async fn recycle(&self, place: &mut Place, metrics: &Metrics) -> RecycleResult<Infallible> {
-        if self.is_good(place, metrics) {
+    async fn recycle(&self, place: &mut Place, _: &Metrics) -> RecycleResult<Infallible> {
+        if self.is_good(place) {
             Ok(())
         } else {
             Err(RecycleError::message("empty, closed or worn"))
@@ -50,11 +57,9 @@ impl managed::Manager for Keeper {
 }
 
 impl Keeper {
-    fn is_good(&self, place: &Place, metrics: &Metrics) -> bool {
+    fn is_good(&self, place: &Place) -> bool {
         let servers = &self.connector.servers;
-        place
-            .as_ref()
-            .is_some_and(|session| self.limits.spare(session, metrics.last_used(), servers))
+        place.as_ref().is_some_and(|kept| self.limits.allow(&kept.session, kept.last_used, servers))
     }
 }
 
@@ -93,10 +98,9 @@ impl UserPool {
         let since = Instant::now();
         let place = self.0.get().await;
         let mut place = place.map_err(|error| ConnectError::Unreachable(error.to_string()))?;
-        let idle = Object::metrics(&place).last_used();
-        if let Some(session) = place.take()
+        if let Some(Kept { session, last_used }) = place.take()
             && !avoided.contains(&session.server)
-            && (idle < DOUBTED_AFTER || is_alive(&session).await)
+            && (last_used.elapsed() < DOUBTED_AFTER || is_alive(&session).await)
         {
             return Ok(Lease { session, place, is_reused: true });
         }
@@ -112,7 +116,7 @@ impl UserPool {
     /// Closes the sessions whose time is over.
     pub fn reap(&self) {
         let keeper = self.0.manager();
-        self.0.retain(|place, metrics| keeper.is_good(place, &metrics));
+        self.0.retain(|place, _| keeper.is_good(place));
     }
 
     /// The sessions by whether somebody leases them.
@@ -163,7 +167,7 @@ impl Lease {
         let Self { session, mut place, .. } = self;
         let reuse = Object::pool(&place).is_some_and(|pool| pool.manager().limits.reuse);
         let answer = session.bind(name, password.expose_secret()).await?;
-        *place = Some(session).filter(|_| reuse);
+        *place = reuse.then(|| Kept { session, last_used: Instant::now() });
         Ok(answer)
     }
 }
