@@ -1,5 +1,7 @@
 //! The users of one XMPP domain: which entry is whose, and who may sign in.
 
+mod bearing;
+mod located;
 mod lookup;
 mod rules;
 
@@ -9,7 +11,7 @@ use secrecy::SecretString;
 use tokio::time::Instant;
 use unicode_normalization::UnicodeNormalization;
 
-pub(in crate::directory) use self::lookup::Located;
+pub(in crate::directory) use self::located::Located;
 pub use self::lookup::{DnLookup, Lookup, Search};
 pub use self::rules::Rules;
 use crate::deadline::Deadline;

@@ -26,12 +26,12 @@ pub(super) struct Record {
     at: SystemTime,
     level: Level,
     message: String,
-    fields: Vec<(&'static str, Text)>,
+    fields: Vec<(&'static str, FieldValue)>,
 }
 
 /// A field's value, and whether it is a string that a line shows in quotes.
 #[derive(Clone, Debug)]
-struct Text {
+struct FieldValue {
     value: Value,
     is_quoted: bool,
 }
@@ -54,7 +54,7 @@ impl Record {
     fn text(&self) -> String {
         let mut text = String::new();
         push_visible(&mut text, &self.message);
-        for (name, Text { value, is_quoted }) in &self.fields {
+        for (name, FieldValue { value, is_quoted }) in &self.fields {
             let _ = match value {
                 Value::String(value) if *is_quoted => write!(text, " {name}={value:?}"),
                 Value::String(value) => {
@@ -71,7 +71,7 @@ impl Record {
     /// The same with texts that are cut to this many bytes.
     pub(super) fn cut_to(mut self, length: usize) -> Self {
         cut(&mut self.message, length);
-        for (_, Text { value, .. }) in &mut self.fields {
+        for (_, FieldValue { value, .. }) in &mut self.fields {
             if let Value::String(text) = value {
                 cut(text, length);
             }
@@ -92,7 +92,7 @@ impl Record {
         object.insert("timestamp".to_owned(), at.into());
         object.insert("level".to_owned(), self.level.as_str().into());
         object.insert("message".to_owned(), self.message.as_str().into());
-        for (name, Text { value, .. }) in &self.fields {
+        for (name, FieldValue { value, .. }) in &self.fields {
             object.insert((*name).to_owned(), value.clone());
         }
         format!("{}\n", Value::Object(object)).into_bytes()
@@ -105,7 +105,7 @@ impl Record {
             self.text(),
             severity(self.level)
         );
-        for (name, Text { value, .. }) in &self.fields {
+        for (name, FieldValue { value, .. }) in &self.fields {
             let _ = write!(entry, "{FIELD_PREFIX}{}=", name.to_ascii_uppercase());
             match value {
                 // A line break would need the form for binary values.
@@ -132,7 +132,7 @@ impl Record {
         }
         match value {
             Value::String(message) if field.name() == "message" => self.message = message,
-            value => self.fields.push((field.name(), Text { value, is_quoted })),
+            value => self.fields.push((field.name(), FieldValue { value, is_quoted })),
         }
     }
 }
@@ -195,8 +195,8 @@ fn severity(level: Level) -> u8 {
 mod tests {
     use super::*;
 
-    fn text(name: &'static str, value: &str, is_quoted: bool) -> (&'static str, Text) {
-        (name, Text { value: value.into(), is_quoted })
+    fn text(name: &'static str, value: &str, is_quoted: bool) -> (&'static str, FieldValue) {
+        (name, FieldValue { value: value.into(), is_quoted })
     }
 
     fn record() -> Record {
@@ -204,7 +204,7 @@ mod tests {
         record.fields = vec![
             text("user", "jürgen\n\"x\"\u{202e}", true),
             text("problem", "one\r\ntwo\u{2028}", false),
-            ("ms", Text { value: 1.0.into(), is_quoted: false }),
+            ("ms", FieldValue { value: 1.0.into(), is_quoted: false }),
         ];
         record
     }

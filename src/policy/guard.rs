@@ -23,7 +23,7 @@ use lru::LruCache;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use self::record::{Asking, Record};
+use self::record::{Asking, AccountRecord};
 use self::refusals::Refusals;
 pub use self::settings::{Budget, GuardSettings};
 use super::digest::{Attempt, ById, Digest, Id};
@@ -38,7 +38,7 @@ const FIRST_SWEEP: usize = 1024;
 
 #[derive(Debug)]
 struct State {
-    records: HashMap<Id, Record, ById>,
+    records: HashMap<Id, AccountRecord, ById>,
     /// With how many records those are looked for that are empty.
     sweep_at: usize,
     /// The password that was right last.
@@ -322,7 +322,7 @@ impl State {
         settings: &GuardSettings,
         account: Id,
         now: Instant,
-    ) -> Option<&mut Record> {
+    ) -> Option<&mut AccountRecord> {
         if self.records.len() >= self.sweep_at {
             self.records.retain(|_, record| {
                 record.forgive(settings, now);

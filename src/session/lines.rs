@@ -31,14 +31,14 @@ pub(super) enum Look {
 }
 
 /// The lines that Prosody writes on a terminal.
-pub(super) struct Lines<R> {
+pub(super) struct TerminalLines<R> {
     input: Input<R>,
     decoder: LineDecoder,
     /// The last moment at which a look saw nothing.
     empty_at: Instant,
 }
 
-impl<R: AsyncRead + Unpin> Lines<R> {
+impl<R: AsyncRead + Unpin> TerminalLines<R> {
     /// What is there already came after `empty_at`.
     pub(super) fn new(input: R, empty_at: Instant) -> Self {
         Self { input: Input::new(input, READ_SIZE), decoder: LineDecoder::default(), empty_at }

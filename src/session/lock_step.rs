@@ -15,14 +15,14 @@
 //!   ends; Prosody notices at once, and the next child finds the terminal in raw mode.
 //! - After the deadline nothing is written: the process ends, and Prosody starts another. A process
 //!   that was stopped cannot know how long a request has been waiting, so a request counts from the
-//!   last moment at which [`Lines::look`] saw nothing.
+//!   last moment at which [`TerminalLines::look`] saw nothing.
 
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, sleep_until};
 
-use super::lines::{Lines, Look};
+use super::lines::{TerminalLines, Look};
 use super::{SessionEnd, StdioSession};
 use crate::answer::Answer;
 use crate::pending::{Pending, Timing};
@@ -53,7 +53,7 @@ impl<A: Answer> StdioSession<A> {
         first: FirstRequest,
         since: Instant,
     ) -> SessionEnd {
-        let mut input = Lines::new(input, since);
+        let mut input = TerminalLines::new(input, since);
         loop {
             let step = match first {
                 FirstRequest::Discard => self.discard(&mut input).await,
@@ -71,7 +71,7 @@ impl<A: Answer> StdioSession<A> {
 
     async fn step(
         &self,
-        input: &mut Lines<impl AsyncRead + Unpin>,
+        input: &mut TerminalLines<impl AsyncRead + Unpin>,
         output: &mut (impl AsyncWrite + Unpin),
     ) -> Result<(), SessionEnd> {
         let (request, timing) = self.next_line(input).await?;
@@ -92,7 +92,7 @@ impl<A: Answer> StdioSession<A> {
 
     async fn next_line(
         &self,
-        input: &mut Lines<impl AsyncRead + Unpin>,
+        input: &mut TerminalLines<impl AsyncRead + Unpin>,
     ) -> Result<(Result<Request, Refused>, Timing), SessionEnd> {
         tokio::select! {
             biased;
@@ -104,7 +104,7 @@ impl<A: Answer> StdioSession<A> {
     /// The finished request, or `None` if anything came behind it.
     async fn pending_if_quiet(
         &self,
-        input: &mut Lines<impl AsyncRead + Unpin>,
+        input: &mut TerminalLines<impl AsyncRead + Unpin>,
         request: Result<Request, Refused>,
         timing: Timing,
     ) -> Result<Option<Pending>, SessionEnd> {
@@ -130,7 +130,7 @@ impl<A: Answer> StdioSession<A> {
     }
 
     /// Reads the first request of a terminal whole, for nobody to answer.
-    async fn discard(&self, input: &mut Lines<impl AsyncRead + Unpin>) -> Result<(), SessionEnd> {
+    async fn discard(&self, input: &mut TerminalLines<impl AsyncRead + Unpin>) -> Result<(), SessionEnd> {
         let _ = self.next_line(input).await?;
         input.drain(QUIET).await?;
         Err(SessionEnd::FirstRequest)

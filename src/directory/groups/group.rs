@@ -7,7 +7,7 @@ use crate::directory::message::Query;
 use crate::directory::message::entry::Entry;
 use crate::directory::names::dn::Dn;
 use crate::directory::pool::search::Searcher;
-use crate::result_code::{INVALID_DN_SYNTAX, NO_SUCH_OBJECT, REFERRAL};
+use crate::result_code::{INVALID_DN_SYNTAX, NO_SUCH_OBJECT, REFERRAL, SUCCESS};
 use crate::verdict::{Outage, Outcome, Verdict};
 
 /// A group, by its DN as written and in comparable form.
@@ -19,13 +19,25 @@ pub struct Group {
 
 /// What became of reading a group.
 #[derive(Debug)]
-pub enum Standing {
+pub enum GroupEntry {
     /// Its entry.
     There(Entry),
     /// There is none, or none that may be seen.
     Missing,
     /// The server does not hold it and names another one.
     Elsewhere,
+}
+
+impl GroupEntry {
+    /// What the answer to the search for a group says; `None` if it says nothing about the group.
+    pub(in crate::directory) fn of(code: u32, entries: Vec<Entry>) -> Option<Self> {
+        match (code, entries.into_iter().next()) {
+            (REFERRAL, _) => Some(Self::Elsewhere),
+            (SUCCESS, Some(entry)) => Some(Self::There(entry)),
+            (SUCCESS | NO_SUCH_OBJECT, _) => Some(Self::Missing),
+            _ => None,
+        }
+    }
 }
 
 impl Group {
@@ -55,22 +67,12 @@ impl Group {
         Query::entry(&self.name, &Self::ATTRIBUTES)
     }
 
-    /// What the answer to that search says; `None` if it says nothing about the group.
-    pub(in crate::directory) fn standing(code: u32, entries: Vec<Entry>) -> Option<Standing> {
-        match (code, entries.into_iter().next()) {
-            (REFERRAL, _) => Some(Standing::Elsewhere),
-            (0, Some(entry)) => Some(Standing::There(entry)),
-            (0 | NO_SUCH_OBJECT, _) => Some(Standing::Missing),
-            _ => None,
-        }
-    }
-
     /// What the directory says of it.
     pub(super) async fn read(
         &self,
         searcher: &Searcher,
         by: Deadline,
-    ) -> Result<Standing, Outcome> {
+    ) -> Result<GroupEntry, Outcome> {
         let reply = searcher.search(&self.query(), &[NO_SUCH_OBJECT, REFERRAL], by).await;
         let about_it = |outcome: Outcome| {
             let text = format!("{self}: {}", outcome.detail.as_deref().unwrap_or_default());
@@ -83,7 +85,7 @@ impl Group {
             outcome.with_detail(&text)
         };
         let reply = reply.map_err(about_it)?;
-        Ok(Self::standing(reply.code, reply.entries).unwrap_or(Standing::Missing))
+        Ok(GroupEntry::of(reply.code, reply.entries).unwrap_or(GroupEntry::Missing))
     }
 }
 

@@ -1,6 +1,6 @@
 //! Groups of a kind in which a method finds nobody.
 
-use super::group::Standing;
+use super::group::GroupEntry;
 use super::method::GroupMethod;
 use crate::directory::message::entry::Entry;
 
@@ -19,13 +19,13 @@ const LIST_DNS: [&str; 6] = [
 const SECURITY_GROUP: i32 = i32::MIN;
 
 /// Why nobody is found in such a group by this method, with what to do about it.
-pub(super) fn fault(method: GroupMethod, standing: &Standing) -> Option<&'static str> {
-    let entry = match standing {
-        Standing::There(entry) => entry,
-        Standing::Missing => {
+pub(super) fn fault(method: GroupMethod, entry: &GroupEntry) -> Option<&'static str> {
+    let entry = match entry {
+        GroupEntry::There(entry) => entry,
+        GroupEntry::Missing => {
             return Some("does not exist, or the service account may not see it");
         }
-        Standing::Elsewhere => {
+        GroupEntry::Elsewhere => {
             return Some(
                 "lies in another domain, or on another server; the groups of a forest are known to its global catalog: write servers with port 3269, or discover_global_catalog = true",
             );

@@ -10,7 +10,7 @@ mod rule;
 mod sids;
 mod walk;
 
-pub use self::group::{Group, Standing};
+pub use self::group::{Group, GroupEntry};
 pub use self::membership::{Belonging, Membership, Memberships};
 pub use self::method::GroupMethod;
 pub use self::rule::GroupRule;

@@ -1,6 +1,6 @@
 //! Who is let in: the groups of the configuration, and by which method membership is found out.
 
-use super::group::{Group, Standing};
+use super::group::{Group, GroupEntry};
 use super::membership::{Belonging, Membership, Memberships};
 use super::method::GroupMethod;
 use super::walk::{NamedBy, Walk};
@@ -53,8 +53,8 @@ impl GroupRule {
     }
 
     /// What a group is of which this is said, if nobody is found in it, and what to do about it.
-    pub(in crate::directory) fn fault(&self, standing: &Standing) -> Option<&'static str> {
-        kind::fault(self.method, standing)
+    pub(in crate::directory) fn fault(&self, entry: &GroupEntry) -> Option<&'static str> {
+        kind::fault(self.method, entry)
     }
 
     /// Whether the user of this entry is in as many of the groups as the rule wants.
@@ -212,15 +212,15 @@ impl GroupRule {
                 return;
             }
             let membership = match group.read(searcher, by).await {
-                Ok(Standing::There(entry)) if found.recognizes(&entry) => Membership::In,
-                Ok(standing) => {
-                    let fault = self.fault(&standing).map(|fault| format!("{group} {fault}"));
-                    match standing {
-                        Standing::Elsewhere => {
+                Ok(GroupEntry::There(entry)) if found.recognizes(&entry) => Membership::In,
+                Ok(entry) => {
+                    let fault = self.fault(&entry).map(|fault| format!("{group} {fault}"));
+                    match entry {
+                        GroupEntry::Elsewhere => {
                             let outcome = Outcome::from(Outage::Referral);
                             Membership::Unknown(outcome.with_detail(&fault.unwrap_or_default()))
                         }
-                        Standing::There(_) | Standing::Missing => Membership::NotIn(fault),
+                        GroupEntry::There(_) | GroupEntry::Missing => Membership::NotIn(fault),
                     }
                 }
                 Err(outcome) => Membership::Unknown(outcome),

@@ -1,7 +1,7 @@
 //! Whether membership in the groups of a rule can be found out on a server.
 
 use crate::directory::domain::Rules;
-use crate::directory::groups::{Group, GroupMethod, GroupRule};
+use crate::directory::groups::{GroupEntry, GroupMethod, GroupRule};
 use crate::directory::inspect::report::Report;
 use crate::directory::inspect::view::View;
 use crate::directory::message::Query;
@@ -36,9 +36,9 @@ async fn look_at_rule(view: &View, domain: &str, rule: &GroupRule, report: &mut 
     }
     for group in &rule.groups {
         let found = view.search(&group.query()).await;
-        let standing = found.and_then(|found| Group::standing(found.answer.code, found.entries));
-        let problem = match standing {
-            Some(standing) => rule.fault(&standing).map(|fault| format!("it {fault}")),
+        let entry = found.and_then(|found| GroupEntry::of(found.answer.code, found.entries));
+        let problem = match entry {
+            Some(entry) => rule.fault(&entry).map(|fault| format!("it {fault}")),
             None => Some("it could not be read".to_owned()),
         };
         report.judge("group", &format!("{domain}: {group}"), problem.as_deref());

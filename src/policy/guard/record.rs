@@ -17,7 +17,7 @@ const REFUSED: usize = 8;
 /// Directories forget failures in two ways: each after a time, or all of them once there was none for
 /// a time. Nothing is forgotten here before a whole time without a failure, which is right for both.
 #[derive(Debug, Default)]
-pub(super) struct Record {
+pub(super) struct AccountRecord {
     /// How many binds were judged wrong, or may have been, since it was quiet last.
     binds: u32,
     /// The passwords of those among them that were not answered.
@@ -42,7 +42,7 @@ pub(super) struct Asking {
     pub(super) outcome: watch::Receiver<Option<Outcome>>,
 }
 
-impl Record {
+impl AccountRecord {
     /// Forgets the failures once it was quiet for long enough.
     pub(super) fn forgive(&mut self, settings: &GuardSettings, now: Instant) {
         let within = settings.account.within;
