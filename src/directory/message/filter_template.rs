@@ -177,8 +177,17 @@ mod tests {
     /// The filter that the text is, in which each placeholder is the account's value in the escape of
     /// RFC 4515, section 3.
     fn read_as_text(source: &str, account: &Account) -> Option<Filter> {
-        let text = TextTemplate::parse(source).ok()?;
-        Filter::parse(&text.fill(account, |value| ldap3::ldap_escape(value)))
+        let jid = account.to_string();
+        let [localpart, domain] = [account.localpart(), account.domainpart()];
+        let address = if localpart.contains('@') { localpart } else { &jid };
+        let values = [("localpart", localpart), ("domain", domain), ("jid", &jid)];
+        let text = values
+            .into_iter()
+            .chain([("address", address)])
+            .fold(source.to_owned(), |text, (name, value)| {
+                text.replace(&format!("{{{name}}}"), &ldap3::ldap_escape(value))
+            });
+        Filter::parse(&text)
     }
 
     #[test]

@@ -1,6 +1,5 @@
 //! Names to bind with that are made of a user's, without a search.
 
-use std::borrow::Cow;
 use std::fmt;
 
 use crate::directory::names::dn_template::DnTemplate;
@@ -67,7 +66,7 @@ impl PlainTemplate {
         let name = localpart.split('@').next().unwrap_or_default();
         let is_user = !name.ends_with('$') && name != "krbtgt" && !name.starts_with("krbtgt_");
         (is_user && is_plain(account) && !localpart.contains(separators))
-            .then(|| self.0.fill(account, |value| Cow::Borrowed(value)))
+            .then(|| self.0.fill(account))
     }
 }
 

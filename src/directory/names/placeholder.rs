@@ -1,9 +1,8 @@
 //! Placeholders for the parts of an account, and the texts and values that they stand in.
 //!
-//! What takes the place of a placeholder comes from the network. So a text is filled through an
-//! escape alone, and a value only where it has left its text behind.
+//! What takes the place of a placeholder comes from the network. So it fills values, which have left
+//! their text behind, and a text only where there is no way to escape in it.
 
-use std::borrow::Cow;
 use std::fmt;
 
 use crate::jid::Account;
@@ -85,12 +84,9 @@ impl TextTemplate {
         }
     }
 
-    /// The text for an account.
-    pub fn fill(&self, account: &Account, escape: fn(&str) -> Cow<'_, str>) -> String {
-        self.with(|placeholder, filled| match placeholder.value(account) {
-            [whole, "", ""] => filled.push_str(&escape(whole)),
-            pieces => filled.push_str(&escape(&pieces.concat())),
-        })
+    /// The text for an account, in which nothing is escaped.
+    pub fn fill(&self, account: &Account) -> String {
+        self.with(|placeholder, filled| filled.extend(placeholder.value(account)))
     }
 
     /// The text with the same in the place of every placeholder.
