@@ -5,7 +5,7 @@ use tokio::time::Instant;
 
 use super::inquiry::{Inquiry, is_judged};
 use crate::directory::accounts::{Accounts, Candidate};
-use crate::policy::digest::Attempt;
+use crate::policy::digest::SignInAttempt;
 use crate::policy::guard::{Budget, Entrance, Guard, Hold, Permit};
 use crate::verdict::{Denial, Outage, Outcome};
 
@@ -14,7 +14,7 @@ impl<D: Accounts> Inquiry<'_, D> {
     pub(super) async fn prove(
         &self,
         candidate: &Candidate,
-        attempt: Attempt,
+        attempt: SignInAttempt,
         password: &SecretString,
     ) -> Outcome {
         let Some(guard) = &self.policies.guard else {

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::inquiry::{Inquiry, is_judged, remembered};
 use crate::directory::accounts::{Accounts, Candidate, EntryKey};
 use crate::policy::cache::Cache;
-use crate::policy::digest::{Attempt, Id};
+use crate::policy::digest::{Id, SignInAttempt};
 use crate::verdict::{Denial, Outage, Outcome, Verdict};
 
 /// What came of a sign-in.
@@ -17,7 +17,7 @@ struct Judged {
     outcome: Outcome,
     /// The attempt that the directory was to judge; none where no entry was found, or the directory
     /// was spared.
-    attempt: Option<Attempt>,
+    attempt: Option<SignInAttempt>,
     /// The entry that the account was remembered to have, if that one refused the password before the
     /// account was looked up again.
     refused_by: Option<Id>,
@@ -77,7 +77,7 @@ impl<D: Accounts> Inquiry<'_, D> {
     async fn try_candidate(
         &self,
         candidate: &Candidate,
-        attempt: Attempt,
+        attempt: SignInAttempt,
         password: &SecretString,
     ) -> Judged {
         let outcome = match candidate.refusal() {
@@ -88,7 +88,7 @@ impl<D: Accounts> Inquiry<'_, D> {
         Judged { outcome, attempt: Some(attempt), refused_by: None, is_doubtful }
     }
 
-    fn attempt(&self, candidate: &Candidate, password: &SecretString) -> Attempt {
+    fn attempt(&self, candidate: &Candidate, password: &SecretString) -> SignInAttempt {
         let domain = self.directory.domainpart(self.account);
         let EntryKey { entry, counted_as } = candidate.key();
         self.policies.key.attempt(domain, counted_as, entry, password)
@@ -128,7 +128,7 @@ impl<D: Accounts> Inquiry<'_, D> {
         &self,
         cache: &Cache,
         account: Id,
-        attempt: Option<Attempt>,
+        attempt: Option<SignInAttempt>,
         password: &SecretString,
     ) -> bool {
         let now = Instant::now();

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::digest::{Attempt, Id};
+use super::digest::{SignInAttempt, Id};
 use super::lookups::Lookups;
 use super::ttl_cache::TtlCache;
 
@@ -45,7 +45,7 @@ pub struct Cache {
     mode: Mode,
     /// The entries that accounts had, and the sign-ins that were granted as these entries.
     entries: TtlCache<Id, Id>,
-    proofs: TtlCache<Id, Attempt>,
+    proofs: TtlCache<Id, SignInAttempt>,
     existing: TtlCache<Id, ()>,
     /// How often a proof was looked for.
     pub lookups: Lookups,
@@ -69,14 +69,14 @@ impl Cache {
         self.proofs.len()
     }
 
-    fn proof(&self, mode: Mode, account: Id, now: Instant) -> Option<Attempt> {
+    fn proof(&self, mode: Mode, account: Id, now: Instant) -> Option<SignInAttempt> {
         let entry = (self.mode == mode).then(|| self.entries.get(&account, now)).flatten()?;
         self.proofs.get(&entry, now)
     }
 
     /// Whether the directory need not be asked to prove the password of this attempt, made on the
     /// entry that the account has now.
-    pub fn spares(&self, account: Id, attempt: &Attempt, now: Instant) -> bool {
+    pub fn spares(&self, account: Id, attempt: &SignInAttempt, now: Instant) -> bool {
         let proof = self.proof(Mode::Ttl, account, now);
         let is_hit = proof
             .is_some_and(|proof| proof.entry == attempt.entry && proof.digest == attempt.digest);
@@ -88,7 +88,7 @@ impl Cache {
 
     /// The sign-in of the account that was granted last, if that counts while the directory cannot
     /// answer.
-    pub fn stands_in(&self, account: Id, now: Instant) -> Option<Attempt> {
+    pub fn stands_in(&self, account: Id, now: Instant) -> Option<SignInAttempt> {
         let proof = self.proof(Mode::StaleIfUnavailable, account, now);
         match proof {
             Some(_) => self.lookups.add_stale(),
@@ -104,7 +104,7 @@ impl Cache {
     }
 
     /// The directory has accepted the password.
-    pub fn record_proof(&self, account: Id, attempt: Attempt, now: Instant) {
+    pub fn record_proof(&self, account: Id, attempt: SignInAttempt, now: Instant) {
         self.entries.put(account, attempt.entry, now);
         self.proofs.put(attempt.entry, attempt, now);
     }
@@ -156,7 +156,7 @@ mod tests {
             Self { cache, key: ProcessKey::new().unwrap(), now: Instant::now() }
         }
 
-        fn attempt(&self, entry: &str, password: &str) -> Attempt {
+        fn attempt(&self, entry: &str, password: &str) -> SignInAttempt {
             self.key.attempt("example.com", entry, entry, &SecretString::from(password))
         }
 

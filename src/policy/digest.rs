@@ -47,7 +47,7 @@ pub struct Digest([u8; 16]);
 
 /// An attempt to sign in, as it is remembered.
 #[derive(Clone, Copy, Debug)]
-pub struct Attempt {
+pub struct SignInAttempt {
     /// The domain.
     pub domain: Id,
     /// What failures are counted by: one for all the names by which the directory may know an account,
@@ -83,9 +83,9 @@ impl ProcessKey {
         counted_as: &str,
         entry: &str,
         password: &SecretString,
-    ) -> Attempt {
+    ) -> SignInAttempt {
         let entry = self.id(entry);
-        Attempt {
+        SignInAttempt {
             domain: self.id(domain),
             counted_as: self.id(counted_as),
             entry,
@@ -94,8 +94,8 @@ impl ProcessKey {
     }
 
     /// The same attempt with another password.
-    pub fn again(&self, attempt: Attempt, password: &SecretString) -> Attempt {
-        Attempt { digest: self.digest(attempt.entry, password), ..attempt }
+    pub fn again(&self, attempt: SignInAttempt, password: &SecretString) -> SignInAttempt {
+        SignInAttempt { digest: self.digest(attempt.entry, password), ..attempt }
     }
 
     /// The digest of an entry's password.

@@ -26,7 +26,7 @@ use tokio::time::Instant;
 use self::record::{Asking, AccountRecord};
 use self::refusals::Refusals;
 pub use self::settings::{Budget, GuardSettings};
-use super::digest::{Attempt, ById, Digest, Id};
+use super::digest::{ById, Digest, Id, SignInAttempt};
 use crate::verdict::{Denial, Outcome, Verdict};
 
 /// Failures are never forgotten early, so so many times as many accounts may have some as there are
@@ -113,7 +113,7 @@ pub struct Permit(Option<Guarded>);
 #[derive(Debug)]
 struct Guarded {
     guard: Arc<Guard>,
-    attempt: Attempt,
+    attempt: SignInAttempt,
     /// When the answer is due.
     due: Instant,
     tell: watch::Sender<Option<Outcome>>,
@@ -199,7 +199,7 @@ impl Guard {
     }
 
     /// Decides on an attempt, whose answer is due at some moment.
-    pub fn enter(self: &Arc<Self>, attempt: Attempt, due: Instant, now: Instant) -> Entrance {
+    pub fn enter(self: &Arc<Self>, attempt: SignInAttempt, due: Instant, now: Instant) -> Entrance {
         let mut state = self.locked();
         let outcome = match state.admit(&self.settings, &attempt, now) {
             Ok(outcome) => outcome,
@@ -222,7 +222,7 @@ impl Guard {
 
     /// Whether a password that was compared with a remembered one, in place of the directory, may be
     /// believed to be right or not. One that is not is a failure, as the directory would count it.
-    pub fn admits_comparison(&self, attempt: &Attempt, is_right: bool, now: Instant) -> bool {
+    pub fn admits_comparison(&self, attempt: &SignInAttempt, is_right: bool, now: Instant) -> bool {
         let mut state = self.locked();
         let Some(record) = state.record_of(&self.settings, attempt.counted_as, now) else {
             return false;
@@ -274,7 +274,7 @@ impl State {
     fn admit(
         &mut self,
         settings: &GuardSettings,
-        attempt: &Attempt,
+        attempt: &SignInAttempt,
         now: Instant,
     ) -> Result<watch::Sender<Option<Outcome>>, Entrance> {
         let most = self.most_failures(settings, attempt);
@@ -299,20 +299,20 @@ impl State {
             return Err(Entrance::Wait(InFlight(other.outcome.clone())));
         }
         let (tell, outcome) = watch::channel(None);
-        let Attempt { digest, .. } = *attempt;
+        let SignInAttempt { digest, .. } = *attempt;
         record.asking.push(Asking { digest, unanswered: 0, reserved: 1, outcome });
         Ok(tell)
     }
 
     /// How many binds may be wrong, if this is one of them. The last one of several is kept for the
     /// password that was right last.
-    fn most_failures(&self, settings: &GuardSettings, attempt: &Attempt) -> u32 {
+    fn most_failures(&self, settings: &GuardSettings, attempt: &SignInAttempt) -> u32 {
         let failures = settings.account.failures;
         let keeps_one = self.right.contains(&attempt.counted_as) && !self.is_right(attempt);
         if keeps_one { failures.saturating_sub(1).max(1) } else { failures }
     }
 
-    fn is_right(&self, attempt: &Attempt) -> bool {
+    fn is_right(&self, attempt: &SignInAttempt) -> bool {
         self.right.peek(&attempt.counted_as) == Some(&attempt.digest)
     }
 
@@ -340,12 +340,12 @@ impl State {
         Some(record)
     }
 
-    fn asking(&mut self, attempt: &Attempt) -> Option<&mut Asking> {
+    fn asking(&mut self, attempt: &SignInAttempt) -> Option<&mut Asking> {
         let record = self.records.get_mut(&attempt.counted_as)?;
         record.asking.iter_mut().find(|asking| asking.digest == attempt.digest)
     }
 
-    fn send(&mut self, settings: &GuardSettings, attempt: &Attempt) -> bool {
+    fn send(&mut self, settings: &GuardSettings, attempt: &SignInAttempt) -> bool {
         let (most, is_right) = (self.most_failures(settings, attempt), self.is_right(attempt));
         let Some(record) = self.records.get(&attempt.counted_as) else { return false };
         let is_full = record.spent(is_right).saturating_add(record.reserved()) >= most;
@@ -363,11 +363,11 @@ impl State {
     fn record(
         &mut self,
         settings: &GuardSettings,
-        attempt: &Attempt,
+        attempt: &SignInAttempt,
         verdict: Verdict,
         now: Instant,
     ) -> bool {
-        let Attempt { domain, counted_as: account, digest, .. } = *attempt;
+        let SignInAttempt { domain, counted_as: account, digest, .. } = *attempt;
         match verdict {
             Verdict::Granted => {
                 self.right.put(account, digest);
@@ -400,8 +400,8 @@ impl State {
     }
 
     /// The attempt has come to an end, or was given up.
-    fn end(&mut self, attempt: &Attempt, due: Instant) {
-        let Attempt { counted_as: account, digest, .. } = *attempt;
+    fn end(&mut self, attempt: &SignInAttempt, due: Instant) {
+        let SignInAttempt { counted_as: account, digest, .. } = *attempt;
         let Some(record) = self.records.get_mut(&account) else { return };
         if let Some(place) = record.asking.iter().position(|asking| asking.digest == digest) {
             let asking = record.asking.swap_remove(place);

@@ -12,7 +12,7 @@ use crate::directory::message::{Filter, Query, Scope};
 use crate::directory::names::bind_name::PlainTemplate;
 use crate::directory::names::dn::Dn;
 use crate::directory::names::dn_template::DnTemplate;
-use crate::directory::pool::search::{Reply, Searcher};
+use crate::directory::pool::search::{SearchResult, Searcher};
 use crate::jid::Account;
 use crate::result_code::{NO_SUCH_OBJECT, SIZE_LIMIT_EXCEEDED};
 use crate::verdict::{Denial, Outage, Outcome, Verdict};
@@ -101,14 +101,14 @@ impl Search {
         by: Deadline,
     ) -> Result<Located, Outcome> {
         let bearing = Bearing::new(self.filter.name_rule(), account, attributes, self.has_aliases);
-        let replies = self.search_bases(account, &bearing.attributes, searcher, by).await?;
-        let first = replies.first().ok_or(Outage::Misconfigured)?;
+        let results = self.search_bases(account, &bearing.attributes, searcher, by).await?;
+        let first = results.first().ok_or(Outage::Misconfigured)?;
         let mut refusal = Outcome::from(Denial::UnknownUser).from_server(&first.server);
-        let exceeds = replies.iter().any(|reply| reply.code == SIZE_LIMIT_EXCEEDED);
-        let references = replies.iter().flat_map(|reply| reply.references.iter().cloned());
+        let exceeds = results.iter().any(|result| result.code == SIZE_LIMIT_EXCEEDED);
+        let references = results.iter().flat_map(|result| result.references.iter().cloned());
         let references: Vec<String> = references.collect();
         let mut bearers = Vec::new();
-        for located in distinct(replies) {
+        for located in distinct(results) {
             match bearing.judge(&located) {
                 Err(outcome) if !exceeds && matches!(outcome.verdict, Verdict::Denied(_)) => {
                     refusal = outcome;
@@ -136,7 +136,7 @@ impl Search {
         attributes: &[&str],
         searcher: &Searcher,
         by: Deadline,
-    ) -> Result<Vec<Reply>, Outcome> {
+    ) -> Result<Vec<SearchResult>, Outcome> {
         let filter = self.filter.fill(account);
         let searches = self.bases.iter().map(async |base| {
             // Two are enough to know that there is not exactly one; of more, a server may say that
@@ -148,23 +148,23 @@ impl Search {
                 follows_aliases: self.follows_aliases,
                 ..Query::entry(base, attributes)
             };
-            let reply = searcher.search(&query, &[SIZE_LIMIT_EXCEEDED], by).await?;
-            if reply.code == SIZE_LIMIT_EXCEEDED && reply.entries.len() < 2 {
-                return Err(Outcome::from(Outage::Refused { code: reply.code })
-                    .from_server(&reply.server)
+            let result = searcher.search(&query, &[SIZE_LIMIT_EXCEEDED], by).await?;
+            if result.code == SIZE_LIMIT_EXCEEDED && result.entries.len() < 2 {
+                return Err(Outcome::from(Outage::Refused { code: result.code })
+                    .from_server(&result.server)
                     .with_detail("it found less than it was to find")
-                    .ended_by("search", reply.code));
+                    .ended_by("search", result.code));
             }
-            Ok(reply)
+            Ok(result)
         });
         try_join_all(searches).await
     }
 }
 
 /// Each entry once, although bases may lie within each other.
-fn distinct(replies: Vec<Reply>) -> Vec<Located> {
+fn distinct(results: Vec<SearchResult>) -> Vec<Located> {
     let mut entries: Vec<Located> = Vec::new();
-    for Reply { entries: found, server, .. } in replies {
+    for SearchResult { entries: found, server, .. } in results {
         for entry in found {
             let dn = Dn::parse(&entry.dn);
             if !entries.iter().any(|known| dn.is_some() && Dn::parse(&known.entry.dn) == dn) {
@@ -205,10 +205,10 @@ impl DnLookup {
         let bearing =
             Bearing::new(self.template.name_rule(), account, attributes, self.has_aliases);
         let query = Query { filter: &self.filter, ..Query::entry(&dn, &bearing.attributes) };
-        let reply = searcher.search(&query, &[NO_SUCH_OBJECT], by).await?;
-        let missing = || Outcome::from(Denial::UnknownUser).from_server(&reply.server);
-        let entry = reply.entries.into_iter().next().ok_or_else(missing)?;
-        let located = Located { entry, server: reply.server };
+        let result = searcher.search(&query, &[NO_SUCH_OBJECT], by).await?;
+        let missing = || Outcome::from(Denial::UnknownUser).from_server(&result.server);
+        let entry = result.entries.into_iter().next().ok_or_else(missing)?;
+        let located = Located { entry, server: result.server };
         bearing.judge(&located)?;
         Ok(located)
     }

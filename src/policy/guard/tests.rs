@@ -41,7 +41,7 @@ impl Bed {
         self.guard.enter(self.attempt(user, password), now + 4 * SECOND, now)
     }
 
-    fn attempt(&self, user: &str, password: &str) -> Attempt {
+    fn attempt(&self, user: &str, password: &str) -> SignInAttempt {
         self.key.attempt("example.com", user, user, &SecretString::from(password))
     }
 
