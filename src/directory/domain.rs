@@ -237,6 +237,8 @@ impl Domain {
         work: impl Future<Output = Result<T, Outcome>>,
         by: Deadline,
     ) -> Result<T, Outcome> {
+        // On the heap, so that what calls this stays small.
+        let work = Box::pin(work);
         let found = by.bound(work).await.unwrap_or_else(|elapsed| Err(elapsed.into()));
         found.inspect_err(|outcome| self.directory.alarm().record(outcome))
     }

@@ -196,6 +196,22 @@ impl<'a> ValueWriter<'a> {
 
     /// Adds a piece of the value.
     pub(super) fn push(&mut self, piece: &[u8]) {
+        if piece.is_empty() {
+            return;
+        }
+        let means_something =
+            |byte| matches!(byte, 0 | b' '..=b'#' | b'+' | b',' | b';'..=b'>' | b'\\');
+        match str::from_utf8(piece) {
+            // Most are, and are quickly copied.
+            Ok(plain) if !plain.bytes().any(means_something) => {
+                self.dn.push_str(plain);
+                (self.is_empty, self.ends_in_space) = (false, false);
+            }
+            _ => self.push_escaped(piece),
+        }
+    }
+
+    fn push_escaped(&mut self, piece: &[u8]) {
         for chunk in piece.utf8_chunks() {
             chunk.valid().chars().for_each(|character| self.push_character(character));
             chunk.invalid().iter().for_each(|byte| self.push_escape(*byte));
