@@ -202,7 +202,7 @@ impl<'a> ValueWriter<'a> {
         let means_something =
             |byte| matches!(byte, 0 | b' '..=b'#' | b'+' | b',' | b';'..=b'>' | b'\\');
         match str::from_utf8(piece) {
-            // Most are, and are quickly copied.
+            // Most pieces are plain, and quickly copied.
             Ok(plain) if !plain.bytes().any(means_something) => {
                 self.dn.push_str(plain);
                 (self.is_empty, self.ends_in_space) = (false, false);
