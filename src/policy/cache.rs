@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::digest::{SignInAttempt, Id};
+use super::digest::{Id, SignInAttempt};
 use super::lookups::Lookups;
 use super::ttl_cache::TtlCache;
 

@@ -23,7 +23,7 @@ use lru::LruCache;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use self::record::{Asking, AccountRecord};
+use self::record::{AccountRecord, Asking};
 use self::refusals::Refusals;
 pub use self::settings::{Budget, GuardSettings};
 use super::digest::{ById, Digest, Id, SignInAttempt};

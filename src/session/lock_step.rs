@@ -22,7 +22,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, sleep_until};
 
-use super::lines::{TerminalLines, Look};
+use super::lines::{Look, TerminalLines};
 use super::{SessionEnd, StdioSession};
 use crate::answer::Answer;
 use crate::pending::{Pending, Timing};
@@ -130,7 +130,10 @@ impl<A: Answer> StdioSession<A> {
     }
 
     /// Reads the first request of a terminal whole, for nobody to answer.
-    async fn discard(&self, input: &mut TerminalLines<impl AsyncRead + Unpin>) -> Result<(), SessionEnd> {
+    async fn discard(
+        &self,
+        input: &mut TerminalLines<impl AsyncRead + Unpin>,
+    ) -> Result<(), SessionEnd> {
         let _ = self.next_line(input).await?;
         input.drain(QUIET).await?;
         Err(SessionEnd::FirstRequest)
