@@ -1,6 +1,7 @@
 //! Which server is up, doubted or down, and which is probed when.
 
 use super::*;
+use crate::directory::diagnosis::Refusal;
 use crate::result_code::{BUSY, OTHER};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -208,4 +209,17 @@ fn a_session_that_was_kept_and_ends_says_nothing_about_its_server() {
     let (health, _) = health(1);
     health.broke(&"a".into(), Work::Answer, &SessionError::Silent, true);
     assert!(!health.is_suspect("a"), "there is no other to go to");
+}
+
+#[test]
+fn who_judges_an_account_while_connecting_is_there() {
+    let refused = |is_judged| {
+        ConnectError::Refused(Refusal { code: Some(49), is_judged, text: String::new() })
+    };
+    let (health, now) = health(1);
+    let a: Name = "a".into();
+    health.not_connected(&a, &refused(false), now);
+    assert!(health.all_down());
+    health.not_connected(&a, &refused(true), now);
+    assert!(!health.is_suspect("a"));
 }
