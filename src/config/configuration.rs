@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use super::directory::{DirectoryConfig, DirectoryTable};
 use super::domains;
 use super::effective::{Effective, Subject};
-use super::file::Table;
 use super::gssapi;
 use super::keys::AnyKey;
 use super::keys::top::{CACHE_TABLE, DIRECTORIES, DOMAINS, LISTENERS, THROTTLE_TABLE};
 use super::policy::Policy;
 use super::startup::Startup;
+use super::table::Table;
 use crate::directory::Settings;
 use crate::directory::domain::Rules;
 

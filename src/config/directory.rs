@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::file::Table;
 use super::identity;
 use super::keys::{AnyKey, directory as keys};
 use super::rules::{self, Overrides};
 use super::servers::ServerConfig;
+use super::table::Table;
 use super::tls;
 use crate::directory::account::preset::Preset;
 use crate::directory::account::set_password::PasswordMethod;

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use super::directory::DirectoryTable;
 use super::effective::Subject;
-use super::file::Table;
 use super::keys::domain::{ALIASES, DIRECTORY};
 use super::keys::top::DOMAINS;
+use super::table::Table;
 use crate::directory::domain::Rules;
 use crate::jid::Account;
 

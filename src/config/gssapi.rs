@@ -7,10 +7,10 @@ use std::ffi::OsString;
 use std::net::IpAddr;
 use std::path::Path;
 
-use super::file::Table;
 use super::keys::top::DIRECTORIES;
 use super::keys::{AnyKey, directory as keys};
 use super::keytab;
+use super::table::Table;
 use crate::directory::Settings;
 use crate::directory::locate::server::{Endpoint, Server};
 use crate::directory::pool::identity::Identity;

@@ -2,12 +2,12 @@
 
 use secrecy::SecretString;
 
-use super::file::Table;
 use super::gssapi;
 use super::keys::directory::Mechanism;
 use super::keys::tls::CLIENT_CERT_FILE;
 use super::keys::{AnyKey, directory as keys};
 use super::secret;
+use super::table::Table;
 use crate::directory::account::preset::Preset;
 use crate::directory::locate::server::{Endpoint, Server};
 use crate::directory::names::dn::Dn;

@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use nix::unistd::{Group, User};
 
-use super::file::Table;
 use super::keys::listen as keys;
 use super::keys::top;
 use super::keys::{AnyKey, Key};
 use super::secret;
+use super::table::Table;
 use super::value::{Text, UserName};
 use crate::jid::Account;
 use crate::listen::http::credentials::Credentials;

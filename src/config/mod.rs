@@ -7,7 +7,6 @@ pub mod configuration;
 pub mod directory;
 mod domains;
 pub mod effective;
-mod file;
 pub mod gssapi;
 mod identity;
 pub mod keys;
@@ -20,16 +19,19 @@ mod rules;
 pub mod schema;
 pub mod secret;
 mod servers;
+mod source;
 pub mod startup;
+mod table;
 mod tls;
 mod value;
 
 use std::path::{Path, PathBuf};
 
 use self::configuration::Configuration;
-use self::file::{Source, Table};
 use self::problem::{Problem, Problems};
+use self::source::Source;
 use self::startup::Startup;
+use self::table::Table;
 use crate::files::{self, Privacy, Watch};
 use crate::listen::settings::ListenerSettings;
 use crate::protocol::dialect::Dialect;

@@ -4,9 +4,9 @@ use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use super::effective::Origin;
-use super::file::Table;
 use super::keys::memory as keys;
 use super::keys::top::{CACHE_TABLE, THROTTLE_TABLE};
+use super::table::Table;
 use crate::policy::cache::{CacheSettings, Mode};
 use crate::policy::guard::{Budget, GuardSettings};
 use crate::protocol::dialect::Dialect;

@@ -2,8 +2,8 @@
 //! each of which `[domain."NAME"]` may override.
 
 use super::effective::Origin;
-use super::file::Table;
 use super::keys::{AnyKey, Key, users as keys};
+use super::table::Table;
 use super::value::{Kind, OneOrMore, Or};
 use crate::directory::account::preset::Preset;
 use crate::directory::account::state::StateSchema;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::effective::Origin;
-use super::file::Table;
 use super::keys::{AnyKey, directory as keys};
+use super::table::Table;
 use crate::directory::connect::connector::Connector;
 use crate::directory::locate::dns::Dns;
 use crate::directory::locate::server::{Endpoint, Rank, Server, domain_to_ascii};

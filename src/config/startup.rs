@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::effective::Origin;
-use super::file::Table;
 use super::keys::top as keys;
+use super::table::Table;
 use crate::observe::target::{Log, Target};
 use crate::protocol::dialect::Dialect;
 use crate::session::Terms;

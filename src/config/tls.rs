@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use rustls::pki_types::ServerName;
 
-use super::file::Table;
 use super::keys::{AnyKey, tls as keys};
+use super::table::Table;
 use crate::directory::tls::{Pin, Tls, TlsSettings, Trust};
 
 /// Reads how to speak TLS, which no server may need; `None` where there is a mistake.

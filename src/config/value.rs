@@ -212,10 +212,6 @@ impl Kind for Users {
     }
 
     fn read(&self, value: &DeValue<'_>) -> Result<Vec<UserName>, String> {
-        let items = match value.as_array() {
-            Some(items) => items.iter().map(|item| item.get_ref()).collect(),
-            None => vec![value],
-        };
         let user = |item: &DeValue<'_>| match item.as_integer() {
             Some(number) => u32::from_str_radix(number.as_str(), number.radix())
                 .map(UserName::Number)
@@ -225,7 +221,7 @@ impl Kind for Users {
                 Err(_) => UserName::Name(name),
             }),
         };
-        items.into_iter().map(user).collect()
+        one_or_more(value).into_iter().map(user).collect()
     }
 
     fn show(&self, users: &Vec<UserName>) -> Value {
@@ -315,10 +311,7 @@ impl Kind for OneOrMore {
     }
 
     fn read(&self, value: &DeValue<'_>) -> Result<Vec<String>, String> {
-        let items = match value.as_array() {
-            Some(items) => items.iter().map(|item| item.get_ref()).collect(),
-            None => vec![value],
-        };
+        let items = one_or_more(value);
         if !items.iter().all(|item| item.is_str()) {
             return Err("write a string in double quotes, or a list of them".to_owned());
         }
@@ -327,6 +320,13 @@ impl Kind for OneOrMore {
 
     fn show(&self, value: &Vec<String>) -> Value {
         json!(value)
+    }
+}
+
+fn one_or_more<'a>(value: &'a DeValue<'a>) -> Vec<&'a DeValue<'a>> {
+    match value.as_array() {
+        Some(items) => items.iter().map(|item| item.get_ref()).collect(),
+        None => vec![value],
     }
 }
 

@@ -1,11 +1,9 @@
-//! The file as written: look-ups of the catalogue's keys, and everything that is wrong.
+//! A table of the file: look-ups of the catalogue's keys.
 //!
 //! A look-up never fails: a value of the wrong kind is a [`Problem`] at its line, and the look-up
 //! answers as if the key were not there. So one pass finds every mistake. What a look-up finds is
 //! recorded as [`Effective`], and so is what the caller lets stand in for it.
 
-use std::cell::{Cell, RefCell};
-use std::ops::Range;
 use std::path::PathBuf;
 
 use toml::de::{DeTable, DeValue};
@@ -13,107 +11,9 @@ use toml::de::{DeTable, DeValue};
 use super::effective::{Effective, Origin, Subject, text_of};
 use super::keys::top::TOP;
 use super::keys::{AnyKey, Key, TableSpec};
-use super::problem::{Problem, Problems};
+use super::problem::Problem;
+use super::source::Source;
 use super::value::{FilePath, Kind, Or, Subtable, Subtables, Text};
-use crate::files::Watch;
-
-/// The text of a configuration file and what was found to be wrong with it.
-#[derive(Debug)]
-pub(super) struct Source<'a> {
-    text: &'a str,
-    is_broken: Cell<bool>,
-    problems: RefCell<Vec<(usize, Problem)>>,
-    remarks: RefCell<Vec<Problem>>,
-    effective: RefCell<Effective>,
-    files: RefCell<Watch>,
-}
-
-impl<'a> Source<'a> {
-    /// The source with this text.
-    pub(super) fn new(text: &'a str) -> Self {
-        Self {
-            text,
-            is_broken: Cell::new(false),
-            problems: RefCell::default(),
-            remarks: RefCell::default(),
-            effective: RefCell::default(),
-            files: RefCell::default(),
-        }
-    }
-
-    /// The parsed document; syntax errors are recorded.
-    pub(super) fn parse(&self) -> DeTable<'a> {
-        let (table, errors) = DeTable::parse_recoverable(self.text);
-        for error in errors {
-            self.is_broken.set(true);
-            let span = error.span().unwrap_or_default();
-            let (start, text) = (span.start, self.syntax(error.message(), span));
-            self.record(start, String::new(), text);
-        }
-        table.into_inner()
-    }
-
-    /// What is wrong with the syntax at this place: the parser's words, none of which it takes from the
-    /// file, because that can hold a secret.
-    fn syntax(&self, words: &str, span: Range<usize>) -> String {
-        let before = self.text.get(..span.start).unwrap_or_default();
-        let begun = before.rsplit('\n').next().unwrap_or_default();
-        let column = 1 + begun.chars().count();
-        if words == "duplicate key" {
-            let key = self.text.get(span).unwrap_or_default();
-            let is_known = TOP.sections().iter().any(|section| section.table.key(key).is_some());
-            // Any other may be a piece of a secret.
-            let key = if is_known || begun.starts_with('[') { key } else { "this" };
-            return format!("{key} is written twice; leave one out, or bring both together");
-        }
-        let is_escape = words.contains("escape")
-            || words.contains("unicode value")
-            || begun.ends_with('\\')
-            || begun.chars().rev().nth(1) == Some('\\');
-        let advice = match is_escape && begun.contains('"') {
-            true => {
-                "; a backslash between double quotes begins an escape: write single quotes, as in 'CORP\\name', or two backslashes"
-            }
-            false if begun.trim_start().starts_with('[') => {
-                "; tables stand in brackets, and names with dots or blanks in quotes within them"
-            }
-            false => "; strings stand in quotes, and each key in a line of its own",
-        };
-        format!("this is not TOML, from column {column} on: {words}{advice}")
-    }
-
-    /// The files that were read for it; see [`Table::reads`].
-    pub(super) fn files(&self) -> Watch {
-        self.files.take()
-    }
-
-    /// Every problem so far, in the order of the file.
-    pub(super) fn problems(&self) -> Problems {
-        let mut problems = self.problems.take();
-        problems.sort_by_key(|(offset, _)| *offset);
-        problems.dedup_by(|a, b| a.1 == b.1);
-        // One slip of the pen in a line is often several to the parser.
-        problems.dedup_by(|a, b| {
-            a.1.key.is_empty() && b.1.key.is_empty() && a.1.line.is_some() && a.1.line == b.1.line
-        });
-        // A syntax error leaves no value of its line as it was meant.
-        let syntax = problems.iter().filter(|(_, problem)| problem.key.is_empty());
-        let broken: Vec<Option<usize>> = syntax.map(|(_, problem)| problem.line).collect();
-        problems.retain(|(_, problem)| problem.key.is_empty() || !broken.contains(&problem.line));
-        problems.into_iter().map(|(_, problem)| problem).collect::<Vec<_>>().into()
-    }
-
-    /// What is right but deserves a second look, each once.
-    pub(super) fn remarks(&self) -> Vec<Problem> {
-        self.remarks.take()
-    }
-
-    fn record(&self, offset: usize, key: String, text: String) {
-        let before = self.text.as_bytes().get(..offset).unwrap_or_default();
-        let line = 1 + before.iter().filter(|byte| **byte == b'\n').count();
-        self.problems.borrow_mut().push((offset, Problem { key, line: Some(line), text }));
-    }
-}
 
 /// A table of the file.
 #[derive(Clone, Debug)]
@@ -182,7 +82,7 @@ impl<'a> Table<'a> {
     /// The path of a file that is read: what is in it matters as if it stood here.
     pub(super) fn path(&self, key: &Key<FilePath>) -> Option<PathBuf> {
         let path = self.get(key)?;
-        self.source.files.borrow_mut().add(&path);
+        self.source.reads(&path);
         Some(path)
     }
 
@@ -202,11 +102,7 @@ impl<'a> Table<'a> {
     }
 
     fn remark_on(&self, key: String, text: &str) {
-        let remark = Problem { key, line: None, text: text.to_owned() };
-        let mut remarks = self.source.remarks.borrow_mut();
-        if !remarks.contains(&remark) {
-            remarks.push(remark);
-        }
+        self.source.remark(Problem { key, line: None, text: text.to_owned() });
     }
 
     /// The value of a key.
@@ -307,7 +203,7 @@ impl<'a> Table<'a> {
             let name: &str = name.get_ref();
             let Some(table) = parent.as_table(name, value.get_ref()) else { continue };
             match unquoted(name, table, spec) {
-                Some(whole) if !self.source.is_broken.get() => {
+                Some(whole) if !self.source.is_broken() => {
                     let text = format!("write the name in quotes: [{}.{whole:?}]", key.name);
                     parent.problem_at(name, text);
                 }
@@ -336,7 +232,7 @@ impl<'a> Table<'a> {
         let place = self.place(key);
         // What seems to be missing may stand where the parser lost its way, or be misspelt.
         let is_meant = self.spec.key(key).is_some_and(|key| self.seems_to_have(key));
-        if place.is_some() || !self.source.is_broken.get() && !is_meant {
+        if place.is_some() || !self.source.is_broken() && !is_meant {
             self.source.record(place.unwrap_or(self.offset), self.full_key(key), text);
         }
     }
@@ -374,7 +270,7 @@ impl<'a> Table<'a> {
             let key: &str = key.get_ref();
             if let Some((_, text)) = self.spec.mistakes.iter().find(|(known, _)| *known == key) {
                 self.problem_at(key, (*text).to_owned());
-            } else if self.spec.key(key).is_none() && !self.source.is_broken.get() {
+            } else if self.spec.key(key).is_none() && !self.source.is_broken() {
                 // Where the file is broken, what looks like a key may be a secret that was written
                 // without its quotes.
                 self.problem_at(key, no_such_key(key, self.spec));

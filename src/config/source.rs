@@ -1,0 +1,130 @@
+//! The text of the file, its syntax, and everything that was found in it.
+
+use std::cell::{Cell, RefCell};
+use std::ops::Range;
+use std::path::Path;
+
+use toml::de::DeTable;
+
+use super::effective::Effective;
+use super::keys::top::TOP;
+use super::problem::{Problem, Problems};
+use crate::files::Watch;
+
+/// The text of a configuration file and what was found to be wrong with it.
+#[derive(Debug)]
+pub(super) struct Source<'a> {
+    text: &'a str,
+    is_broken: Cell<bool>,
+    problems: RefCell<Vec<(usize, Problem)>>,
+    remarks: RefCell<Vec<Problem>>,
+    /// The values that were read so far.
+    pub(super) effective: RefCell<Effective>,
+    files: RefCell<Watch>,
+}
+
+impl<'a> Source<'a> {
+    /// The source with this text.
+    pub(super) fn new(text: &'a str) -> Self {
+        Self {
+            text,
+            is_broken: Cell::new(false),
+            problems: RefCell::default(),
+            remarks: RefCell::default(),
+            effective: RefCell::default(),
+            files: RefCell::default(),
+        }
+    }
+
+    /// The parsed document; syntax errors are recorded.
+    pub(super) fn parse(&self) -> DeTable<'a> {
+        let (table, errors) = DeTable::parse_recoverable(self.text);
+        for error in errors {
+            self.is_broken.set(true);
+            let span = error.span().unwrap_or_default();
+            let (start, text) = (span.start, self.syntax(error.message(), span));
+            self.record(start, String::new(), text);
+        }
+        table.into_inner()
+    }
+
+    /// What is wrong with the syntax at this place: the parser's words, none of which it takes from the
+    /// file, because that can hold a secret.
+    fn syntax(&self, words: &str, span: Range<usize>) -> String {
+        let before = self.text.get(..span.start).unwrap_or_default();
+        let begun = before.rsplit('\n').next().unwrap_or_default();
+        let column = 1 + begun.chars().count();
+        if words == "duplicate key" {
+            let key = self.text.get(span).unwrap_or_default();
+            let is_known = TOP.sections().iter().any(|section| section.table.key(key).is_some());
+            // Any other may be a piece of a secret.
+            let key = if is_known || begun.starts_with('[') { key } else { "this" };
+            return format!("{key} is written twice; leave one out, or bring both together");
+        }
+        let is_escape = words.contains("escape")
+            || words.contains("unicode value")
+            || begun.ends_with('\\')
+            || begun.chars().rev().nth(1) == Some('\\');
+        let advice = match is_escape && begun.contains('"') {
+            true => {
+                "; a backslash between double quotes begins an escape: write single quotes, as in 'CORP\\name', or two backslashes"
+            }
+            false if begun.trim_start().starts_with('[') => {
+                "; tables stand in brackets, and names with dots or blanks in quotes within them"
+            }
+            false => "; strings stand in quotes, and each key in a line of its own",
+        };
+        format!("this is not TOML, from column {column} on: {words}{advice}")
+    }
+
+    /// The files that were read for it; see [`reads`](Self::reads).
+    pub(super) fn files(&self) -> Watch {
+        self.files.take()
+    }
+
+    /// Every problem so far, in the order of the file.
+    pub(super) fn problems(&self) -> Problems {
+        let mut problems = self.problems.take();
+        problems.sort_by_key(|(offset, _)| *offset);
+        problems.dedup_by(|a, b| a.1 == b.1);
+        // One slip of the pen in a line is often several to the parser.
+        problems.dedup_by(|a, b| {
+            a.1.key.is_empty() && b.1.key.is_empty() && a.1.line.is_some() && a.1.line == b.1.line
+        });
+        // A syntax error leaves no value of its line as it was meant.
+        let syntax = problems.iter().filter(|(_, problem)| problem.key.is_empty());
+        let broken: Vec<Option<usize>> = syntax.map(|(_, problem)| problem.line).collect();
+        problems.retain(|(_, problem)| problem.key.is_empty() || !broken.contains(&problem.line));
+        problems.into_iter().map(|(_, problem)| problem).collect::<Vec<_>>().into()
+    }
+
+    /// What is right but deserves a second look, each once.
+    pub(super) fn remarks(&self) -> Vec<Problem> {
+        self.remarks.take()
+    }
+
+    /// Whether its syntax is wrong, so that what seems to stand there may not be what was meant.
+    pub(super) fn is_broken(&self) -> bool {
+        self.is_broken.get()
+    }
+
+    /// Lets a file matter as if it stood here.
+    pub(super) fn reads(&self, path: &Path) {
+        self.files.borrow_mut().add(path);
+    }
+
+    /// Records what is right but deserves a second look.
+    pub(super) fn remark(&self, remark: Problem) {
+        let mut remarks = self.remarks.borrow_mut();
+        if !remarks.contains(&remark) {
+            remarks.push(remark);
+        }
+    }
+
+    /// Records what is wrong with a key at this place of the text.
+    pub(super) fn record(&self, offset: usize, key: String, text: String) {
+        let before = self.text.as_bytes().get(..offset).unwrap_or_default();
+        let line = 1 + before.iter().filter(|byte| **byte == b'\n').count();
+        self.problems.borrow_mut().push((offset, Problem { key, line: Some(line), text }));
+    }
+}
