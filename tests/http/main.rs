@@ -8,8 +8,12 @@
 )]
 
 mod client;
+mod daemon;
 mod hostile;
 mod questions;
+#[path = "../support/mod.rs"]
+mod support;
+mod watched;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};

@@ -24,6 +24,7 @@ use crate::listen::turns::InTurn;
 use crate::observe::logger::Logger;
 use crate::observe::metrics::RequestMetrics;
 use crate::policy::Policies;
+use crate::policy::lookups::Lookups;
 use crate::verdict::Verdict;
 
 /// What is asked.
@@ -148,11 +149,15 @@ impl Watched for Standing {
         let policies = facts.policies.as_ref();
         let guard = policies.and_then(|policies| policies.guard.as_ref());
         let cache = policies.and_then(|policies| policies.cache.as_ref());
-        let credentials = cache.map(|cache| ("credential", cache.lookups.counts()));
+        let credentials = cache
+            .map(|cache| cache.lookups.counts())
+            .unwrap_or_else(|| Lookups::default().counts());
         let snapshot = Snapshot {
             listeners: listeners.collect(),
             late_answers: late.sum(),
-            lookups: credentials.into_iter().chain(dn_lookups.map(|it| ("dn", it))).collect(),
+            lookups: std::iter::once(("credential", credentials))
+                .chain(dn_lookups.map(|it| ("dn", it)))
+                .collect(),
             directories,
             guard_refusals: guard.map(|guard| guard.refusals()),
             is_reloaded: facts.problems.is_empty(),
