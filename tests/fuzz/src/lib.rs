@@ -21,6 +21,7 @@ pub mod config;
 pub mod control;
 pub mod diagnosis;
 pub mod dn;
+pub mod http;
 pub mod line;
 pub mod message;
 pub mod packet;
@@ -87,5 +88,5 @@ mod tests {
         };
     }
 
-    corpora!(config control diagnosis dn line message packet request template);
+    corpora!(config control diagnosis dn http line message packet request template);
 }
