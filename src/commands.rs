@@ -10,6 +10,7 @@ pub mod manual;
 mod print;
 pub mod probe;
 pub mod prosody_module;
+mod relay;
 mod reload;
 pub mod run;
 mod serving;

@@ -20,6 +20,9 @@ pub enum Privacy {
     Secret,
 }
 
+/// Where the sockets of a daemon are, if nobody says anything else.
+pub const RUN_DIRECTORY: &str = "/run/xmpp-ldap-auth";
+
 /// No file that is read here is larger.
 const LARGEST: usize = 16 << 20;
 const MOST_READ: u64 = (16 << 20) + 1;

@@ -41,11 +41,11 @@
 //! ```
 //!
 //! `daemon` serves sockets in place of standard input: there [`listen`] stands where [`session`] stands
-//! here.
+//! here; and where a daemon answers, [`relay`] stands in place of all that is below [`answer`].
 //!
 //! Each module uses only those before it: [`exit`], [`result_code`], [`verdict`], [`deadline`], [`jid`],
 //! [`request`], [`answer`]; [`printable`], [`files`], [`protocol`], [`stdio`], [`peer`]; [`policy`], [`observe`],
-//! [`directory`], [`authenticator`]; [`pending`], [`session`], [`listen`]; [`confine`], [`config`], [`cli`], [`commands`].
+//! [`directory`], [`authenticator`]; [`pending`], [`session`], [`listen`], [`relay`]; [`confine`], [`config`], [`cli`], [`commands`].
 
 pub mod answer;
 pub mod authenticator;
@@ -65,6 +65,7 @@ pub mod pending;
 pub mod policy;
 pub mod printable;
 pub mod protocol;
+pub mod relay;
 pub mod request;
 pub mod result_code;
 pub mod session;

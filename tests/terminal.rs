@@ -18,7 +18,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
-use support::{OnTerminal, PATIENCE, Site, Terminal};
+use support::{MakeSite, OnTerminal, PATIENCE, Site, Terminal};
 
 /// Nothing listens on a discarded port, so that every answer that needs the directory is "cannot
 /// tell"; denials come without it.
@@ -53,9 +53,8 @@ fn next(mut ended: OnTerminal, command: Command) -> OnTerminal {
     terminal.spawn(command)
 }
 
-#[test]
-fn the_first_request_of_a_terminal_is_not_answered_and_the_second_is() {
-    let site = Site::new(NOBODY);
+fn the_first_request_of_a_terminal_is_not_answered_and_the_second_is(new_site: MakeSite) {
+    let site = new_site(NOBODY);
     let mut child = Terminal::new().spawn(site.command());
     child.terminal.send(REQUEST);
     assert_eq!(child.wait().code(), Some(0));
@@ -67,17 +66,15 @@ fn the_first_request_of_a_terminal_is_not_answered_and_the_second_is() {
     }
 }
 
-#[test]
-fn a_patched_module_gets_its_first_request_answered() {
-    let site = Site::new(&format!("first_request = \"answer\"\n{NOBODY}"));
+fn a_patched_module_gets_its_first_request_answered(new_site: MakeSite) {
+    let site = new_site(&format!("first_request = \"answer\"\n{NOBODY}"));
     let mut child = Terminal::new().spawn(site.command());
     child.terminal.send(REQUEST);
     assert_eq!(child.terminal.read_within(PATIENCE), "0\n");
 }
 
-#[test]
-fn control_characters_reach_us_as_bytes_and_are_refused() {
-    let site = Site::new(NOBODY);
+fn control_characters_reach_us_as_bytes_and_are_refused(new_site: MakeSite) {
+    let site = new_site(NOBODY);
     let mut child = settled(&site);
     for byte in ['\u{3}', '\u{4}', '\u{11}', '\u{13}', '\u{16}', '\u{1a}', '\u{1c}', '\r', '\u{7f}']
     {
@@ -88,9 +85,8 @@ fn control_characters_reach_us_as_bytes_and_are_refused() {
     assert_eq!(child.terminal.read_within(PATIENCE), "0\n");
 }
 
-#[test]
-fn injected_lines_get_one_no_together() {
-    let site = Site::new(NOBODY);
+fn injected_lines_get_one_no_together(new_site: MakeSite) {
+    let site = new_site(NOBODY);
     let mut child = settled(&site);
     for _ in 0..20 {
         child.terminal.send("setpass:alice:example.com:x\nauth:mallory:example.com:y\n");
@@ -102,9 +98,8 @@ fn injected_lines_get_one_no_together() {
     assert!(line.contains("user=\"alice\"") && !line.contains("mallory"), "{line}");
 }
 
-#[test]
-fn leftovers_of_an_earlier_child_do_not_shift_the_answers() {
-    let site = Site::new(NOBODY);
+fn leftovers_of_an_earlier_child_do_not_shift_the_answers(new_site: MakeSite) {
+    let site = new_site(NOBODY);
     let mut child = settled(&site);
     signal(&child, Signal::KILL);
     child.wait();
@@ -115,13 +110,12 @@ fn leftovers_of_an_earlier_child_do_not_shift_the_answers() {
     assert_eq!(child.terminal.read_within(Duration::from_millis(50)), "");
 }
 
-#[test]
-fn a_child_that_was_stopped_past_its_time_writes_nothing_and_ends_with_0() {
+fn a_child_that_was_stopped_past_its_time_writes_nothing_and_ends_with_0(new_site: MakeSite) {
     let quick = "caller_gives_up_after = \"300ms\"\nanswer_within = \"200ms\"\n";
     // Connections are established, and nobody ever answers on them.
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let slow = NOBODY.replace("127.0.0.1:9", &silent.local_addr().unwrap().to_string());
-    let site = Site::new(&format!("{quick}{slow}"));
+    let site = new_site(&format!("{quick}{slow}"));
     let mut child = settled(&site);
     child.terminal.send(REQUEST);
     std::thread::sleep(Duration::from_millis(50));
@@ -132,9 +126,8 @@ fn a_child_that_was_stopped_past_its_time_writes_nothing_and_ends_with_0() {
     assert_eq!(child.terminal.read_within(Duration::ZERO), "");
 }
 
-#[test]
-fn a_request_that_waited_for_a_stopped_child_too_long_is_not_answered() {
-    let site = Site::new(&format!("caller_gives_up_after = \"400ms\"\n{NOBODY}"));
+fn a_request_that_waited_for_a_stopped_child_too_long_is_not_answered(new_site: MakeSite) {
+    let site = new_site(&format!("caller_gives_up_after = \"400ms\"\n{NOBODY}"));
     let mut child = settled(&site);
     child.terminal.send(REQUEST);
     assert_eq!(child.terminal.read_within(PATIENCE), "0\n");
@@ -146,9 +139,8 @@ fn a_request_that_waited_for_a_stopped_child_too_long_is_not_answered() {
     assert_eq!(child.terminal.read_within(Duration::ZERO), "");
 }
 
-#[test]
-fn the_exit_status_is_0_whatever_ends_it() {
-    let site = Site::new(NOBODY);
+fn the_exit_status_is_0_whatever_ends_it(new_site: MakeSite) {
+    let site = new_site(NOBODY);
     for end in [Signal::TERM, Signal::HUP] {
         let mut child = settled(&site);
         child.terminal.send(REQUEST);
@@ -175,9 +167,8 @@ fn caught(id: u32) -> u64 {
     masks.map(|mask| u64::from_str_radix(mask.trim(), 16).unwrap()).fold(0, |all, mask| all | mask)
 }
 
-#[test]
-fn a_signal_while_it_starts_ends_it_with_0() {
-    let site = Site::new(NOBODY);
+fn a_signal_while_it_starts_ends_it_with_0(new_site: MakeSite) {
+    let site = new_site(NOBODY);
     for number in [Signal::TERM, Signal::HUP] {
         let mut child = Terminal::new().spawn(site.command());
         let bit = 1 << (number.as_raw() - 1);
@@ -189,9 +180,8 @@ fn a_signal_while_it_starts_ends_it_with_0() {
     }
 }
 
-#[test]
-fn a_name_of_the_program_that_is_no_text_ends_nothing() {
-    let site = Site::new(NOBODY);
+fn a_name_of_the_program_that_is_no_text_ends_nothing(new_site: MakeSite) {
+    let site = new_site(NOBODY);
     let named = || {
         let mut command = site.command();
         command.arg0(OsStr::from_bytes(b"\xff"));
@@ -205,9 +195,8 @@ fn a_name_of_the_program_that_is_no_text_ends_nothing() {
     assert_eq!(child.terminal.read_within(PATIENCE), "0\n");
 }
 
-#[test]
-fn the_end_of_the_terminal_is_noticed() {
-    let site = Site::new(NOBODY);
+fn the_end_of_the_terminal_is_noticed(new_site: MakeSite) {
+    let site = new_site(NOBODY);
     let OnTerminal { .. } = settled(&site);
     let mut child = settled(&site);
     child.terminal.send(REQUEST);
@@ -219,9 +208,8 @@ fn the_end_of_the_terminal_is_noticed() {
     assert!(started.elapsed() < PATIENCE);
 }
 
-#[test]
-fn an_unusable_configuration_is_answered_with_no_and_never_printed() {
-    let site = Site::new("caller = 7\n[log]\ntarget = \"file:{dir}/log\"\n");
+fn an_unusable_configuration_is_answered_with_no_and_never_printed(new_site: MakeSite) {
+    let site = new_site("caller = 7\n[log]\ntarget = \"file:{dir}/log\"\n");
     let mut child = settled(&site);
     for _ in 0..2 {
         child.terminal.send(REQUEST);
@@ -231,9 +219,8 @@ fn an_unusable_configuration_is_answered_with_no_and_never_printed() {
     assert!(log.contains("line 1: caller: write a string"), "{log}");
 }
 
-#[test]
-fn packets_on_a_terminal_are_refused_with_a_log_line() {
-    let site = Site::new(&format!("caller = \"ejabberd\"\n{NOBODY}"));
+fn packets_on_a_terminal_are_refused_with_a_log_line(new_site: MakeSite) {
+    let site = new_site(&format!("caller = \"ejabberd\"\n{NOBODY}"));
     let mut child = Terminal::new().spawn(site.command());
     assert_eq!(child.wait().code(), Some(0));
     assert_eq!(child.terminal.read_within(Duration::ZERO), "");
@@ -247,11 +234,10 @@ fn as_job(mut command: Command) -> Command {
     command
 }
 
-#[test]
-fn a_person_at_a_terminal_gets_an_explanation_whatever_the_size() {
+fn a_person_at_a_terminal_gets_an_explanation_whatever_the_size(new_site: MakeSite) {
     for has_size in [false, true] {
         for config in [NOBODY.to_owned(), format!("caller = \"prosody\"\n{NOBODY}")] {
-            let site = Site::new(&config);
+            let site = new_site(&config);
             let command = as_job(site.command());
             let terminal = Terminal::new().of_a_person();
             let terminal = if has_size { terminal.with_size() } else { terminal };
@@ -270,9 +256,8 @@ fn a_person_at_a_terminal_gets_an_explanation_whatever_the_size() {
     }
 }
 
-#[test]
-fn a_person_can_type_requests_and_leave() {
-    let site = Site::new(NOBODY);
+fn a_person_can_type_requests_and_leave(new_site: MakeSite) {
+    let site = new_site(NOBODY);
     let mut command = site.command();
     command.args(["--caller", "prosody"]);
     let mut child = Terminal::new().of_a_person().with_size().spawn(as_job(command));
@@ -288,9 +273,8 @@ fn a_person_can_type_requests_and_leave() {
     assert_eq!(child.wait().code(), Some(0));
 }
 
-#[test]
-fn a_terminal_without_echo_is_prosodys_whatever_its_size() {
-    let site = Site::new(&format!("caller = \"prosody\"\n{NOBODY}"));
+fn a_terminal_without_echo_is_prosodys_whatever_its_size(new_site: MakeSite) {
+    let site = new_site(&format!("caller = \"prosody\"\n{NOBODY}"));
     let mut first = Terminal::new().with_size().spawn(site.command());
     first.terminal.send(REQUEST);
     assert_eq!(first.wait().code(), Some(0));
@@ -306,9 +290,8 @@ fn a_terminal_without_echo_is_prosodys_whatever_its_size() {
     assert_eq!(child.terminal.read_within(Duration::ZERO), "");
 }
 
-#[test]
-fn what_waits_while_a_wrapper_starts_us_has_been_there_since_the_wrapper() {
-    let site = Site::new(&format!(
+fn what_waits_while_a_wrapper_starts_us_has_been_there_since_the_wrapper(new_site: MakeSite) {
+    let site = new_site(&format!(
         "first_request = \"answer\"\ncaller_gives_up_after = \"800ms\"\n{NOBODY}"
     ));
     // With the last, the shell stays there and waits for us.
@@ -324,9 +307,8 @@ fn what_waits_while_a_wrapper_starts_us_has_been_there_since_the_wrapper() {
     }
 }
 
-#[test]
-fn standard_error_is_taken_away_from_the_terminal() {
-    let site = Site::new(NOBODY);
+fn standard_error_is_taken_away_from_the_terminal(new_site: MakeSite) {
+    let site = new_site(NOBODY);
     let child = settled(&site);
     // The process is not dumpable, so only root sees where its descriptors point; anybody sees
     // that nothing but answers came, in the tests above.
@@ -340,10 +322,9 @@ fn standard_error_is_taken_away_from_the_terminal() {
     }
 }
 
-#[test]
-fn inherited_descriptors_are_closed() {
+fn inherited_descriptors_are_closed(new_site: MakeSite) {
     let (mut reader, writer) = std::io::pipe().unwrap();
-    let site = Site::new(NOBODY);
+    let site = new_site(NOBODY);
     let leaky = writer.try_clone().unwrap();
     // Standard library children do not inherit; a shell that duplicates its standard error does.
     let mut command = Command::new("/bin/sh");
@@ -363,4 +344,26 @@ fn inherited_descriptors_are_closed() {
     assert_eq!(child.try_wait().unwrap(), None, "the process lives on without it");
     child.kill().unwrap();
     child.wait().unwrap();
+}
+
+alone_and_relayed! {
+    the_first_request_of_a_terminal_is_not_answered_and_the_second_is
+    a_patched_module_gets_its_first_request_answered
+    control_characters_reach_us_as_bytes_and_are_refused
+    injected_lines_get_one_no_together
+    leftovers_of_an_earlier_child_do_not_shift_the_answers
+    a_child_that_was_stopped_past_its_time_writes_nothing_and_ends_with_0
+    a_request_that_waited_for_a_stopped_child_too_long_is_not_answered
+    the_exit_status_is_0_whatever_ends_it
+    a_signal_while_it_starts_ends_it_with_0
+    a_name_of_the_program_that_is_no_text_ends_nothing
+    the_end_of_the_terminal_is_noticed
+    an_unusable_configuration_is_answered_with_no_and_never_printed
+    packets_on_a_terminal_are_refused_with_a_log_line
+    a_person_at_a_terminal_gets_an_explanation_whatever_the_size
+    a_person_can_type_requests_and_leave
+    a_terminal_without_echo_is_prosodys_whatever_its_size
+    what_waits_while_a_wrapper_starts_us_has_been_there_since_the_wrapper
+    standard_error_is_taken_away_from_the_terminal
+    inherited_descriptors_are_closed
 }

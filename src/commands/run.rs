@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::relay::Follower;
 use super::reload::{ReloadSignal, Reloader};
 use super::serving::{give_up_rights, start_log};
 use super::{load, runtime};
@@ -19,6 +20,7 @@ use crate::config::{self, Reading};
 use crate::observe::logger::{Logger, Opened};
 use crate::peer::process::{Process, ProcessEnd, admit_signals};
 use crate::peer::{self, Peer};
+use crate::relay::Relay;
 use crate::session::lock_step::FirstRequest;
 use crate::session::{SessionEnd, StdioSession};
 use crate::stdio::{Stdio, output_hung_up};
@@ -80,24 +82,58 @@ async fn attend(
     log: Logger,
     opened: Opened,
 ) -> ProcessEnd {
-    let caller = reading.startup.caller;
+    let talk = Talk { caller: reading.startup.caller, process, log, opened };
+    let caller = talk.caller.terms.dialect;
     let file = path.display().to_string();
-    let reloader = Reloader::new(path, reading, Box::new(|_| {}));
-    tracing::info!(version = env!("CARGO_PKG_VERSION"), caller = %caller.terms.dialect, file, "ready");
-    let mut session = StdioSession::new(reloader.authenticator(), caller.terms);
-    if opened == Opened::Nowhere {
-        session = session.naming_outages();
-    }
+    let version = env!("CARGO_PKG_VERSION");
     let reload = ReloadSignal::default();
-    let end = tokio::select! {
-        end = converse(&session, caller, process) => end,
-        error = signals(process.peer(), &log, &reload, || session.stop()) => Err(error),
-        () = reloader.follow(Arc::clone(&reload)) => {
-            tracing::info!("the configuration names the caller now; the next process will serve it");
-            return ProcessEnd::Renewed;
+    if let Some(daemon) = reading.startup.daemon.clone() {
+        let relay = Arc::new(Relay::new(reading.configuration.is_ok().then(|| daemon.clone())));
+        let follower = Follower::new(path, reading, Arc::clone(&relay));
+        tracing::info!(version, %caller, file, daemon = %daemon.display(), "ready");
+        return talk.serve(relay, &reload, follower.follow(&reload)).await;
+    }
+    let reloader = Reloader::new(path, reading, Box::new(|_| {}));
+    tracing::info!(version, %caller, file, "ready");
+    talk.serve(reloader.authenticator(), &reload, reloader.follow(Arc::clone(&reload))).await
+}
+
+/// The talk with the caller.
+struct Talk {
+    caller: Caller,
+    process: Process,
+    log: Logger,
+    opened: Opened,
+}
+
+impl Talk {
+    /// Lets `answerer` answer until the caller, or a signal, ends it; or until `follow` ends, which
+    /// reads the configuration again when `reload` says so, because that needs a new process.
+    async fn serve<A: Answer>(
+        self,
+        answerer: Arc<A>,
+        reload: &ReloadSignal,
+        follow: impl Future<Output = ()>,
+    ) -> ProcessEnd {
+        let Self { caller, process, log, opened } = self;
+        let mut session = StdioSession::new(answerer, caller.terms);
+        if opened == Opened::Nowhere {
+            session = session.naming_outages();
         }
-    };
-    session.settle().await;
+        let end = tokio::select! {
+            end = converse(&session, caller, process) => end,
+            error = signals(process.peer(), &log, reload, || session.stop()) => Err(error),
+            () = follow => {
+                tracing::info!("the configuration names the caller now; the next process will serve it");
+                return ProcessEnd::Renewed;
+            }
+        };
+        session.settle().await;
+        ending(end, caller)
+    }
+}
+
+fn ending(end: io::Result<SessionEnd>, caller: Caller) -> ProcessEnd {
     match end {
         Ok(end) => {
             tracing::info!(because = %end, "ending");

@@ -12,6 +12,7 @@ use super::keys::{AnyKey, Key};
 use super::secret;
 use super::table::Table;
 use super::value::{Text, UserName};
+use crate::files::RUN_DIRECTORY;
 use crate::jid::Account;
 use crate::listen::http::credentials::Credentials;
 use crate::listen::settings::{
@@ -20,9 +21,6 @@ use crate::listen::settings::{
 use crate::protocol::dialect::Dialect;
 use crate::protocol::http::reply::Status;
 use crate::request::Verb;
-
-/// Where the sockets are, unless systemd names another directory.
-pub const DIRECTORY: &str = "/run/xmpp-ldap-auth";
 
 /// The names of the listeners that there are if nothing is written.
 pub const AUTH: &str = "auth";
@@ -49,7 +47,7 @@ const CONTROL_MODE: u32 = 0o600;
 pub fn directory() -> PathBuf {
     let given = std::env::var_os("RUNTIME_DIRECTORY").filter(|given| !given.is_empty());
     let first = given.and_then(|given| std::env::split_paths(&given).next());
-    first.unwrap_or_else(|| DIRECTORY.into())
+    first.unwrap_or_else(|| RUN_DIRECTORY.into())
 }
 
 /// The names of the sockets that systemd passed, with colons between them.

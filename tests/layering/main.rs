@@ -52,6 +52,7 @@ const LAYERS: &[&str] = &[
     "pending",
     "session",
     "listen",
+    "relay",
     "confine",
     "config",
     "cli",

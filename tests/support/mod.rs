@@ -6,6 +6,7 @@ use std::fs::{self, File};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
@@ -29,13 +30,58 @@ pub fn binary() -> Command {
 pub struct Site {
     directory: TempDir,
     variables: Vec<(&'static str, String)>,
+    /// What the binary with this configuration asks, if that is a relay.
+    daemon: Option<Child>,
+}
+
+/// How a site is made: [`Site::new`], or [`Site::relayed`].
+pub type MakeSite = fn(&str) -> Site;
+
+/// Runs tests that take a [`MakeSite`] with a process that stands alone, and with a relay.
+#[macro_export]
+macro_rules! alone_and_relayed {
+    ($($test:ident)*) => {
+        mod alone {
+            $(#[test] fn $test() { super::$test($crate::support::Site::new); })*
+        }
+
+        mod relayed {
+            $(#[test] fn $test() { super::$test($crate::support::Site::relayed); })*
+        }
+    };
 }
 
 impl Site {
     /// A site with this configuration; `{dir}` in it stands for its directory.
     pub fn new(config: &str) -> Self {
-        let site = Self { directory: tempfile::tempdir().unwrap(), variables: Vec::new() };
+        let directory = tempfile::tempdir().unwrap();
+        let site = Self { directory, variables: Vec::new(), daemon: None };
         site.write("config.toml", config);
+        site
+    }
+
+    /// A site whose binary is a relay, before a daemon that answers by this configuration.
+    pub fn relayed(config: &str) -> Self {
+        let mut of_caller: toml::Table = toml::from_str(config).unwrap();
+        let mut of_daemon = toml::Table::new();
+        for key in ["directory", "domain", "throttle", "cache"] {
+            if let Some(value) = of_caller.remove(key) {
+                of_daemon.insert(key.to_owned(), value);
+            }
+        }
+        of_caller.insert("daemon".to_owned(), "{dir}/auth.sock".into());
+        let mut site = Self::new(&of_caller.to_string());
+        let daemon = site.write("daemon.toml", &of_daemon.to_string());
+        let log = File::create(site.path().join("daemon.log")).unwrap();
+        let mut command = binary();
+        command.arg("--config").arg(daemon).arg("daemon").env("RUNTIME_DIRECTORY", site.path());
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
+        site.daemon = Some(command.spawn().unwrap());
+        let start = Instant::now();
+        while UnixStream::connect(site.path().join("auth.sock")).is_err() {
+            assert!(start.elapsed() < PATIENCE, "the daemon does not listen");
+            std::thread::sleep(Duration::from_millis(2));
+        }
         site
     }
 
@@ -73,6 +119,15 @@ impl Site {
         command.arg("--config").arg(self.config());
         command.envs(self.variables.iter().map(|(name, value)| (name, value)));
         command
+    }
+}
+
+impl Drop for Site {
+    fn drop(&mut self) {
+        if let Some(daemon) = &mut self.daemon {
+            let _ = daemon.kill();
+            let _ = daemon.wait();
+        }
     }
 }
 

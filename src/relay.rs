@@ -1,0 +1,150 @@
+//! A client of the daemon, which answers in its place: over one connection, in any order.
+//!
+//! It never knows more than the daemon says. Whatever keeps it from asking is "cannot tell": at once
+//! where there is no daemon, else at the deadline of the request, which the session keeps. A request is
+//! sent once more only where it was certainly not taken in, or does no harm twice.
+
+mod connection;
+mod place;
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+
+use self::connection::{Connection, Lost};
+use self::place::ConnectError;
+use crate::answer::Answer;
+use crate::deadline::Deadline;
+use crate::request::{Request, Verb};
+use crate::verdict::{Outage, Outcome, Verdict};
+
+/// A request that may have been taken in is sent once more only if so much of its time is left.
+const WORTH_ANOTHER: Duration = Duration::from_millis(500);
+
+/// How soon a daemon that has not accepted others yet is tried again.
+const BUSY_PAUSE: Duration = Duration::from_millis(10);
+
+/// The next line about a daemon that cannot be asked waits so long.
+const QUIET: Duration = Duration::from_secs(60);
+
+/// Asks the daemon whose socket it is given.
+#[derive(Debug)]
+pub struct Relay {
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    /// `None` while the configuration cannot be used.
+    socket: Option<PathBuf>,
+    connection: Option<Arc<Connection>>,
+    /// When it was said last that the daemon cannot be asked, and how often it could not since.
+    complained: Option<(Instant, u64)>,
+}
+
+impl Relay {
+    /// Asks the daemon at this socket; without one, every answer is "cannot tell".
+    pub fn new(socket: Option<PathBuf>) -> Self {
+        Self { state: Mutex::new(State { socket, connection: None, complained: None }) }
+    }
+
+    /// Asks the daemon at this socket from now on.
+    pub fn ask_at(&self, socket: PathBuf) {
+        let mut state = self.locked();
+        state.socket = Some(socket);
+        state.connection = None;
+    }
+
+    fn locked(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn ask(&self, request: &Request, by: Deadline) -> Result<Verdict, Lost> {
+        let connection = loop {
+            match self.connection() {
+                Ok(connection) => break connection,
+                Err(ConnectError::Busy) => sleep(BUSY_PAUSE).await,
+                Err(ConnectError::Absent(problem)) => return Err(Lost::Absent(problem)),
+            }
+        };
+        let verdict = connection.ask(request, by).await?;
+        if verdict == Verdict::Unavailable(Outage::Closing) {
+            return Err(Lost::Unsent);
+        }
+        Ok(verdict)
+    }
+
+    /// The connection to a daemon that takes requests.
+    fn connection(&self) -> Result<Arc<Connection>, ConnectError> {
+        let mut state = self.locked();
+        if let Some(connection) = state.connection.as_ref().filter(|it| it.is_open()) {
+            return Ok(Arc::clone(connection));
+        }
+        let socket = state.socket.as_deref().unwrap_or_else(|| "".as_ref());
+        let connection = Connection::start(place::connect(socket)?);
+        state.connection = Some(Arc::clone(&connection));
+        Ok(connection)
+    }
+
+    fn complain(&self, problem: &str) {
+        let mut state = self.locked();
+        let now = Instant::now();
+        let unlogged = match &mut state.complained {
+            Some((last, unlogged)) if now - *last < QUIET => {
+                *unlogged += 1;
+                return;
+            }
+            Some((_, unlogged)) => *unlogged,
+            None => 0,
+        };
+        state.complained = Some((now, 0));
+        let daemon = state.socket.as_deref().unwrap_or_else(|| "".as_ref()).display().to_string();
+        drop(state);
+        let advice = Outage::NoDaemon.advice();
+        tracing::error!(
+            daemon,
+            problem,
+            advice,
+            more_since_last_line = unlogged,
+            "the daemon cannot be asked"
+        );
+    }
+
+    fn be_content(&self) {
+        if self.locked().complained.take().is_some() {
+            tracing::info!("the daemon answers again");
+        }
+    }
+}
+
+impl Answer for Relay {
+    async fn answer(&self, request: &Request, by: Deadline) -> Outcome {
+        if self.locked().socket.is_none() {
+            return Outage::Misconfigured.into();
+        }
+        let mut is_second = false;
+        loop {
+            let lost = match self.ask(request, by).await {
+                Ok(verdict) => {
+                    self.be_content();
+                    return verdict.into();
+                }
+                Err(lost) => lost,
+            };
+            let is_harmless = request.verb() != Verb::SetPass && by.remaining() >= WORTH_ANOTHER;
+            let again = match &lost {
+                Lost::Unsent => true,
+                Lost::Unanswered => is_harmless,
+                Lost::Absent(_) => false,
+            };
+            if is_second || !again {
+                let problem = lost.to_string();
+                self.complain(&problem);
+                return Outcome::from(Outage::NoDaemon).with_detail(&problem);
+            }
+            is_second = true;
+        }
+    }
+}

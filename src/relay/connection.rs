@@ -1,0 +1,305 @@
+//! One connection to the daemon. A request is written by whoever makes it, in one write(2) where the
+//! socket has room; a task of the connection reads the answers.
+
+use std::collections::HashMap;
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use secrecy::zeroize::Zeroize;
+use tokio::net::UnixStream;
+use tokio::sync::{Notify, oneshot};
+use tokio::time::Instant;
+
+use crate::deadline::Deadline;
+use crate::protocol::native::{self, FromDaemon, Id, LONGEST_REPLY, Lines, VERSION};
+use crate::request::Request;
+use crate::verdict::Verdict;
+
+/// The daemon is given this much less time than there is, so that it is it who says why there is no
+/// answer.
+const MARGIN: Duration = Duration::from_millis(20);
+
+/// A daemon that misses so many deadlines in a row, or says nothing for so long while somebody waits,
+/// hangs.
+const MISSES: u32 = 3;
+const SILENCE: Duration = Duration::from_secs(10);
+
+/// One read takes about so many bytes.
+const READ_SIZE: usize = 4096;
+
+/// A buffer that was larger than this is not kept.
+const KEPT: usize = 16 * 1024;
+
+const NAME: &str = concat!("relay ", env!("CARGO_PKG_VERSION"));
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Lost {
+    /// There is nobody who could be asked, and why.
+    #[error("{0}")]
+    Absent(String),
+    /// The request was certainly not taken in.
+    #[error("the connection ended before the request was sent")]
+    Unsent,
+    /// The request was sent, and may have been taken in.
+    #[error("the connection ended before the answer came")]
+    Unanswered,
+}
+
+/// One connection.
+#[derive(Debug)]
+pub(super) struct Connection {
+    stream: UnixStream,
+    state: Mutex<State>,
+    /// There is something to write for which the socket had no room, or the connection is over.
+    changed: Notify,
+}
+
+#[derive(Debug)]
+struct State {
+    stage: Stage,
+    next_id: Id,
+    waiting: HashMap<Id, Waiting>,
+    /// What is to be written, and how many bytes were written before it.
+    out: Vec<u8>,
+    written: u64,
+    /// How many deadlines were missed since the last answer.
+    misses: u32,
+    /// When the daemon said something last, or somebody began to wait for it.
+    heard: Instant,
+    late: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Stage {
+    /// It has not answered our hello.
+    Greeting,
+    /// It takes requests.
+    Open,
+    /// It answers what it has taken, and no more.
+    Draining,
+    /// It is over.
+    Lost,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    /// How many bytes are written when its request is.
+    end: u64,
+    tell: oneshot::Sender<Result<Verdict, Lost>>,
+}
+
+/// A request that was sent; dropping it tells the daemon that nobody waits for its answer.
+struct Awaited<'a> {
+    connection: &'a Connection,
+    id: Id,
+    by: Deadline,
+}
+
+impl Connection {
+    /// Begins to talk. Must be called within the runtime.
+    pub(super) fn start(stream: UnixStream) -> Arc<Self> {
+        let mut out = Vec::new();
+        native::write_client_hello(&mut out, NAME);
+        let state = State {
+            stage: Stage::Greeting,
+            next_id: Id::FIRST,
+            waiting: HashMap::new(),
+            out,
+            written: 0,
+            misses: 0,
+            heard: Instant::now(),
+            late: 0,
+        };
+        let connection =
+            Arc::new(Self { stream, state: Mutex::new(state), changed: Notify::new() });
+        let reading = Arc::clone(&connection);
+        tokio::spawn(async move { reading.listen().await });
+        connection
+    }
+
+    fn locked(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether it takes requests.
+    pub(super) fn is_open(&self) -> bool {
+        matches!(self.locked().stage, Stage::Greeting | Stage::Open)
+    }
+
+    /// The daemon's verdict on a request. To be dropped at the deadline.
+    pub(super) async fn ask(&self, request: &Request, by: Deadline) -> Result<Verdict, Lost> {
+        let (id, answer) = self.send(request, by)?;
+        let _awaited = Awaited { connection: self, id, by };
+        answer.await.unwrap_or(Err(Lost::Unanswered))
+    }
+
+    fn send(
+        &self,
+        request: &Request,
+        by: Deadline,
+    ) -> Result<(Id, oneshot::Receiver<Result<Verdict, Lost>>), Lost> {
+        let mut state = self.locked();
+        if !matches!(state.stage, Stage::Greeting | Stage::Open) {
+            return Err(Lost::Unsent);
+        }
+        if state.waiting.is_empty() {
+            state.heard = Instant::now();
+        }
+        let id = state.next_id;
+        state.next_id = id.next();
+        native::write_request(&mut state.out, id, request, by.remaining().saturating_sub(MARGIN));
+        let end = state.written + u64::try_from(state.out.len()).unwrap_or(u64::MAX);
+        let (tell, answer) = oneshot::channel();
+        state.waiting.insert(id, Waiting { end, tell });
+        self.write(&mut state);
+        Ok((id, answer))
+    }
+
+    /// Writes what there is room for.
+    fn write(&self, state: &mut State) {
+        while !state.out.is_empty() {
+            match self.stream.try_write(&state.out) {
+                Ok(length) => state.sent(length),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.changed.notify_one();
+                    return;
+                }
+                Err(_) => {
+                    state.lose();
+                    self.changed.notify_one();
+                }
+            }
+        }
+    }
+
+    /// Takes in what the daemon says until the connection is over.
+    async fn listen(&self) {
+        let mut lines = Lines::default();
+        loop {
+            let (stage, is_writing, is_waiting) = {
+                let state = self.locked();
+                (state.stage.clone(), !state.out.is_empty(), !state.waiting.is_empty())
+            };
+            if stage == Stage::Lost || stage == Stage::Draining && !is_waiting {
+                return self.locked().lose();
+            }
+            tokio::select! {
+                _ = self.stream.readable() => self.read(&mut lines),
+                _ = self.stream.writable(), if is_writing => self.write(&mut self.locked()),
+                () = self.changed.notified() => {}
+            }
+        }
+    }
+
+    /// Takes in what is there.
+    fn read(&self, lines: &mut Lines) {
+        match self.stream.try_read_buf(lines.room(READ_SIZE)) {
+            Ok(0) => return self.locked().lose(),
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+            Err(_) => return self.locked().lose(),
+        }
+        let mut state = self.locked();
+        state.heard = Instant::now();
+        while let Some(line) = lines.next_line(LONGEST_REPLY) {
+            match line.ok().and_then(|line| native::read_daemon(line).ok()) {
+                Some(said) => state.hear(said),
+                None => {
+                    tracing::error!("the daemon says what it may not: is this its socket?");
+                    state.lose();
+                }
+            }
+        }
+    }
+}
+
+impl State {
+    fn sent(&mut self, length: usize) {
+        self.written += u64::try_from(length).unwrap_or(u64::MAX);
+        if length < self.out.len() {
+            self.out.drain(..length);
+        } else if self.out.capacity() > KEPT {
+            self.out = Vec::new();
+        } else {
+            // There were passwords in it.
+            self.out.zeroize();
+        }
+    }
+
+    fn hear(&mut self, said: FromDaemon) {
+        match (&self.stage, said) {
+            (Stage::Lost, _) | (_, FromDaemon::Other) => {}
+            (Stage::Greeting, FromDaemon::Hello { version: VERSION }) => self.stage = Stage::Open,
+            (_, FromDaemon::Hello { .. } | FromDaemon::Error { is_version: true }) => {
+                self.end(|| {
+                    Lost::Absent(format!(
+                        "it does not speak version {VERSION} of the protocol: restart the XMPP server, if the daemon was updated"
+                    ))
+                });
+            }
+            (_, FromDaemon::Bye) => self.stage = Stage::Draining,
+            (_, FromDaemon::Error { is_version: false }) => {
+                tracing::error!("the daemon says that we broke the protocol; please report it");
+                self.lose();
+            }
+            (_, FromDaemon::Answer(id, verdict)) => {
+                self.misses = 0;
+                match self.waiting.remove(&id) {
+                    Some(waiting) => drop(waiting.tell.send(Ok(verdict))),
+                    None => {
+                        self.late += 1;
+                        tracing::info!(
+                            late_answers = self.late,
+                            "an answer came too late, and is not used"
+                        );
+                    }
+                }
+            }
+        }
+    }
+
+    /// It is over, and whoever waits learns whether the request was sent.
+    fn lose(&mut self) {
+        let written = self.written;
+        for (_, waiting) in self.close() {
+            let lost = if waiting.end <= written { Lost::Unanswered } else { Lost::Unsent };
+            let _ = waiting.tell.send(Err(lost));
+        }
+    }
+
+    /// It is over, for the same reason for all who wait.
+    fn end(&mut self, why: impl Fn() -> Lost) {
+        for (_, waiting) in self.close() {
+            let _ = waiting.tell.send(Err(why()));
+        }
+    }
+
+    fn close(&mut self) -> HashMap<Id, Waiting> {
+        self.stage = Stage::Lost;
+        self.out.zeroize();
+        std::mem::take(&mut self.waiting)
+    }
+}
+
+impl Drop for Awaited<'_> {
+    fn drop(&mut self) {
+        let mut state = self.connection.locked();
+        if state.waiting.remove(&self.id).is_none() {
+            return;
+        }
+        native::write_cancel(&mut state.out, self.id);
+        self.connection.write(&mut state);
+        let now = Instant::now();
+        if now < self.by.instant() {
+            return;
+        }
+        state.misses += 1;
+        if state.misses >= MISSES || now.saturating_duration_since(state.heard) >= SILENCE {
+            tracing::warn!("the daemon does not answer; it is connected to anew");
+            state.lose();
+            self.connection.changed.notify_one();
+        }
+    }
+}

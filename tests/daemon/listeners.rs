@@ -1,0 +1,169 @@
+//! Where the daemon listens, and who may ask what there.
+
+use std::io::{Read, Write};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use ldap_fixtures::embedded::Embedded;
+use rustix::process::geteuid;
+
+use crate::client::{Client, Daemon, NOWHERE, auth, corp, request, site};
+
+#[test]
+fn each_listener_lets_through_what_it_may() {
+    let server = Embedded::start().unwrap();
+    let listen = "[listen.a]\nsocket = \"{dir}/a.sock\"\nverbs = [\"isuser\"]\n\
+        [listen.b]\nsocket = \"{dir}/b.sock\"\ndomains = [\"Other.example\"]\n\
+        [listen.c]\nsocket = \"{dir}/c.sock\"\ndomains = [\"EXAMPLE.com\"]\nmode = \"0600\"\n";
+    let daemon = Daemon::asking(&server, listen);
+    let client = |name| Client::greeting(&daemon.socket(name));
+    assert_eq!(client("a.sock").ask(&auth(1, "alice", "secret")), "no not-allowed");
+    assert_eq!(client("a.sock").ask(&request(1, "isuser", "alice", "")), "yes ok");
+    assert_eq!(client("b.sock").ask(&auth(1, "alice", "secret")), "no unknown-domain");
+    assert_eq!(client("c.sock").ask(&auth(1, "alice", "secret")), "yes ok");
+    // "setpass" only by name.
+    assert_eq!(client("c.sock").ask(&request(1, "setpass", "alice", "x")), "no not-allowed");
+    let mode = std::fs::metadata(daemon.socket("c.sock")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o7777, 0o600);
+    assert!(!daemon.socket("auth.sock").exists());
+    daemon.logs("listener=\"a\"");
+}
+
+#[test]
+fn a_socket_is_given_to_its_group() {
+    // Only root, or a member, can give a file to a group that surely exists.
+    if !geteuid().is_root() {
+        return;
+    }
+    let listen = "[listen.a]\nsocket = \"{dir}/a.sock\"\ngroup = \"daemon\"\n";
+    let daemon = Daemon::start(site(&format!("{listen}{}", corp(NOWHERE))));
+    let groups = std::fs::read_to_string("/etc/group").unwrap();
+    let line = groups.lines().find(|line| line.starts_with("daemon:")).unwrap();
+    let group: u32 = line.split(':').nth(2).unwrap().parse().unwrap();
+    assert_eq!(std::fs::metadata(daemon.socket("a.sock")).unwrap().gid(), group);
+}
+
+#[test]
+fn only_processes_of_the_users_named_are_let_in() {
+    let own = geteuid().as_raw();
+    let listen = format!(
+        "[listen.ours]\nsocket = \"{{dir}}/ours.sock\"\nusers = [{own}]\n\
+         [listen.named]\nsocket = \"{{dir}}/named.sock\"\nusers = \"nobody\"\n\
+         [listen.others]\nsocket = \"{{dir}}/others.sock\"\nusers = [\"nobody\", 64999]\n"
+    );
+    let daemon = Daemon::start(site(&format!("{listen}{}", corp(NOWHERE))));
+    let mut ours = Client::greeting(&daemon.socket("ours.sock"));
+    assert_eq!(ours.ask(&auth(1, "alice", "")), "no empty-password");
+    for other in ["named.sock", "others.sock"] {
+        let refused = Client::silent(&daemon.socket(other));
+        let hello = refused.stream().write_all(b"{\"hello\":1}\n");
+        // What is closed with something unread is reset.
+        let read = refused.stream().read(&mut [0; 100]);
+        assert!(hello.is_err() || matches!(read, Ok(0) | Err(_)), "{other}");
+    }
+    daemon.logs("may not connect");
+}
+
+#[test]
+fn one_connection_too_many_waits_until_another_ends() {
+    let listen = "[listen.a]\nsocket = \"{dir}/a.sock\"\nmax_connections = 2\n";
+    let daemon = Daemon::start(site(&format!("{listen}{}", corp(NOWHERE))));
+    let path = daemon.socket("a.sock");
+    let (first, _second) = (Client::greeting(&path), Client::greeting(&path));
+    let mut third = Client::silent(&path);
+    third.say("{\"hello\":1}");
+    assert!(third.is_silent_for(Duration::from_millis(200)));
+    assert_eq!(daemon.listener("a")["connections"], 2);
+    drop(first);
+    assert_eq!(third.hear()["hello"], 1);
+}
+
+#[test]
+fn without_descriptors_accepting_pauses_and_nothing_dies() {
+    let config = site(&corp(NOWHERE));
+    let mut daemon = Daemon::spawn(config, |command| {
+        in_shell(command, "ulimit -n 40; ");
+    });
+    daemon.ready();
+    let mut first = daemon.client();
+    let path = daemon.socket("auth.sock");
+    let crowd: Vec<UnixStream> = (0..60).map(|_| UnixStream::connect(&path).unwrap()).collect();
+    assert_eq!(first.ask(&auth(1, "alice", "")), "no empty-password");
+    drop(crowd);
+    assert_eq!(daemon.client().ask(&auth(1, "alice", "")), "no empty-password");
+}
+
+/// Lets a shell do something before it becomes the command.
+fn in_shell(command: &mut Command, before: &str) {
+    let mut shell = Command::new("/bin/sh");
+    shell.arg("-c").arg(format!("{before}exec \"$0\" \"$@\"")).arg(command.get_program());
+    shell.args(command.get_args());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => shell.env(name, value),
+            None => shell.env_remove(name),
+        };
+    }
+    shell.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    *command = shell;
+}
+
+/// Passes two sockets as systemd does: from descriptor 3 on, with names.
+fn pass(command: &mut Command, sockets: [&UnixListener; 2], names: &str) {
+    let given = "exec 3<&0 4<&1 </dev/null >/dev/null; export LISTEN_PID=$$ LISTEN_FDS=2";
+    in_shell(command, &format!("{given} LISTEN_FDNAMES={names}; "));
+    let [first, second] = sockets.map(|it| OwnedFd::from(it.try_clone().unwrap()));
+    command.stdin(first).stdout(second);
+}
+
+#[test]
+fn sockets_of_systemd_are_listeners_of_their_names_and_outlive_the_daemon() {
+    let server = Embedded::start().unwrap();
+    let config = "[listen.b]\nsocket = \"systemd:second\"\nverbs = [\"isuser\"]\n";
+    let site = site(&format!("{config}{}", corp(&server.url())));
+    let paths = ["first.sock", "second.sock"].map(|name| site.path().join(name));
+    let sockets = [&paths[0], &paths[1]].map(|path| UnixListener::bind(path).unwrap());
+    let mut daemon = Daemon::spawn(site, |command| {
+        pass(command, [&sockets[0], &sockets[1]], "prosody:second");
+    });
+    daemon.ready();
+    let mut first = Client::greeting(&paths[0]);
+    assert_eq!(first.ask(&auth(1, "alice", "secret")), "yes ok");
+    let mut second = Client::greeting(&paths[1]);
+    assert_eq!(second.ask(&auth(1, "alice", "secret")), "no not-allowed");
+    assert_eq!(daemon.listener("prosody")["place"], "systemd:prosody");
+    assert_eq!(daemon.listener("b")["place"], "systemd:second");
+    assert!(!daemon.socket("auth.sock").exists());
+    assert_eq!(daemon.stop().code(), Some(0));
+    assert!(paths.iter().all(|path| path.exists()));
+    // Who comes meanwhile waits in the backlog.
+    let waiting = UnixStream::connect(&paths[0]).unwrap();
+    drop((waiting, sockets));
+}
+
+#[test]
+fn mistakes_in_a_listener_are_named_by_check() {
+    for (listen, words) in [
+        ("verbs = [\"auth\"]", "exactly one of"),
+        ("socket = \"/run/a\"\ncontrol = \"/run/b\"", "exactly one of"),
+        ("socket = \"a.sock\"", "whole path"),
+        ("socket = \"systemd:\"", "name of the descriptor"),
+        ("socket = \"systemd:x\"\nmode = \"0660\"", "SocketMode="),
+        ("socket = \"systemd:x\"\ngroup = \"daemon\"", "SocketGroup="),
+        ("socket = \"/run/a\"\nmode = \"0999\"", "octal"),
+        ("socket = \"/run/a\"\nmode = 660", "string"),
+        ("socket = \"/run/a\"\ngroup = \"no such group\"", "no group"),
+        ("socket = \"/run/a\"\nusers = \"no such user\"", "no user"),
+        ("socket = \"/run/a\"\nverbs = [\"login\"]", "write one of"),
+        ("socket = \"/run/a\"\nverb = \"auth\"", "did you mean verbs"),
+    ] {
+        let site = site(&format!("[listen.a]\n{listen}\n{}", corp(NOWHERE)));
+        let output = site.command().args(["--caller", "prosody", "check"]).output().unwrap();
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert_eq!(output.status.code(), Some(78), "{listen}: {text}");
+        assert!(text.contains(words), "{listen}: {text}");
+    }
+}

@@ -1,0 +1,17 @@
+//! The daemon: its sockets, its protocol, and how it starts, runs and stops.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    unreachable_pub,
+    missing_docs,
+    reason = "a test fails by panicking, and its helpers are nobody's API"
+)]
+
+mod client;
+mod lifecycle;
+mod listeners;
+mod native;
+#[path = "../support/mod.rs"]
+mod support;
