@@ -48,21 +48,27 @@ pub enum Confinement {
 
 /// Confines this process, for good. Besides the system's own files it can read those in the
 /// [`directories`] of `readable`, where a file may be replaced by a new one, write in those of `log`,
-/// and remove `sockets`.
+/// and remove `sockets`. Sockets that have no file are out of reach, unless it needs them.
 pub fn confine<'a>(
     readable: impl Iterator<Item = &'a Path>,
     log: Option<&Path>,
     sockets: &[PathBuf],
+    needs_abstract_sockets: bool,
 ) -> Result<Confinement, RulesetError> {
     let readable: BTreeSet<PathBuf> = readable
         .chain(LINKS.iter().map(Path::new))
         .flat_map(directories)
         .chain(SYSTEM.iter().map(PathBuf::from))
         .collect();
+    let scope = if needs_abstract_sockets {
+        Scope::Signal.into()
+    } else {
+        Scope::AbstractUnixSocket | Scope::Signal
+    };
     let status = Ruleset::default()
         .handle_access(AccessFs::from_all(KNOWN))?
         .handle_access(AccessNet::BindTcp)?
-        .scope(Scope::AbstractUnixSocket | Scope::Signal)?
+        .scope(scope)?
         .create()?
         .add_rules(path_beneath_rules(readable, AccessFs::ReadFile | AccessFs::ReadDir))?
         .add_rules(path_beneath_rules(

@@ -35,7 +35,9 @@ pub(super) fn give_up_rights(reading: &Reading, path: &Path, sockets: &[PathBuf]
     };
     let foreign = config::files_of_environment();
     let readable = reading.files.paths().chain(foreign.iter().map(PathBuf::as_path)).chain([path]);
-    match confine(readable, log, sockets) {
+    // By such a one systemd may be told of our state.
+    let is_told = config::listen::notifies_abstract_socket();
+    match confine(readable, log, sockets, is_told) {
         Ok(Confinement::Full | Confinement::Partial) => {}
         Ok(Confinement::None) => {
             tracing::info!("this kernel has no Landlock: the process is not confined")

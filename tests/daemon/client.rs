@@ -222,7 +222,7 @@ impl Client {
     /// The next line.
     #[track_caller]
     pub fn hear(&mut self) -> Value {
-        let line = self.line().expect("the connection was closed");
+        let line = self.line().unwrap_or_else(|| panic!("the connection was closed"));
         serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line:?}"))
     }
 
