@@ -62,7 +62,7 @@ keys! {
     CONFINE = "confine": Or<Flag> = Or(Flag, true);
 
     /// whether the first request on Prosody's terminal is answered; see
-    /// [Prosody](#prosody-with-the-community-module-mod_auth_external_insecure-formerly-mod_auth_external)
+    /// [Prosody](#prosody-on-a-terminal-with-the-community-module-mod_auth_external_insecure-formerly-mod_auth_external)
     FIRST_REQUEST = "first_request": Or<Word<FirstRequest>> = Or(
         Word::advised(
             FIRST_REQUESTS,

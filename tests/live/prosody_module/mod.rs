@@ -3,6 +3,7 @@
 //! The oracle in all of it: no answer belongs to another request. Who signs in with a wrong password,
 //! or is refused with a right one, had somebody else's.
 
+mod daemon;
 mod scripted;
 
 use std::path::Path;

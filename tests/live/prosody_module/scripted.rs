@@ -7,6 +7,7 @@ use ldap_fixtures::component::{Call, Component, Place};
 use ldap_fixtures::process::wait_until;
 use ldap_fixtures::prosody::{Prosody, Version};
 use ldap_fixtures::scripted::{Daemon, Step};
+use ldap_fixtures::xmpp::{Client, Job, Outcome};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -91,6 +92,37 @@ fn judge(message: &Value) -> Vec<Step> {
         return vec![];
     }
     vec![Step::answer(message, if is_right { "yes" } else { "no" })]
+}
+
+#[test]
+fn a_slow_answer_holds_nobody_else_up() {
+    for version in Version::ALL {
+        let stage = Stage::start(version, 10);
+        let _daemon =
+            stage.daemon(|_, message| match message.get("user").and_then(Value::as_str) {
+                Some("slow") => {
+                    let verdict = if message["password"] == "secret" { "yes" } else { "no" };
+                    vec![Step::later(Duration::from_secs(3), message, verdict)]
+                }
+                _ => judge(message),
+            });
+        let jobs = [
+            Job::Login("slow", "secret"),
+            Job::Login("slow", "wrong"),
+            Job::Login("alice", "secret"),
+            Job::Login("bob", "wrong"),
+            Job::Ping("carol", "secret", Duration::from_secs(3)),
+        ];
+        let results = Client::new(stage.prosody.port()).timed(&jobs).unwrap();
+        let refused = Outcome::NotSignedIn("not-authorized".to_owned());
+        let expected =
+            [Outcome::Success, refused.clone(), Outcome::Success, refused, Outcome::Success];
+        for (job, ((outcome, took), expected)) in jobs.iter().zip(results.iter().zip(expected)) {
+            assert_eq!(*outcome, expected, "{job:?}");
+            let is_slow = matches!(job, Job::Login("slow", _));
+            assert_eq!(*took >= Duration::from_secs(3), is_slow, "{job:?}: {took:?}");
+        }
+    }
 }
 
 #[test]
