@@ -23,5 +23,6 @@ pub mod proxy;
 pub mod samba;
 pub mod scripted;
 pub mod slapd;
+pub mod stream;
 pub mod tls;
 pub mod xmpp;

@@ -2,7 +2,6 @@
 
 use std::io::Write;
 use std::process::{Command, Stdio};
-use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
@@ -11,15 +10,6 @@ use serde_json::{Value, json};
 #[derive(Clone, Copy, Debug)]
 pub struct Client {
     port: u16,
-}
-
-/// One of the things that are done at the same time.
-#[derive(Clone, Copy, Debug)]
-pub enum Job<'a> {
-    /// Signs in with this name and password, by STARTTLS and SASL PLAIN.
-    Login(&'a str, &'a str),
-    /// Signs in, and pings the server again and again for so long; the slowest ping is what counts.
-    Ping(&'a str, &'a str, Duration),
 }
 
 /// What became of something that a client tried.
@@ -48,22 +38,8 @@ impl Client {
 
     /// Signs many in at the same time.
     pub fn logins(self, users: &[(&str, &str)]) -> Result<Vec<Outcome>> {
-        let jobs: Vec<_> =
-            users.iter().map(|(user, password)| Job::Login(user, password)).collect();
-        Ok(self.timed(&jobs)?.into_iter().map(|(outcome, _)| outcome).collect())
-    }
-
-    /// Does all of this at the same time; with each, how long it took.
-    pub fn timed(self, jobs: &[Job<'_>]) -> Result<Vec<(Outcome, Duration)>> {
-        let order = |job: &Job<'_>| match *job {
-            Job::Login(user, password) => {
-                json!({ "do": "login", "user": user, "password": password })
-            }
-            Job::Ping(user, password, time) => {
-                json!({ "do": "ping", "user": user, "password": password, "for": time.as_secs_f64() })
-            }
-        };
-        self.all(&jobs.iter().map(order).collect::<Vec<_>>())
+        let job = |(user, password): &(&str, &str)| json!({ "do": "login", "user": user, "password": password });
+        self.all(&users.iter().map(job).collect::<Vec<_>>())
     }
 
     /// Signs in and changes the password in-band (XEP-0077, section 3.3).
@@ -77,11 +53,10 @@ impl Client {
     }
 
     fn one(self, job: &Value) -> Result<Outcome> {
-        let (outcome, _) = self.all(std::slice::from_ref(job))?.pop().context("no result")?;
-        Ok(outcome)
+        self.all(std::slice::from_ref(job))?.pop().context("no result")
     }
 
-    fn all(self, jobs: &[Value]) -> Result<Vec<(Outcome, Duration)>> {
+    fn all(self, jobs: &[Value]) -> Result<Vec<Outcome>> {
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/xmpp/client.py");
         // Debian's Python has Debian's slixmpp; another one may come first in PATH.
         let mut child = Command::new("/usr/bin/python3")
@@ -99,11 +74,8 @@ impl Client {
             "the client failed; tests/run installs python3-slixmpp: {}",
             String::from_utf8_lossy(&output.stderr)
         );
-        let results: Vec<(String, f64)> = serde_json::from_slice(&output.stdout)?;
-        let read = |(result, took): &(String, f64)| {
-            Ok((Outcome::read(result)?, Duration::from_secs_f64(*took)))
-        };
-        results.iter().map(read).collect()
+        let results: Vec<String> = serde_json::from_slice(&output.stdout)?;
+        results.iter().map(|result| Outcome::read(result)).collect()
     }
 }
 

@@ -1,15 +1,18 @@
 //! Real clients sign in through the real daemon.
 
 use std::os::unix::net::UnixStream;
+use std::thread;
 use std::time::{Duration, Instant};
 
+use ldap_fixtures::component::Place;
 use ldap_fixtures::process::{Process, wait_until};
 use ldap_fixtures::prosody::{Prosody, Version};
 use ldap_fixtures::proxy::{Fault, Proxy};
 use ldap_fixtures::slapd::{Options, Slapd};
-use ldap_fixtures::xmpp::{Client, Job, Outcome};
+use ldap_fixtures::stream::Stream;
+use ldap_fixtures::xmpp::{Client, Outcome};
 
-use super::prosody;
+use super::{UNAVAILABLE, assert_begins, is_in_step, prosody, sign_in};
 use crate::support::{PATIENCE, Site};
 use crate::{Lookup, site};
 
@@ -49,20 +52,6 @@ impl Stage {
 
     fn login(&self, user: &str, password: &str) -> Outcome {
         self.client.login(user, password).unwrap()
-    }
-
-    /// That wrong passwords are refused and right ones accepted, all at the same time.
-    #[track_caller]
-    fn is_in_step(&self) {
-        let users =
-            [("bob", "wrong"), ("alice", "secret"), ("carol", "wrong"), ("carol", "secret")];
-        let outcomes = self.client.logins(&users).unwrap();
-        assert_eq!(
-            outcomes,
-            [refused(), Outcome::Success, refused(), Outcome::Success],
-            "{}",
-            self.prosody.log()
-        );
     }
 }
 
@@ -131,7 +120,6 @@ fn passwords_are_changed_or_stay_and_none_forges_a_request() {
         }
         let users = [("erin", "short"), ("carol", "owned"), ("erin", "secret")];
         assert_eq!(client.logins(&users).unwrap(), [refused(), refused(), Outcome::Success]);
-        stage.is_in_step();
         for log in [stage.prosody.log(), daemon.log()] {
             assert!(!log.contains("wörd") && !log.contains("owned"), "{log}");
         }
@@ -139,30 +127,37 @@ fn passwords_are_changed_or_stay_and_none_forges_a_request() {
 }
 
 #[test]
-fn a_hundred_who_wait_hold_nobody_up() {
+fn a_hundred_at_once_are_told_their_own_and_hold_nobody_up() {
     for version in Version::ALL {
         let stage = Stage::start(version);
         let daemon = stage.daemon();
-        stage.is_in_step();
-        stage.proxy.set(Fault::Delay(Duration::from_millis(500)));
-        let users: Vec<_> = (1..=100).map(|number| format!("user{number:05}")).collect();
-        let mut jobs = vec![Job::Ping("carol", "secret", Duration::from_secs(4))];
-        for (number, user) in users.iter().enumerate() {
-            jobs.push(Job::Login(user, if number % 2 == 0 { "secret" } else { "wrong" }));
-        }
-        let results = stage.client.timed(&jobs).unwrap();
-        let (ping, logins) = results.split_first().unwrap();
-        assert_eq!(ping.0, Outcome::Success);
-        assert!(ping.1 < Duration::from_secs(2), "{ping:?}");
-        for (job, (outcome, _)) in jobs.iter().skip(1).zip(logins) {
-            let expected = match job {
-                Job::Login(_, "secret") => Outcome::Success,
-                _ => refused(),
-            };
-            assert!(*outcome == expected || *outcome == unavailable(), "{job:?}: {outcome:?}");
-        }
-        let answered = logins.iter().filter(|(outcome, _)| *outcome != unavailable()).count();
-        assert!(answered > 90, "{answered}: {}", daemon.log());
+        stage.proxy.set(Fault::Delay(Duration::from_millis(20)));
+        let port = stage.prosody.port();
+        let mut other = Stream::open(port).unwrap();
+        assert_eq!(other.sign_in("carol", "secret").unwrap(), Outcome::Success);
+        let streams: Vec<_> = (0..100).map(|_| Stream::open(port).unwrap()).collect();
+        let slowest_ping = thread::scope(|scope| {
+            let clients: Vec<_> = (1..)
+                .zip(streams)
+                .map(|(number, mut stream)| {
+                    let is_right = number % 2 == 0;
+                    let password = if is_right { "secret" } else { "wrong" };
+                    let sign_in = move || stream.sign_in(&format!("user{number:05}"), password);
+                    (is_right, scope.spawn(sign_in))
+                })
+                .collect();
+            let mut slowest = Duration::ZERO;
+            while clients.iter().any(|(_, client)| !client.is_finished()) {
+                slowest = slowest.max(other.ping().unwrap());
+            }
+            for (is_right, client) in clients {
+                let expected = if is_right { Outcome::Success } else { refused() };
+                let outcome = client.join().unwrap().unwrap();
+                assert_eq!(outcome, expected, "{}", daemon.log());
+            }
+            slowest
+        });
+        assert!(slowest_ping < Duration::from_secs(2), "{slowest_ping:?}");
     }
 }
 
@@ -170,41 +165,38 @@ fn a_hundred_who_wait_hold_nobody_up() {
 fn a_daemon_that_is_absent_hangs_or_dies_is_told_from_a_wrong_password() {
     for version in Version::ALL {
         let stage = Stage::start(version);
-        let at_once = |user: &str, password: &str| {
-            let start = Instant::now();
-            assert_eq!(stage.login(user, password), unavailable(), "{}", stage.prosody.log());
-            assert!(start.elapsed() < Duration::from_secs(5));
-        };
-        at_once("alice", "secret");
+        assert_eq!(stage.login("alice", "secret"), unavailable());
+        let mut component = stage.prosody.component().unwrap();
         let mut daemon = stage.daemon();
-        stage.is_in_step();
+        is_in_step(&mut component);
         // Hangs, also with a request that it has not read.
         daemon.pause();
-        assert_eq!(stage.login("alice", "secret"), unavailable());
+        let start = Instant::now();
+        assert_begins(&sign_in(&mut component, "alice", "secret"), UNAVAILABLE);
+        assert!(start.elapsed() > Duration::from_secs(5));
         daemon.resume();
-        stage.is_in_step();
+        is_in_step(&mut component);
         // Dies with a request under way, and is gone for a while.
-        stage.proxy.set(Fault::BlackHole);
-        let asked = || stage.prosody.log().matches("<auth ").count();
-        let before = asked();
-        std::thread::scope(|scope| {
-            let lost = scope.spawn(|| at_once("alice", "secret"));
-            wait_until("the request", PATIENCE, || asked() > before).unwrap();
-            daemon.kill();
-            lost.join().unwrap();
-        });
+        stage.proxy.set(Fault::Delay(Duration::from_secs(5)));
+        stage.proxy.forget_received();
+        let start = Instant::now();
+        let lost = component.call("sign_in", Place::Runner, "alice", "secret").unwrap();
+        wait_until("the request", PATIENCE, || stage.proxy.has_received(b"alice")).unwrap();
+        daemon.kill();
+        assert_begins(&component.wait(lost).unwrap(), UNAVAILABLE);
+        assert_begins(&sign_in(&mut component, "bob", "wrong"), UNAVAILABLE);
+        assert!(start.elapsed() < Duration::from_secs(5));
         stage.proxy.set(Fault::None);
-        at_once("bob", "wrong");
-        // Comes back, and is replaced without a word.
+        // Comes back, and is replaced.
         daemon = stage.daemon();
-        stage.is_in_step();
+        is_in_step(&mut component);
         daemon.terminate();
         daemon = stage.daemon();
-        stage.is_in_step();
+        is_in_step(&mut component);
         daemon.kill();
-        daemon = stage.daemon();
-        stage.is_in_step();
-        drop(daemon);
+        let _daemon = stage.daemon();
+        is_in_step(&mut component);
+        assert_eq!(stage.login("alice", "secret"), Outcome::Success);
         assert!(!stage.prosody.log().contains("raceback"), "{}", stage.prosody.log());
     }
 }

@@ -26,6 +26,19 @@ fn sign_in(component: &mut Component, user: &str, password: &str) -> String {
     component.ask("sign_in", Place::Runner, user, password).unwrap()
 }
 
+/// That wrong passwords are refused and right ones accepted.
+#[track_caller]
+fn is_in_step(component: &mut Component) {
+    for (user, password, expected) in [
+        ("bob", "wrong", WRONG),
+        ("alice", "secret", SUCCESS),
+        ("carol", "wrong", WRONG),
+        ("carol", "secret", SUCCESS),
+    ] {
+        assert_begins(&sign_in(component, user, password), expected);
+    }
+}
+
 #[track_caller]
 fn assert_begins(text: &str, start: &str) {
     assert!(text.starts_with(start), "{text:?} is not {start:?}");
