@@ -48,6 +48,8 @@ pub enum Authentication<'a> {
     /// By a daemon: the text of `mod_auth_xmpp_ldap`, the daemon's socket, and how many seconds
     /// Prosody waits for its answers.
     Module(&'a str, &'a Path, u32),
+    /// By a service that is asked over HTTP: the port on loopback, and `user:password`.
+    Http(u16, &'a str),
 }
 
 /// A Prosody for the domain `example.com`. Dropping it ends it and its program.
@@ -83,6 +85,10 @@ impl Prosody {
                     text(socket)?
                 )
             }
+            Authentication::Http(port, credentials) => format!(
+                "authentication = \"asks_http\"; asks_http_service = \"http://127.0.0.1:{port}\"; \
+                 asks_http_credentials = \"{credentials}\""
+            ),
         };
         let template = include_str!("../prosody/prosody.cfg.lua.in")
             .replace("@dir@", &text(directory.path())?)

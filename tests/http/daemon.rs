@@ -6,6 +6,7 @@ use std::process::{Child, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use ldap_fixtures::embedded::Embedded;
+use ldap_fixtures::process::free_port;
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::time::sleep;
@@ -53,6 +54,21 @@ impl Daemon {
     /// Starts one that asks this server, and waits until it answers.
     pub(crate) async fn asking(url: &str) -> Self {
         Self::configured(&(LISTEN.to_owned() + &CORP.replace("SERVER", url))).await
+    }
+
+    /// The same on a port, which is told as well.
+    pub(crate) async fn on_port(url: &str) -> (Self, u16) {
+        // Between choosing a port and using it somebody else may take it.
+        for _ in 0..4 {
+            let port = free_port().unwrap();
+            let listen = LISTEN.replace("{dir}/http.sock", &format!("127.0.0.1:{port}"));
+            let text = listen + &CORP.replace("SERVER", url);
+            let started = tokio::spawn(async move { Self::configured(&text).await });
+            if let Ok(daemon) = started.await {
+                return (daemon, port);
+            }
+        }
+        panic!("no port can be had");
     }
 
     async fn configured(text: &str) -> Self {
@@ -189,22 +205,10 @@ async fn a_client_that_keeps_its_connection_is_answered_by_the_directory() {
 #[tokio::test]
 async fn a_port_of_this_machine_serves_as_a_socket_does() {
     let directory = Embedded::start().unwrap();
-    // Between choosing a port and using it somebody else may take it.
-    for attempt in 0..5 {
-        let port = ldap_fixtures::process::free_port().unwrap();
-        let listen = LISTEN.replace("{dir}/http.sock", &format!("127.0.0.1:{port}"));
-        let site = listen + &CORP.replace("SERVER", &directory.url());
-        let daemon = tokio::spawn(async move { Daemon::configured(&site).await }).await;
-        let Ok(daemon) = daemon else {
-            assert!(attempt < 4, "it never starts");
-            continue;
-        };
-        let stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
-        let mut client = Client::new(stream);
-        assert_eq!(client.ask(get(RIGHT)).await.brief(), (200, "true"), "{}", daemon.log());
-        assert_eq!(client.ask(plain(RIGHT)).await.status, 401);
-        return;
-    }
+    let (daemon, port) = Daemon::on_port(&directory.url()).await;
+    let mut client = Client::new(TcpStream::connect(("127.0.0.1", port)).await.unwrap());
+    assert_eq!(client.ask(get(RIGHT)).await.brief(), (200, "true"), "{}", daemon.log());
+    assert_eq!(client.ask(plain(RIGHT)).await.status, 401);
 }
 
 #[tokio::test]

@@ -10,6 +10,7 @@
 mod client;
 mod daemon;
 mod hostile;
+mod prosody;
 mod questions;
 #[path = "../support/mod.rs"]
 mod support;
