@@ -18,7 +18,7 @@ use tokio::time::Instant;
 use xmpp_ldap_auth::config;
 use xmpp_ldap_auth::deadline::Deadline;
 use xmpp_ldap_auth::directory::Directory;
-use xmpp_ldap_auth::directory::accounts::Accounts;
+use xmpp_ldap_auth::directory::accounts::{Accounts, EntryKey};
 use xmpp_ldap_auth::directory::domain::{Domain, Memory};
 use xmpp_ldap_auth::directory::message::ber::{Reader, Writer, message_length, tag};
 use xmpp_ldap_auth::jid::Account;
@@ -380,5 +380,45 @@ async fn a_root_dse_that_was_refused_is_asked_for_again() {
             }
         };
         assert!(tokio::time::timeout(Duration::from_secs(5), well).await.is_ok(), "{code}");
+    }
+}
+
+/// What a user of a domain that a table describes is told apart by.
+async fn key_of(table: &str, lines: &str) -> EntryKey {
+    let config = format!(
+        "caller = \"ejabberd\"\n[directory.{table}]\n{lines}\nallow_clear_text = true\n\
+         [domain.h]\ndirectory = {table:?}\n",
+    );
+    let configuration = config::read(&config, None, None).configuration.unwrap();
+    let (settings, rules) = configuration.into_domain("h").unwrap();
+    let domain = Domain::new(Directory::new(settings).into(), rules, Memory::default());
+    let found = domain.find(&Account::new("alice", "h").unwrap(), deadline()).await;
+    found.unwrap().key().clone()
+}
+
+#[tokio::test]
+async fn no_change_of_the_servers_makes_another_account() {
+    let (_server, port) =
+        Server::start(|_| (0, vec![entry("uid=alice,dc=x", &[("uid", &["alice"])])])).await;
+    let search = format!("anonymous = true\n{UID}\nservers = [\"ldap://localhost:{port}/\"]");
+    let searched = key_of("d", &search).await;
+    for servers in [
+        "servers = [\"ldap://127.0.0.1:1\"]",
+        "servers = [\"ldap://127.0.0.1:1/\"]",
+        "servers = [[\"ldap://b\", \"ldaps://127.0.0.1:1\"]]",
+        "discover = \"corp.example\"",
+    ] {
+        let template = |name: &str| format!("{servers}\nuser_dn = '{name}'");
+        let dn = key_of("d", &template("UID={localpart}, DC=x")).await;
+        assert_eq!(dn, searched, "{servers}");
+        let plain = key_of("d", &template("{localpart}@corp.example")).await;
+        for (table, name) in [("d", "CORP\\{localpart}"), ("e", "{localpart}@{domain}")] {
+            let other = key_of(table, &template(name)).await;
+            assert_eq!(other.counted_as, plain.counted_as, "{name}");
+            assert_ne!(other.entry, plain.entry, "{name}");
+        }
+        let elsewhere = key_of("e", &template("uid={localpart},dc=x")).await;
+        assert_eq!(elsewhere.counted_as, searched.counted_as, "{servers}");
+        assert_ne!(elsewhere.entry, searched.entry, "what one grants says nothing of the other");
     }
 }

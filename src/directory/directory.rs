@@ -70,7 +70,6 @@ impl Settings {
 #[derive(Debug)]
 pub struct Directory {
     name: String,
-    key: String,
     preset: Option<Preset>,
     service: Option<Searcher>,
     writer: Option<ServicePool>,
@@ -87,7 +86,6 @@ impl Directory {
     pub fn new(settings: Settings) -> Self {
         let limits = settings.limits;
         let connector = Arc::new(settings.connector);
-        let key = connector.servers.key();
         let writer = settings.writer.and_then(|writer| {
             let connector = writer.connector.map_or_else(|| Arc::clone(&connector), Arc::new);
             let identity = writer.identity.or_else(|| settings.identity.clone())?;
@@ -107,7 +105,6 @@ impl Directory {
             admission: Arc::default(),
             dn_lookups: Lookups::default(),
             name: settings.name,
-            key,
         }
     }
 
@@ -164,12 +161,6 @@ impl Directory {
     /// Its name in the configuration.
     pub fn name(&self) -> &str {
         &self.name
-    }
-
-    /// What tells it apart from other directories: the servers, because two tables of the
-    /// configuration may name one directory.
-    pub(in crate::directory) fn key(&self) -> &str {
-        &self.key
     }
 
     /// How its servers are reached.

@@ -1,6 +1,7 @@
 //! The users of one XMPP domain: which entry is whose, and who may sign in.
 
 mod bearing;
+mod key;
 mod located;
 mod lookup;
 mod rules;
@@ -9,7 +10,6 @@ use std::sync::Arc;
 
 use secrecy::SecretString;
 use tokio::time::Instant;
-use unicode_normalization::UnicodeNormalization;
 
 pub(in crate::directory) use self::located::Located;
 pub use self::lookup::{DnLookup, Lookup, Search};
@@ -20,7 +20,6 @@ use crate::directory::account::set_password::PasswordMethod;
 use crate::directory::account::state::StateFault;
 use crate::directory::accounts::{Accounts, Candidate, EntryKey, PasswordTarget};
 use crate::directory::groups::GroupRule;
-use crate::directory::names::dn::Dn;
 use crate::jid::Account;
 use crate::policy::admission::Admission;
 use crate::policy::guard::Permit;
@@ -145,7 +144,7 @@ impl Domain {
     fn known(&self, plan: &Plan, afresh: bool) -> Option<Candidate> {
         match &plan.bind_name {
             _ if plan.needs_entry => None,
-            Some(name) => Some(Candidate::new(name.clone(), self.key_of_made_up(name))),
+            Some(name) => Some(Candidate::new(name.clone(), self.key(name))),
             None if afresh => None,
             None => {
                 let dn = self.names(plan)?.get(&plan.account, Instant::now());
@@ -186,16 +185,8 @@ impl Domain {
     }
 
     /// What an entry is told apart by.
-    fn key(&self, dn: &str) -> EntryKey {
-        let key = Dn::parse(dn).map_or_else(|| dn.to_lowercase(), |dn| dn.key());
-        EntryKey::of(format!("{}/{key}", self.directory.key()))
-    }
-
-    /// Where an entry is bound to by a name that was made from what was typed, and nothing is read, the
-    /// directory may take many names for one, so failures are counted by what is alike in all of them.
-    fn key_of_made_up(&self, name: &str) -> EntryKey {
-        let counted_as = format!("{}/{}", self.directory.key(), bare_letters(name));
-        EntryKey { counted_as, ..self.key(name) }
+    fn key(&self, name: &str) -> EntryKey {
+        key::key(self.directory.name(), name)
     }
 
     async fn try_exists(&self, account: &Account, by: Deadline) -> Result<Outcome, Outcome> {
@@ -254,11 +245,6 @@ impl Domain {
             concluded.inspect(|outcome| self.directory.alarm().record(outcome));
         outcome
     }
-}
-
-/// The letters and digits of a name, without case, accents, and whatever else directories overlook.
-fn bare_letters(name: &str) -> String {
-    name.nfkd().filter(|c| c.is_alphanumeric()).flat_map(char::to_uppercase).collect()
 }
 
 fn refused_by(fault: &StateFault) -> Outcome {

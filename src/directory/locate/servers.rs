@@ -36,13 +36,6 @@ impl Servers {
         Self { discovery, fixed, turn, ranks, health, asked_once: false }
     }
 
-    /// What the directory that they serve is told apart by, however they are found.
-    pub fn key(&self) -> String {
-        let domain = self.discovery.as_ref().map(|discovery| discovery.wanted().domain.as_str());
-        let names = domain.into_iter().chain(self.fixed.iter().map(|server| &*server.name));
-        names.collect::<Vec<_>>().join(" ").to_lowercase()
-    }
-
     /// All servers in the order in which to try them, those that are down or doubted last; and what is wrong
     /// with finding them. If they were never looked for, that is done first, `within` the time.
     pub async fn in_order(&self, within: Duration) -> (Vec<Server>, Option<String>) {

@@ -105,6 +105,15 @@ impl Dn {
         key
     }
 
+    /// Its attributes and values as text: the same for all its spellings, and perhaps for another name.
+    pub fn text(&self) -> String {
+        let mut text = String::new();
+        for (attribute, value) in self.0.iter().flatten() {
+            text.push_str(&format!("{attribute}={},", String::from_utf8_lossy(value)));
+        }
+        text
+    }
+
     /// How many relative names it has.
     pub fn depth(&self) -> usize {
         self.0.len()
