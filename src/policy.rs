@@ -1,12 +1,15 @@
 //! What is remembered between requests, to spare the directory and to protect its users: nothing
 //! here knows LDAP, a wire, or a clock. Time is an argument.
 //!
-//! [`digest`] makes of names and passwords what can be kept; [`guard`] keeps wrong passwords from the
-//! directory; [`cache`] answers for a directory that cannot, or need not, be asked; [`admission`]
-//! tells early who would be answered too late; [`ttl_cache`] is a bounded cache; [`lookups`] counts.
+//! [`digest`] makes of names and passwords what can be kept; [`attempt`] is a sign-in made of that, and
+//! [`changes`] says what it outlived; [`guard`] keeps wrong passwords from the directory; [`cache`]
+//! answers for a directory that cannot, or need not, be asked; [`admission`] tells early who would be
+//! answered too late; [`ttl_cache`] is a bounded cache; [`lookups`] counts.
 
 pub mod admission;
+pub mod attempt;
 pub mod cache;
+pub mod changes;
 pub mod digest;
 pub mod guard;
 pub mod lookups;
@@ -15,7 +18,11 @@ pub mod ttl_cache;
 use std::io;
 use std::sync::Arc;
 
+use secrecy::SecretString;
+
+use self::attempt::SignInAttempt;
 use self::cache::{Cache, CacheSettings};
+use self::changes::Changes;
 use self::digest::ProcessKey;
 use self::guard::{Guard, GuardSettings};
 
@@ -28,15 +35,19 @@ pub struct Policies {
     pub guard: Option<Arc<Guard>>,
     /// The credential cache, if it is on.
     pub cache: Option<Cache>,
+    /// What both take into account.
+    pub changes: Arc<Changes>,
 }
 
 impl Policies {
     /// Policies that remember nothing yet. The error says that the system has no random numbers.
     pub fn new(guard: Option<GuardSettings>, cache: Option<CacheSettings>) -> io::Result<Self> {
+        let changes = Arc::default();
         Ok(Self {
             key: ProcessKey::new()?,
-            guard: guard.map(Guard::new),
-            cache: cache.map(Cache::new),
+            guard: guard.map(|settings| Guard::new(settings, &changes)),
+            cache: cache.map(|settings| Cache::new(settings, &changes)),
+            changes,
         })
     }
 
@@ -44,10 +55,11 @@ impl Policies {
     /// let in may have no right to it any more.
     pub fn renewed(&self, guard: Option<GuardSettings>, cache: Option<CacheSettings>) -> Self {
         let guard = guard.map(|settings| match &self.guard {
-            None => Guard::new(settings),
+            None => Guard::new(settings, &self.changes),
             Some(guard) => guard.adjusted(settings),
         });
-        Self { key: self.key.clone(), guard, cache: cache.map(Cache::new) }
+        let cache = cache.map(|settings| Cache::new(settings, &self.changes));
+        Self { key: self.key.clone(), guard, cache, changes: Arc::clone(&self.changes) }
     }
 
     /// Forgets what the guard holds against an account: whether there was anything.
@@ -55,9 +67,21 @@ impl Policies {
         self.guard.as_ref().is_some_and(|guard| guard.forgive(self.key.id(counted_as)))
     }
 
-    /// What is known about the passwords of an entry may be true no more.
-    pub fn forget_passwords(&self, counted_as: &str, entry: &str) {
-        self.guard.iter().for_each(|guard| guard.forget_passwords(self.key.id(counted_as)));
-        self.cache.iter().for_each(|cache| cache.forget_entry(self.key.id(entry)));
+    /// An attempt, which begins now, to sign in as an entry of a domain, whose failures are counted by
+    /// some name.
+    pub fn attempt(
+        &self,
+        domain: &str,
+        counted_as: &str,
+        entry: &str,
+        password: &SecretString,
+    ) -> SignInAttempt {
+        SignInAttempt::new(&self.key, self.changes.now(), domain, counted_as, entry, password)
+    }
+
+    /// The password of an account may be another now: nothing that was learned of it is true any more,
+    /// nor what attempts learn that are under way.
+    pub fn password_changed(&self, counted_as: &str) {
+        self.changes.password_changed(self.key.id(counted_as));
     }
 }

@@ -45,7 +45,7 @@ struct Plan {
     search: Option<Outcome>,
     bind: Option<Outcome>,
     change: Option<Outcome>,
-    /// How long a bind or a change takes.
+    /// How long a bind, after it was judged, or a change takes.
     delay: Duration,
     binds: usize,
 }
@@ -69,7 +69,10 @@ impl Script for Mutex<Plan> {
     }
 
     async fn bind(&self, entry: &str, password: &str, permit: &Permit, by: Deadline) -> Outcome {
-        let delay = self.lock().unwrap().delay;
+        let (delay, is_right) = {
+            let plan = self.lock().unwrap();
+            (plan.delay, entry == plan.entry && password == plan.password)
+        };
         assert!(permit.send());
         if by.bound(sleep(delay)).await.is_err() {
             return Outage::DeadlinePassed.into();
@@ -80,7 +83,6 @@ impl Script for Mutex<Plan> {
         if let Some(outcome) = &plan.bind {
             return outcome.clone();
         }
-        let is_right = entry == plan.entry && password == plan.password;
         if is_right { Verdict::Granted.into() } else { Denial::WrongPassword.into() }
     }
 
@@ -434,6 +436,70 @@ async fn a_change_forgets_what_was_proved_before_it_and_meanwhile() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_began_before_a_change_and_ends_after_it_proves_nothing() {
+    let modes = [None, Some(Mode::Ttl), Some(Mode::StaleIfUnavailable)];
+    for (mode, is_guarded) in modes.into_iter().flat_map(|mode| [(mode, true), (mode, false)]) {
+        for (password, before, after) in
+            [("right", Verdict::Granted, WRONG), ("new", WRONG, Verdict::Granted)]
+        {
+            let bed = Bed::new(is_guarded.then(guard), mode);
+            bed.script(|plan| plan.delay = 2 * SECOND);
+            let overtaken = bed.sign_in_at("alias", password);
+            let change = async {
+                sleep(SECOND).await;
+                bed.script(|plan| plan.delay = Duration::ZERO);
+                let request = Request::SetPass { account: alice(), password: "new".into() };
+                assert_eq!(bed.ask(&request, 4 * SECOND).await.verdict, Verdict::Granted);
+                // Whoever asks now asks about the password that there is now.
+                bed.sign_in(password).await
+            };
+            let (overtaken, now) = tokio::join!(overtaken, change);
+            assert_eq!((overtaken, now), (before, after), "{mode:?} {is_guarded}");
+            assert_eq!(bed.sign_in(password).await, after, "{mode:?} {is_guarded}");
+        }
+    }
+}
+
+/// An outage after a change that a slow sign-in with the old password outlives.
+#[tokio::test(start_paused = true)]
+async fn an_old_password_that_was_proved_late_stands_in_for_nothing() {
+    let bed = Bed::new(None, Some(Mode::StaleIfUnavailable));
+    bed.script(|plan| plan.delay = 2 * SECOND);
+    let change = async {
+        sleep(SECOND).await;
+        bed.script(|plan| plan.delay = Duration::ZERO);
+        let request = Request::SetPass { account: alice(), password: "new".into() };
+        assert_eq!(bed.ask(&request, 4 * SECOND).await.verdict, Verdict::Granted);
+    };
+    let (slow, ()) = tokio::join!(bed.sign_in_at("alias", "right"), change);
+    assert_eq!(slow, Verdict::Granted);
+    bed.script(|plan| plan.search = out());
+    for domain in ["alias", "h"] {
+        assert_eq!(bed.sign_in_at(domain, "right").await, OUT);
+    }
+}
+
+/// A change may end by a configuration that is in use no more.
+#[tokio::test(start_paused = true)]
+async fn a_change_is_known_to_every_configuration() {
+    for settings in [None, Some(guard())] {
+        let old = Bed::new(settings, Some(Mode::Ttl));
+        let renewed = old.policies.renewed(Some(guard()), Some(cache(Mode::Ttl)));
+        let domains = HashMap::from([("h".to_owned(), old.directory.clone())]);
+        let served = ServedDomains { domains, policies: Arc::new(renewed) };
+        let new = Authenticator::new(served);
+        let sign_in = async || {
+            let by = Deadline::after(Instant::now(), 4 * SECOND);
+            new.answer(&auth("right"), by).await.verdict
+        };
+        assert_eq!(sign_in().await, Verdict::Granted);
+        let request = Request::SetPass { account: alice(), password: "new".into() };
+        assert_eq!(old.ask(&request, 4 * SECOND).await.verdict, Verdict::Granted);
+        assert_eq!(sign_in().await, WRONG);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_the_guard_holds_back_says_why() {
     let bed = Bed::new(Some(guard()), None);
     for password in ["a", "b", "c"] {
@@ -479,13 +545,13 @@ async fn another_configuration_keeps_what_was_wrong_and_not_what_was_right() {
     for (guard, asks_another) in [(guard(), true), (stricter, false)] {
         let policies = bed.policies.renewed(Some(guard), Some(cache(Mode::Ttl)));
         let enter = |password: &str| {
-            let attempt = policies.key.attempt("h", "cn=a", "cn=a", &password.into());
+            let attempt = policies.attempt("h", "cn=a", "cn=a", &password.into());
             policies.guard.as_ref().unwrap().enter(attempt, Instant::now(), Instant::now())
         };
         assert!(matches!(enter("other"), Entrance::Deny(Hold::SameAgain { .. })));
         assert_eq!(matches!(enter("another"), Entrance::Ask(_)), asks_another);
         let account = policies.key.id(&alice().to_string());
-        let attempt = policies.key.attempt("h", "cn=a", "cn=a", &"right".into());
+        let attempt = policies.attempt("h", "cn=a", "cn=a", &"right".into());
         assert!(!policies.cache.as_ref().unwrap().spares(account, &attempt, Instant::now()));
     }
 }

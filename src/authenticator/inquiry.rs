@@ -34,10 +34,11 @@ impl<'a, D: Accounts> Inquiry<'a, D> {
     }
 
     pub(super) async fn exists(&self) -> Outcome {
+        let asked = self.policies.changes.now();
         let outcome = self.directory.exists(self.account, self.by).await;
         let Some((cache, account)) = self.cached else { return outcome };
         match outcome.verdict {
-            Verdict::Granted => cache.record_existence(account, Instant::now()),
+            Verdict::Granted => cache.record_existence(account, asked, Instant::now()),
             Verdict::Denied(denial) => {
                 cache.forget_existence(account);
                 // Who is only hidden, or in no group that exists here, may sign in all the same.
@@ -81,7 +82,7 @@ impl Change<'_> {
 impl Drop for Change<'_> {
     fn drop(&mut self) {
         if !self.is_refused {
-            self.policies.forget_passwords(&self.key.counted_as, &self.key.entry);
+            self.policies.password_changed(&self.key.counted_as);
         }
     }
 }

@@ -5,7 +5,7 @@ use tokio::time::Instant;
 
 use super::inquiry::{Inquiry, is_judged};
 use crate::directory::accounts::{Accounts, Candidate};
-use crate::policy::digest::SignInAttempt;
+use crate::policy::attempt::SignInAttempt;
 use crate::policy::guard::{Budget, Entrance, Guard, Hold, Permit};
 use crate::verdict::{Denial, Outage, Outcome};
 

@@ -7,8 +7,9 @@ use tokio::time::Instant;
 
 use super::inquiry::{Inquiry, is_judged, remembered};
 use crate::directory::accounts::{Accounts, Candidate, EntryKey};
+use crate::policy::attempt::SignInAttempt;
 use crate::policy::cache::Cache;
-use crate::policy::digest::{Id, SignInAttempt};
+use crate::policy::digest::Id;
 use crate::verdict::{Denial, Outage, Outcome, Verdict};
 
 /// What came of a sign-in.
@@ -91,7 +92,7 @@ impl<D: Accounts> Inquiry<'_, D> {
     fn attempt(&self, candidate: &Candidate, password: &SecretString) -> SignInAttempt {
         let domain = self.directory.domainpart(self.account);
         let EntryKey { entry, counted_as } = candidate.key();
-        self.policies.key.attempt(domain, counted_as, entry, password)
+        self.policies.attempt(domain, counted_as, entry, password)
     }
 
     /// Remembers a password that was right, until the directory says no, to whatever password; while
@@ -135,7 +136,7 @@ impl<D: Accounts> Inquiry<'_, D> {
         let Some(proof) = cache.stands_in(account, now) else { return false };
         let attempt = attempt
             .filter(|attempt| attempt.entry == proof.entry)
-            .unwrap_or_else(|| self.policies.key.again(proof, password));
+            .unwrap_or_else(|| proof.again(&self.policies.key, password));
         let is_right = attempt.digest == proof.digest;
         let guard = self.policies.guard.as_ref();
         guard.is_none_or(|guard| guard.admits_comparison(&attempt, is_right, now)) && is_right

@@ -1,14 +1,18 @@
 //! What was granted before, for a directory that need not, or cannot, be asked. Off by default.
 //!
 //! Only a directory's yes is remembered, and its next no forgets it, whatever the password was. A
-//! password that differs from the remembered one is always the directory's to judge.
+//! password that differs from the remembered one is always the directory's to judge. What began
+//! before that no, or before the password was changed, is not remembered.
 
 use std::num::NonZeroUsize;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::digest::{Id, SignInAttempt};
+use super::attempt::SignInAttempt;
+use super::changes::{Changes, Moment};
+use super::digest::Id;
 use super::lookups::Lookups;
 use super::ttl_cache::TtlCache;
 
@@ -47,19 +51,21 @@ pub struct Cache {
     entries: TtlCache<Id, Id>,
     proofs: TtlCache<Id, SignInAttempt>,
     existing: TtlCache<Id, ()>,
+    changes: Arc<Changes>,
     /// How often a proof was looked for.
     pub lookups: Lookups,
 }
 
 impl Cache {
-    /// An empty cache.
-    pub fn new(settings: CacheSettings) -> Self {
+    /// An empty cache, which takes these changes into account.
+    pub fn new(settings: CacheSettings, changes: &Arc<Changes>) -> Self {
         let CacheSettings { mode, good_for, accounts } = settings;
         Self {
             mode,
             entries: TtlCache::new(accounts, good_for),
             proofs: TtlCache::new(accounts, good_for),
             existing: TtlCache::new(accounts, good_for),
+            changes: Arc::clone(changes),
             lookups: Lookups::default(),
         }
     }
@@ -71,7 +77,8 @@ impl Cache {
 
     fn proof(&self, mode: Mode, account: Id, now: Instant) -> Option<SignInAttempt> {
         let entry = (self.mode == mode).then(|| self.entries.get(&account, now)).flatten()?;
-        self.proofs.get(&entry, now)
+        let proof = self.proofs.get(&entry, now)?;
+        (self.changes.last_password(proof.counted_as) <= proof.began).then_some(proof)
     }
 
     /// Whether the directory need not be asked to prove the password of this attempt, made on the
@@ -105,6 +112,9 @@ impl Cache {
 
     /// The directory has accepted the password.
     pub fn record_proof(&self, account: Id, attempt: SignInAttempt, now: Instant) {
+        if self.changes.last_denial(attempt.entry) > attempt.began {
+            return;
+        }
         self.entries.put(account, attempt.entry, now);
         self.proofs.put(attempt.entry, attempt, now);
     }
@@ -116,20 +126,22 @@ impl Cache {
         before.into_iter().chain(entries).for_each(|entry| self.forget_entry(entry));
     }
 
-    /// The directory has said that the account exists.
-    pub fn record_existence(&self, account: Id, now: Instant) {
-        if self.mode == Mode::StaleIfUnavailable {
+    /// The directory has said that the account exists, when it was asked at some moment.
+    pub fn record_existence(&self, account: Id, asked: Moment, now: Instant) {
+        let is_current = self.changes.last_denial(account) <= asked;
+        if self.mode == Mode::StaleIfUnavailable && is_current {
             self.existing.put(account, (), now);
         }
     }
 
     /// The directory has said that nobody counts who has this name.
     pub fn forget_existence(&self, account: Id) {
+        self.changes.denied(account);
         self.existing.forget(&account);
     }
 
-    /// The password of an entry was changed, or refused: by whatever name its user signs in.
-    pub fn forget_entry(&self, entry: Id) {
+    fn forget_entry(&self, entry: Id) {
+        self.changes.denied(entry);
         self.proofs.forget(&entry);
     }
 }
@@ -145,6 +157,7 @@ mod tests {
 
     struct Bed {
         cache: Cache,
+        changes: Arc<Changes>,
         key: ProcessKey,
         now: Instant,
     }
@@ -152,12 +165,15 @@ mod tests {
     impl Bed {
         fn new(mode: Mode) -> Self {
             let accounts = NonZeroUsize::new(10).unwrap();
-            let cache = Cache::new(CacheSettings { mode, good_for: 10 * MINUTE, accounts });
-            Self { cache, key: ProcessKey::new().unwrap(), now: Instant::now() }
+            let settings = CacheSettings { mode, good_for: 10 * MINUTE, accounts };
+            let changes = Arc::default();
+            let cache = Cache::new(settings, &changes);
+            Self { cache, changes, key: ProcessKey::new().unwrap(), now: Instant::now() }
         }
 
         fn attempt(&self, entry: &str, password: &str) -> SignInAttempt {
-            self.key.attempt("example.com", entry, entry, &SecretString::from(password))
+            let (began, password) = (self.changes.now(), SecretString::from(password));
+            SignInAttempt::new(&self.key, began, "example.com", entry, entry, &password)
         }
 
         fn prove(&self, account: &str, entry: &str, password: &str) {
@@ -173,7 +189,7 @@ mod tests {
         fn vouches(&self, account: &str, password: &str, after: Duration) -> bool {
             let proof = self.cache.stands_in(self.key.id(account), self.now + after);
             proof.is_some_and(|proof| {
-                proof.digest == self.key.again(proof, &SecretString::from(password)).digest
+                proof.digest == proof.again(&self.key, &SecretString::from(password)).digest
             })
         }
     }
@@ -215,11 +231,32 @@ mod tests {
             bed.prove(name, "cn=a", "secret");
         }
         bed.prove("bob", "cn=b", "secret");
-        bed.cache.forget_entry(bed.key.id("cn=a"));
+        bed.changes.password_changed(bed.key.id("cn=a"));
         for name in ["alice", "alice@example.com"] {
             assert!(!bed.spares(name, "cn=a", "secret", MINUTE));
         }
         assert!(bed.spares("bob", "cn=b", "secret", MINUTE));
+    }
+
+    #[test]
+    fn what_began_before_a_no_or_a_change_proves_nothing_after_it() {
+        for mode in [Mode::Ttl, Mode::StaleIfUnavailable] {
+            let bed = Bed::new(mode);
+            let (alice, entry) = (bed.key.id("alice"), bed.key.id("cn=a"));
+            let counts = || {
+                bed.spares("alice", "cn=a", "old", MINUTE) || bed.vouches("alice", "old", MINUTE)
+            };
+            let slow = bed.attempt("cn=a", "old");
+            bed.cache.forget_proof(alice, [entry], bed.now);
+            bed.cache.record_proof(alice, slow, bed.now);
+            assert!(!counts(), "{mode:?}");
+            let slow = bed.attempt("cn=a", "old");
+            bed.changes.password_changed(entry);
+            bed.cache.record_proof(alice, slow, bed.now);
+            assert!(!counts(), "{mode:?}");
+            bed.prove("alice", "cn=a", "old");
+            assert!(counts(), "{mode:?}");
+        }
     }
 
     #[test]
@@ -228,10 +265,13 @@ mod tests {
             let bed = Bed::new(mode);
             let alice = bed.key.id("alice");
             assert!(!bed.cache.knows(alice, bed.now));
-            bed.cache.record_existence(alice, bed.now);
+            let asked = bed.changes.now();
+            bed.cache.record_existence(alice, asked, bed.now);
             assert_eq!(bed.cache.knows(alice, bed.now), known);
             bed.cache.forget_existence(alice);
             assert!(!bed.cache.knows(alice, bed.now));
+            bed.cache.record_existence(alice, asked, bed.now);
+            assert!(!bed.cache.knows(alice, bed.now), "that was before");
         }
     }
 

@@ -45,20 +45,6 @@ pub type ById = BuildHasherDefault<IdHasher>;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Digest([u8; 16]);
 
-/// An attempt to sign in, as it is remembered.
-#[derive(Clone, Copy, Debug)]
-pub struct SignInAttempt {
-    /// The domain.
-    pub domain: Id,
-    /// What failures are counted by: one for all the names by which the directory may know an account,
-    /// and perhaps for several accounts.
-    pub counted_as: Id,
-    /// The entry, by whatever name its user was called.
-    pub entry: Id,
-    /// The password, as one of this entry.
-    pub digest: Digest,
-}
-
 /// The key of a process.
 #[derive(Clone, Debug)]
 pub struct ProcessKey(Key);
@@ -74,28 +60,6 @@ impl ProcessKey {
     /// The identity of a name.
     pub fn id(&self, name: &str) -> Id {
         Id(half(&sign(&self.0, name.as_bytes())))
-    }
-
-    /// An attempt to sign in as an entry of a domain, whose failures are counted by some name.
-    pub fn attempt(
-        &self,
-        domain: &str,
-        counted_as: &str,
-        entry: &str,
-        password: &SecretString,
-    ) -> SignInAttempt {
-        let entry = self.id(entry);
-        SignInAttempt {
-            domain: self.id(domain),
-            counted_as: self.id(counted_as),
-            entry,
-            digest: self.digest(entry, password),
-        }
-    }
-
-    /// The same attempt with another password.
-    pub fn again(&self, attempt: SignInAttempt, password: &SecretString) -> SignInAttempt {
-        SignInAttempt { digest: self.digest(attempt.entry, password), ..attempt }
     }
 
     /// The digest of an entry's password.

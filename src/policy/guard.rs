@@ -8,7 +8,8 @@
 //! Identical attempts at the same time are one, and a password that was refused is refused from
 //! memory, so that a device with yesterday's password counts once. The last share is kept for the
 //! password that was right last, so that its owner is let through whatever others try, as long as it
-//! is remembered.
+//! is remembered. What began before the password was changed and ends after it counts, and says
+//! nothing about the password that the account has now.
 
 mod record;
 mod refusals;
@@ -26,7 +27,9 @@ use tokio::time::Instant;
 use self::record::{AccountRecord, Asking};
 use self::refusals::Refusals;
 pub use self::settings::{Budget, GuardSettings};
-use super::digest::{ById, Digest, Id, SignInAttempt};
+use super::attempt::SignInAttempt;
+use super::changes::{Changes, Moment};
+use super::digest::{ById, Digest, Id};
 use crate::verdict::{Denial, Outcome, Verdict};
 
 /// Failures are never forgotten early, so so many times as many accounts may have some as there are
@@ -41,9 +44,10 @@ struct State {
     records: HashMap<Id, AccountRecord, ById>,
     /// With how many records those are looked for that are empty.
     sweep_at: usize,
-    /// The password that was right last.
-    right: LruCache<Id, Digest, ById>,
+    /// The password that was right last, and when the attempt with it began.
+    right: LruCache<Id, (Digest, Moment), ById>,
     domains: HashMap<Id, Tally, ById>,
+    changes: Arc<Changes>,
 }
 
 /// The wrong passwords of a domain since some moment.
@@ -165,13 +169,14 @@ impl Drop for Guarded {
 }
 
 impl Guard {
-    /// A guard that has seen nothing yet.
-    pub fn new(settings: GuardSettings) -> Arc<Self> {
+    /// A guard that has seen nothing yet, and takes these changes into account.
+    pub fn new(settings: GuardSettings, changes: &Arc<Changes>) -> Arc<Self> {
         let state = State {
             records: HashMap::default(),
             sweep_at: FIRST_SWEEP,
             right: LruCache::with_hasher(settings.accounts, ById::default()),
             domains: HashMap::default(),
+            changes: Arc::clone(changes),
         };
         Arc::new(Self { settings, state: Arc::new(Mutex::new(state)), refusals: Arc::default() })
     }
@@ -224,6 +229,7 @@ impl Guard {
     /// believed to be right or not. One that is not is a failure, as the directory would count it.
     pub fn admits_comparison(&self, attempt: &SignInAttempt, is_right: bool, now: Instant) -> bool {
         let mut state = self.locked();
+        let changed = state.changes.last_password(attempt.counted_as);
         let Some(record) = state.record_of(&self.settings, attempt.counted_as, now) else {
             return false;
         };
@@ -231,7 +237,7 @@ impl Guard {
             return false;
         }
         if !is_right {
-            record.add_mismatch(attempt.digest, now);
+            record.add_mismatch(attempt.digest, changed, now);
         }
         true
     }
@@ -258,15 +264,6 @@ impl Guard {
             state.records.values().map(|record| record.spent(false)).filter(|spent| *spent > 0);
         spent.fold((0, 0), |(some, all), spent| (some + 1, all + usize::from(spent >= most)))
     }
-
-    /// The password of an account was changed: what was wrong may be right, and the reverse.
-    pub fn forget_passwords(&self, account: Id) {
-        let mut state = self.locked();
-        state.right.pop(&account);
-        if let Some(record) = state.records.get_mut(&account) {
-            record.forget_passwords();
-        }
-    }
 }
 
 impl State {
@@ -279,13 +276,18 @@ impl State {
     ) -> Result<watch::Sender<Option<Outcome>>, Entrance> {
         let most = self.most_failures(settings, attempt);
         let is_right = self.is_right(attempt);
+        let changed = self.changes.last_password(attempt.counted_as);
         let Some(record) = self.record_of(settings, attempt.counted_as, now) else {
             return Err(Entrance::Deny(Hold::Spent { left: settings.account.within }));
         };
         if let Some(same) = record.asking.iter().find(|asking| asking.digest == attempt.digest) {
-            return Err(Entrance::Share(InFlight(same.outcome.clone())));
+            let outcome = InFlight(same.outcome.clone());
+            return Err(match same.began < changed {
+                true => Entrance::Wait(outcome),
+                false => Entrance::Share(outcome),
+            });
         }
-        if let Some(at) = record.refused_at(attempt.digest) {
+        if let Some(at) = record.refused_at(attempt.digest, changed) {
             let ago = now.saturating_duration_since(at);
             return Err(Entrance::Deny(Hold::SameAgain { ago }));
         }
@@ -299,8 +301,8 @@ impl State {
             return Err(Entrance::Wait(InFlight(other.outcome.clone())));
         }
         let (tell, outcome) = watch::channel(None);
-        let SignInAttempt { digest, .. } = *attempt;
-        record.asking.push(Asking { digest, unanswered: 0, reserved: 1, outcome });
+        let SignInAttempt { digest, began, .. } = *attempt;
+        record.asking.push(Asking { digest, began, unanswered: 0, reserved: 1, outcome });
         Ok(tell)
     }
 
@@ -308,12 +310,18 @@ impl State {
     /// password that was right last.
     fn most_failures(&self, settings: &GuardSettings, attempt: &SignInAttempt) -> u32 {
         let failures = settings.account.failures;
-        let keeps_one = self.right.contains(&attempt.counted_as) && !self.is_right(attempt);
+        let keeps_one = self.right(attempt.counted_as).is_some_and(|right| right != attempt.digest);
         if keeps_one { failures.saturating_sub(1).max(1) } else { failures }
     }
 
     fn is_right(&self, attempt: &SignInAttempt) -> bool {
-        self.right.peek(&attempt.counted_as) == Some(&attempt.digest)
+        self.right(attempt.counted_as) == Some(attempt.digest)
+    }
+
+    /// The password that was right last, unless there may be another one now.
+    fn right(&self, account: Id) -> Option<Digest> {
+        let (digest, began) = self.right.peek(&account)?;
+        (*began >= self.changes.last_password(account)).then_some(*digest)
     }
 
     /// What is remembered of an account by now; `None` if that is nothing, and there is no room.
@@ -367,10 +375,12 @@ impl State {
         verdict: Verdict,
         now: Instant,
     ) -> bool {
-        let SignInAttempt { domain, counted_as: account, digest, .. } = *attempt;
+        let SignInAttempt { domain, counted_as: account, digest, began, .. } = *attempt;
+        let is_outdated = began < self.changes.last_password(account);
         match verdict {
+            Verdict::Granted if is_outdated => false,
             Verdict::Granted => {
-                self.right.put(account, digest);
+                self.right.put(account, (digest, began));
                 if let Some(record) = self.records.get_mut(&account) {
                     record.acquit(digest);
                     if let Some(asking) = self.asking(attempt) {
@@ -380,11 +390,11 @@ impl State {
                 false
             }
             Verdict::Denied(Denial::WrongPassword) => {
-                if self.is_right(attempt) {
+                if self.is_right(attempt) && !is_outdated {
                     self.right.pop(&account);
                 }
                 if let Some(record) = self.record_of(settings, account, now) {
-                    record.add_refused(settings, digest, now);
+                    record.add_refused(digest, began, now);
                 }
                 let tally = Tally { since: now, count: 0 };
                 let tally = self.domains.entry(domain).or_insert(tally);

@@ -2,6 +2,7 @@
 
 use std::hint::black_box;
 use std::num::NonZeroUsize;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use secrecy::SecretString;
@@ -15,6 +16,8 @@ use xmpp_ldap_auth::directory::message::oid::PASSWORD_POLICY;
 use xmpp_ldap_auth::directory::message::{Envelope, LdapResult, Response, ResponseControl};
 use xmpp_ldap_auth::directory::names::bind_name::NameTemplate;
 use xmpp_ldap_auth::jid::Account;
+use xmpp_ldap_auth::policy::attempt::SignInAttempt;
+use xmpp_ldap_auth::policy::changes::Changes;
 use xmpp_ldap_auth::policy::digest::ProcessKey;
 use xmpp_ldap_auth::policy::guard::{Budget, Entrance, Guard, GuardSettings};
 use xmpp_ldap_auth::protocol::Decoder;
@@ -190,14 +193,13 @@ fn pass_guard(times: u64) {
     let minute = Duration::from_secs(60);
     let budget = Budget { failures: 3, within: minute };
     let accounts = NonZeroUsize::new(10_000).unwrap_or(NonZeroUsize::MIN);
-    let guard = Guard::new(GuardSettings {
-        account: budget,
-        domain: budget,
-        remember_wrong: minute,
-        accounts,
-    });
+    let settings =
+        GuardSettings { account: budget, domain: budget, remember_wrong: minute, accounts };
+    let changes = Arc::new(Changes::default());
+    let guard = Guard::new(settings, &changes);
+    let (key, password) = (process_key(), SecretString::from("secret"));
     let attempt =
-        process_key().attempt("example.com", "alice", "alice", &SecretString::from("secret"));
+        SignInAttempt::new(&key, changes.now(), "example.com", "alice", "alice", &password);
     let now = Instant::now();
     let outcome = Outcome::from(Verdict::Granted);
     for _ in 0..times {

@@ -6,11 +6,9 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::settings::GuardSettings;
+use crate::policy::changes::Moment;
 use crate::policy::digest::Digest;
 use crate::verdict::Outcome;
-
-/// So many refused passwords are remembered at least.
-const REFUSED: usize = 8;
 
 /// The failures of an account and the attempts on it.
 ///
@@ -26,15 +24,24 @@ pub(super) struct AccountRecord {
     mismatches: Vec<Digest>,
     /// When the last of all these was counted.
     last: Option<Instant>,
-    /// The passwords that the directory has refused, and when.
-    refused: Vec<(Digest, Instant)>,
+    /// The passwords that the directory has refused.
+    refused: Vec<Refused>,
     pub(super) asking: Vec<Asking>,
+}
+
+/// A password that the directory has refused: when, and when the attempt with it began.
+#[derive(Debug)]
+struct Refused {
+    digest: Digest,
+    began: Moment,
+    at: Instant,
 }
 
 /// An attempt that the directory is being asked about.
 #[derive(Debug)]
 pub(super) struct Asking {
     pub(super) digest: Digest,
+    pub(super) began: Moment,
     /// How many binds were sent and not answered yet.
     pub(super) unanswered: u32,
     /// For how many binds there is room.
@@ -53,7 +60,7 @@ impl AccountRecord {
             self.last = None;
         }
         let remembered = settings.remember_wrong.max(within);
-        self.refused.retain(|(_, at)| now.saturating_duration_since(*at) < remembered);
+        self.refused.retain(|Refused { at, .. }| now.saturating_duration_since(*at) < remembered);
     }
 
     /// Forgets the failures at once: whether there were any.
@@ -91,19 +98,17 @@ impl AccountRecord {
         whole.saturating_sub(now.saturating_duration_since(last))
     }
 
-    /// When this password was refused last.
-    pub(super) fn refused_at(&self, digest: Digest) -> Option<Instant> {
-        self.refused.iter().find(|(refused, _)| *refused == digest).map(|(_, at)| *at)
+    /// When this password was refused last, in an attempt that began after the account's was `changed`.
+    pub(super) fn refused_at(&self, digest: Digest, changed: Moment) -> Option<Instant> {
+        let mut refused = self.refused.iter();
+        let refused = refused.find(|refused| refused.digest == digest)?;
+        (refused.began >= changed).then_some(refused.at)
     }
 
-    pub(super) fn add_refused(&mut self, settings: &GuardSettings, digest: Digest, now: Instant) {
-        self.refused.retain(|(refused, _)| *refused != digest);
-        let most = usize::try_from(settings.account.failures).unwrap_or(usize::MAX).max(REFUSED);
-        if self.refused.len() >= most {
-            self.refused.remove(0);
-        }
-        self.refused.push((digest, now));
-        self.count(1, now);
+    pub(super) fn add_refused(&mut self, digest: Digest, began: Moment, at: Instant) {
+        self.refused.retain(|refused| refused.digest != digest);
+        self.refused.push(Refused { digest, began, at });
+        self.count(1, at);
     }
 
     /// `at` is when the answer was due: the directory may judge as late as that.
@@ -115,8 +120,8 @@ impl AccountRecord {
     }
 
     /// The same password again is the same failure.
-    pub(super) fn add_mismatch(&mut self, digest: Digest, now: Instant) {
-        if !self.mismatches.contains(&digest) && self.refused_at(digest).is_none() {
+    pub(super) fn add_mismatch(&mut self, digest: Digest, changed: Moment, now: Instant) {
+        if !self.mismatches.contains(&digest) && self.refused_at(digest, changed).is_none() {
             self.mismatches.push(digest);
             self.last = self.last.max(Some(now));
         }
@@ -129,12 +134,6 @@ impl AccountRecord {
         let acquitted = u32::try_from(before - self.unanswered.len()).unwrap_or(u32::MAX);
         self.binds = self.binds.saturating_sub(acquitted);
         self.mismatches.retain(|mismatch| *mismatch != digest);
-    }
-
-    /// There is another password now: what was wrong may be right. What the directory has counted
-    /// stays counted.
-    pub(super) fn forget_passwords(&mut self) {
-        self.refused.clear();
     }
 
     fn count(&mut self, binds: u32, at: Instant) {

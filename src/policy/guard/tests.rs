@@ -10,6 +10,7 @@ use crate::verdict::Outage;
 
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
+const HOUR: Duration = Duration::from_secs(3600);
 
 fn settings() -> GuardSettings {
     GuardSettings {
@@ -29,11 +30,11 @@ struct Bed {
 impl Bed {
     fn new() -> Self {
         let key = ProcessKey::new().unwrap();
-        Self { guard: Guard::new(settings()), key, start: Instant::now() }
+        Self { guard: Guard::new(settings(), &Arc::default()), key, start: Instant::now() }
     }
 
     fn keeping_to(settings: GuardSettings) -> Self {
-        Self { guard: Guard::new(settings), ..Self::new() }
+        Self { guard: Guard::new(settings, &Arc::default()), ..Self::new() }
     }
 
     fn enter(&self, user: &str, password: &str, at: Duration) -> Entrance {
@@ -42,7 +43,12 @@ impl Bed {
     }
 
     fn attempt(&self, user: &str, password: &str) -> SignInAttempt {
-        self.key.attempt("example.com", user, user, &SecretString::from(password))
+        let (began, password) = (self.changes().now(), SecretString::from(password));
+        SignInAttempt::new(&self.key, began, "example.com", user, user, &password)
+    }
+
+    fn changes(&self) -> Arc<Changes> {
+        Arc::clone(&self.guard.locked().changes)
     }
 
     /// Why an attempt is held back: `None` if the directory was asked, which says `verdict`.
@@ -261,9 +267,46 @@ fn a_change_forgets_which_passwords_were_wrong_and_not_how_many() {
     for password in ["a", "b"] {
         assert_eq!(bed.sign_in("alice", password, no(), Duration::ZERO), None);
     }
-    bed.guard.forget_passwords(bed.key.id("alice"));
+    bed.changes().password_changed(bed.key.id("alice"));
     assert_eq!(bed.sign_in("alice", "a", no(), SECOND), None);
     assert!(matches!(bed.sign_in("alice", "c", no(), SECOND), Some(Hold::Spent { .. })));
+}
+
+#[test]
+fn what_began_before_a_change_says_nothing_about_the_password_after_it() {
+    let bed = Bed::new();
+    let change = || bed.changes().password_changed(bed.key.id("alice"));
+    let enter = |password: &str| bed.enter("alice", password, SECOND);
+    let Entrance::Ask(slow) = enter("new") else { panic!() };
+    assert!(slow.send());
+    change();
+    // Who asks now is not told what was true before.
+    assert!(matches!(enter("new"), Entrance::Wait(_)));
+    slow.answered();
+    slow.conclude(&no(), bed.start);
+    assert_eq!(bed.sign_in("alice", "new", GRANTED, SECOND), None);
+    // It was a failure, all the same, and the last share is kept for the new password.
+    assert_eq!(bed.sign_in("alice", "a", no(), SECOND), None);
+    assert_eq!(bed.sign_in("alice", "b", no(), SECOND), spent(60 * MINUTE));
+    let Entrance::Ask(slow) = enter("new") else { panic!() };
+    change();
+    slow.conclude(&GRANTED.into(), bed.start);
+    assert_eq!(bed.sign_in("alice", "other", no(), SECOND), None);
+    assert_eq!(bed.sign_in("alice", "new", GRANTED, SECOND), spent(60 * MINUTE));
+}
+
+#[test]
+fn every_refused_password_is_remembered_for_as_long_as_it_is_promised() {
+    let account = Budget { failures: 3, within: SECOND };
+    let bed = Bed::keeping_to(GuardSettings { account, remember_wrong: HOUR, ..settings() });
+    for number in 0..100 {
+        assert_eq!(bed.sign_in("alice", &number.to_string(), no(), number * SECOND), None);
+    }
+    for number in 0..100 {
+        let ago = HOUR - (number + 1) * SECOND;
+        let at = HOUR - SECOND;
+        assert_eq!(bed.sign_in("alice", &number.to_string(), no(), at), same_again(ago));
+    }
 }
 
 #[test]

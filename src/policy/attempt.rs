@@ -1,0 +1,48 @@
+//! An attempt to sign in, as it is remembered.
+
+use secrecy::SecretString;
+
+use super::changes::Moment;
+use super::digest::{Digest, Id, ProcessKey};
+
+/// An attempt to sign in, as it is remembered.
+#[derive(Clone, Copy, Debug)]
+pub struct SignInAttempt {
+    /// When it began: what was changed after that may have made another of what it proves.
+    pub began: Moment,
+    /// The domain.
+    pub domain: Id,
+    /// What failures are counted by: one for all the names by which the directory may know an account,
+    /// and perhaps for several accounts.
+    pub counted_as: Id,
+    /// The entry, by whatever name its user was called.
+    pub entry: Id,
+    /// The password, as one of this entry.
+    pub digest: Digest,
+}
+
+impl SignInAttempt {
+    /// The attempt as an entry of a domain, whose failures are counted by some name.
+    pub fn new(
+        key: &ProcessKey,
+        began: Moment,
+        domain: &str,
+        counted_as: &str,
+        entry: &str,
+        password: &SecretString,
+    ) -> Self {
+        let entry = key.id(entry);
+        Self {
+            began,
+            domain: key.id(domain),
+            counted_as: key.id(counted_as),
+            entry,
+            digest: key.digest(entry, password),
+        }
+    }
+
+    /// The same attempt with another password.
+    pub fn again(self, key: &ProcessKey, password: &SecretString) -> Self {
+        Self { digest: key.digest(self.entry, password), ..self }
+    }
+}
