@@ -29,7 +29,8 @@ const HOUR: Duration = Duration::from_secs(3600);
 
 const ACCOUNTS: NonZeroUsize = NonZeroUsize::new(10).unwrap();
 
-/// One account, whose entry can be renamed, and whose directory can fail.
+/// One account, whose entry can be renamed, and whose directory can fail; and `bob`, whom the
+/// directory always accepts at once.
 #[derive(Default)]
 struct Plan {
     password: &'static str,
@@ -53,7 +54,10 @@ struct Plan {
 type Directory = Scripted<Mutex<Plan>>;
 
 impl Script for Mutex<Plan> {
-    fn entry(&self, _: &Account) -> Result<Candidate, Outcome> {
+    fn entry(&self, account: &Account) -> Result<Candidate, Outcome> {
+        if account.localpart() == "bob" {
+            return Ok(entry("cn=b"));
+        }
         let plan = self.lock().unwrap();
         let found = entry(plan.entry);
         match (&plan.search, &plan.denial) {
@@ -69,6 +73,10 @@ impl Script for Mutex<Plan> {
     }
 
     async fn bind(&self, entry: &str, password: &str, permit: &Permit, by: Deadline) -> Outcome {
+        if entry == "cn=b" {
+            sleep(Duration::from_millis(3)).await;
+            return Verdict::Granted.into();
+        }
         let (delay, is_right) = {
             let plan = self.lock().unwrap();
             (plan.delay, entry == plan.entry && password == plan.password)
@@ -530,6 +538,29 @@ async fn what_the_guard_holds_back_does_not_make_the_directory_look_slow() {
             assert_eq!(verdict, HELD);
         }
         sleep(Duration::from_millis(100)).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_for_a_bind_that_hangs_does_not_make_the_directory_look_slow() {
+    let bed = Bed::new(Some(guard()), None);
+    bed.script(|plan| plan.delay = HOUR);
+    let account = Arc::new(Account::new("bob", "h").unwrap());
+    let bob = Request::Auth { account, password: "right".into() };
+    for passwords in [1, 60] {
+        let waiting = (0..60).map(async |number| {
+            let password = (number % passwords).to_string();
+            bed.ask(&auth(&password), 10 * SECOND).await.verdict
+        });
+        let sign_in = async {
+            for _ in 0..90 {
+                sleep(Duration::from_millis(100)).await;
+                assert_eq!(bed.ask(&bob, 10 * SECOND).await.verdict, Verdict::Granted);
+            }
+        };
+        let (held, ()) = tokio::join!(futures_util::future::join_all(waiting), sign_in);
+        assert!(held.iter().all(|verdict| matches!(verdict, Verdict::Unavailable(_))));
+        sleep(2 * HOUR).await;
     }
 }
 

@@ -5,17 +5,20 @@ use tokio::time::Instant;
 
 use super::inquiry::{Inquiry, is_judged};
 use crate::directory::accounts::{Accounts, Candidate};
+use crate::policy::admission::SignInSlot;
 use crate::policy::attempt::SignInAttempt;
 use crate::policy::guard::{Budget, Entrance, Guard, Hold, Permit};
 use crate::verdict::{Denial, Outage, Outcome};
 
 impl<D: Accounts> Inquiry<'_, D> {
-    /// Whether the password of this attempt is the candidate's.
+    /// Whether the password of this attempt is the candidate's. Whoever waits for other attempts leaves
+    /// the slot to others.
     pub(super) async fn prove(
         &self,
         candidate: &Candidate,
         attempt: SignInAttempt,
         password: &SecretString,
+        slot: &mut SignInSlot,
     ) -> Outcome {
         let Some(guard) = &self.policies.guard else {
             return self.directory.prove(candidate, password, &Permit::unguarded(), self.by).await;
@@ -23,19 +26,24 @@ impl<D: Accounts> Inquiry<'_, D> {
         loop {
             match guard.enter(attempt, self.by.instant(), Instant::now()) {
                 Entrance::Ask(permit) => {
+                    slot.step_back(Instant::now());
                     let outcome = self.directory.prove(candidate, password, &permit, self.by).await;
                     if permit.conclude(&outcome, Instant::now()) {
                         self.warn_of_guesses(guard);
                     }
                     return outcome;
                 }
-                Entrance::Share(same) => match self.by.bound(same.ended()).await {
-                    Ok(Some(outcome)) if is_judged(&outcome) => return outcome,
-                    // Whoever asked gave up, or had less time: that is no answer for us.
-                    Ok(_) => {}
-                    Err(elapsed) => return elapsed.into(),
-                },
+                Entrance::Share(same) => {
+                    slot.step_aside(Instant::now());
+                    match self.by.bound(same.ended()).await {
+                        Ok(Some(outcome)) if is_judged(&outcome) => return outcome,
+                        // Whoever asked gave up, or had less time: that is no answer for us.
+                        Ok(_) => {}
+                        Err(elapsed) => return elapsed.into(),
+                    }
+                }
                 Entrance::Wait(other) => {
+                    slot.step_aside(Instant::now());
                     if let Err(elapsed) = self.by.bound(other.ended()).await {
                         return elapsed.into();
                     }

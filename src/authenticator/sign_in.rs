@@ -7,6 +7,7 @@ use tokio::time::Instant;
 
 use super::inquiry::{Inquiry, is_judged, remembered};
 use crate::directory::accounts::{Accounts, Candidate, EntryKey};
+use crate::policy::admission::SignInSlot;
 use crate::policy::attempt::SignInAttempt;
 use crate::policy::cache::Cache;
 use crate::policy::digest::Id;
@@ -35,8 +36,8 @@ impl Judged {
 impl<D: Accounts> Inquiry<'_, D> {
     pub(super) async fn sign_in(&self, password: &SecretString) -> Outcome {
         let judged = match self.directory.admission().admit(self.by.remaining(), Instant::now()) {
-            Ok(slot) => {
-                let judged = self.judge(password).await;
+            Ok(mut slot) => {
+                let judged = self.judge(password, &mut slot).await;
                 let is_held =
                     judged.outcome.verdict == Verdict::Unavailable(Outage::TooManyFailures);
                 slot.end(is_held || is_judged(&judged.outcome), Instant::now());
@@ -49,7 +50,7 @@ impl<D: Accounts> Inquiry<'_, D> {
 
     /// Tries the entry that the account has; if it was only remembered which, and the password is
     /// wrong there, the one that it has now.
-    async fn judge(&self, password: &SecretString) -> Judged {
+    async fn judge(&self, password: &SecretString, slot: &mut SignInSlot) -> Judged {
         let first = match self.directory.find(self.account, self.by).await {
             Ok(first) => first,
             Err(outcome) => return Judged::without_attempt(outcome),
@@ -62,14 +63,14 @@ impl<D: Accounts> Inquiry<'_, D> {
             let outcome = Outcome::from(Verdict::Granted).with_detail("remembered; see [cache]");
             return Judged::without_attempt(outcome);
         }
-        let judged = self.try_candidate(&first, attempt, password).await;
+        let judged = self.try_candidate(&first, attempt, password, slot).await;
         let is_wrong = judged.outcome.verdict == Verdict::Denied(Denial::WrongPassword);
         if !first.is_remembered() || !is_wrong {
             return judged;
         }
         let judged = match self.directory.find_afresh(self.account, self.by).await {
             Ok(now) if now.bind_name() == first.bind_name() => judged,
-            Ok(now) => self.try_candidate(&now, self.attempt(&now, password), password).await,
+            Ok(now) => self.try_candidate(&now, self.attempt(&now, password), password, slot).await,
             Err(outcome) => Judged { outcome, ..judged },
         };
         Judged { refused_by: Some(attempt.entry), ..judged }
@@ -80,10 +81,11 @@ impl<D: Accounts> Inquiry<'_, D> {
         candidate: &Candidate,
         attempt: SignInAttempt,
         password: &SecretString,
+        slot: &mut SignInSlot,
     ) -> Judged {
         let outcome = match candidate.refusal() {
             Some(denial) => denial.clone(),
-            None => self.prove(candidate, attempt, password).await,
+            None => self.prove(candidate, attempt, password, slot).await,
         };
         let is_doubtful = candidate.is_doubtful();
         Judged { outcome, attempt: Some(attempt), refused_by: None, is_doubtful }

@@ -46,7 +46,10 @@ impl Rate {
 
 /// The place of a sign-in that was admitted; dropping it makes room for another.
 #[derive(Debug)]
-pub struct SignInSlot(Arc<Admission>);
+pub struct SignInSlot {
+    admission: Arc<Admission>,
+    is_aside: bool,
+}
 
 impl Admission {
     fn locked(&self) -> MutexGuard<'_, Rate> {
@@ -67,17 +70,35 @@ impl Admission {
         }
         rate.under_way += 1;
         drop(rate);
-        Ok(SignInSlot(Arc::clone(self)))
+        Ok(SignInSlot { admission: Arc::clone(self), is_aside: false })
     }
 }
 
 impl SignInSlot {
+    /// Makes room for another while the directory is not asked: no answer of its is awaited.
+    pub fn step_aside(&mut self, now: Instant) {
+        if !std::mem::replace(&mut self.is_aside, true) {
+            let mut rate = self.admission.locked();
+            rate.count(now);
+            rate.under_way = rate.under_way.saturating_sub(1);
+        }
+    }
+
+    /// Takes the place again, to ask the directory.
+    pub fn step_back(&mut self, now: Instant) {
+        if std::mem::replace(&mut self.is_aside, false) {
+            let mut rate = self.admission.locked();
+            rate.count(now);
+            rate.under_way += 1;
+        }
+    }
+
     /// Counts the time until now, and the directory's answer if there was one. A slot that is only
     /// dropped, because its caller gave up, leaves that to the next who comes or goes.
     pub fn end(self, is_answered: bool, now: Instant) {
-        let mut rate = self.0.locked();
+        let mut rate = self.admission.locked();
         rate.count(now);
-        if is_answered {
+        if is_answered && !self.is_aside {
             rate.answers += 1.0;
         }
     }
@@ -85,8 +106,10 @@ impl SignInSlot {
 
 impl Drop for SignInSlot {
     fn drop(&mut self) {
-        let mut rate = self.0.locked();
-        rate.under_way = rate.under_way.saturating_sub(1);
+        if !self.is_aside {
+            let mut rate = self.admission.locked();
+            rate.under_way = rate.under_way.saturating_sub(1);
+        }
     }
 }
 
@@ -166,6 +189,28 @@ mod tests {
         bed.answer_each_after(10 * MS, 500);
         let _under_way = bed.admit_many(50);
         assert!(bed.admit(SECOND).is_ok());
+    }
+
+    #[test]
+    fn who_steps_aside_awaits_nothing_until_stepping_back() {
+        let mut bed = Bed::new();
+        bed.answer_each_after(10 * MS, 1000);
+        let mut waiting = bed.admit_many(1000);
+        for slot in &mut waiting {
+            slot.step_aside(bed.now);
+            slot.step_aside(bed.now);
+        }
+        bed.now += SECOND;
+        let _one = bed.admit(SECOND).unwrap();
+        assert!(bed.admit(30 * MS).is_ok());
+        // Those who end there have had no answer, and made no room.
+        let others = waiting.split_off(500);
+        others.into_iter().for_each(|slot| slot.end(true, bed.now));
+        waiting.iter_mut().for_each(|slot| slot.step_back(bed.now));
+        let expected = bed.admit(SECOND).unwrap_err();
+        assert!((4 * SECOND..6 * SECOND).contains(&expected), "{expected:?}");
+        drop(waiting);
+        assert!(bed.admit(30 * MS).is_ok());
     }
 
     #[test]
