@@ -46,6 +46,8 @@ struct Plan {
     search: Option<Outcome>,
     bind: Option<Outcome>,
     change: Option<Outcome>,
+    /// What a bind is that is not answered in time.
+    unanswered: Option<Outage>,
     /// How long a bind, after it was judged, or a change takes.
     delay: Duration,
     binds: usize,
@@ -83,7 +85,8 @@ impl Script for Mutex<Plan> {
         };
         assert!(permit.send());
         if by.bound(sleep(delay)).await.is_err() {
-            return Outage::DeadlinePassed.into();
+            let unanswered = self.lock().unwrap().unanswered;
+            return unanswered.unwrap_or(Outage::DeadlinePassed).into();
         }
         permit.answered();
         let mut plan = self.lock().unwrap();
@@ -284,6 +287,7 @@ async fn only_an_absent_directory_is_an_outage() {
         (Outage::LostConnection, true),
         (Outage::ServiceBind { code: Some(49) }, false),
         (Outage::ServiceBind { code: None }, false),
+        (Outage::BindUnanswered, false),
         (Outage::GroupsTooDeep, false),
         (Outage::Ambiguous, false),
         (Outage::TooManyFailures, false),
@@ -414,6 +418,40 @@ async fn the_outage_of_whoever_asked_is_not_shared_with_those_who_have_more_time
     let (first, second) = tokio::join!(bed.sign_in("right"), bed.sign_in("right"));
     assert_eq!([first, second], [Verdict::Granted; 2]);
     assert_eq!(bed.binds(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_for_a_bind_that_nobody_confirms_is_not_let_in_from_memory() {
+    let unanswered = Verdict::Unavailable(Outage::BindUnanswered);
+    for failures in [1, 3] {
+        let account = Budget { failures, within: HOUR };
+        let guard = GuardSettings { account, ..guard() };
+        let bed = Bed::new(Some(guard), Some(Mode::StaleIfUnavailable));
+        assert_eq!(bed.sign_in("right").await, Verdict::Granted);
+        let plan = |plan: &mut Plan| {
+            (plan.delay, plan.unanswered) = (HOUR, Some(Outage::BindUnanswered));
+        };
+        bed.script(plan);
+        let asks = bed.sign_in("right");
+        let hurried = async {
+            sleep(SECOND).await;
+            bed.ask(&auth("right"), SECOND).await.verdict
+        };
+        let patient = async {
+            sleep(SECOND).await;
+            let request = auth("right");
+            let patient = bed.ask(&request, 4 * SECOND);
+            let gone = async {
+                // There is too little time left to see that the directory is still there.
+                sleep(7 * SECOND / 2).await;
+                bed.script(|plan| plan.unanswered = Some(Outage::DeadlinePassed));
+            };
+            tokio::join!(patient, gone).0.verdict
+        };
+        let (first, hurried, patient) = tokio::join!(asks, hurried, patient);
+        assert_eq!([first, hurried], [unanswered; 2]);
+        assert!([unanswered, HELD].contains(&patient), "{patient:?}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -173,6 +173,13 @@ fn directory(url: &str) -> Arc<Domain> {
     directory_of(&[url], "base = \"dc=x\"\nuser_filter = \"(uid={localpart})\"")
 }
 
+/// A directory that is asked for nothing but binds by a name that was made of the user's.
+fn made_up(url: &str) -> Arc<Domain> {
+    read(&format!(
+        "servers = [{url:?}]\nuser_dn = \"uid={{localpart}},dc=x\"\nconnect_within = \"200ms\""
+    ))
+}
+
 /// The servers in their order, and how users are found.
 fn directory_of(urls: &[&str], lookup: &str) -> Arc<Domain> {
     directory_within(urls, lookup, "200ms")
@@ -181,11 +188,16 @@ fn directory_of(urls: &[&str], lookup: &str) -> Arc<Domain> {
 fn directory_within(urls: &[&str], lookup: &str, connect_within: &str) -> Arc<Domain> {
     let password = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(password.path(), "x").unwrap();
-    let config = format!(
-        "caller = \"ejabberd\"\n[directory.d]\nservers = {urls:?}\n{lookup}\nbind_dn = \"cn=service\"\n\
-         bind_password_file = {:?}\nconnect_within = {connect_within:?}\npool.size = 2\n\
-         [domain.h]\ndirectory = \"d\"\n",
+    read(&format!(
+        "servers = {urls:?}\n{lookup}\nbind_dn = \"cn=service\"\nbind_password_file = {:?}\n\
+         connect_within = {connect_within:?}\npool.size = 2",
         password.path()
+    ))
+}
+
+fn read(directory: &str) -> Arc<Domain> {
+    let config = format!(
+        "caller = \"ejabberd\"\n[directory.d]\n{directory}\n[domain.h]\ndirectory = \"d\"\n"
     );
     let configuration = config::read(&config, None, None).configuration.unwrap();
     let (settings, rules) = configuration.into_domain("h").unwrap();
@@ -217,6 +229,7 @@ async fn try_to_sign_in(directory: &Domain, by: Deadline) -> Verdict {
 fn expected(step: Step, fate: Fate) -> Verdict {
     match (step, fate) {
         (_, Fate::Ok | Fate::Slow) => Verdict::Granted,
+        (Step::Bind, Fate::Never) => Verdict::Unavailable(Outage::BindUnanswered),
         (_, Fate::Never | Fate::Panic | Fate::Cancelled) => {
             Verdict::Unavailable(Outage::DeadlinePassed)
         }
@@ -332,7 +345,7 @@ async fn the_pool_bounds_the_binds_and_the_wait_counts() {
             matches!(
                 verdict,
                 Verdict::Unavailable(
-                    Outage::DeadlinePassed | Outage::LostConnection | Outage::Overloaded
+                    Outage::BindUnanswered | Outage::DeadlinePassed | Outage::Overloaded
                 )
             )
         })
@@ -364,7 +377,7 @@ async fn comes_back_only_when_it_does_its_work(step: Step, lost: usize) {
     for _ in 0..lost {
         assert_eq!(
             sign_in_within(&directory, within).await,
-            Verdict::Unavailable(Outage::DeadlinePassed),
+            expected(step, Fate::Never),
             "{step:?}"
         );
     }
@@ -408,6 +421,24 @@ async fn a_bind_that_waits_for_a_person_is_sent_once() {
 }
 
 #[tokio::test]
+async fn a_bind_that_nobody_answers_is_told_from_a_directory_that_is_absent() {
+    // What has answered in the request: the search, or a question on another connection.
+    for (fate, of_searched, of_made_up) in [
+        (Fate::Never, Outage::BindUnanswered, Outage::BindUnanswered),
+        (Fate::HangUp, Outage::BindUnanswered, Outage::LostConnection),
+        (Fate::Dead, Outage::BindUnanswered, Outage::DeadlinePassed),
+    ] {
+        let (server, port) = Server::start().await;
+        server.set(Step::Bind, fate);
+        let url = format!("ldap://127.0.0.1:{port}");
+        for (directory, outage) in [(directory(&url), of_searched), (made_up(&url), of_made_up)] {
+            let verdict = sign_in_within(&directory, Duration::from_secs(2)).await;
+            assert_eq!(verdict, Verdict::Unavailable(outage), "{fate:?}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_bind_is_sent_once_more_where_its_server_died() {
     let (servers, directory) = pair(SEARCH).await;
     for is_warm in [false, true] {
@@ -447,7 +478,7 @@ async fn a_bind_on_which_every_server_hangs_up_is_sent_twice_at_most() {
     servers.iter().for_each(|server| server.set(Step::Bind, Fate::HangUp));
     for round in 1..=4 {
         let verdict = sign_in_within(&directory, Duration::from_secs(4)).await;
-        assert_eq!(verdict, Verdict::Unavailable(Outage::LostConnection));
+        assert_eq!(verdict, Verdict::Unavailable(Outage::BindUnanswered));
         assert!(binds(&servers).iter().sum::<usize>() <= 2 * round);
     }
 }

@@ -8,7 +8,7 @@ use crate::directory::accounts::{Accounts, Candidate};
 use crate::policy::admission::SignInSlot;
 use crate::policy::attempt::SignInAttempt;
 use crate::policy::guard::{Budget, Entrance, Guard, Hold, Permit};
-use crate::verdict::{Denial, Outage, Outcome};
+use crate::verdict::{Denial, Outage, Outcome, Verdict};
 
 impl<D: Accounts> Inquiry<'_, D> {
     /// Whether the password of this attempt is the candidate's. Whoever waits for other attempts leaves
@@ -23,7 +23,8 @@ impl<D: Accounts> Inquiry<'_, D> {
         let Some(guard) = &self.policies.guard else {
             return self.directory.prove(candidate, password, &Permit::unguarded(), self.by).await;
         };
-        loop {
+        let mut unanswered = None;
+        let outcome = loop {
             match guard.enter(attempt, self.by.instant(), Instant::now()) {
                 Entrance::Ask(permit) => {
                     slot.step_back(Instant::now());
@@ -31,25 +32,31 @@ impl<D: Accounts> Inquiry<'_, D> {
                     if permit.conclude(&outcome, Instant::now()) {
                         self.warn_of_guesses(guard);
                     }
-                    return outcome;
+                    break outcome;
                 }
                 Entrance::Share(same) => {
                     slot.step_aside(Instant::now());
                     match self.by.bound(same.ended()).await {
-                        Ok(Some(outcome)) if is_judged(&outcome) => return outcome,
+                        Ok(Some(outcome)) if is_judged(&outcome) => break outcome,
                         // Whoever asked gave up, or had less time: that is no answer for us.
-                        Ok(_) => {}
-                        Err(elapsed) => return elapsed.into(),
+                        Ok(outcome) => unanswered = outcome.filter(is_unanswered).or(unanswered),
+                        Err(_) => break Outage::BindUnanswered.into(),
                     }
                 }
                 Entrance::Wait(other) => {
                     slot.step_aside(Instant::now());
-                    if let Err(elapsed) = self.by.bound(other.ended()).await {
-                        return elapsed.into();
+                    match self.by.bound(other.ended()).await {
+                        Ok(outcome) => unanswered = outcome.filter(is_unanswered).or(unanswered),
+                        Err(_) => break Outage::BindUnanswered.into(),
                     }
                 }
-                Entrance::Deny(hold) => return held(hold),
+                Entrance::Deny(hold) => break held(hold),
             }
+        };
+        // What is left of the time may be too short to see once more that the directory is there.
+        match (outcome.verdict, unanswered) {
+            (Verdict::Unavailable(outage), Some(unanswered)) if outage.is_absence() => unanswered,
+            _ => outcome,
         }
     }
 
@@ -63,6 +70,11 @@ impl<D: Accounts> Inquiry<'_, D> {
             "so many different wrong passwords for one domain: does somebody guess?"
         );
     }
+}
+
+/// Whether a directory that is there has left a bind unanswered.
+fn is_unanswered(outcome: &Outcome) -> bool {
+    outcome.verdict == Verdict::Unavailable(Outage::BindUnanswered)
 }
 
 /// The outcome of a sign-in that the guard holds back.

@@ -45,6 +45,7 @@ enum Basis {
     FoundDoubtful,
     Refused(Outcome),
     Remembered,
+    Unasked,
 }
 
 impl Candidate {
@@ -56,6 +57,11 @@ impl Candidate {
     /// The candidate as remembered and not looked up, which may have another name now.
     pub fn remembered(self) -> Self {
         Self { basis: Basis::Remembered, ..self }
+    }
+
+    /// The candidate as its name follows from the account's, so that the directory was not asked.
+    pub fn unasked(self) -> Self {
+        Self { basis: Basis::Unasked, ..self }
     }
 
     /// The candidate with something in its attributes that may keep it from signing in, so that the
@@ -83,13 +89,18 @@ impl Candidate {
     pub fn refusal(&self) -> Option<&Outcome> {
         match &self.basis {
             Basis::Refused(denial) => Some(denial),
-            Basis::Found | Basis::FoundDoubtful | Basis::Remembered => None,
+            Basis::Found | Basis::FoundDoubtful | Basis::Remembered | Basis::Unasked => None,
         }
     }
 
     /// Whether it was remembered rather than looked up.
     pub fn is_remembered(&self) -> bool {
         matches!(self.basis, Basis::Remembered)
+    }
+
+    /// Whether the directory was asked for it.
+    pub fn is_looked_up(&self) -> bool {
+        !matches!(self.basis, Basis::Remembered | Basis::Unasked)
     }
 
     /// Whether something keeps it from signing in, or may.
@@ -135,7 +146,8 @@ pub trait Accounts: Send + Sync + 'static {
     ) -> impl Future<Output = Result<Candidate, Outcome>> + Send;
 
     /// Is this the candidate's password? It is never empty. Each bind is sent by the permit, which is
-    /// told of its answer.
+    /// told of its answer. A bind that a directory leaves unanswered which answers otherwise is
+    /// [`Outage::BindUnanswered`](crate::verdict::Outage::BindUnanswered).
     fn prove(
         &self,
         candidate: &Candidate,

@@ -234,15 +234,17 @@ impl Directory {
         self.service.as_ref().ok_or_else(|| Outage::Unanswerable.into())
     }
 
-    /// Binds as the user.
+    /// Binds as the user; `was_answered` says whether the directory has answered something else for
+    /// this request.
     pub(in crate::directory) async fn prove(
         &self,
         name: &str,
         password: &SecretString,
+        was_answered: bool,
         permit: &Permit,
         by: Deadline,
     ) -> Result<Outcome, Outcome> {
-        self.users.prove(name, password, self.must_change, permit, by).await
+        self.users.prove(name, password, self.must_change, was_answered, permit, by).await
     }
 
     /// Sets the password of an entry. Connections on which its user may be bound with the old one

@@ -144,7 +144,7 @@ impl Domain {
     fn known(&self, plan: &Plan, afresh: bool) -> Option<Candidate> {
         match &plan.bind_name {
             _ if plan.needs_entry => None,
-            Some(name) => Some(Candidate::new(name.clone(), self.key(name))),
+            Some(name) => Some(Candidate::new(name.clone(), self.key(name)).unasked()),
             None if afresh => None,
             None => {
                 let dn = self.names(plan)?.get(&plan.account, Instant::now());
@@ -275,7 +275,13 @@ impl Accounts for Domain {
         permit: &Permit,
         by: Deadline,
     ) -> Outcome {
-        let proving = self.directory.prove(candidate.bind_name(), password, permit, by);
+        let proving = self.directory.prove(
+            candidate.bind_name(),
+            password,
+            candidate.is_looked_up(),
+            permit,
+            by,
+        );
         self.concluded(proving, by).await
     }
 

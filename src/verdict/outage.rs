@@ -11,6 +11,8 @@ pub enum Outage {
     Ambiguous,
     /// The directory's answer is not well-formed LDAP.
     BadReply,
+    /// The directory has not answered the user's bind, and answers other questions.
+    BindUnanswered,
     /// The password would have crossed the network in clear text.
     ClearText,
     /// The daemon is ending, and takes no more requests.
@@ -75,9 +77,10 @@ enum Concern {
 
 impl Outage {
     /// Each, without what it holds besides.
-    pub(super) const ALL: [Self; 21] = [
+    pub(super) const ALL: [Self; 22] = [
         Self::Ambiguous,
         Self::BadReply,
+        Self::BindUnanswered,
         Self::ClearText,
         Self::Closing,
         Self::DeadlinePassed,
@@ -111,6 +114,7 @@ impl Outage {
         match self {
             Self::Ambiguous => ("ambiguous", Question, "make user_filter match one entry for each user"),
             Self::BadReply => ("bad-reply", Absence, "check that the server is an LDAP server and that nothing between rewrites its answers"),
+            Self::BindUnanswered => ("bind-unanswered", Question, "the directory answers other questions: see whether somebody has to confirm the sign-in elsewhere, or raise answer_within"),
             Self::ClearText => ("clear-text", Question, "use ldaps:// or start_tls = true"),
             Self::Closing => ("closing", Question, "the daemon is ending; connect anew"),
             Self::DeadlinePassed => ("deadline-passed", Absence, "the directory is slow or unreachable; look at its load and the network, or raise answer_within"),

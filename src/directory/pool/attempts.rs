@@ -57,7 +57,8 @@ pub(in crate::directory) struct Attempts<'a> {
 #[derive(Debug)]
 pub(in crate::directory) struct Turn<'a> {
     servers: &'a Servers,
-    by: Deadline,
+    /// When the request must be answered.
+    pub(super) by: Deadline,
     /// The servers that are not to be asked again.
     pub(in crate::directory) avoided: Vec<Arc<str>>,
     /// What the last of them said, if it was asked for this.

@@ -3,7 +3,8 @@
 //! A bind can take as long as a person needs to confirm it elsewhere, so it is never sent again while
 //! it may be under way: whether a silent server is dead is found out by another question.
 
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use secrecy::SecretString;
@@ -20,8 +21,8 @@ use crate::observe::step;
 use crate::policy::guard::Permit;
 use crate::verdict::{Outage, Outcome};
 
-/// A server that has not answered a bind for this long is asked whether it is there, and again after
-/// twice that time, and so on.
+/// A server that has not answered a bind for this long, or for half of the time that is left, is asked
+/// whether it is there, and again after twice that time, and so on.
 const FIRST_QUESTION: Duration = Duration::from_secs(1);
 
 /// A bind that is under way; where it is dropped before it is over, nobody waits any more.
@@ -40,19 +41,47 @@ impl Drop for Unanswered<'_> {
     }
 }
 
+/// Whether it is only the bind that is not answered: then nobody has confirmed it elsewhere, and the
+/// directory is not absent.
+#[derive(Debug)]
+struct Silence {
+    /// Who was sent the bind that is not answered, if the last one is not.
+    server: Mutex<Option<Arc<str>>>,
+    /// Whether the directory has answered what it was asked last besides.
+    answers_others: AtomicBool,
+}
+
+impl Silence {
+    fn set(&self, server: Option<&Arc<str>>) {
+        *self.server.lock().unwrap_or_else(PoisonError::into_inner) = server.map(Arc::clone);
+    }
+
+    /// What to say of a bind that is not answered, if it is that alone.
+    fn outcome(&self) -> Option<Outcome> {
+        let server = self.server.lock().unwrap_or_else(PoisonError::into_inner).clone()?;
+        let answers_others = self.answers_others.load(Ordering::Relaxed);
+        answers_others.then(|| Outcome::from(Outage::BindUnanswered).from_server(&server))
+    }
+}
+
 impl UserPool {
     /// Binds as a user; once more if the session ended, or its server died, before the answer.
+    /// `was_answered` says whether the directory has answered something else for this request.
     pub(in crate::directory) async fn prove(
         &self,
         name: &str,
         password: &SecretString,
         must_change: MustChange,
+        was_answered: bool,
         permit: &Permit,
         by: Deadline,
     ) -> Result<Outcome, Outcome> {
-        Attempts::new(&self.connector().servers, Work::UserBind(name), by)
-            .run(|turn| self.try_prove(name, password, must_change, permit, turn))
-            .await
+        let answers_others = AtomicBool::new(was_answered);
+        let silence = Silence { server: Mutex::default(), answers_others };
+        let run = Attempts::new(&self.connector().servers, Work::UserBind(name), by)
+            .run(|turn| self.try_prove(name, password, must_change, permit, &silence, turn));
+        let proved = by.bound(run).await.unwrap_or_else(|elapsed| Err(elapsed.into()));
+        proved.map_err(|outcome| silence.outcome().unwrap_or(outcome))
     }
 
     async fn try_prove(
@@ -61,8 +90,10 @@ impl UserPool {
         password: &SecretString,
         must_change: MustChange,
         permit: &Permit,
+        silence: &Silence,
         turn: Turn<'_>,
     ) -> Attempt<Outcome> {
+        silence.set(None);
         let lease = match self.lease(&turn.avoided).await {
             Ok(lease) => lease,
             Err(error) => return Attempt::NotConnected(error),
@@ -74,23 +105,28 @@ impl UserPool {
         }
         let (server, is_reused) = (Arc::clone(lease.server()), lease.is_reused());
         let started = Instant::now();
+        silence.set(Some(&server));
         let bound = {
             let health = &self.connector().servers.health;
             let mut unanswered = Unanswered { health, server: &server, name, is_over: false };
             let bound = tokio::select! {
                 bound = lease.bind(name, password) => bound,
-                () = self.death_of(&server) => Err(SessionError::Silent),
+                () = self.death_of(&server, silence, turn.by) => Err(SessionError::Silent),
             };
             unanswered.is_over = true;
             bound
         };
         let answer = match bound {
             Ok(answer) => {
+                silence.set(None);
                 permit.answered();
                 answer
             }
             Err(error) => {
                 step("bind as the user", &server, started, &error.to_string());
+                if matches!(error, SessionError::Malformed(_) | SessionError::Disconnected(_)) {
+                    silence.set(None);
+                }
                 if is_reused {
                     // Whatever ended this session has probably ended the others that were idle.
                     self.purge();
@@ -107,20 +143,23 @@ impl UserPool {
     }
 
     /// Ends when a server that has said nothing for a while does not answer another question either,
-    /// and there is another server to go to.
-    async fn death_of(&self, server: &Arc<str>) {
+    /// and there is another server to go to. Where there is none, it is asked only as long as nothing
+    /// else tells that it is there.
+    async fn death_of(&self, server: &Arc<str>, silence: &Silence, by: Deadline) {
         let connector = self.connector();
-        let mut pause = FIRST_QUESTION;
+        let health = &connector.servers.health;
+        let mut pause = FIRST_QUESTION.min(by.remaining() / 2);
         loop {
             sleep(pause).await;
             pause *= 2;
-            if !connector.servers.health.has_other(server) {
+            if !health.has_other(server) && silence.answers_others.load(Ordering::Relaxed) {
                 continue;
             }
             let (servers, _) = connector.servers.in_order(connector.connect_within).await;
-            if let Some(server) = servers.iter().find(|known| known.name == *server)
-                && !connector.answers(server, connector.connect_within).await
-            {
+            let Some(server) = servers.iter().find(|known| known.name == *server) else { continue };
+            let answers = connector.answers(server, connector.connect_within).await;
+            silence.answers_others.store(answers, Ordering::Relaxed);
+            if !answers && health.has_other(&server.name) {
                 return;
             }
         }
