@@ -80,7 +80,7 @@ fn nested_groups_are_left_out_or_refused() {
     for preset in
         ["active-directory", "samba", "openldap", "lldap", "389ds", "freeipa", "generic", any]
     {
-        let is_direct = matches!(preset, "active-directory" | "samba" | "openldap" | "lldap");
+        let is_direct = matches!(preset, "active-directory" | "samba" | "lldap");
         let line = if preset == any { String::new() } else { format!("preset = '{preset}'\n") };
         for (method, is_kept) in [
             ("auto", true),

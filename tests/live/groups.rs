@@ -123,6 +123,21 @@ fn groups_within_groups_count_unless_they_must_not() {
     expect(&slapd, &(of("inner") + "\nnested_groups = false"), &[("bob", Yes)]);
 }
 
+/// The overlay dynlist adds to `memberOf` the groups around groups, where it is told to.
+#[test]
+fn a_member_of_that_holds_more_is_not_taken_for_direct() {
+    let entries = ldif::parse(GROUPS).unwrap();
+    let global = "moduleload dynlist\ninclude /etc/ldap/schema/dyngroup.schema\n".to_owned();
+    let database = "overlay dynlist\n\
+         dynlist-attrset groupOfURLs memberURL member+memberOf@groupOfNames*\n"
+        .to_owned();
+    let slapd = Options { entries, global, database, ..Options::default() }.start().unwrap();
+    let of = |name: &str, more: &str| format!("require_group = '{}'\n{more}", group(name));
+    expect(&slapd, &of("outer", "group_method = \"memberof\""), &[("bob", Yes)]);
+    expect(&slapd, &of("outer", "nested_groups = false"), &[("bob", No)]);
+    expect(&slapd, &of("inner", "nested_groups = false"), &[("bob", Yes), ("alice", No)]);
+}
+
 #[test]
 fn a_group_has_many_spellings() {
     let slapd = slapd();

@@ -53,7 +53,7 @@ keys! {
         Or(Word::of(&GroupMethod::ALL), GroupMethod::Auto);
 
     /// false: direct members alone, among whom are those of the primary group. Not with the methods
-    /// `"chain"` and `"token-groups"`, nor with `"memberof"` where it may hold more
+    /// `"chain"` and `"token-groups"`, nor with `"memberof"` where it may hold more, as on OpenLDAP
     NESTED_GROUPS = "nested_groups": Or<Flag> = Or(Flag, true);
 
     /// where groups are looked for; while it does not exist, nobody can tell who is in them

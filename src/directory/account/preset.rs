@@ -109,9 +109,10 @@ impl Preset {
         )
     }
 
-    /// Whether `memberOf` holds the groups that list the user, and not those around them as well.
+    /// Whether `memberOf` always holds the groups that list the user, and not those around them as
+    /// well, which with OpenLDAP depends on its overlays.
     pub fn member_of_is_direct(self) -> bool {
-        matches!(self, Self::ActiveDirectory | Self::Samba | Self::OpenLdap | Self::Lldap)
+        matches!(self, Self::ActiveDirectory | Self::Samba | Self::Lldap)
     }
 
     /// Whether its entries can be aliases (RFC 4512, section 2.6).
