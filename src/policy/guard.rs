@@ -282,7 +282,7 @@ impl State {
         };
         if let Some(same) = record.asking.iter().find(|asking| asking.digest == attempt.digest) {
             let outcome = InFlight(same.outcome.clone());
-            return Err(match same.began < changed {
+            return Err(match same.is_forgiven || same.began < changed {
                 true => Entrance::Wait(outcome),
                 false => Entrance::Share(outcome),
             });
@@ -302,7 +302,14 @@ impl State {
         }
         let (tell, outcome) = watch::channel(None);
         let SignInAttempt { digest, began, .. } = *attempt;
-        record.asking.push(Asking { digest, began, unanswered: 0, reserved: 1, outcome });
+        record.asking.push(Asking {
+            digest,
+            began,
+            is_forgiven: false,
+            unanswered: 0,
+            reserved: 1,
+            outcome,
+        });
         Ok(tell)
     }
 
@@ -376,7 +383,8 @@ impl State {
         now: Instant,
     ) -> bool {
         let SignInAttempt { domain, counted_as: account, digest, began, .. } = *attempt;
-        let is_outdated = began < self.changes.last_password(account);
+        let is_forgiven = self.asking(attempt).is_some_and(|asking| asking.is_forgiven);
+        let is_outdated = is_forgiven || began < self.changes.last_password(account);
         match verdict {
             Verdict::Granted if is_outdated => false,
             Verdict::Granted => {
@@ -394,7 +402,10 @@ impl State {
                     self.right.pop(&account);
                 }
                 if let Some(record) = self.record_of(settings, account, now) {
-                    record.add_refused(digest, began, now);
+                    record.count(1, now);
+                    if !is_outdated {
+                        record.add_refused(digest, began, now);
+                    }
                 }
                 let tally = Tally { since: now, count: 0 };
                 let tally = self.domains.entry(domain).or_insert(tally);

@@ -42,6 +42,8 @@ struct Refused {
 pub(super) struct Asking {
     pub(super) digest: Digest,
     pub(super) began: Moment,
+    /// Whether the account was forgiven since.
+    pub(super) is_forgiven: bool,
     /// How many binds were sent and not answered yet.
     pub(super) unanswered: u32,
     /// For how many binds there is room.
@@ -63,7 +65,8 @@ impl AccountRecord {
         self.refused.retain(|Refused { at, .. }| now.saturating_duration_since(*at) < remembered);
     }
 
-    /// Forgets the failures at once: whether there were any.
+    /// Forgets the failures at once: whether there were any. What is under way counts, but is not
+    /// remembered.
     pub(super) fn forget_failures(&mut self) -> bool {
         let had_any = self.last.is_some() || !self.refused.is_empty();
         self.binds = 0;
@@ -71,6 +74,7 @@ impl AccountRecord {
         self.mismatches.clear();
         self.last = None;
         self.refused.clear();
+        self.asking.iter_mut().for_each(|asking| asking.is_forgiven = true);
         had_any
     }
 
@@ -108,7 +112,6 @@ impl AccountRecord {
     pub(super) fn add_refused(&mut self, digest: Digest, began: Moment, at: Instant) {
         self.refused.retain(|refused| refused.digest != digest);
         self.refused.push(Refused { digest, began, at });
-        self.count(1, at);
     }
 
     /// `at` is when the answer was due: the directory may judge as late as that.
@@ -136,7 +139,8 @@ impl AccountRecord {
         self.mismatches.retain(|mismatch| *mismatch != digest);
     }
 
-    fn count(&mut self, binds: u32, at: Instant) {
+    /// So many binds were wrong, or may have been.
+    pub(super) fn count(&mut self, binds: u32, at: Instant) {
         self.binds = self.binds.saturating_add(binds);
         self.last = self.last.max(Some(at));
     }

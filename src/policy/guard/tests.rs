@@ -296,6 +296,19 @@ fn what_began_before_a_change_says_nothing_about_the_password_after_it() {
 }
 
 #[test]
+fn what_was_forgiven_meanwhile_counts_and_is_asked_again() {
+    let bed = Bed::new();
+    let Entrance::Ask(slow) = bed.enter("alice", "new", SECOND) else { panic!() };
+    bed.guard.forgive(bed.key.id("alice"));
+    assert!(matches!(bed.enter("alice", "new", SECOND), Entrance::Wait(_)));
+    slow.conclude(&no(), bed.start);
+    for password in ["new", "b"] {
+        assert_eq!(bed.sign_in("alice", password, no(), SECOND), None);
+    }
+    assert_eq!(bed.sign_in("alice", "c", no(), SECOND), spent(60 * MINUTE));
+}
+
+#[test]
 fn every_refused_password_is_remembered_for_as_long_as_it_is_promised() {
     let account = Budget { failures: 3, within: SECOND };
     let bed = Bed::keeping_to(GuardSettings { account, remember_wrong: HOUR, ..settings() });
