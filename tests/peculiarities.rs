@@ -7,6 +7,7 @@
     reason = "a test fails by panicking"
 )]
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -324,6 +325,34 @@ async fn one_bind_a_connection_is_enough_where_no_more_are_taken() {
         assert_eq!(sign_in(&domain, "right").await, Verdict::Granted);
     }
     assert_eq!(server.count(|request| request.is_user_bind() && request.user_binds > 1), 0);
+}
+
+#[tokio::test]
+async fn connections_that_end_while_a_server_is_away_say_nothing_about_what_it_takes() {
+    // A balancer accepts for it, and closes.
+    let is_away = Arc::new(AtomicBool::new(true));
+    let away = Arc::clone(&is_away);
+    let server =
+        Server::start(move |request| (!away.load(Ordering::SeqCst)).then(|| request.good())).await;
+    for was_well in [false, true] {
+        let domain = domain(&[&server], "");
+        if was_well {
+            assert_eq!(sign_in(&domain, "right").await, Verdict::Granted);
+        }
+        is_away.store(true, Ordering::SeqCst);
+        for _ in 0..4 {
+            assert!(matches!(sign_in(&domain, "right").await, Verdict::Unavailable(_)));
+        }
+        is_away.store(false, Ordering::SeqCst);
+        server.seen.lock().unwrap().clear();
+        let started = Instant::now();
+        while sign_in(&domain, "right").await != Verdict::Granted {
+            assert!(started.elapsed() < Duration::from_secs(20));
+            sleep(Duration::from_millis(50)).await;
+        }
+        let without = |request: &Request| request.operation == BIND && request.controls.is_empty();
+        assert_eq!(server.count(without), 0, "{was_well}");
+    }
 }
 
 #[tokio::test]

@@ -147,6 +147,9 @@ impl Connector {
         server: &Server,
         principal: Option<&dyn Principal>,
     ) -> Result<Session, ConnectError> {
+        if self.record(&server.name).peculiarities.is_policy_in_doubt() {
+            Box::pin(self.find_out_policy_control(server)).await?;
+        }
         let started = Instant::now();
         let attempt = timeout(self.connect_within, Box::pin(self.open(server, principal)));
         let attempt = attempt.await.unwrap_or_else(|_| {
@@ -179,6 +182,28 @@ impl Connector {
             Ok(Some(found)) => Trial::Answer.is_passed_with(found.answer.code),
             Ok(None) | Err(_) => false,
         }
+    }
+
+    /// Finds out whether this server takes the control of the password policy, on sessions of which
+    /// each is bound once, because some servers take no second bind. Only who answers the one bind and
+    /// not the other refuses it.
+    async fn find_out_policy_control(&self, server: &Server) -> Result<(), ConnectError> {
+        let answers = async |with_control| {
+            let session = self.open(server, None).await?;
+            Ok::<_, ConnectError>(session.answers_bind_as_nobody(with_control).await?)
+        };
+        let found = timeout(self.connect_within, async {
+            let takes_control = answers(true).await?;
+            Ok((takes_control, takes_control || answers(false).await?))
+        });
+        let known = &self.record(&server.name).peculiarities;
+        known.found_policy(match found.await {
+            Ok(Err(error)) => return Err(error),
+            Ok(Ok(found)) => Some(found),
+            // It may be too slow for so many questions, and a bind will tell.
+            Err(_) => None,
+        });
+        Ok(())
     }
 
     async fn open(

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use crate::directory::message::{Control, LdapResult, Operation, Query, oid, paged_results};
 use crate::directory::session::Session;
 use crate::directory::session::error::SessionError;
@@ -45,40 +47,39 @@ impl Session {
     pub async fn bind(&self, name: &str, password: &str) -> Result<LdapResult, SessionError> {
         let known = &self.record.peculiarities;
         let was = known.policy();
-        match was {
-            PolicyControl::Refused => return self.ask(bind_as(name, password), &[]).await,
-            PolicyControl::Suspected => self.try_policy_control().await?,
-            PolicyControl::Untried | PolicyControl::Taken => {}
+        if let PolicyControl::Refused { .. } = was {
+            return self.ask(bind_as(name, password), &[]).await;
         }
         let bound = self.ask(bind_as(name, password), &[POLICY]).await;
         match &bound {
             Ok(answer) if was != PolicyControl::Taken && refuses_control(answer.code) => {
                 let without = self.ask(bind_as(name, password), &[]).await?;
                 if !refuses_control(without.code) {
-                    known.learn_policy(PolicyControl::Refused);
+                    known.learn_policy(PolicyControl::Refused { at: Instant::now() });
                 }
                 return Ok(without);
             }
             Ok(_) => known.learn_policy(PolicyControl::Taken),
-            Err(error) if was == PolicyControl::Untried && error.is_end() => {
-                known.learn_policy(PolicyControl::Suspected);
-            }
+            Err(error) if error.is_end() => known.learn_policy(PolicyControl::Suspected),
             Err(_) => {}
         }
         bound
     }
 
-    /// Finds out with a bind as nobody, which says nothing about any account, whether it is the control
-    /// that this server ends sessions for.
-    async fn try_policy_control(&self) -> Result<(), SessionError> {
-        let tried = self.ask(bind_as("", ""), &[POLICY]).await;
-        self.record.peculiarities.learn_policy(match &tried {
-            Err(error) if error.is_end() => PolicyControl::Refused,
-            Ok(answer) if refuses_control(answer.code) => PolicyControl::Refused,
-            Ok(_) => PolicyControl::Taken,
-            Err(_) => PolicyControl::Suspected,
-        });
-        tried.map(drop)
+    /// Binds as nobody, which says nothing about any account: whether the server answers that, with
+    /// the control of the password policy or without it. Before, it has to answer a search, because one
+    /// that answers nothing says nothing about the control.
+    pub(in crate::directory) async fn answers_bind_as_nobody(
+        &self,
+        with_control: bool,
+    ) -> Result<bool, SessionError> {
+        self.ask(Operation::Search { query: &Query::entry("", &[]), seconds: 1 }, &[]).await?;
+        let controls: &[Control] = if with_control { &[POLICY] } else { &[] };
+        match self.ask(bind_as("", ""), controls).await {
+            Ok(answer) => Ok(!refuses_control(answer.code)),
+            Err(error) if error.is_end() => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     /// Binds as whom the TLS client certificate or the local socket says (RFC 4513, section 5.2.3).
