@@ -63,8 +63,7 @@ impl<A: Answer> Api for Questions<'_, A> {
                 return Reply::text(Status::BadRequest, "this is asked by another method");
             }
             (Method::Get | Method::Post, _) => ("", &[][..]),
-            // Where HEAD was asked, a body would be taken for another reply.
-            (Method::Other, _) => return Reply::text(Status::BadRequest, ""),
+            (Method::Other, _) => return Reply::text(Status::BadRequest, "this is no question"),
         };
         let form = Form::parse(fields);
         let is_repeated = form == Err(Malformed);

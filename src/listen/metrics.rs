@@ -95,8 +95,7 @@ impl<W: Watched> Api for Questions<'_, W> {
                 problems => Reply::text(Status::ServiceUnavailable, problems.join("\n") + "\n"),
             },
             (Method::Get, _) => Reply::text(Status::NotFound, "see /metrics and /healthz"),
-            // Where HEAD was asked, a body would be taken for another reply.
-            (Method::Post | Method::Other, _) => Reply::text(Status::BadRequest, ""),
+            (Method::Post | Method::Other, _) => Reply::text(Status::BadRequest, "ask by GET"),
         }
     }
 }

@@ -205,6 +205,7 @@ mod tests {
         assert!(!bed.spares("bob", "cn=a", "secret", MINUTE));
         assert!(!bed.vouches("alice", "secret", MINUTE));
         assert!(!bed.spares("alice", "cn=a", "secret", 10 * MINUTE));
+        assert_eq!(bed.cache.lookups.counts(), [("hit", 1), ("miss", 5), ("stale", 0)]);
     }
 
     #[test]
@@ -215,6 +216,7 @@ mod tests {
         assert!(bed.vouches("alice", "secret", 9 * MINUTE));
         assert!(!bed.vouches("alice", "other", MINUTE));
         assert!(!bed.vouches("alice", "secret", 10 * MINUTE));
+        assert_eq!(bed.cache.lookups.counts(), [("hit", 0), ("miss", 1), ("stale", 2)]);
     }
 
     #[test]

@@ -1,117 +1,74 @@
 //! The real daemon, with a real directory behind it.
 
-use std::fs::{self, File};
-use std::path::PathBuf;
-use std::process::{Child, ExitStatus, Stdio};
+use std::fs;
 use std::time::{Duration, Instant};
 
 use ldap_fixtures::embedded::Embedded;
 use ldap_fixtures::process::free_port;
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 use tokio::net::{TcpStream, UnixStream};
 use tokio::time::sleep;
 
 use crate::client::{Answer, Client};
+use crate::native::{self, auth, corp, request, site};
 use crate::support::{PATIENCE, Site};
 use crate::{AUTHORIZATION, get, post};
 
 const LISTEN: &str = r#"
 log.level = "debug"
-log.target = "file:{dir}/log"
 [listen.chat]
 http = "{dir}/http.sock"
 credentials_file = "{dir}/credentials"
 verbs = ["auth", "isuser", "setpass"]
 [listen.watch]
 metrics = "{dir}/metrics.sock"
-"#;
-
-const CORP: &str = r#"
-[directory.corp]
-servers = ["SERVER"]
-bind_dn = "cn=reader,ou=services,dc=example,dc=com"
-bind_password_file = "{dir}/password"
-base = "ou=people,dc=example,dc=com"
-user_filter = "(uid={localpart})"
-set_password = "exop"
-[directory.corp.write]
-bind_dn = "cn=writer,ou=services,dc=example,dc=com"
-bind_password_file = "{dir}/writer-password"
-[domain."example.com"]
-directory = "corp"
+[listen.auth]
+socket = "{dir}/auth.sock"
+verbs = ["auth", "isuser", "setpass"]
 "#;
 
 const RIGHT: &str = "/check_password?user=alice&server=example.com&pass=secret";
 
 const WRONG: &str = "/check_password?user=alice&server=example.com&pass=hush-hush";
 
-pub(crate) struct Daemon {
-    pub(crate) site: Site,
-    child: Child,
+/// A daemon that is asked over HTTP, watched, and asked by the native protocol.
+pub(crate) struct Daemon(pub(crate) native::Daemon);
+
+fn written(text: &str) -> Site {
+    let site = site(text);
+    site.secret("credentials", "prosody:s3cret\n");
+    site
 }
 
 impl Daemon {
     /// Starts one that asks this server, and waits until it answers.
-    pub(crate) async fn asking(url: &str) -> Self {
-        Self::configured(&(LISTEN.to_owned() + &CORP.replace("SERVER", url))).await
+    pub(crate) fn asking(url: &str) -> Self {
+        Self(native::Daemon::start(written(&(LISTEN.to_owned() + &corp(url)))))
     }
 
-    /// The same on a port, which is told as well.
+    /// The same with a port, which is told as well.
     pub(crate) async fn on_port(url: &str) -> (Self, u16) {
+        let corp = corp(url);
         // Between choosing a port and using it somebody else may take it.
         for _ in 0..4 {
             let port = free_port().unwrap();
             let listen = LISTEN.replace("{dir}/http.sock", &format!("127.0.0.1:{port}"));
-            let text = listen + &CORP.replace("SERVER", url);
-            let started = tokio::spawn(async move { Self::configured(&text).await });
-            if let Ok(daemon) = started.await {
-                return (daemon, port);
+            let site = written(&(listen + &corp));
+            let started = tokio::task::spawn_blocking(|| native::Daemon::start(site)).await;
+            if let Ok(daemon) = started {
+                return (Self(daemon), port);
             }
         }
         panic!("no port can be had");
     }
 
-    async fn configured(text: &str) -> Self {
-        let site = Site::new(text);
-        site.secret("password", "reader-secret");
-        site.secret("writer-password", "writer-secret");
-        site.secret("credentials", "prosody:s3cret\n");
-        let child = site
-            .command()
-            .arg("daemon")
-            .env("RUNTIME_DIRECTORY", site.path())
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(File::create(site.path().join("errors")).unwrap())
-            .spawn()
-            .unwrap();
-        let mut daemon = Self { site, child };
-        let start = Instant::now();
-        while !daemon.answers().await {
-            let ended = daemon.child.try_wait().unwrap();
-            assert!(ended.is_none(), "it ended with {ended:?}:\n{}", daemon.log());
-            assert!(start.elapsed() < PATIENCE, "it does not answer:\n{}", daemon.log());
-            sleep(Duration::from_millis(2)).await;
-        }
-        daemon
-    }
-
-    async fn answers(&self) -> bool {
-        let Ok(stream) = UnixStream::connect(self.path("metrics.sock")).await else { return false };
-        Client::new(stream).ask(plain("/healthz")).await.status > 0
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.site.path().join(name)
-    }
-
     pub(crate) async fn client(&self) -> Client<UnixStream> {
-        Client::new(UnixStream::connect(self.path("http.sock")).await.unwrap())
+        Client::new(UnixStream::connect(self.0.socket("http.sock")).await.unwrap())
     }
 
     /// What whoever watches is told.
     pub(crate) async fn watch(&self, target: &str, fields: &str) -> Answer {
-        let stream = UnixStream::connect(self.path("metrics.sock")).await.unwrap();
+        let stream = UnixStream::connect(self.0.socket("metrics.sock")).await.unwrap();
         let request = format!("GET {target} HTTP/1.1\r\nHost: localhost\r\n{fields}\r\n");
         Client::new(stream).ask(request).await
     }
@@ -130,35 +87,11 @@ impl Daemon {
     }
 
     pub(crate) fn reload(&self) {
-        self.signal(Signal::HUP);
-    }
-
-    fn signal(&self, signal: Signal) {
-        kill_process(Pid::from_child(&self.child), signal).unwrap();
-    }
-
-    async fn ended(&mut self) -> ExitStatus {
-        let start = Instant::now();
-        loop {
-            if let Some(status) = self.child.try_wait().unwrap() {
-                return status;
-            }
-            assert!(start.elapsed() < PATIENCE, "it does not end:\n{}", self.log());
-            sleep(Duration::from_millis(2)).await;
-        }
+        self.0.signal(Signal::HUP);
     }
 
     pub(crate) fn log(&self) -> String {
-        ["log", "errors"]
-            .map(|name| fs::read_to_string(self.path(name)).unwrap_or_default())
-            .concat()
-    }
-}
-
-impl Drop for Daemon {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        self.0.log()
     }
 }
 
@@ -169,7 +102,7 @@ fn plain(target: &str) -> String {
 #[tokio::test]
 async fn a_client_that_keeps_its_connection_is_answered_by_the_directory() {
     let directory = Embedded::start().unwrap();
-    let mut daemon = Daemon::asking(&directory.url()).await;
+    let mut daemon = Daemon::asking(&directory.url());
     let mut client = daemon.client().await;
     let change =
         |pass| post("/set_password", &format!("server=example.com&pass={pass}&user=alice"));
@@ -192,9 +125,9 @@ async fn a_client_that_keeps_its_connection_is_answered_by_the_directory() {
     }
     let mut stranger = daemon.client().await;
     assert_eq!(stranger.ask(plain(RIGHT)).await.status, 401);
-    daemon.signal(Signal::TERM);
+    daemon.0.signal(Signal::TERM);
     assert!(client.next().await.is_none());
-    assert!(daemon.ended().await.success(), "{}", daemon.log());
+    assert!(daemon.0.wait().success(), "{}", daemon.log());
     let log = daemon.log();
     assert!(log.contains("user=\"alice\""), "{log}");
     for secret in ["hush", "pass=", "s3cret", "cHJv", "%F0", "\u{1f600}"] {
@@ -214,10 +147,10 @@ async fn a_port_of_this_machine_serves_as_a_socket_does() {
 #[tokio::test]
 async fn other_credentials_count_after_a_reload_and_exposed_ones_never() {
     let directory = Embedded::start().unwrap();
-    let daemon = Daemon::asking(&directory.url()).await;
+    let daemon = Daemon::asking(&directory.url());
     let mut client = daemon.client().await;
     assert_eq!(client.ask(get(RIGHT)).await.brief(), (200, "true"));
-    daemon.site.secret("credentials", "prosody:other\n");
+    daemon.0.site.secret("credentials", "prosody:other\n");
     daemon.reload();
     let other = get(RIGHT).replace(AUTHORIZATION, "Authorization: Basic cHJvc29keTpvdGhlcg==\r\n");
     let start = Instant::now();
@@ -227,7 +160,7 @@ async fn other_credentials_count_after_a_reload_and_exposed_ones_never() {
     }
     assert_eq!(client.ask(get(RIGHT)).await.status, 401);
     let mode = std::os::unix::fs::PermissionsExt::from_mode(0o644);
-    fs::set_permissions(daemon.path("credentials"), mode).unwrap();
+    fs::set_permissions(daemon.0.socket("credentials"), mode).unwrap();
     daemon.reload();
     daemon.becomes(503, "listen.chat.credentials_file").await;
     assert_eq!(client.ask(&other).await.brief(), (200, "true"));
@@ -236,11 +169,11 @@ async fn other_credentials_count_after_a_reload_and_exposed_ones_never() {
 #[tokio::test]
 async fn connections_without_a_request_leave_room_for_others() {
     let directory = Embedded::start().unwrap();
-    let daemon = Daemon::asking(&directory.url()).await;
+    let daemon = Daemon::asking(&directory.url());
     let mut idle = Vec::new();
     for number in 0..600 {
         // Those beyond the backlog are not connected yet.
-        let connecting = UnixStream::connect(daemon.path("http.sock"));
+        let connecting = UnixStream::connect(daemon.0.socket("http.sock"));
         match tokio::time::timeout(Duration::from_millis(200), connecting).await {
             Ok(Ok(stream)) => idle.push(stream),
             Ok(Err(_)) | Err(_) => assert!(number > 200, "only {number} could connect"),
@@ -251,7 +184,7 @@ async fn connections_without_a_request_leave_room_for_others() {
     }
     let start = Instant::now();
     let mut client = loop {
-        match UnixStream::connect(daemon.path("http.sock")).await {
+        match UnixStream::connect(daemon.0.socket("http.sock")).await {
             Ok(stream) => break Client::new(stream),
             Err(error) => assert!(start.elapsed() < PATIENCE, "{error}"),
         }
@@ -259,4 +192,46 @@ async fn connections_without_a_request_leave_room_for_others() {
     };
     assert_eq!(client.ask(get(RIGHT)).await.brief(), (200, "true"));
     drop(idle);
+}
+
+#[tokio::test]
+async fn one_guard_counts_for_every_listener() {
+    let directory = Embedded::start().unwrap();
+    let listen = LISTEN.to_owned() + "[throttle]\nfailures = 3\n";
+    let daemon = Daemon(native::Daemon::start(written(&(listen + &corp(&directory.url())))));
+    let (mut http, mut native) = (daemon.client().await, daemon.0.client());
+    assert_eq!(http.ask(get(RIGHT)).await.brief(), (200, "true"));
+    let before = directory.binds();
+    let mut held = 0;
+    for number in 0..8 {
+        let target = RIGHT.replace("secret", &format!("http-{number}"));
+        held += usize::from(http.ask(get(&target)).await.status == 400);
+        let answer = native.ask(&auth(number + 1, "alice", &format!("native-{number}")));
+        held += usize::from(answer == "unknown too-many-failures");
+    }
+    // The last is kept for the right password.
+    assert_eq!(directory.binds() - before, 2, "{}", daemon.log());
+    assert_eq!(held, 14);
+    assert_eq!(http.ask(get(RIGHT)).await.brief(), (200, "true"));
+    assert_eq!(native.ask(&auth(20, "alice", "http-0")), "no wrong-password");
+    let answer = http.ask(post("/set_password", "user=alice&server=example.com&pass=http-0")).await;
+    assert_eq!(answer.status, 204, "{}", daemon.log());
+    assert_eq!(native.ask(&auth(21, "alice", "http-0")), "yes ok");
+    assert_eq!(native.ask(&request(22, "setpass", "alice", "native-0")), "yes ok");
+    let target = RIGHT.replace("secret", "native-0");
+    assert_eq!(http.ask(get(&target)).await.brief(), (200, "true"));
+}
+
+#[tokio::test]
+async fn a_wrong_configuration_is_told_where_it_can_be() {
+    let directory = Embedded::start().unwrap();
+    let text = LISTEN.to_owned() + &corp(&directory.url()).replace("exop", "somehow");
+    let daemon = Daemon(native::Daemon::start(written(&text)));
+    daemon.becomes(503, "directory.corp.set_password").await;
+    let mut client = daemon.client().await;
+    assert_eq!(client.ask(get(RIGHT)).await.brief(), (400, "misconfigured"));
+    assert_eq!(client.ask(plain(RIGHT)).await.status, 401);
+    daemon.0.site.write("config.toml", &text.replace("somehow", "exop"));
+    daemon.reload();
+    daemon.becomes(200, "ok").await;
 }

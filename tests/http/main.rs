@@ -10,6 +10,9 @@
 mod client;
 mod daemon;
 mod hostile;
+#[path = "../daemon/client.rs"]
+#[allow(dead_code, unreachable_pub, missing_docs, reason = "helpers of other tests")]
+mod native;
 mod prosody;
 mod questions;
 #[path = "../support/mod.rs"]

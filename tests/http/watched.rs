@@ -19,7 +19,7 @@ fn value(metrics: &str, sample: &str) -> Option<f64> {
 async fn every_family_is_there_and_says_what_happened() {
     let directory = Embedded::start().unwrap();
     let url = directory.url();
-    let daemon = Daemon::asking(&url).await;
+    let daemon = Daemon::asking(&url);
     let mut client = daemon.client().await;
     let ask = |user, server, pass| {
         get(&format!("/check_password?user={user}&server={server}&pass={pass}"))
@@ -101,7 +101,7 @@ async fn every_family_is_there_and_says_what_happened() {
 #[tokio::test]
 async fn open_metrics_are_written_for_who_wants_them() {
     let directory = Embedded::start().unwrap();
-    let daemon = Daemon::asking(&directory.url()).await;
+    let daemon = Daemon::asking(&directory.url());
     let accept = "Accept: application/openmetrics-text;version=1.0.0,text/plain;q=0.5\r\n";
     let answer = daemon.watch("/metrics", accept).await;
     let kind = answer.field("content-type").unwrap();
@@ -121,10 +121,10 @@ async fn open_metrics_are_written_for_who_wants_them() {
 #[tokio::test]
 async fn health_is_lost_and_found() {
     let directory = Embedded::start().unwrap();
-    let daemon = Daemon::asking(&directory.url()).await;
+    let daemon = Daemon::asking(&directory.url());
     assert_eq!(daemon.watch("/healthz", "").await.brief(), (200, "ok"));
-    let good = std::fs::read_to_string(daemon.site.config()).unwrap();
-    daemon.site.write("config.toml", &format!("{good}\n[domain.\"x\"]\ndirectory = \"none\"\n"));
+    let good = std::fs::read_to_string(daemon.0.site.config()).unwrap();
+    daemon.0.site.write("config.toml", &format!("{good}\n[domain.\"x\"]\ndirectory = \"none\"\n"));
     daemon.reload();
     daemon.becomes(503, "domain.x.directory").await;
     let metrics = daemon.watch("/metrics", "").await.body;
@@ -132,7 +132,7 @@ async fn health_is_lost_and_found() {
     let mut client = daemon.client().await;
     let right = get("/check_password?user=alice&server=example.com&pass=secret");
     assert_eq!(client.ask(&right).await.brief(), (200, "true"));
-    daemon.site.write("config.toml", &good);
+    daemon.0.site.write("config.toml", &good);
     daemon.reload();
     daemon.becomes(200, "ok").await;
     let url = directory.url();

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use rustls::client::danger::ServerCertVerifier;
 use rustls::pki_types::pem::PemObject;
@@ -246,4 +247,17 @@ fn each_shape_of_a_ca_file_that_is_not_pem_is_told() {
     ] {
         assert!(said(name).contains(words), "{name}: {}", said(name));
     }
+}
+
+#[test]
+fn when_a_certificate_expires_is_read() {
+    let pki = Pki::new();
+    pki.sh("openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=a -days 9 -out soon.pem");
+    pki.sh("openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=b -days 36500 -out late.pem");
+    for (name, days) in [("soon", 9), ("late", 36_500)] {
+        let expiry = super::certificate_expiry(&pki.certificate(name)).unwrap();
+        let left = expiry.duration_since(SystemTime::now()).unwrap().as_secs();
+        assert!((days * 86_400 - 3600..=days * 86_400).contains(&left), "{name}: {left}");
+    }
+    assert_eq!(super::certificate_expiry(b"none"), None);
 }

@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
 use crate::listen::linger::linger;
 use crate::protocol::http::body::BodyReader;
-use crate::protocol::http::head::{Head, HeadReader};
+use crate::protocol::http::head::{Head, HeadReader, Method};
 use crate::protocol::http::reply::{Reply, Status};
 use crate::protocol::http::{Malformed, Received};
 
@@ -92,7 +92,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 Ok(head) => head,
                 Err(ending) => return Ok(ending),
             };
-            let (reply, closes) = match api.admit(&head) {
+            let (mut reply, closes) = match api.admit(&head) {
                 // The body, which is not read, would be taken for a request.
                 Err(reply) => (reply, !head.has_no_body()),
                 Ok(()) => {
@@ -105,6 +105,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 }
             };
             let closes = closes || head.closes || !api.keeps_open() || *closing.borrow();
+            if head.method == Method::Other {
+                // Behind a reply to HEAD, a body would be taken for the next one.
+                reply.body = "".into();
+            }
             self.write(&reply.bytes(closes)).await?;
             if closes {
                 return Ok(Ending::LastReply);

@@ -393,3 +393,18 @@ fn no_more_passwords_are_under_way_than_may_be_wrong() {
     assert_eq!(bed.sign_in("alice", "d", no(), SECOND), None);
     assert_eq!(bed.sign_in("alice", "e", no(), SECOND), spent(60 * MINUTE));
 }
+
+#[test]
+fn how_often_it_stepped_in_is_counted_whatever_it_keeps_to() {
+    let bed = Bed::new();
+    let wrong = Denial::WrongPassword;
+    for (second, password) in (0..).zip(["a", "b", "a", "c", "d", "e", "a"]) {
+        let _ = bed.sign_in("alice", password, wrong, second * SECOND);
+    }
+    assert_eq!(bed.guard.refusals(), [("same-wrong", 2), ("account", 2), ("domain", 0)]);
+    let adjusted = bed.guard.adjusted(settings());
+    for number in 0..7 {
+        let _ = bed.sign_in(&format!("user{number}"), "x", wrong, SECOND);
+    }
+    assert_eq!(adjusted.refusals(), [("same-wrong", 2), ("account", 2), ("domain", 1)]);
+}
