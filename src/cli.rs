@@ -40,6 +40,10 @@ pub enum Command {
     Run,
     /// Serve the sockets of the configuration, for all XMPP servers of this machine
     Daemon,
+    /// Show how the daemon that runs here stands
+    Status(StatusArgs),
+    /// Clear what the daemon's guard holds against an account
+    Forgive(ForgiveArgs),
     /// Check the configuration and the files that it names, without any network
     Check(CheckArgs),
     /// Ask every server of every directory what it is and whether the configuration fits it
@@ -76,6 +80,21 @@ pub enum Page {
     Configuration,
 }
 
+/// The arguments of `status`.
+#[derive(Args, Debug)]
+pub struct StatusArgs {
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// The arguments of `forgive`.
+#[derive(Args, Debug)]
+pub struct ForgiveArgs {
+    /// Whose account, such as alice@example.com
+    pub jid: String,
+}
+
 /// The arguments of `check`.
 #[derive(Args, Debug)]
 pub struct CheckArgs {
@@ -99,6 +118,9 @@ pub struct ProbeArgs {
 pub struct LoginArgs {
     /// Who signs in, such as alice@example.com
     pub jid: String,
+    /// Ask the directory from here, although a daemon runs, whose guard and caches then do not count
+    #[arg(long)]
+    pub stand_alone: bool,
     /// Read the password from the first line of standard input instead of asking for it
     #[arg(long)]
     pub password_stdin: bool,

@@ -1,6 +1,7 @@
 //! The commands: each builds what it needs from the configuration and hands over.
 
 pub mod check;
+pub mod control;
 pub mod daemon;
 pub mod ending;
 pub mod explain;

@@ -6,7 +6,9 @@ use std::process::ExitCode;
 use clap::Parser;
 use xmpp_ldap_auth::cli::{Cli, Command, caller_from_name};
 use xmpp_ldap_auth::commands::ending::{conclude, refuse};
-use xmpp_ldap_auth::commands::{check, daemon, explain, login, manual, probe, prosody_module, run};
+use xmpp_ldap_auth::commands::{
+    check, control, daemon, explain, login, manual, probe, prosody_module, run,
+};
 use xmpp_ldap_auth::peer::process::{Process, ProcessEnd};
 use zeroizing_alloc::ZeroAlloc;
 
@@ -28,6 +30,8 @@ fn start(process: &mut Process) -> ProcessEnd {
     match command.unwrap_or(Command::Run) {
         Command::Run => run::run(process, given),
         Command::Daemon => conclude(daemon::daemon(process, given)),
+        Command::Status(args) => conclude(control::status(&args, given)),
+        Command::Forgive(args) => conclude(control::forgive(&args, given)),
         Command::Check(args) => conclude(check::check(&args, given)),
         Command::Probe(args) => conclude(probe::probe(&args, given)),
         Command::Login(args) => conclude(login::login(&args, given)),

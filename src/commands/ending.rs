@@ -18,6 +18,8 @@ pub enum Failure {
     Config(Problems),
     /// The configuration is right, but cannot be used on this machine as it is.
     Setup(String),
+    /// Nobody is there who could.
+    Unavailable(String),
     /// The system did not let it.
     Io(String),
 }
@@ -33,7 +35,7 @@ impl Failure {
     fn print(&self, out: &mut impl Write) -> io::Result<()> {
         match self {
             Self::Config(problems) => print_problems(out, problems),
-            Self::Usage(text) | Self::Setup(text) | Self::Io(text) => {
+            Self::Usage(text) | Self::Setup(text) | Self::Unavailable(text) | Self::Io(text) => {
                 writeln!(out, "{BAD}error:{BAD:#} {text}")
             }
         }
@@ -43,6 +45,7 @@ impl Failure {
         match self {
             Self::Usage(_) => Code::USAGE,
             Self::Config(_) | Self::Setup(_) => Code::CONFIG,
+            Self::Unavailable(_) => Code::UNAVAILABLE,
             Self::Io(_) => Code::IO,
         }
     }

@@ -6,10 +6,12 @@ use std::time::Duration;
 use serde_json::json;
 use tokio::time::Instant;
 
+use super::control::mention_daemon;
 use super::ending::Failure;
 use super::inspection::{Inspection, wait_for};
 use super::print::{BAD, GOOD, ODD, print_json, unless_closed};
 use crate::cli::{ExplainArgs, Given};
+use crate::config;
 use crate::config::configuration::Configuration;
 use crate::deadline::Deadline;
 use crate::directory::Directory;
@@ -26,6 +28,7 @@ use crate::verdict::{Denial, Outcome, Verdict};
 /// The exit code is 0 if a right password would be accepted, as far as can be seen without it, 77 if
 /// not, 69 if nobody could tell.
 pub fn explain(args: &ExplainArgs, given: Given) -> Result<Code, Failure> {
+    mention_daemon(&config::path(given.config.clone()));
     let (account, Inspection { configuration, within }) = Inspection::of(&args.jid, given)?;
     let mut steps = vec![note("domain", account.domainpart().to_owned())];
     if args.jid.rsplit_once('@').is_some_and(|(written, _)| written != account.localpart()) {

@@ -46,7 +46,8 @@ pub(super) fn wait_for<T>(work: impl Future<Output = T>) -> io::Result<T> {
     Ok(done)
 }
 
-fn read_jid(jid: &str) -> Result<Account, Failure> {
+/// The account that a person writes.
+pub(super) fn read_jid(jid: &str) -> Result<Account, Failure> {
     if let Some((user, resource)) = jid.split_once('@').and_then(|(localpart, domain)| {
         let (domain, resource) = domain.split_once('/')?;
         Some((format!("{localpart}@{domain}"), resource))

@@ -1,34 +1,76 @@
 //! `login`: one real authentication, with every step.
 
 use std::io::{self, BufRead, Write};
+use std::path::PathBuf;
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::build;
+use super::control::{Daemon, mention_daemon};
 use super::ending::Failure;
-use super::inspection::{Inspection, wait_for};
+use super::inspection::{Inspection, read_jid, wait_for};
 use super::print::{BAD, GOOD, ODD, print_json, unless_closed};
 use super::steps::{Step, Steps};
 use crate::answer::Answer;
 use crate::authenticator::Authenticator;
 use crate::cli::{Given, LoginArgs};
+use crate::config;
 use crate::deadline::Deadline;
 use crate::exit::Code;
 use crate::jid::Account;
 use crate::observe::{advice, milliseconds};
 use crate::printable::printable;
+use crate::protocol::control::Order;
 use crate::request::Request;
-use crate::verdict::{Outcome, Verdict};
+use crate::verdict::{Denial, Outage, Outcome, Verdict};
 
-/// Asks for a password, tries it as `run` would, and shows how that went.
+/// How long a daemon may work on a sign-in; its listener may say less.
+const DAEMON_WITHIN: Duration = Duration::from_secs(25);
+
+/// Asks for a password, tries it by the daemon if one runs here, else as `run` would, and shows how
+/// that went.
 ///
 /// The exit code is 0 if the password was accepted, 77 if not, 69 if nobody could tell.
 pub fn login(args: &LoginArgs, given: Given) -> Result<Code, Failure> {
-    let (account, Inspection { configuration, within }) = Inspection::of(&args.jid, given)?;
-    let password = read_password(args, &account)?;
+    let account = read_jid(&args.jid)?;
+    let daemon = if args.stand_alone {
+        mention_daemon(&config::path(given.config.clone()));
+        None
+    } else {
+        Daemon::find(&config::path(given.config.clone()))?
+    };
+    let login = match daemon {
+        Some(daemon) => through(daemon, args, &account)?,
+        None => stand_alone(args, given, account)?,
+    };
+    if args.json {
+        print_json(&login.to_json(&args.jid));
+    } else {
+        unless_closed(login.print())?;
+    }
+    let outcome = login.outcome;
+    Ok(match outcome.verdict {
+        Verdict::Granted => Code::OK,
+        Verdict::Denied(_) => Code::NOPERM,
+        Verdict::Unavailable(_) => Code::UNAVAILABLE,
+    })
+}
 
+/// How a sign-in went.
+struct Login {
+    outcome: Outcome,
+    took: Duration,
+    steps: Vec<Step>,
+    /// The socket of the daemon that was asked.
+    daemon: Option<PathBuf>,
+}
+
+/// Signs in as `run` would.
+fn stand_alone(args: &LoginArgs, given: Given, account: Account) -> Result<Login, Failure> {
+    let Inspection { configuration, within } = Inspection::open(given)?;
+    let password = read_password(args, &account)?;
     let steps = Steps::collect();
     let started = Instant::now();
     let outcome = wait_for(async {
@@ -42,27 +84,28 @@ pub fn login(args: &LoginArgs, given: Given) -> Result<Code, Failure> {
             Err(denial) => denial.into(),
         })
     })??;
-    let took = started.elapsed();
+    Ok(Login { outcome, took: started.elapsed(), steps: steps.take(), daemon: None })
+}
 
-    let steps = steps.take();
-    if args.json {
-        print_json(&json!({
-            "jid": args.jid,
-            "verdict": outcome.verdict.name(),
-            "reason": outcome.verdict.reason(),
-            "server": outcome.server.as_deref(),
-            "detail": outcome.detail.as_deref(),
-            "ms": milliseconds(took),
-            "steps": steps.iter().map(Step::to_json).collect::<Vec<_>>(),
-        }));
-    } else {
-        unless_closed(print_for_people(&outcome, took, &steps))?;
-    }
-    Ok(match outcome.verdict {
-        Verdict::Granted => Code::OK,
-        Verdict::Denied(_) => Code::NOPERM,
-        Verdict::Unavailable(_) => Code::UNAVAILABLE,
-    })
+/// Signs in by the daemon, whose guard counts it.
+fn through(daemon: Daemon, args: &LoginArgs, account: &Account) -> Result<Login, Failure> {
+    let socket = daemon.socket().to_owned();
+    let password = String::from_utf8(read_password(args, account)?).map_err(|_| {
+        Failure::Usage("the password is not UTF-8, so that no client could send it".to_owned())
+    })?;
+    let started = Instant::now();
+    let order =
+        Order::Login { jid: account.to_string(), password: password.into(), within: DAEMON_WITHIN };
+    let answer = daemon.ask(&order, DAEMON_WITHIN * 2)?;
+    let text = |key: &str| answer.get(key).and_then(Value::as_str).unwrap_or_default();
+    let verdict = match text("verdict") {
+        "granted" => Verdict::Granted,
+        "denied" => Verdict::Denied(Denial::named(text("reason"))),
+        _ => Verdict::Unavailable(Outage::named(text("reason"))),
+    };
+    let mut outcome = Outcome::from(verdict).with_detail(text("detail"));
+    outcome.server = answer.get("server").and_then(Value::as_str).map(Into::into);
+    Ok(Login { outcome, took: started.elapsed(), steps: Vec::new(), daemon: Some(socket) })
 }
 
 /// The password as it is typed, or the first line of standard input; its end is no part of it.
@@ -82,23 +125,44 @@ fn read_password(args: &LoginArgs, account: &Account) -> Result<Vec<u8>, Failure
     Ok(line)
 }
 
-fn print_for_people(outcome: &Outcome, took: Duration, steps: &[Step]) -> io::Result<()> {
-    let mut out = anstream::stdout();
-    for step in steps {
-        writeln!(out, "{step}")?;
+impl Login {
+    fn to_json(&self, jid: &str) -> Value {
+        let Self { outcome, took, steps, daemon } = self;
+        json!({
+            "jid": jid,
+            "daemon": daemon.as_ref().map(|socket| socket.display().to_string()),
+            "verdict": outcome.verdict.name(),
+            "reason": outcome.verdict.reason(),
+            "server": outcome.server.as_deref(),
+            "detail": outcome.detail.as_deref(),
+            "ms": milliseconds(*took),
+            "steps": steps.iter().map(Step::to_json).collect::<Vec<_>>(),
+        })
     }
-    let style = match outcome.verdict {
-        Verdict::Granted => GOOD,
-        Verdict::Denied(_) => BAD,
-        Verdict::Unavailable(_) => ODD,
-    };
-    write!(out, "{:>9.1} ms  {style}{}{style:#}", milliseconds(took), outcome.verdict)?;
-    match &outcome.detail {
-        Some(detail) => writeln!(out, "  {}", printable(detail))?,
-        None => writeln!(out)?,
+
+    fn print(&self) -> io::Result<()> {
+        let Self { outcome, took, steps, daemon } = self;
+        let mut out = anstream::stdout();
+        if let Some(socket) = daemon {
+            let socket = socket.display();
+            writeln!(out, "the daemon was asked ({socket}); --stand-alone shows each step")?;
+        }
+        for step in steps {
+            writeln!(out, "{step}")?;
+        }
+        let style = match outcome.verdict {
+            Verdict::Granted => GOOD,
+            Verdict::Denied(_) => BAD,
+            Verdict::Unavailable(_) => ODD,
+        };
+        write!(out, "{:>9.1} ms  {style}{}{style:#}", milliseconds(*took), outcome.verdict)?;
+        match &outcome.detail {
+            Some(detail) => writeln!(out, "  {}", printable(detail))?,
+            None => writeln!(out)?,
+        }
+        if outcome.verdict != Verdict::Granted {
+            writeln!(out, "{:>14}{}", "", advice(outcome.verdict, "login"))?;
+        }
+        Ok(())
     }
-    if outcome.verdict != Verdict::Granted {
-        writeln!(out, "{:>14}{}", "", advice(outcome.verdict, "login"))?;
-    }
-    Ok(())
 }

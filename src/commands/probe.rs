@@ -6,11 +6,13 @@ use std::time::Duration;
 use serde_json::json;
 use tokio::time::Instant;
 
+use super::control::mention_daemon;
 use super::ending::Failure;
 use super::inspection::{Inspection, wait_for};
 use super::print::{BAD, GOOD, ODD, print_json, unless_closed};
 use super::steps::{Step, Steps};
 use crate::cli::{Given, ProbeArgs};
+use crate::config;
 use crate::config::directory::DirectoryConfig;
 use crate::deadline::Deadline;
 use crate::directory::Directory;
@@ -32,6 +34,7 @@ struct Probed {
 ///
 /// The exit code is 0 if everything that is configured can work, 69 if not.
 pub fn probe(args: &ProbeArgs, given: Given) -> Result<Code, Failure> {
+    mention_daemon(&config::path(given.config.clone()));
     let Inspection { configuration, within } = Inspection::open(given)?;
     let (directories, guard) = (configuration.directories, configuration.policy.guard);
     if let Some(unknown) = args.directories.iter().find(|name| !directories.contains_key(*name)) {

@@ -10,8 +10,10 @@
 )]
 
 mod client;
+mod control;
 mod lifecycle;
 mod listeners;
 mod native;
+mod relay;
 #[path = "../support/mod.rs"]
 mod support;

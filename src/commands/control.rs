@@ -1,0 +1,198 @@
+//! `status` and `forgive`, and what else is asked of the daemon that runs on this machine.
+
+use std::io::{self, Read, Write};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::ending::Failure;
+use super::inspection::read_jid;
+use super::print::{BAD, GOOD, ODD, print_json, unless_closed};
+use crate::cli::{ForgiveArgs, Given, StatusArgs};
+use crate::config::{self, listen};
+use crate::exit::Code;
+use crate::listen::settings::{Kind, Place};
+use crate::printable::printable;
+use crate::protocol::control::Order;
+use crate::protocol::dialect::Dialect;
+
+/// How long a daemon may take to say something about itself, or to find an account.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The daemon of this machine, to which its control socket leads.
+#[derive(Debug)]
+pub(super) struct Daemon {
+    socket: PathBuf,
+    stream: UnixStream,
+}
+
+impl Daemon {
+    /// The one whose configuration, or else whose usual place, this is; `None` where none runs.
+    pub(super) fn find(config: &Path) -> io::Result<Option<Self>> {
+        let socket = socket(config);
+        match UnixStream::connect(&socket) {
+            Ok(stream) => Ok(Some(Self { socket, stream })),
+            Err(error) if is_absence(&error) => Ok(None),
+            Err(error) => {
+                let text = format!("the daemon at {} cannot be asked: {error}", socket.display());
+                Err(io::Error::new(error.kind(), text))
+            }
+        }
+    }
+
+    /// Where it is asked.
+    pub(super) fn socket(&self) -> &Path {
+        &self.socket
+    }
+
+    /// What it answers, within this time.
+    pub(super) fn ask(mut self, order: &Order, within: Duration) -> Result<Value, Failure> {
+        self.stream.set_read_timeout(Some(within))?;
+        self.stream.set_write_timeout(Some(within))?;
+        self.stream.write_all(&order.line())?;
+        let mut answer = String::new();
+        self.stream.read_to_string(&mut answer)?;
+        let answer: Value = serde_json::from_str(&answer)
+            .map_err(|_| Failure::Io("the daemon ended before it answered".to_owned()))?;
+        match answer.get("error").and_then(Value::as_str) {
+            Some(error) => Err(Failure::Unavailable(printable(error))),
+            None => Ok(answer),
+        }
+    }
+}
+
+/// The control socket that the configuration names, else the usual one.
+fn socket(config: &Path) -> PathBuf {
+    let reading = config::load(config, Some(Dialect::Ejabberd), None);
+    let usual = std::iter::once(listen::default_control());
+    let mut places = reading.listeners.into_iter().chain(usual);
+    let socket = places.find_map(|settings| match (settings.kind, settings.place) {
+        (Kind::Control, Place::Unix { path, .. }) => Some(path),
+        _ => None,
+    });
+    socket.unwrap_or_default()
+}
+
+fn is_absence(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused)
+}
+
+/// Says, beside what is printed, that a daemon runs here which was not asked.
+pub(super) fn mention_daemon(config: &Path) {
+    if let Ok(Some(daemon)) = Daemon::find(config) {
+        let socket = daemon.socket.display();
+        let _ = writeln!(
+            anstream::stderr(),
+            "{ODD}note:{ODD:#} a daemon runs here ({socket}); this looks at the directory beside it, without its guard and caches"
+        );
+    }
+}
+
+/// The daemon, which must run.
+fn running(given: Given) -> Result<Daemon, Failure> {
+    let config = config::path(given.config);
+    let daemon = Daemon::find(&config)?;
+    daemon.ok_or_else(|| {
+        let socket = socket(&config);
+        Failure::Unavailable(format!("no daemon runs here: nobody listens on {}", socket.display()))
+    })
+}
+
+/// Shows how the daemon stands.
+///
+/// The exit code is 0, or 69 where no daemon runs.
+pub fn status(args: &StatusArgs, given: Given) -> Result<Code, Failure> {
+    let answer = running(given)?.ask(&Order::Status, PATIENCE)?;
+    let status = answer.get("status").unwrap_or(&Value::Null);
+    if args.json {
+        print_json(status);
+    } else {
+        unless_closed(print_status(status))?;
+    }
+    Ok(Code::OK)
+}
+
+/// Clears what the daemon's guard holds against an account.
+///
+/// The exit code is 0 whether it held anything or not, or 69 where no daemon runs, or where it cannot
+/// tell which entry the account is.
+pub fn forgive(args: &ForgiveArgs, given: Given) -> Result<Code, Failure> {
+    let jid = read_jid(&args.jid)?.to_string();
+    let answer = running(given)?.ask(&Order::Forgive { jid: jid.clone() }, PATIENCE)?;
+    let text = match answer.get("forgiven").and_then(Value::as_bool) {
+        Some(true) => "the guard holds nothing against it any more",
+        _ => "the guard held nothing against it",
+    };
+    unless_closed(writeln!(io::stdout(), "{jid}: {text}"))?;
+    Ok(Code::OK)
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), printable)
+}
+
+fn items(value: &Value) -> impl Iterator<Item = &Value> {
+    value.as_array().into_iter().flatten()
+}
+
+fn print_status(status: &Value) -> io::Result<()> {
+    let mut out = anstream::stdout();
+    let field = |value: &Value, key: &str| text(&value[key]);
+    writeln!(
+        out,
+        "xmpp-ldap-auth {}, process {}, for {} s",
+        field(status, "version"),
+        field(status, "pid"),
+        field(status, "up_s")
+    )?;
+    let configuration = &status["configuration"];
+    let mut problems = items(&configuration["problems"]).peekable();
+    let state = match problems.peek() {
+        None => format!("{GOOD}in use{GOOD:#}"),
+        Some(_) => format!("{BAD}what was read last is not in use{BAD:#}"),
+    };
+    writeln!(out, "configuration  {}  {state}", field(configuration, "file"))?;
+    for problem in problems {
+        writeln!(out, "{BAD}problem:{BAD:#} {}", text(problem))?;
+    }
+    for listener in items(&status["listeners"]) {
+        writeln!(
+            out,
+            "listener   {}  {} {}  {} connections, {} requests open, {} in all, {} answered late",
+            field(listener, "name"),
+            field(listener, "kind"),
+            field(listener, "place"),
+            field(listener, "connections"),
+            field(listener, "in_flight"),
+            field(listener, "requests"),
+            field(listener, "late_answers")
+        )?;
+    }
+    let state = |value: &Value| {
+        let word = field(value, "state");
+        let style = if word == "up" { GOOD } else { BAD };
+        format!("{style}{word}{style:#}")
+    };
+    for directory in items(&status["directories"]) {
+        let (name, connections) = (field(directory, "name"), field(directory, "connections"));
+        writeln!(out, "directory  {name}  {}  {connections} connections", state(directory))?;
+        for server in items(&directory["servers"]) {
+            writeln!(out, "  server   {}  {}", field(server, "name"), state(server))?;
+        }
+    }
+    match &status["guard"] {
+        Value::Null => writeln!(out, "guard      off")?,
+        guard => writeln!(
+            out,
+            "guard      {} accounts with failures, {} of them held back",
+            field(guard, "accounts_with_failures"),
+            field(guard, "accounts_held")
+        )?,
+    }
+    match status.pointer("/caches/credentials").filter(|count| !count.is_null()) {
+        None => writeln!(out, "cache      off"),
+        Some(count) => writeln!(out, "cache      {count} passwords"),
+    }
+}
