@@ -1,11 +1,13 @@
 //! Text of others, made fit for a person's terminal.
 
+use serde_json::Value;
+
 /// The text with everything that a terminal would obey, or that would show it in another order or not
 /// at all, written as an escape.
 pub fn printable(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for character in text.chars() {
-        if character.is_control() || is_invisible(character) {
+        if is_obeyed(character) {
             shown.extend(character.escape_default());
         } else {
             shown.push(character);
@@ -14,24 +16,52 @@ pub fn printable(text: &str) -> String {
     shown
 }
 
-/// Whether a character changes how others are shown (Unicode, section 23.2) and is no control.
-fn is_invisible(character: char) -> bool {
-    matches!(
-        character,
-        '\u{ad}'
-            | '\u{61c}'
-            | '\u{200b}'..='\u{200f}'
-            | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}'
-            | '\u{feff}'
-            | '\u{fff9}'..='\u{fffb}'
-            | '\u{e0000}'..='\u{e007f}'
-    )
+/// The value as JSON in one line, which means the same and holds nothing that a terminal would obey.
+pub fn printable_json(value: &Value) -> String {
+    escaped_json(&value.to_string())
+}
+
+/// The value as JSON in a line for each of its parts, for a person to read.
+pub fn pretty_printable_json(value: &Value) -> String {
+    let lines: Vec<String> = format!("{value:#}").lines().map(escaped_json).collect();
+    lines.join("\n")
+}
+
+/// What a terminal obeys stands in JSON's strings alone, where it may be escaped (RFC 8259, section 7).
+fn escaped_json(json: &str) -> String {
+    let mut text = String::with_capacity(json.len());
+    for character in json.chars() {
+        if is_obeyed(character) {
+            let units = character.encode_utf16(&mut [0; 2]).to_vec();
+            text.extend(units.iter().map(|unit| format!("\\u{unit:04x}")));
+        } else {
+            text.push(character);
+        }
+    }
+    text
+}
+
+/// Whether a terminal obeys a character, or shows others in another way because of it (Unicode,
+/// section 23.2).
+fn is_obeyed(character: char) -> bool {
+    character.is_control()
+        || matches!(
+            character,
+            '\u{ad}'
+                | '\u{61c}'
+                | '\u{200b}'..='\u{200f}'
+                | '\u{2028}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}'
+                | '\u{feff}'
+                | '\u{fff9}'..='\u{fffb}'
+                | '\u{e0000}'..='\u{e007f}'
+        )
 }
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use serde_json::json;
 
     use super::*;
 
@@ -48,11 +78,23 @@ mod tests {
         }
     }
 
+    #[test]
+    fn json_means_the_same_and_holds_nothing_that_a_terminal_obeys() {
+        let value = json!({ "a\u{9b}31m": ["\u{1b}[2J\u{202e}\u{e0041}\n", "Zoë"] });
+        for text in [printable_json(&value), pretty_printable_json(&value)] {
+            assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), value);
+            assert!(!text.chars().any(|c| c != '\n' && is_obeyed(c)), "{text}");
+            assert!(text.contains("Zoë"), "{text}");
+        }
+        assert!(!printable_json(&value).contains('\n'));
+        assert!(pretty_printable_json(&value).contains('\n'));
+    }
+
     proptest! {
         #[test]
         fn no_control_is_left(text in any::<String>()) {
             let shown = printable(&text);
-            prop_assert!(!shown.chars().any(|c| c.is_control() || is_invisible(c)));
+            prop_assert!(!shown.chars().any(is_obeyed));
         }
     }
 }

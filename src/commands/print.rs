@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use anstyle::{AnsiColor, Style};
 
 use crate::config::problem::Problems;
-use crate::printable::printable;
+use crate::printable::pretty_printable_json;
 
 /// For what is as it should be.
 pub(super) const GOOD: Style = AnsiColor::Green.on_default();
@@ -21,26 +21,9 @@ pub(super) fn print_problems(out: &mut impl Write, problems: &Problems) -> io::R
     problems.iter().try_for_each(|problem| writeln!(out, "{BAD}problem:{BAD:#} {problem}"))
 }
 
-/// Prints a value as JSON, for scripts, in which no character is left that a terminal would obey.
+/// Prints a value as JSON, for scripts.
 pub(super) fn print_json(value: &serde_json::Value) {
-    let _ = writeln!(io::stdout(), "{}", json_text(value));
-}
-
-fn json_text(value: &serde_json::Value) -> String {
-    let mut text = String::new();
-    for character in format!("{value:#}").chars() {
-        // Besides its own line breaks, controls stand in strings alone.
-        if character == '\n'
-            || printable(character.encode_utf8(&mut [0; 4])).len() == character.len_utf8()
-        {
-            text.push(character);
-        } else {
-            let mut units = [0; 2];
-            let units = character.encode_utf16(&mut units).iter();
-            text.extend(units.map(|unit| format!("\\u{unit:04x}")));
-        }
-    }
-    text
+    let _ = writeln!(io::stdout(), "{}", pretty_printable_json(value));
 }
 
 /// Prints a text for another program, as it is.
@@ -54,21 +37,4 @@ pub(super) fn unless_closed(printed: io::Result<()>) -> io::Result<()> {
         io::ErrorKind::BrokenPipe => Ok(()),
         _ => Err(error),
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn json_means_the_same_and_holds_nothing_that_a_terminal_obeys() {
-        let value = serde_json::json!({ "a\u{9b}31m": ["\u{1b}[2J\u{202e}\u{e0041}\n", "Zoë"] });
-        let text = json_text(&value);
-        assert_eq!(serde_json::from_str::<serde_json::Value>(&text).unwrap(), value);
-        assert!(
-            text.chars()
-                .all(|c| c == '\n' || printable(c.encode_utf8(&mut [0; 4])).len() == c.len_utf8())
-        );
-        assert!(text.contains("Zoë"));
-    }
 }

@@ -8,6 +8,8 @@ use serde_json::{Map, Value};
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level};
 
+use crate::printable::{printable, printable_json};
+
 /// How the journal and syslog call this program.
 const IDENTIFIER: &str = "xmpp-ldap-auth";
 
@@ -52,16 +54,11 @@ impl Record {
 
     /// The message and the fields behind it, without a line break or another control character.
     fn text(&self) -> String {
-        let mut text = String::new();
-        push_visible(&mut text, &self.message);
+        let mut text = printable(&self.message);
         for (name, FieldValue { value, is_quoted }) in &self.fields {
             let _ = match value {
                 Value::String(value) if *is_quoted => write!(text, " {name}={value:?}"),
-                Value::String(value) => {
-                    let _ = write!(text, " {name}=");
-                    push_visible(&mut text, value);
-                    Ok(())
-                }
+                Value::String(value) => write!(text, " {name}={}", printable(value)),
                 value => write!(text, " {name}={value}"),
             };
         }
@@ -95,7 +92,7 @@ impl Record {
         for (name, FieldValue { value, .. }) in &self.fields {
             object.insert((*name).to_owned(), value.clone());
         }
-        format!("{}\n", Value::Object(object)).into_bytes()
+        format!("{}\n", printable_json(&Value::Object(object))).into_bytes()
     }
 
     /// An entry in the journal's own protocol: the line as MESSAGE, and beside it each field.
@@ -107,14 +104,11 @@ impl Record {
         );
         for (name, FieldValue { value, .. }) in &self.fields {
             let _ = write!(entry, "{FIELD_PREFIX}{}=", name.to_ascii_uppercase());
-            match value {
+            let _ = match value {
                 // A line break would need the form for binary values.
-                Value::String(value) => push_visible(&mut entry, value),
-                value => {
-                    let _ = write!(entry, "{value}");
-                }
-            }
-            entry.push('\n');
+                Value::String(value) => writeln!(entry, "{}", printable(value)),
+                value => writeln!(entry, "{value}"),
+            };
         }
         entry.into_bytes()
     }
@@ -167,17 +161,6 @@ fn cut(text: &mut String, length: usize) {
     if let Some((beyond, _)) = text.char_indices().find(|(at, _)| *at >= length) {
         text.truncate(beyond);
         text.push('…');
-    }
-}
-
-/// A directory's words may hold what a terminal obeys, and a line break would forge a line.
-fn push_visible(to: &mut String, text: &str) {
-    for character in text.chars() {
-        if character.is_control() || matches!(character, '\u{2028}' | '\u{2029}') {
-            to.extend(character.escape_default());
-        } else {
-            to.push(character);
-        }
     }
 }
 
@@ -237,6 +220,17 @@ mod tests {
         let message = String::from_utf8(record().syslog()).unwrap();
         assert!(message.starts_with("<36>xmpp-ldap-auth["), "{message}");
         assert!(message.contains("]: a\\nb") && !message.contains('\n'), "{message}");
+    }
+
+    #[test]
+    fn no_form_of_it_has_what_a_terminal_obeys() {
+        let words = "one\u{9b}31m\u{202e}\u{ad}two";
+        let mut record = Record::new(Level::WARN, words);
+        record.fields = vec![text("user", words, true), text("problem", words, false)];
+        for form in [record.line(), record.json(), record.journal(), record.syslog()] {
+            let form = String::from_utf8(form).unwrap();
+            assert!(form.lines().all(|line| printable(line) == line), "{form}");
+        }
     }
 
     #[test]
