@@ -257,6 +257,30 @@ async fn of_two_entries_the_one_that_bears_the_name_is_meant() {
 }
 
 #[tokio::test]
+async fn a_password_that_each_bind_uses_up_is_not_used_up_by_denials() {
+    for (temporary, must_change, expected, binds) in [
+        ("TRUE", "deny", Verdict::Denied(Denial::MustChangePassword), 0),
+        ("FALSE", "deny", Verdict::Granted, 1),
+        ("TRUE", "allow", Verdict::Granted, 1),
+    ] {
+        let (server, port) = Server::start(move |_| {
+            let attributes: &[(&str, &[&str])] = &[("uid", &["a"]), ("pwdTPRReset", &[temporary])];
+            (0, vec![entry("uid=a,dc=x", attributes)])
+        })
+        .await;
+        let domain = domain(
+            port,
+            &format!(
+                "preset = \"389ds\"\nbase = \"dc=x\"\nmust_change_password = \"{must_change}\""
+            ),
+        );
+        let verdict = sign_in(&domain, "a").await.verdict;
+        assert_eq!(verdict, expected, "{temporary} {must_change}");
+        assert_eq!(server.bound().len(), binds, "{temporary} {must_change}");
+    }
+}
+
+#[tokio::test]
 async fn an_entry_that_cannot_be_named_is_never_bound() {
     let (server, port) = Server::start(|search| {
         let values = vec![("uid", vec![search.filter[search.filter.len() - 1..].to_vec()])];

@@ -234,6 +234,11 @@ impl Directory {
         self.service.as_ref().ok_or_else(|| Outage::Unanswerable.into())
     }
 
+    /// What becomes of a right password that must be changed.
+    pub(in crate::directory) fn must_change(&self) -> MustChange {
+        self.must_change
+    }
+
     /// Binds as the user; `was_answered` says whether the directory has answered something else for
     /// this request.
     pub(in crate::directory) async fn prove(

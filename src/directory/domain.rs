@@ -19,6 +19,7 @@ use crate::directory::Directory;
 use crate::directory::account::set_password::PasswordMethod;
 use crate::directory::account::state::StateFault;
 use crate::directory::accounts::{Accounts, Candidate, EntryKey, PasswordTarget};
+use crate::directory::diagnosis::MustChange;
 use crate::directory::groups::GroupRule;
 use crate::jid::Account;
 use crate::policy::admission::Admission;
@@ -127,7 +128,7 @@ impl Domain {
         let rules = &self.rules;
         let account = rules.named(account)?;
         let bind_name = rules.lookup.bind_name(&account)?;
-        let attributes = if self.memory.spares_binds {
+        let mut attributes: Vec<&str> = if self.memory.spares_binds {
             rules.attributes(&rules.sign_in)
         } else {
             let groups = rules.sign_in.attributes().iter().copied();
@@ -137,6 +138,8 @@ impl Domain {
         let is_made_up =
             matches!(rules.lookup, Lookup::Dn(_)) && self.directory.service().is_some();
         let needs_entry = rules.sign_in.is_needed() || !attributes.is_empty() || is_made_up;
+        // Worth a look where the entry is read, and no reason to read it.
+        attributes.extend(rules.temporary_attributes());
         Ok(Plan { account, bind_name, attributes, needs_entry })
     }
 
@@ -168,6 +171,11 @@ impl Domain {
     /// Whether the state of the entry leaves a doubt; the outcome says why its user may not sign in.
     async fn judge(&self, located: &Located, by: Deadline) -> Result<bool, Outcome> {
         if let Some(fault) = self.rules.unenforced_fault(&located.entry) {
+            return Err(refused_by(&fault).from_server(&located.server));
+        }
+        if self.directory.must_change() == MustChange::Deny
+            && let Some(fault) = self.rules.temporary_fault(&located.entry)
+        {
             return Err(refused_by(&fault).from_server(&located.server));
         }
         self.admit(located, &self.rules.sign_in, by).await?;

@@ -9,6 +9,7 @@ use crate::verdict::Outage;
 #[rustfmt::skip]
 pub(super) static BIND: &Table<&str> = &[
     (CONSTRAINT_VIOLATION, "inactivity limit", no(AccountDisabled, "not used for too long")),
+    (CONSTRAINT_VIOLATION, "TPR checking", no(PasswordExpired, "the temporary password is used up, has expired or is not valid yet")),
     (CONSTRAINT_VIOLATION, "password retry limit", no(AccountLocked, "too many wrong passwords")),
     (INVALID_CREDENTIALS, "password expired", no(PasswordExpired, "the password has expired")),
     (INVALID_CREDENTIALS, "password is expired", no(PasswordExpired, "the password has expired")),

@@ -58,6 +58,17 @@ impl Rules {
         self.unenforced().flat_map(|schema| schema.attributes()).copied()
     }
 
+    /// What denies an account whatever its password is, where the directory would use the password up
+    /// to say so.
+    pub(super) fn temporary_fault(&self, entry: &Entry) -> Option<StateFault> {
+        self.account_state.iter().find_map(|schema| schema.temporary_fault(entry))
+    }
+
+    /// The attributes from which [`temporary_fault`](Self::temporary_fault) judges.
+    pub(super) fn temporary_attributes(&self) -> impl Iterator<Item = &'static str> {
+        self.account_state.iter().filter_map(|schema| schema.temporary_attribute())
+    }
+
     fn unenforced(&self) -> impl Iterator<Item = &StateSchema> {
         self.account_state.iter().filter(|schema| !schema.is_enforced_by_bind())
     }

@@ -8,13 +8,18 @@ use crate::directory::names::time::{Shown, generalized_time};
 use crate::verdict::Denial;
 
 pub(super) const ATTRIBUTES: &[&str] =
-    &["nsAccountLock", "accountUnlockTime", "passwordExpirationTime"];
+    &["nsAccountLock", "accountUnlockTime", "passwordExpirationTime", TEMPORARY];
+
+/// Whether the password is one that an administrator has set, for which there are rules of its own.
+/// Every bind counts towards `passwordTPRMaxUse` among them, be its password right or wrong.
+pub(super) const TEMPORARY: &str = "pwdTPRReset";
 
 pub(super) fn faults(entry: &Entry, now: SystemTime) -> Vec<StateFault> {
     let mut faults = Vec::new();
     faults.extend(inactivated(entry));
     faults.extend(locked(entry, now));
     faults.extend(expired(entry, now));
+    faults.extend(temporary(entry));
     faults
 }
 
@@ -36,6 +41,13 @@ fn locked(entry: &Entry, now: SystemTime) -> Option<StateFault> {
         return None;
     };
     Some(StateFault::certain(Denial::AccountLocked, text))
+}
+
+/// An account whose password is temporary, so that a bind would use it up.
+pub(super) fn temporary(entry: &Entry) -> Option<StateFault> {
+    let text = "pwdTPRReset says that the password is temporary and must be changed";
+    let is_temporary = entry.has(TEMPORARY, "TRUE");
+    is_temporary.then(|| StateFault::certain(Denial::MustChangePassword, text))
 }
 
 /// A password that expired in 1970 is one that an administrator has set.

@@ -65,6 +65,17 @@ impl StateSchema {
         self != Self::Shadow
     }
 
+    /// The attribute that says of a password that it must be changed and that each bind uses it up, if
+    /// there are such passwords.
+    pub fn temporary_attribute(self) -> Option<&'static str> {
+        (self == Self::Ds389).then_some(ds389::TEMPORARY)
+    }
+
+    /// What keeps the account of this entry from signing in by a password that each bind uses up.
+    pub fn temporary_fault(self, entry: &Entry) -> Option<StateFault> {
+        ds389::temporary(entry).filter(|_| self == Self::Ds389)
+    }
+
     /// An attribute that every such account has, if this entry does not show it: then nothing can be
     /// said about the state.
     pub fn hidden(self, entry: &Entry) -> Option<&'static str> {

@@ -105,6 +105,8 @@ fn each_attribute_tells_its_state() {
         (Ds389, &[("passwordExpirationTime", b"19700101000000Z")], &[(MustChangePassword, sure)]),
         (Ds389, &[("passwordExpirationTime", b"20251124080000Z")], &[(PasswordExpired, maybe)]),
         (Ds389, &[("passwordExpirationTime", b"20271124080000Z")], &[]),
+        (Ds389, &[("pwdTPRReset", b"TRUE")], &[(MustChangePassword, sure)]),
+        (Ds389, &[("pwdTPRReset", b"FALSE")], &[]),
         (FreeIpa, &[("nsAccountLock", b"TRUE")], &[(AccountDisabled, sure)]),
         (FreeIpa, &[("krbPrincipalExpiration", b"20251124080000Z")], &[(AccountExpired, sure)]),
         (FreeIpa, &[("krbPasswordExpiration", b"20251124080000Z")], &[(PasswordExpired, maybe)]),
