@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use toml::de::DeValue;
 
 use super::keys::{Describe, Form, TableSpec};
+use crate::policy::guard::LONGEST_WITHIN;
 
 /// A kind of value.
 pub trait Kind: Debug + Sync + 'static {
@@ -130,10 +131,7 @@ impl Kind for Span {
     }
 
     fn read(&self, value: &DeValue<'_>) -> Result<Duration, String> {
-        const RANGE: RangeInclusive<Duration> =
-            Duration::from_millis(10)..=Duration::from_secs(86_400);
-        let duration = value.as_str().and_then(|text| humantime::parse_duration(text).ok());
-        duration.filter(|duration| RANGE.contains(duration)).ok_or_else(|| {
+        read_span(value, Duration::from_secs(86_400)).ok_or_else(|| {
             "write a duration from \"10ms\" to \"24h\", such as \"4s\", \"1500ms\" or \"30m\""
                 .to_owned()
         })
@@ -141,6 +139,34 @@ impl Kind for Span {
 
     fn show(&self, value: &Duration) -> Value {
         json!(humantime::format_duration(*value).to_string())
+    }
+}
+
+fn read_span(value: &DeValue<'_>, longest: Duration) -> Option<Duration> {
+    let duration = humantime::parse_duration(value.as_str()?).ok()?;
+    (Duration::from_millis(10)..=longest).contains(&duration).then_some(duration)
+}
+
+/// A duration that is measured by one of a directory, such as `"30m"` or `"7days"`.
+#[derive(Debug)]
+pub struct Within;
+
+impl Kind for Within {
+    type Value = Duration;
+
+    fn form(&self) -> Form {
+        Form::Span
+    }
+
+    fn read(&self, value: &DeValue<'_>) -> Result<Duration, String> {
+        read_span(value, LONGEST_WITHIN).ok_or_else(|| {
+            "write a duration from \"10ms\" to \"365days\", such as \"30m\", \"1h\" or \"7days\""
+                .to_owned()
+        })
+    }
+
+    fn show(&self, value: &Duration) -> Value {
+        Span.show(value)
     }
 }
 

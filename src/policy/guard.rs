@@ -26,7 +26,7 @@ use tokio::time::Instant;
 
 use self::record::{AccountRecord, Asking};
 use self::refusals::Refusals;
-pub use self::settings::{Budget, GuardSettings};
+pub use self::settings::{Budget, GuardSettings, LONGEST_WITHIN};
 use super::attempt::SignInAttempt;
 use super::changes::{Changes, Moment};
 use super::digest::{ById, Digest, Id};

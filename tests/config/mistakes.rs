@@ -54,6 +54,11 @@ fn each_mistake_is_told_with_what_to_write() {
             "line 2: answer_within: ejabberd gives up after 30s",
         ),
         (
+            "[directory.corp]",
+            "[throttle]\nwithin = \"366days\"\n[directory.corp]",
+            "line 3: throttle.within: write a duration from \"10ms\" to \"365days\"",
+        ),
+        (
             "servers = [\"ldaps://ldap.example.com\"]",
             "",
             "line 2: directory.corp.servers: write servers =",

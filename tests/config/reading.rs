@@ -69,3 +69,12 @@ fn every_example_is_right() {
     }
     assert!(count >= 10);
 }
+
+#[test]
+fn failures_count_for_as_long_as_a_directory_can_count_them() {
+    for within in ["30m", "7days", "365days"] {
+        let reading = read(&site(&format!("{GOOD}[throttle]\nwithin = \"{within}\"\n")));
+        let guard = reading.configuration.unwrap().policy.guard.unwrap();
+        assert_eq!(guard.account.within, humantime::parse_duration(within).unwrap());
+    }
+}

@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use super::TableSpec;
-use crate::config::value::{Count, Flag, Or, Span, Word};
+use crate::config::value::{Count, Flag, Or, Span, Within, Word};
 use crate::policy::cache::Mode;
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -34,7 +34,7 @@ keys! {
     FAILURES_OF_ACCOUNT = "failures": Or<Count<u32>> = Or(Count::within(1..=1000), 3);
 
     /// no shorter than the time for which the directory counts failures
-    WITHIN = "within": Or<Span> = Or(Span, MINUTE.saturating_mul(60));
+    WITHIN = "within": Or<Within> = Or(Within, MINUTE.saturating_mul(60));
 
     /// so many wrong passwords in a domain make one loud line in the log
     DOMAIN_FAILURES = "domain_failures": Or<Count<u32>> = Or(Count::within(1..=100_000), 300);
@@ -43,7 +43,7 @@ keys! {
     DOMAIN_WITHIN = "domain_within": Or<Span> = Or(Span, MINUTE.saturating_mul(5));
 
     /// the same wrong password is refused for so long without asking, if that is longer than `within`
-    REMEMBER_WRONG = "remember_wrong": Span = Span, otherwise "`within`";
+    REMEMBER_WRONG = "remember_wrong": Within = Within, otherwise "`within`";
 }
 
 keys! {

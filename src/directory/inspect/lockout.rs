@@ -7,7 +7,7 @@ use crate::directory::inspect::view::View;
 use crate::directory::message::entry::Entry;
 use crate::directory::message::{Filter, Query, Scope};
 use crate::directory::names::time::windows_span;
-use crate::policy::guard::{Budget, GuardSettings};
+use crate::policy::guard::{Budget, GuardSettings, LONGEST_WITHIN};
 
 /// The kinds of entries in which products keep password policies that may stand anywhere.
 const POLICIES: [&str; 3] = ["pwdPolicy", "krbPwdPolicy", "msDS-PasswordSettings"];
@@ -39,9 +39,9 @@ impl LockoutRule {
             let number: u32 = entry.text(max_failure)?.parse().ok()?;
             let is_off = ["FALSE", "off"].iter().any(|off| entry.has(lockout, off));
             let is_unset = *lockout == "pwdLockout" && entry.text(lockout).is_none();
-            let window = entry.text(interval).and_then(|window| match window.strip_prefix('-') {
-                Some(negative) => negative.parse().ok().map(windows_span),
-                None => window.parse().ok().map(Duration::from_secs),
+            let window = entry.text(interval).and_then(|window| match window.starts_with('-') {
+                true => windows_span(window.parse().ok()?),
+                false => window.parse().ok().map(Duration::from_secs),
             });
             Some(Self {
                 source: entry.dn.clone(),
@@ -59,10 +59,14 @@ impl LockoutRule {
             return (true, format!("{source}: no number of wrong passwords locks an account"));
         };
         let shown = |window: Duration| humantime::format_duration(window).to_string();
-        let window = self.window.map(|window| format!("within {}", shown(window)));
+        // A longer one is as good as none: nobody waits for its end.
+        let window = self.window.filter(|window| *window <= LONGEST_WITHIN);
         let rule = format!(
             "{source}: {threshold} wrong passwords {} lock an account",
-            window.as_deref().unwrap_or("without a sign-in between, however seldom,")
+            window.map_or_else(
+                || "without a sign-in between, however seldom,".to_owned(),
+                |window| format!("within {}", shown(window))
+            )
         );
         let Some(GuardSettings { account: Budget { failures, within }, .. }) = guard else {
             return (false, format!("{rule}, and [throttle] is off"));
@@ -78,7 +82,7 @@ impl LockoutRule {
                 "throttle.failures = {failures} leaves room for {processes} processes in all"
             ),
         };
-        let too_short = match self.window {
+        let too_short = match window {
             None => Some(
                 "; no throttle.within is as long: who guesses on and on locks the account in the end".to_owned(),
             ),
@@ -160,6 +164,10 @@ mod tests {
                 &[("lockoutThreshold", "5"), ("lockOutObservationWindow", "-18000000000")][..],
                 Some(rule(Some(5), half_an_hour)),
             ),
+            (
+                &[("lockoutThreshold", "5"), ("lockOutObservationWindow", "-9223372036854775808")],
+                Some(rule(Some(5), None)),
+            ),
             (&[("lockoutThreshold", "0")], Some(rule(None, None))),
             (
                 &[
@@ -220,8 +228,13 @@ mod tests {
             assert!(text.contains(words), "{text}");
             let (good, text) = judge(Some(61 * MINUTE));
             assert!(!good && text.contains("throttle.within = \"1h 1m\""), "{text}");
-            let (good, text) = judge(None);
-            assert!(!good && text.contains("in the end"), "{text}");
+            let (good, text) = judge(Some(LONGEST_WITHIN));
+            let advised = text.split('"').nth(1).map(humantime::parse_duration);
+            assert!(!good && advised == Some(Ok(LONGEST_WITHIN)), "{text}");
+            for window in [None, Some(LONGEST_WITHIN + MINUTE), Some(Duration::MAX)] {
+                let (good, text) = judge(window);
+                assert!(!good && text.contains("in the end"), "{text}");
+            }
         }
         assert!(rule(None, None).judge(None).0);
         assert!(!rule(Some(5), None).judge(None).0);

@@ -99,9 +99,11 @@ pub(in crate::directory) fn windows_time(ticks: u64) -> Option<SystemTime> {
     from_1970(i64::try_from(ticks / TICKS_PER_SECOND).ok()? - WINDOWS_EPOCH_S)
 }
 
-/// A time span that Windows counts in units of 100 ns.
-pub(in crate::directory) fn windows_span(ticks: u64) -> Duration {
-    Duration::from_secs(ticks / TICKS_PER_SECOND)
+/// A time span that Windows writes as a negative number of units of 100 ns, in whole seconds; `None` for
+/// "never", which is the lowest number (MS-SAMR, section 2.2.4.1).
+pub(in crate::directory) fn windows_span(ticks: i64) -> Option<Duration> {
+    let seconds = ticks.checked_neg()?.try_into().ok()?;
+    Some(Duration::from_secs(u64::div_ceil(seconds, TICKS_PER_SECOND)))
 }
 
 /// The start of a day that is counted from 1970.

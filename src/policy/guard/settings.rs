@@ -3,6 +3,9 @@
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
+/// No budget's time is longer.
+pub const LONGEST_WITHIN: Duration = Duration::from_secs(365 * 86_400);
+
 /// How many failures there may be in which time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Budget {
