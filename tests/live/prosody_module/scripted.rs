@@ -1,5 +1,8 @@
 //! What a real daemon never does, or not when a test wants it.
 
+use std::fs;
+use std::os::unix::fs::chown;
+use std::os::unix::net::UnixStream;
 use std::sync::Mutex;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -11,6 +14,7 @@ use ldap_fixtures::scripted::{Daemon, Step};
 use ldap_fixtures::stream::Stream;
 use ldap_fixtures::xmpp::Outcome;
 use serde_json::Value;
+use socket2::{Domain, SockAddr, Socket, Type};
 use tempfile::TempDir;
 
 use super::{SUCCESS, UNAVAILABLE, WRONG, assert_begins, is_in_step, prosody, sign_in};
@@ -217,6 +221,32 @@ fn what_is_no_daemon_of_this_version_signs_nobody_in() {
         let _daemon = stage.daemon(|_, message| judge(message));
         stage.is_in_step();
         stage.logs("can be looked up at");
+    }
+}
+
+#[test]
+fn no_password_goes_to_a_socket_that_is_a_strangers_or_full() {
+    for version in Version::ALL {
+        let mut stage = Stage::start(version, 5);
+        let socket = stage.directory.path().join("socket");
+        let daemon = stage.daemon(|_, message| judge(message));
+        chown(&socket, Some(65_534), None).unwrap();
+        let start = Instant::now();
+        assert_begins(&stage.sign_in("alice", "secret"), UNAVAILABLE);
+        stage.logs("a stranger's, of the uid 65534");
+        assert!(daemon.received().is_empty());
+        drop(daemon);
+        // Nobody accepts here, and no more can wait.
+        let listener = Socket::new(Domain::UNIX, Type::STREAM, None).unwrap();
+        listener.bind(&SockAddr::unix(&socket).unwrap()).unwrap();
+        listener.listen(0).unwrap();
+        let _waiting = UnixStream::connect(&socket).unwrap();
+        assert_begins(&stage.sign_in("alice", "secret"), UNAVAILABLE);
+        assert!(start.elapsed() < Duration::from_secs(5));
+        drop(listener);
+        fs::remove_file(&socket).unwrap();
+        let _daemon = stage.daemon(|_, message| judge(message));
+        stage.is_in_step();
     }
 }
 
