@@ -8,6 +8,7 @@
 )]
 
 mod kerberos;
+mod listeners;
 mod mistakes;
 mod reading;
 mod refusals;

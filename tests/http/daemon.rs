@@ -43,7 +43,12 @@ fn written(text: &str) -> Site {
 impl Daemon {
     /// Starts one that asks this server, and waits until it answers.
     pub(crate) fn asking(url: &str) -> Self {
-        Self(native::Daemon::start(written(&(LISTEN.to_owned() + &corp(url)))))
+        Self::asking_also(url, "")
+    }
+
+    /// The same with more tables.
+    pub(crate) fn asking_also(url: &str, tables: &str) -> Self {
+        Self(native::Daemon::start(written(&format!("{LISTEN}{tables}{}", corp(url)))))
     }
 
     /// The same with a port, which is told as well.
@@ -197,8 +202,7 @@ async fn connections_without_a_request_leave_room_for_others() {
 #[tokio::test]
 async fn one_guard_counts_for_every_listener() {
     let directory = Embedded::start().unwrap();
-    let listen = LISTEN.to_owned() + "[throttle]\nfailures = 3\n";
-    let daemon = Daemon(native::Daemon::start(written(&(listen + &corp(&directory.url())))));
+    let daemon = Daemon::asking_also(&directory.url(), "[throttle]\nfailures = 3\n");
     let (mut http, mut native) = (daemon.client().await, daemon.0.client());
     assert_eq!(http.ask(get(RIGHT)).await.brief(), (200, "true"));
     let before = directory.binds();

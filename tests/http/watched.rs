@@ -1,8 +1,10 @@
 //! What Prometheus reads, and what `/healthz` says.
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use ldap_fixtures::embedded::Embedded;
+use ldap_fixtures::slapd::Options;
+use ldap_fixtures::tls::Authority;
 use tokio::time::sleep;
 
 use crate::daemon::Daemon;
@@ -96,6 +98,27 @@ async fn every_family_is_there_and_says_what_happened() {
     for word in ["alice", "bob", "x.example", "y.example", "secret"] {
         assert!(!metrics.contains(word), "{word} in\n{metrics}");
     }
+}
+
+#[tokio::test]
+async fn it_is_told_when_the_certificate_of_a_server_expires() {
+    let directory = tempfile::tempdir().unwrap();
+    let authority = Authority::create(directory.path()).unwrap();
+    let tls = Some((authority.certificate().to_owned(), authority.good().unwrap()));
+    let slapd = Options { tls, ..Options::default() }.start().unwrap();
+    let url = slapd.ldaps_url();
+    let ca = format!("[directory.corp.tls]\nca_file = {:?}\n", authority.certificate());
+    let daemon = Daemon::asking_also(&url, &ca);
+    let mut client = daemon.client().await;
+    let right = get("/check_password?user=alice&server=example.com&pass=secret");
+    assert_eq!(client.ask(&right).await.brief(), (200, "true"), "{}", daemon.log());
+    let metrics = daemon.watch("/metrics", "").await.body;
+    let sample = format!(
+        "xmpp_ldap_auth_certificate_expiry_timestamp_seconds{{directory=\"corp\",server=\"{url}\"}}"
+    );
+    let expiry = value(&metrics, &sample).unwrap();
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs_f64();
+    assert!(expiry > now && expiry < now + 1e10, "{expiry}");
 }
 
 #[tokio::test]
