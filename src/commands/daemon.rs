@@ -52,7 +52,9 @@ pub fn daemon(process: &Process, given: Given) -> Result<Code, Failure> {
         return Err(unusable(text.to_owned()));
     }
     if reading.startup.written_caller().is_some() {
-        tracing::warn!("configuration: caller is ignored: the daemon serves any");
+        tracing::warn!(
+            "configuration: caller is ignored, but for how long clients wait over HTTP: the daemon serves any"
+        );
     }
     let mut passed = Passed::take(&listen::passed_names()).map_err(unusable)?;
     let bound = bind(&reading, &mut passed)?;
