@@ -446,3 +446,14 @@ async fn no_change_of_the_servers_makes_another_account() {
         assert_ne!(elsewhere.entry, searched.entry, "what one grants says nothing of the other");
     }
 }
+
+#[tokio::test]
+async fn an_entry_that_is_told_twice_is_not_two_that_were_found() {
+    let (_server, port) = Server::start(|_| {
+        let one = || entry("cn=a,dc=x", &[("uid", &["a"])]);
+        (4, vec![one(), one()])
+    })
+    .await;
+    let cut_off = Verdict::Unavailable(Outage::Refused { code: 4 });
+    assert_eq!(verdict(&domain(port, UID), "a").await, cut_off);
+}

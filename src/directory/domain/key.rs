@@ -51,6 +51,7 @@ mod tests {
             "UID=Jo.Doe, OU=people, DC=example",
             "0.9.2342.19200300.100.1.1=jo\\2edoe,ou=people,dc=example",
             "uid=jo doe,ou=people,dc=example",
+            "uid=\\22jo\\5cdoe\\2b,ou=people,dc=example",
             "uid=j\u{f6}doe,ou=people,dc=example",
             "uid=\u{ff4a}odoe,ou=people,dc=example",
         ] {

@@ -104,13 +104,16 @@ impl Search {
         let results = self.search_bases(account, &bearing.attributes, searcher, by).await?;
         let first = results.first().ok_or(Outage::Misconfigured)?;
         let mut refusal = Outcome::from(Denial::UnknownUser).from_server(&first.server);
-        let exceeds = results.iter().any(|result| result.code == SIZE_LIMIT_EXCEEDED);
+        let exceeds = results.iter().find(|result| result.code == SIZE_LIMIT_EXCEEDED);
+        let cut_off = exceeds.map(|result| cut_off_by(&result.server));
         let references = results.iter().flat_map(|result| result.references.iter().cloned());
         let references: Vec<String> = references.collect();
         let mut bearers = Vec::new();
         for located in distinct(results) {
             match bearing.judge(&located) {
-                Err(outcome) if !exceeds && matches!(outcome.verdict, Verdict::Denied(_)) => {
+                Err(outcome)
+                    if cut_off.is_none() && matches!(outcome.verdict, Verdict::Denied(_)) =>
+                {
                     refusal = outcome;
                 }
                 judged => bearers.push((located, judged)),
@@ -121,6 +124,9 @@ impl Search {
             let text = format!("matches {}", names.join(" and "));
             let server = bearers.first().map(|(found, _)| Arc::clone(&found.server));
             return Err(Outcome { server, ..Outage::Ambiguous.into() }.with_detail(&text));
+        }
+        if let Some(cut_off) = cut_off {
+            return Err(cut_off);
         }
         match bearers.pop() {
             Some((only, judged)) => judged.map(|()| only),
@@ -148,17 +154,18 @@ impl Search {
                 follows_aliases: self.follows_aliases,
                 ..Query::entry(base, attributes)
             };
-            let result = searcher.search(&query, &[SIZE_LIMIT_EXCEEDED], by).await?;
-            if result.code == SIZE_LIMIT_EXCEEDED && result.entries.len() < 2 {
-                return Err(Outcome::from(Outage::Refused { code: result.code })
-                    .from_server(&result.server)
-                    .with_detail("it found less than it was to find")
-                    .ended_by("search", result.code));
-            }
-            Ok(result)
+            searcher.search(&query, &[SIZE_LIMIT_EXCEEDED], by).await
         });
         try_join_all(searches).await
     }
+}
+
+/// The outcome of a search that this server ended before it had found two entries.
+fn cut_off_by(server: &Arc<str>) -> Outcome {
+    Outcome::from(Outage::Refused { code: SIZE_LIMIT_EXCEEDED })
+        .from_server(server)
+        .with_detail("it found less than it was to find")
+        .ended_by("search", SIZE_LIMIT_EXCEEDED)
 }
 
 /// Each entry once, although bases may lie within each other.
