@@ -22,7 +22,7 @@ use secrecy::SecretString;
 
 use self::attempt::SignInAttempt;
 use self::cache::{Cache, CacheSettings};
-use self::changes::Changes;
+use self::changes::{Changes, Moment};
 use self::digest::ProcessKey;
 use self::guard::{Guard, GuardSettings};
 
@@ -33,6 +33,8 @@ pub struct Policies {
     pub key: ProcessKey,
     /// The lock-out guard, if it is on.
     pub guard: Option<Arc<Guard>>,
+    /// The guard that is on, or was on last: what it knows is not forgotten while it is off.
+    last_guard: Option<Arc<Guard>>,
     /// The credential cache, if it is on.
     pub cache: Option<Cache>,
     /// What both take into account.
@@ -43,9 +45,11 @@ impl Policies {
     /// Policies that remember nothing yet. The error says that the system has no random numbers.
     pub fn new(guard: Option<GuardSettings>, cache: Option<CacheSettings>) -> io::Result<Self> {
         let changes = Arc::default();
+        let guard = guard.map(|settings| Guard::new(settings, &changes));
         Ok(Self {
             key: ProcessKey::new()?,
-            guard: guard.map(|settings| Guard::new(settings, &changes)),
+            last_guard: guard.clone(),
+            guard,
             cache: cache.map(|settings| Cache::new(settings, &changes)),
             changes,
         })
@@ -54,12 +58,14 @@ impl Policies {
     /// The policies of another configuration. What was wrong stays wrong, and counts; whom other rules
     /// let in may have no right to it any more.
     pub fn renewed(&self, guard: Option<GuardSettings>, cache: Option<CacheSettings>) -> Self {
-        let guard = guard.map(|settings| match &self.guard {
+        let guard = guard.map(|settings| match &self.last_guard {
             None => Guard::new(settings, &self.changes),
             Some(guard) => guard.adjusted(settings),
         });
         let cache = cache.map(|settings| Cache::new(settings, &self.changes));
-        Self { key: self.key.clone(), guard, cache, changes: Arc::clone(&self.changes) }
+        let last_guard = guard.clone().or_else(|| self.last_guard.clone());
+        let (key, changes) = (self.key.clone(), Arc::clone(&self.changes));
+        Self { key, guard, last_guard, cache, changes }
     }
 
     /// Forgets what the guard holds against an account: whether there was anything.
@@ -80,8 +86,12 @@ impl Policies {
     }
 
     /// The password of an account may be another now: nothing that was learned of it is true any more,
-    /// nor what attempts learn that are under way.
-    pub fn password_changed(&self, counted_as: &str) {
-        self.changes.password_changed(self.key.id(counted_as));
+    /// nor what attempts learn that are under way. Whether it was changed by nobody else since the
+    /// change began.
+    pub fn password_changed(&self, counted_as: &str, began: Moment) -> bool {
+        let account = self.key.id(counted_as);
+        let is_alone = self.changes.last_password(account) <= began;
+        self.changes.password_changed(account);
+        is_alone
     }
 }

@@ -546,6 +546,27 @@ async fn a_change_is_known_to_every_configuration() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_password_that_was_set_last_has_the_last_share() {
+    let bed = Bed::new(Some(guard()), None);
+    let change = Request::SetPass { account: alice(), password: "new".into() };
+    assert_eq!(bed.ask(&change, 4 * SECOND).await.verdict, Verdict::Granted);
+    for (password, expected) in [("a", WRONG), ("b", WRONG), ("c", HELD)] {
+        assert_eq!(bed.sign_in(password).await, expected);
+    }
+    assert_eq!(bed.sign_in("new").await, Verdict::Granted);
+    // Nobody knows which of two changes was the last.
+    let bed = Bed::new(Some(guard()), None);
+    bed.script(|plan| plan.delay = SECOND);
+    let another = Request::SetPass { account: alice(), password: "another".into() };
+    let (first, second) = tokio::join!(bed.ask(&change, 4 * SECOND), bed.ask(&another, 4 * SECOND));
+    assert_eq!([first.verdict, second.verdict], [Verdict::Granted; 2]);
+    bed.script(|plan| plan.delay = Duration::ZERO);
+    for password in ["a", "b", "c"] {
+        assert_eq!(bed.sign_in(password).await, WRONG);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_the_guard_holds_back_says_why() {
     let bed = Bed::new(Some(guard()), None);
     for password in ["a", "b", "c"] {
@@ -609,6 +630,10 @@ async fn another_configuration_keeps_what_was_wrong_and_not_what_was_right() {
     assert_eq!(bed.sign_in("other").await, WRONG);
     let off = bed.policies.renewed(None, Some(cache(Mode::Ttl)));
     assert!(off.guard.is_none());
+    let attempt = bed.policies.attempt("h", "cn=a", "cn=a", &"other".into());
+    let on_again = off.renewed(Some(guard()), None).guard.unwrap();
+    let entrance = on_again.enter(attempt, Instant::now(), Instant::now());
+    assert!(matches!(entrance, Entrance::Deny(Hold::SameAgain { .. })));
     let stricter = Budget { failures: 1, within: HOUR };
     let stricter = GuardSettings { account: stricter, ..guard() };
     for (guard, asks_another) in [(guard(), true), (stricter, false)] {

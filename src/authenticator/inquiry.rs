@@ -8,6 +8,7 @@ use crate::directory::accounts::{Accounts, EntryKey};
 use crate::jid::Account;
 use crate::policy::Policies;
 use crate::policy::cache::Cache;
+use crate::policy::changes::Moment;
 use crate::policy::digest::Id;
 use crate::verdict::{Denial, Outcome, Verdict};
 
@@ -58,31 +59,48 @@ impl<'a, D: Accounts> Inquiry<'a, D> {
     pub(super) async fn set_password(&self, password: &SecretString) -> Result<Outcome, Outcome> {
         let Self { directory, policies, account, by, .. } = *self;
         let target = directory.find_to_change(account, by).await?;
-        let change = Change { policies, key: &target.key, is_refused: false };
+        let change = Change::begin(policies, &target.key);
         let outcome = directory.set_password(&target, password, by).await;
-        change.end(&outcome);
+        change.end(&outcome, directory.domainpart(account), password);
         Ok(outcome)
     }
 }
 
 /// A change of a password that may have been made, unless it is refused. When it ends, or is given up
-/// half-way, nothing is known about the entry's passwords any more.
+/// half-way, nothing is known about the account's passwords any more, but for the one that was set.
 struct Change<'a> {
     policies: &'a Policies,
     key: &'a EntryKey,
-    is_refused: bool,
+    began: Moment,
+    is_over: bool,
 }
 
-impl Change<'_> {
-    fn end(mut self, outcome: &Outcome) {
-        self.is_refused = matches!(outcome.verdict, Verdict::Denied(_));
+impl<'a> Change<'a> {
+    fn begin(policies: &'a Policies, key: &'a EntryKey) -> Self {
+        Self { policies, key, began: policies.changes.now(), is_over: false }
+    }
+
+    fn end(mut self, outcome: &Outcome, domain: &str, password: &SecretString) {
+        self.is_over = true;
+        let (policies, key, began) = (self.policies, self.key, self.began);
+        if matches!(outcome.verdict, Verdict::Denied(_)) {
+            return;
+        }
+        let is_alone = policies.password_changed(&key.counted_as, began);
+        // Of two changes at the same time, nobody knows which was made last.
+        if is_alone
+            && outcome.verdict == Verdict::Granted
+            && let Some(guard) = &policies.guard
+        {
+            guard.know_right(&policies.attempt(domain, &key.counted_as, &key.entry, password));
+        }
     }
 }
 
 impl Drop for Change<'_> {
     fn drop(&mut self) {
-        if !self.is_refused {
-            self.policies.password_changed(&self.key.counted_as);
+        if !self.is_over {
+            self.policies.password_changed(&self.key.counted_as, self.began);
         }
     }
 }

@@ -242,6 +242,11 @@ impl Guard {
         true
     }
 
+    /// The password of this attempt, which begins when it has been set, is the right one.
+    pub fn know_right(&self, attempt: &SignInAttempt) {
+        self.locked().right.put(attempt.counted_as, (attempt.digest, attempt.began));
+    }
+
     /// Forgets what is held against an account, as if the directory had forgotten it too: whether there
     /// was anything.
     pub fn forgive(&self, account: Id) -> bool {
