@@ -16,7 +16,7 @@ use super::{UNAVAILABLE, assert_begins, is_in_step, prosody, sign_in};
 use crate::support::{PATIENCE, Site};
 use crate::{Lookup, site};
 
-/// A Prosody that waits six seconds for the daemon, which is not there yet.
+/// A Prosody that waits so many seconds for the daemon, which is not there yet.
 struct Stage {
     prosody: Prosody,
     client: Client,
@@ -26,16 +26,16 @@ struct Stage {
 }
 
 impl Stage {
-    fn start(version: Version) -> Self {
+    fn start(version: Version, timeout: u32) -> Self {
         let slapd = Options { users: 100, ..Options::default() }.start().unwrap();
         let proxy = Proxy::start(slapd.address()).unwrap();
         let site = site(
             &[&proxy.url()],
             Lookup::Search,
             "set_password = \"exop\"",
-            "[listen.prosody]\nsocket = \"{dir}/prosody.sock\"\nverbs = [\"auth\", \"isuser\", \"setpass\"]\n",
+            "[listen.prosody]\nsocket = \"{dir}/prosody.sock\"\nverbs = [\"auth\", \"isuser\", \"setpass\"]\n[log]\ntarget = \"stderr\"\n",
         );
-        let prosody = prosody(version, &site.path().join("prosody.sock"), 6);
+        let prosody = prosody(version, &site.path().join("prosody.sock"), timeout);
         let client = Client::new(prosody.port());
         Self { prosody, client, proxy, site, _slapd: slapd }
     }
@@ -66,7 +66,7 @@ fn unavailable() -> Outcome {
 #[test]
 fn clients_sign_in_with_their_own_password_only() {
     for version in Version::ALL {
-        let stage = Stage::start(version);
+        let stage = Stage::start(version, 30);
         let daemon = stage.daemon();
         let users = [
             ("alice", "secret"),
@@ -102,7 +102,7 @@ fn clients_sign_in_with_their_own_password_only() {
 #[test]
 fn passwords_are_changed_or_stay_and_none_forges_a_request() {
     for version in Version::ALL {
-        let stage = Stage::start(version);
+        let stage = Stage::start(version, 30);
         let daemon = stage.daemon();
         let client = stage.client;
         let changed = client.change_password("bob", "secret", "new:pass \"wörd\\").unwrap();
@@ -129,7 +129,7 @@ fn passwords_are_changed_or_stay_and_none_forges_a_request() {
 #[test]
 fn a_hundred_at_once_are_told_their_own_and_hold_nobody_up() {
     for version in Version::ALL {
-        let stage = Stage::start(version);
+        let stage = Stage::start(version, 30);
         let daemon = stage.daemon();
         stage.proxy.set(Fault::Delay(Duration::from_millis(20)));
         let port = stage.prosody.port();
@@ -153,7 +153,7 @@ fn a_hundred_at_once_are_told_their_own_and_hold_nobody_up() {
             for (is_right, client) in clients {
                 let expected = if is_right { Outcome::Success } else { refused() };
                 let outcome = client.join().unwrap().unwrap();
-                assert_eq!(outcome, expected, "{}", daemon.log());
+                assert_eq!(outcome, expected, "{}\n{}", daemon.log(), stage.prosody.log());
             }
             slowest
         });
@@ -164,7 +164,7 @@ fn a_hundred_at_once_are_told_their_own_and_hold_nobody_up() {
 #[test]
 fn a_daemon_that_is_absent_hangs_or_dies_is_told_from_a_wrong_password() {
     for version in Version::ALL {
-        let stage = Stage::start(version);
+        let stage = Stage::start(version, 6);
         assert_eq!(stage.login("alice", "secret"), unavailable());
         let mut component = stage.prosody.component().unwrap();
         let mut daemon = stage.daemon();
