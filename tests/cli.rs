@@ -13,7 +13,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use support::Answer::{CannotTell, No};
-use support::{Adapter, Framing, Site, binary};
+use support::{Adapter, Framing, MakeSite, Site, binary};
 
 const NOBODY: &str = r#"
 [directory.nobody]
@@ -44,9 +44,8 @@ fn a_wrong_command_line_on_a_pipe_ends_no_sooner_than_ejabberd_survives() {
     assert!(String::from_utf8_lossy(&output.stderr).contains("--conf"));
 }
 
-#[test]
-fn the_log_tells_whose_request_was_malformed() {
-    let site = Site::new(NOBODY);
+fn the_log_tells_whose_request_was_malformed(new_site: MakeSite) {
+    let site = new_site(NOBODY);
     let mut adapter = Adapter::start(&site, Framing::Packet);
     assert_eq!(adapter.ask("auth:alice:example.com:tops3cret\r"), No);
     adapter.logs("malformed");
@@ -298,9 +297,8 @@ fn what_is_typed_is_refused_as_run_refuses_it() {
     assert!(!told(&output).contains("tops3"));
 }
 
-#[test]
-fn a_packet_that_is_cut_off_is_logged() {
-    let site = Site::new(NOBODY);
+fn a_packet_that_is_cut_off_is_logged(new_site: MakeSite) {
+    let site = new_site(NOBODY);
     let mut adapter = Adapter::start(&site, Framing::Packet);
     assert_eq!(adapter.ask("isuser:alice:nowhere.example"), No);
     adapter.send_raw(&[0, 20, b'a', b'u', b't', b'h']);
@@ -335,10 +333,9 @@ fn no_answer_is_late_although_nobody_reads_the_log() {
     assert!(child.wait().unwrap().success());
 }
 
-#[test]
-fn the_log_file_is_reopened_on_hang_up() {
+fn the_log_file_is_reopened_on_hang_up(new_site: MakeSite) {
     let site =
-        Site::new(&format!("{NOBODY}[log]\ntarget = \"file:{{dir}}/log\"\nformat = \"json\"\n"));
+        new_site(&format!("{NOBODY}[log]\ntarget = \"file:{{dir}}/log\"\nformat = \"json\"\n"));
     let mut adapter = Adapter::start(&site, Framing::Line);
     assert_eq!(adapter.ask("isuser:alice:nowhere.example"), No);
     let (log, rotated) = (site.path().join("log"), site.path().join("log.1"));
@@ -407,9 +404,8 @@ fn a_reader_that_reads_no_further_is_no_error() {
     }
 }
 
-#[test]
-fn bytes_of_another_protocol_are_told_of_once() {
-    let site = Site::new(NOBODY);
+fn bytes_of_another_protocol_are_told_of_once(new_site: MakeSite) {
+    let site = new_site(NOBODY);
     for (framing, bytes) in [
         (Framing::Line, Framing::Packet.frame(b"auth:alice:example.com:tops3cret")),
         (Framing::Packet, Framing::Line.frame(b"auth:alice:example.com:tops3cret")),
@@ -443,12 +439,11 @@ fn a_named_caller_gets_its_own_replies_when_the_file_names_it() {
     assert_eq!(child.wait().unwrap().code(), Some(78));
 }
 
-#[test]
-fn what_is_in_flight_is_answered_before_sigterm_ends_it() {
+fn what_is_in_flight_is_answered_before_sigterm_ends_it(new_site: MakeSite) {
     // Connections are established, and nobody ever answers on them.
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let slow = NOBODY.replace("127.0.0.1:9", &silent.local_addr().unwrap().to_string());
-    let site = Site::new(&format!("answer_within = \"1500ms\"\n{slow}"));
+    let site = new_site(&format!("answer_within = \"1500ms\"\n{slow}"));
     let mut adapter = Adapter::start(&site, Framing::Packet);
     adapter.send("auth:alice:example.com:secret");
     adapter.logs("ready");
@@ -476,4 +471,12 @@ fn in_a_namespace_of_its_own_it_serves_and_ends_as_ever() {
     drop(input);
     assert_eq!(std::io::read_to_string(child.stdout.take().unwrap()).unwrap(), "0\n");
     assert!(child.wait().unwrap().success());
+}
+
+alone_and_relayed! {
+    the_log_tells_whose_request_was_malformed
+    a_packet_that_is_cut_off_is_logged
+    the_log_file_is_reopened_on_hang_up
+    bytes_of_another_protocol_are_told_of_once
+    what_is_in_flight_is_answered_before_sigterm_ends_it
 }

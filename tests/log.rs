@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 use support::Answer::No;
-use support::{Adapter, Framing, PATIENCE, Site};
+use support::{Adapter, Framing, MakeSite, PATIENCE, Site};
 
 /// A configuration whose requests need no directory.
 fn config(target: &str) -> String {
@@ -41,9 +41,8 @@ fn check(site: &Site) -> (Option<i32>, String) {
     (output.status.code(), String::from_utf8(output.stdout).unwrap())
 }
 
-#[test]
-fn a_name_of_the_protocols_stream_is_refused() {
-    let site = Site::new(&config("file:{dir}/link"));
+fn a_name_of_the_protocols_stream_is_refused(new_site: MakeSite) {
+    let site = new_site(&config("file:{dir}/link"));
     symlink("/dev/fd/1", site.path().join("other")).unwrap();
     symlink("other", site.path().join("link")).unwrap();
     let (code, text) = check(&site);
@@ -76,9 +75,8 @@ fn standard_error_that_is_the_same_pipe_as_standard_output_gets_no_line() {
     }
 }
 
-#[test]
-fn a_log_file_that_becomes_the_protocols_stream_is_not_reopened() {
-    let site = Site::new(&format!("confine = false\n{}", config("file:{dir}/log")));
+fn a_log_file_that_becomes_the_protocols_stream_is_not_reopened(new_site: MakeSite) {
+    let site = new_site(&format!("confine = false\n{}", config("file:{dir}/log")));
     let log = site.path().join("log");
     let mut adapter = Adapter::start(&site, Framing::Packet);
     assert_eq!(adapter.ask(REQUEST), No);
@@ -100,10 +98,9 @@ fn hang_up(adapter: &Adapter) {
     kill_process(pid, Signal::HUP).unwrap();
 }
 
-#[test]
-fn a_link_into_another_directory_can_be_rotated() {
+fn a_link_into_another_directory_can_be_rotated(new_site: MakeSite) {
     let other = tempfile::tempdir().unwrap();
-    let site = Site::new(&config("file:{dir}/log"));
+    let site = new_site(&config("file:{dir}/log"));
     let real = other.path().join("real");
     symlink(&real, site.path().join("log")).unwrap();
     let mut adapter = Adapter::start(&site, Framing::Line);
@@ -257,4 +254,10 @@ fn prosody_reads_in_its_log_that_there_is_no_other_and_check_says_so() {
     let output = in_namespace(&site, directory.path()).arg("check").output().unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success() && text.contains("the log will go to nowhere"), "{text}");
+}
+
+alone_and_relayed! {
+    a_name_of_the_protocols_stream_is_refused
+    a_log_file_that_becomes_the_protocols_stream_is_not_reopened
+    a_link_into_another_directory_can_be_rotated
 }

@@ -132,7 +132,9 @@ impl<A: Answer> Conversation<'_, A> {
                 }
                 () = closed(&mut closing), if matches!(self.stage, Stage::Greeting | Stage::Asking) => {
                     native::write_bye(&mut self.out);
-                    self.stage = Stage::Draining;
+                    // Who has not even said hello has nothing open.
+                    let has_met = self.stage == Stage::Asking;
+                    self.stage = if has_met { Stage::Draining } else { Stage::Ending };
                 }
                 () = sleep_until(end_by.unwrap_or(self.read_at)), if end_by.is_some() => {
                     return Ok(fault);

@@ -24,6 +24,7 @@ pub mod dn;
 pub mod http;
 pub mod line;
 pub mod message;
+pub mod native;
 pub mod packet;
 pub mod request;
 pub mod stream;
@@ -88,5 +89,5 @@ mod tests {
         };
     }
 
-    corpora!(config control diagnosis dn http line message packet request template);
+    corpora!(config control diagnosis dn http line message native packet request template);
 }

@@ -1,0 +1,81 @@
+//! Lines of the native protocol, of both sides.
+
+use secrecy::ExposeSecret;
+use serde_json::Value;
+use serde_json::value::RawValue;
+use xmpp_ldap_auth::protocol::native::{
+    Ask, Fault, FromClient, FromDaemon, Lines, read_client, read_daemon, write_request,
+};
+use xmpp_ldap_auth::request::{Request, Verb};
+use xmpp_ldap_auth::verdict::Verdict;
+
+/// Lines may be so long.
+const LONGEST: usize = 300;
+
+/// The first byte says how the rest arrives, which is a stream of lines.
+pub fn check(input: &[u8]) {
+    let Some((size, stream)) = input.split_first() else { return };
+    let lines = cut(stream, usize::from(*size).max(1));
+    assert_eq!(lines, cut(stream, stream.len().max(1)), "it matters how the stream arrives");
+    for line in lines {
+        check_client(&line);
+        check_daemon(&line);
+    }
+}
+
+/// The lines up to the first that is too long.
+fn cut(stream: &[u8], size: usize) -> Vec<Vec<u8>> {
+    let mut lines = Lines::default();
+    let mut cut = Vec::new();
+    for chunk in stream.chunks(size) {
+        lines.room(chunk.len()).extend_from_slice(chunk);
+        while let Some(line) = lines.next_line(LONGEST) {
+            let Ok(line) = line else { return cut };
+            assert!(line.len() < LONGEST && !line.contains(&b'\n'));
+            cut.push(line.to_vec());
+        }
+    }
+    cut
+}
+
+fn check_client(line: &[u8]) {
+    let read = read_client(line);
+    let text = std::str::from_utf8(line).ok();
+    let is_json = text.is_some_and(|text| serde_json::from_str::<&RawValue>(text).is_ok());
+    assert!(is_json || read.as_ref().err() == Some(&Fault::Json), "that is no JSON");
+    let Ok(FromClient::Ask(Ask { id, within, request: Ok(request) })) = read else { return };
+    let (verb, account, password) = facts(&request);
+    let fields = [account.localpart(), account.domainpart(), password.unwrap_or_default()];
+    assert!(!fields.iter().any(|field| field.contains(char::is_control)));
+    assert_eq!(password.is_some(), verb != Verb::IsUser);
+    let Some(within) = within else { return };
+    let mut written = Vec::new();
+    write_request(&mut written, id, &request, within);
+    assert_eq!(written.pop(), Some(b'\n'));
+    assert!(!written.contains(&b'\n'), "a request is one line");
+    let Ok(FromClient::Ask(again)) = read_client(&written) else { panic!("it is not read again") };
+    assert_eq!(again.id, id);
+    assert_eq!(facts(&again.request.unwrap()), (verb, account, password));
+}
+
+fn facts(request: &Request) -> (Verb, &xmpp_ldap_auth::jid::Account, Option<&str>) {
+    let password = match request {
+        Request::Auth { password, .. } | Request::SetPass { password, .. } => {
+            Some(password.expose_secret())
+        }
+        Request::IsUser { .. } => None,
+    };
+    (request.verb(), request.account(), password)
+}
+
+fn check_daemon(line: &[u8]) {
+    if let Ok(FromDaemon::Answer(_, verdict)) = read_daemon(line) {
+        let said: Option<Value> = serde_json::from_slice(line).ok();
+        let word = said.as_ref().map(|said| &said["verdict"]);
+        // What holds half a surrogate pair is nothing that can be looked at otherwise.
+        if let Some(word) = word {
+            assert_eq!(verdict == Verdict::Granted, word == "yes");
+            assert_eq!(matches!(verdict, Verdict::Denied(_)), word == "no");
+        }
+    }
+}
