@@ -36,7 +36,10 @@ impl Daemon {
             Ok(stream) => Ok(Some(Self { socket, stream })),
             Err(error) if is_absence(&error) => Ok(None),
             Err(error) => {
-                let text = format!("the daemon at {} cannot be asked: {error}", socket.display());
+                let socket = socket.display();
+                let text = format!(
+                    "the daemon at {socket} cannot be asked: {error}; do this as root, or as the daemon's user"
+                );
                 Err(io::Error::new(error.kind(), text))
             }
         }
@@ -81,11 +84,10 @@ fn is_absence(error: &io::Error) -> bool {
 
 /// Says, beside what is printed, that a daemon runs here which was not asked.
 pub(super) fn mention_daemon(config: &Path) {
-    if let Ok(Some(daemon)) = Daemon::find(config) {
-        let socket = daemon.socket.display();
+    if !matches!(Daemon::find(config), Ok(None)) {
         let _ = writeln!(
             anstream::stderr(),
-            "{ODD}note:{ODD:#} a daemon runs here ({socket}); this looks at the directory beside it, without its guard and caches"
+            "{ODD}note:{ODD:#} a daemon runs here; this looks at the directory beside it, without its guard and caches"
         );
     }
 }
