@@ -29,6 +29,7 @@ use crate::config::problem::Problem;
 use crate::config::{self, Reading, gssapi};
 use crate::directory::Directory;
 use crate::directory::domain::{Domain, Memory};
+use crate::directory::pool::refused_logins::RefusedLogins;
 use crate::peer::process::start_anew;
 use crate::policy::Policies;
 use crate::policy::ttl_cache::TtlCache;
@@ -59,6 +60,15 @@ pub struct Built {
 /// Builds the directories, with these policies or new ones. The error says that the system has no
 /// random numbers.
 pub fn build(configuration: Configuration, policies: Option<Arc<Policies>>) -> io::Result<Built> {
+    rebuild(configuration, policies, &Arc::default())
+}
+
+/// The same, with the logins of service accounts that were refused before.
+fn rebuild(
+    configuration: Configuration,
+    policies: Option<Arc<Policies>>,
+    refused: &Arc<RefusedLogins>,
+) -> io::Result<Built> {
     let policy = configuration.policy;
     let policies = match policies {
         Some(policies) => policies,
@@ -68,7 +78,7 @@ pub fn build(configuration: Configuration, policies: Option<Arc<Policies>>) -> i
     let mut domains = HashMap::new();
     for DirectoryConfig { settings, domains: rules, .. } in configuration.directories.into_values()
     {
-        let directory = Arc::new(Directory::new(settings));
+        let directory = Arc::new(Directory::remembering(settings, refused));
         for (name, rules) in rules {
             let memory = Memory {
                 names: policy.dn_ttl.map(|ttl| TtlCache::new(policy.accounts, ttl)),

@@ -20,6 +20,7 @@ use xmpp_ldap_auth::deadline::Deadline;
 use xmpp_ldap_auth::directory::Directory;
 use xmpp_ldap_auth::directory::accounts::Accounts;
 use xmpp_ldap_auth::directory::domain::{Domain, Memory};
+use xmpp_ldap_auth::directory::pool::refused_logins::RefusedLogins;
 use xmpp_ldap_auth::jid::Account;
 use xmpp_ldap_auth::policy::guard::Permit;
 use xmpp_ldap_auth::verdict::{Denial, Outage, Verdict};
@@ -169,6 +170,10 @@ async fn read_message(stream: &mut TcpStream) -> std::io::Result<Vec<u8>> {
 }
 
 fn domain(servers: &[&Server], keys: &str) -> Domain {
+    domain_after(servers, keys, &Arc::default())
+}
+
+fn domain_after(servers: &[&Server], keys: &str, refused: &Arc<RefusedLogins>) -> Domain {
     let password = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(password.path(), "x").unwrap();
     let urls: Vec<String> =
@@ -181,7 +186,8 @@ fn domain(servers: &[&Server], keys: &str) -> Domain {
     );
     let configuration = config::read(&config, None, None).configuration.unwrap();
     let (settings, rules) = configuration.into_domain("h").unwrap();
-    Domain::new(Directory::new(settings).into(), rules, Memory::default())
+    let directory = Directory::remembering(settings, refused);
+    Domain::new(directory.into(), rules, Memory::default())
 }
 
 fn soon() -> Deadline {
@@ -353,6 +359,23 @@ async fn connections_that_end_while_a_server_is_away_say_nothing_about_what_it_t
         let without = |request: &Request| request.operation == BIND && request.controls.is_empty();
         assert_eq!(server.count(without), 0, "{was_well}");
     }
+}
+
+#[tokio::test]
+async fn a_refused_service_password_is_tried_once_however_often_its_directory_is_made_anew() {
+    let server = Server::start(|request| {
+        Some(if request.is_service_bind() { request.result(49) } else { request.good() })
+    })
+    .await;
+    let refused = Arc::new(RefusedLogins::default());
+    for others_work in [false, true, false] {
+        let domain = domain_after(&[&server], "", &refused);
+        let tried = domain.directory().try_out(others_work, soon()).await;
+        let refusal = Verdict::Unavailable(Outage::ServiceBind { code: Some(49) });
+        assert_eq!(tried.unwrap_err().verdict, refusal);
+        assert_eq!(sign_in(&domain, "right").await, refusal);
+    }
+    assert_eq!(server.count(Request::is_service_bind), 1);
 }
 
 #[tokio::test]

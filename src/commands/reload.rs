@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep};
 
 use self::active::Active;
 use self::refusal::{Refusal, Retry};
-use super::{Built, build};
+use super::{Built, rebuild};
 use crate::authenticator::Authenticator;
 use crate::config::configuration::Configuration;
 use crate::config::policy::Policy;
@@ -24,6 +24,7 @@ use crate::config::{self, Reading, gssapi};
 use crate::deadline::Deadline;
 use crate::directory::Directory;
 use crate::directory::domain::Domain;
+use crate::directory::pool::refused_logins::RefusedLogins;
 use crate::files::Watch;
 use crate::listen::settings::ListenerSettings;
 use crate::policy::Policies;
@@ -65,6 +66,8 @@ pub(super) struct Reloader {
     caller: Dialect,
     authenticator: Arc<Authenticator<Domain>>,
     active: Option<Active>,
+    /// Which logins of service accounts were refused, by whatever configuration.
+    refused: Arc<RefusedLogins>,
     /// What the process was started with, and keeps.
     startup: Startup,
     /// The configuration file, as it was read last.
@@ -86,6 +89,7 @@ impl Reloader {
             caller: first.startup.caller.terms.dialect,
             authenticator: Arc::new(Authenticator::misconfigured()),
             active: None,
+            refused: Arc::default(),
             startup: first.startup,
             file: first.file,
             named: first.files,
@@ -220,15 +224,17 @@ impl Reloader {
             Some(active) if active.file == self.file => Some(Arc::clone(&active.policies)),
             Some(active) => Some(Arc::new(active.policies.renewed(guard, cache))),
         };
-        build(configuration, policies).map_err(|error| Refusal::wrong(&error.to_string()))
+        rebuild(configuration, policies, &self.refused)
+            .map_err(|error| Refusal::wrong(&error.to_string()))
     }
 
     /// Signs in to each directory. One that did not work before either refuses nothing.
     async fn try_out(&self, built: &Built, by: Deadline) -> Result<(), Refusal> {
         let tried = built.directories.iter().map(async |directory| {
-            let outcome = directory.try_out(by).await.err()?;
+            let was_out = self.is_out(directory.name());
+            let outcome = directory.try_out(!was_out, by).await.err()?;
             let refusal = Refusal::by_directory(directory.name(), &outcome);
-            if self.is_out(directory.name()) {
+            if was_out {
                 let problem = refusal.to_string();
                 tracing::warn!(problem, "it did not work before either");
                 return None;

@@ -14,6 +14,7 @@ use crate::directory::locate::server::Server;
 use crate::directory::pool::Watcher;
 use crate::directory::pool::identity::Identity;
 use crate::directory::pool::limits::Limits;
+use crate::directory::pool::refused_logins::RefusedLogins;
 use crate::directory::pool::search::Searcher;
 use crate::directory::pool::service::ServicePool;
 use crate::directory::pool::users::{Sessions, UserPool};
@@ -84,15 +85,20 @@ pub struct Directory {
 impl Directory {
     /// A directory that is not connected to yet.
     pub fn new(settings: Settings) -> Self {
+        Self::remembering(settings, &Arc::default())
+    }
+
+    /// The same, with the logins of service accounts that were refused before.
+    pub fn remembering(settings: Settings, refused: &Arc<RefusedLogins>) -> Self {
         let limits = settings.limits;
         let connector = Arc::new(settings.connector);
         let writer = settings.writer.and_then(|writer| {
             let connector = writer.connector.map_or_else(|| Arc::clone(&connector), Arc::new);
             let identity = writer.identity.or_else(|| settings.identity.clone())?;
-            Some(ServicePool::new(connector, identity, limits))
+            Some(ServicePool::new(connector, identity, limits, refused))
         });
         let service = settings.identity.map(|identity| Searcher {
-            pool: ServicePool::new(Arc::clone(&connector), identity, limits),
+            pool: ServicePool::new(Arc::clone(&connector), identity, limits, refused),
         });
         Self {
             preset: settings.preset,
@@ -140,9 +146,13 @@ impl Directory {
         }
     }
 
-    /// Signs the service accounts in, on connections of their own.
-    pub async fn try_out(&self, by: Deadline) -> Result<(), Outcome> {
+    /// Signs the service accounts in, on connections of their own. Where `others_work` without these,
+    /// nothing presses, and who was refused lately is not tried again.
+    pub async fn try_out(&self, others_work: bool, by: Deadline) -> Result<(), Outcome> {
         for pool in self.service_pools() {
+            if let Some(outcome) = pool.refused_lately().filter(|_| others_work) {
+                return Err(outcome);
+            }
             by.bound(pool.open(by)).await.unwrap_or_else(|elapsed| Err(elapsed.into()))?;
         }
         Ok(())
@@ -151,7 +161,7 @@ impl Directory {
     /// Whether nothing can be asked of it now.
     pub fn is_out(&self) -> bool {
         self.connector().servers.health.all_down()
-            || self.service_pools().any(|pool| pool.refused().is_some())
+            || self.service_pools().any(ServicePool::is_refused_here)
     }
 
     fn service_pools(&self) -> impl Iterator<Item = &ServicePool> {

@@ -3,6 +3,7 @@
 pub(in crate::directory) mod attempts;
 pub mod identity;
 pub mod limits;
+pub mod refused_logins;
 pub mod search;
 pub mod service;
 mod service_account;

@@ -18,6 +18,7 @@ use crate::directory::locate::trial::{Trial, Work};
 use crate::directory::pool::attempts::{Attempt, Attempts, Turn};
 use crate::directory::pool::identity::Identity;
 use crate::directory::pool::limits::Limits;
+use crate::directory::pool::refused_logins::RefusedLogins;
 use crate::directory::pool::service_account::{BIND_AGAIN_AFTER, ServiceAccount};
 use crate::directory::pool::users::Sessions;
 use crate::directory::session::Session;
@@ -77,11 +78,18 @@ pub struct Share {
 }
 
 impl ServicePool {
-    /// A pool that opens nothing before the first use.
-    pub fn new(connector: Arc<Connector>, identity: Identity, limits: Limits) -> Self {
+    /// A pool that opens nothing before the first use, with the logins that were refused before.
+    pub fn new(
+        connector: Arc<Connector>,
+        identity: Identity,
+        limits: Limits,
+        refused: &Arc<RefusedLogins>,
+    ) -> Self {
+        let servers = connector.servers.names();
+        let servers: Vec<&str> = servers.iter().map(|name| &**name).collect();
         Self {
+            account: ServiceAccount::new(identity, &servers, Arc::clone(refused)),
             connector,
-            account: ServiceAccount::new(identity),
             limits,
             shared: Mutex::default(),
             opening: tokio::sync::Mutex::default(),
@@ -178,6 +186,16 @@ impl ServicePool {
     /// What became of the last bind, if the account was refused a moment ago.
     pub fn refused(&self) -> Option<Outcome> {
         self.account.refused()
+    }
+
+    /// Whether it was refused here a moment ago, and not only by the same login elsewhere.
+    pub fn is_refused_here(&self) -> bool {
+        self.account.is_refused_here()
+    }
+
+    /// What became of the last bind, if it was refused so lately that a directory may still count it against the account.
+    pub fn refused_lately(&self) -> Option<Outcome> {
+        self.account.refused_lately()
     }
 
     /// A fresh session, bound as the service account, unless that was refused a moment ago.
