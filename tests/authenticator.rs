@@ -612,8 +612,8 @@ async fn who_waits_for_a_bind_that_hangs_does_not_make_the_directory_look_slow()
             bed.ask(&auth(&password), 10 * SECOND).await.verdict
         });
         let sign_in = async {
-            for _ in 0..90 {
-                sleep(Duration::from_millis(100)).await;
+            for _ in 0..3 {
+                sleep(3 * SECOND).await;
                 assert_eq!(bed.ask(&bob, 10 * SECOND).await.verdict, Verdict::Granted);
             }
         };
