@@ -26,7 +26,11 @@ pub fn check(args: &CheckArgs, given: Given) -> Result<Code, Failure> {
     let caller = given.caller;
     let path = config::path(given.config);
     let mut reading = config::load(&path, caller, None);
-    if reading.startup.caller.terms.dialect == Dialect::Unnamed {
+    let is_unnamed = reading.startup.caller.terms.dialect == Dialect::Unnamed;
+    if is_unnamed && !reading.listeners.is_empty() {
+        // As the daemon reads it, which serves any.
+        reading = config::load(&path, Some(Dialect::Ejabberd), None);
+    } else if is_unnamed {
         // As `run` does where it is asked by the one caller that it can tell by itself.
         reading = config::load(&path, caller, Some(Dialect::Prosody));
         reading.remarks.push(Problem {

@@ -167,3 +167,13 @@ fn mistakes_in_a_listener_are_named_by_check() {
         assert!(text.contains(words), "{listen}: {text}");
     }
 }
+
+#[test]
+fn the_file_of_a_daemon_needs_no_caller_to_be_checked() {
+    let listen = "[listen.a]\nsocket = \"/run/a\"\nusers = [0, \"root\"]\n";
+    let site = site(&format!("{listen}{}", corp(NOWHERE)));
+    let output = site.command().arg("check").output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert_eq!(output.status.code(), Some(0), "{text}");
+    assert!(text.contains("listen.a.socket") && !text.contains("Prosody alone"), "{text}");
+}
