@@ -195,7 +195,11 @@ fn soon() -> Deadline {
 }
 
 async fn sign_in(domain: &Domain, password: &str) -> Verdict {
-    let account = Account::new("a", "h").unwrap();
+    sign_in_as(domain, "a", password).await
+}
+
+async fn sign_in_as(domain: &Domain, user: &str, password: &str) -> Verdict {
+    let account = Account::new(user, "h").unwrap();
     match domain.find(&account, soon()).await {
         Ok(found) => {
             let password = SecretString::from(password);
@@ -376,6 +380,31 @@ async fn a_refused_service_password_is_tried_once_however_often_its_directory_is
         assert_eq!(sign_in(&domain, "right").await, refusal);
     }
     assert_eq!(server.count(Request::is_service_bind), 1);
+}
+
+#[tokio::test]
+async fn one_account_that_a_server_cannot_ask_about_now_keeps_nobody_waiting() {
+    let steps: [(fn(&Request) -> bool, _); 2] =
+        [(Request::is_search, "ill"), (Request::is_user_bind, "a")];
+    let each = steps.into_iter().flat_map(|(step, user)| [51, 52].map(|code| (step, user, code)));
+    for (is_step, user, code) in each {
+        let server = Server::start(move |request| {
+            let is_ill = is_step(request) && request.has(b"ill");
+            Some(if is_ill { request.result(code) } else { request.good() })
+        })
+        .await;
+        let domain = Arc::new(domain(&[&server], ""));
+        let kept = Arc::clone(&domain);
+        tokio::spawn(async move { kept.directory().maintain().await });
+        for _ in 0..5 {
+            let started = Instant::now();
+            let verdict = sign_in_as(&domain, user, "ill").await;
+            assert!(matches!(verdict, Verdict::Unavailable(_)), "{code}: {verdict:?}");
+            assert!(started.elapsed() < Duration::from_secs(2), "{code}");
+            assert!(!domain.directory().is_out(), "{code}");
+            assert_eq!(sign_in(&domain, "right").await, Verdict::Granted, "{code}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -199,7 +199,11 @@ fn read(directory: &str) -> Arc<Domain> {
     let config = format!(
         "caller = \"ejabberd\"\n[directory.d]\n{directory}\n[domain.h]\ndirectory = \"d\"\n"
     );
-    let configuration = config::read(&config, None, None).configuration.unwrap();
+    domain_of(&config)
+}
+
+fn domain_of(config: &str) -> Arc<Domain> {
+    let configuration = config::read(config, None, None).configuration.unwrap();
     let (settings, rules) = configuration.into_domain("h").unwrap();
     Arc::new(Domain::new(Directory::new(settings).into(), rules, Memory::default()))
 }
@@ -507,6 +511,47 @@ async fn an_outage_is_told_to_all_who_wait_at_once() {
         }
         assert!(started.elapsed() < Duration::from_millis(900), "{:?}", started.elapsed());
     }
+}
+
+#[tokio::test]
+async fn a_server_that_hangs_keeps_nobody_waiting_once_it_is_taken_for_down() {
+    async fn hangs(with_service: bool) {
+        let (server, port) = Server::start().await;
+        let url = format!("ldap://127.0.0.1:{port}");
+        let directory = if with_service {
+            directory(&url)
+        } else {
+            let config = format!(
+                "caller = \"ejabberd\"\n[directory.d]\nservers = [{url:?}]\n\
+                 user_dn = \"uid={{localpart}},dc=x\"\nconnect_within = \"200ms\"\n\
+                 [domain.h]\ndirectory = \"d\"\n"
+            );
+            domain_of(&config)
+        };
+        let kept = Arc::clone(&directory);
+        tokio::spawn(async move { kept.directory().maintain().await });
+        assert_eq!(sign_in_within(&directory, 10 * WITHIN).await, Verdict::Granted);
+        // It accepts connections, and reads.
+        server.swallowed.store(usize::MAX, Ordering::SeqCst);
+        let started = Instant::now();
+        while started.elapsed() < Duration::from_secs(12) {
+            let _ = sign_in(&directory).await;
+            sleep(WITHIN / 10).await;
+        }
+        for _ in 0..3 {
+            let started = Instant::now();
+            let verdict = sign_in_within(&directory, Duration::from_secs(20)).await;
+            assert_eq!(verdict, Verdict::Unavailable(Outage::NoServer), "{with_service}");
+            assert!(started.elapsed() < 2 * WITHIN, "{with_service}: {:?}", started.elapsed());
+        }
+        server.swallowed.store(0, Ordering::SeqCst);
+        let started = Instant::now();
+        while sign_in(&directory).await != Verdict::Granted {
+            assert!(started.elapsed() < Duration::from_secs(20), "it never came back");
+            sleep(WITHIN / 10).await;
+        }
+    }
+    tokio::join!(hangs(true), hangs(false));
 }
 
 #[tokio::test]

@@ -73,6 +73,7 @@ pub(in crate::directory) async fn set(
         return Err(Denial::PasswordChangeOff.into());
     }
     Attempts::new(&pool.connector().servers, Work::Answer, by)
+        .uncut()
         .run(|turn| async move {
             let session = match pool.open_besides(&turn.avoided, by).await {
                 Ok(session) => session,

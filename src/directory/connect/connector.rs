@@ -127,7 +127,7 @@ impl Connector {
                 Ok(session) => {
                     // Where all are dialled at once, nobody had a head start.
                     let slow = overtaken.iter().filter(|_| !at_once);
-                    slow.for_each(|slow| health.overtaken(&slow.name));
+                    slow.for_each(|slow| health.is_silent(&slow.name));
                     return Ok(session);
                 }
                 Err(error) => error,

@@ -3,7 +3,9 @@
 //!
 //! A server is *doubted* when it lost a race, a session with it ended, or it was silent, all of which
 //! may be the fault of something else. It is probed at once, and until then others are preferred. It is
-//! *down* when it could not be reached, said that it cannot work, or failed the probe. Then it is left
+//! *down* when it could not be reached, said that it cannot work, or failed the probe. That it cannot
+//! answer one search or bind of a user now may be the fault of that entry; the same of two searches is
+//! its own. Then it is left
 //! alone for a time that doubles with each failure and is jittered, so that many processes do not come
 //! back to it at once. It comes back when it has done again what it failed at, because a server can
 //! well answer one question and hang in another.
@@ -16,7 +18,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Notify;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep_until};
 
 use crate::directory::diagnosis::Judged;
 use crate::directory::locate::trial::{Trial, Work};
@@ -36,6 +38,9 @@ const FORGIVEN_AFTER: Duration = Duration::from_secs(60);
 /// The circuit opens when all servers have been down for this long: an outage that lasts is not
 /// worth waiting for.
 const OPENS_AFTER: Duration = Duration::from_secs(5);
+
+/// While the circuit is open, whoever asks waits for no longer than this.
+const PATIENCE_IN_OUTAGE: Duration = Duration::from_millis(300);
 
 /// So many binds of users in a row without an answer make a server doubtful. One alone may wait for
 /// a person, as where a telephone has to confirm it.
@@ -74,6 +79,8 @@ struct Known {
     connect_time: Option<Duration>,
     /// How many binds of users had no answer since one had.
     unanswered_binds: u32,
+    /// Different searches that it said that it cannot answer now, since it has answered one.
+    unanswerable: Vec<SampleQuery>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -135,10 +142,12 @@ impl Health {
 
     /// A server has done its work; that it can be connected to says little.
     pub fn did(&self, server: &Name, work: Work<'_>, now: Instant) {
-        if let Some(known) = self.locked().known.get_mut(server)
-            && matches!(work, Work::UserBind(_))
-        {
-            known.unanswered_binds = 0;
+        if let Some(known) = self.locked().known.get_mut(server) {
+            match work {
+                Work::UserBind(_) => known.unanswered_binds = 0,
+                Work::Search(_) => known.unanswerable.clear(),
+                Work::Answer | Work::ServiceBind => {}
+            }
         }
         self.clear(server, now, |trial| work.passes(trial));
     }
@@ -153,7 +162,33 @@ impl Health {
                 self.doubt(server, work.trial());
             }
             Judged::NotHere => {}
-            Judged::NotNow => self.mark_down(server, work.trial(), now),
+            Judged::NotNow => match work {
+                Work::ServiceBind => self.mark_down(server, work.trial(), now),
+                Work::Search(query) => self.cannot_search(server, query, now),
+                Work::Answer => self.doubt(server, Trial::Answer),
+                // It may be one user's entry that lies elsewhere. Whoever is alone is not left for it.
+                Work::UserBind(_) if self.has_other(server) => self.doubt(server, work.trial()),
+                Work::UserBind(_) => {}
+            },
+        }
+    }
+
+    /// A server said that it cannot answer this search now. If it said the same of another one, it has
+    /// to answer one of both before it is up; of one alone, what it is a search in.
+    fn cannot_search(&self, server: &Name, query: &Query<'_>, now: Instant) {
+        let mut state = self.locked();
+        let unanswerable = &mut state.known.entry(Arc::clone(server)).or_default().unanswerable;
+        let sample = SampleQuery::of(query);
+        if !unanswerable.contains(&sample) {
+            unanswerable.truncate(1);
+            unanswerable.push(sample);
+        }
+        let samples: Arc<[SampleQuery]> = unanswerable.as_slice().into();
+        drop(state);
+        if samples.len() > 1 {
+            self.mark_down(server, Trial::Search(samples), now);
+        } else {
+            self.doubt(server, Work::Search(query).trial());
         }
     }
 
@@ -178,7 +213,7 @@ impl Health {
 
     /// Another server could answer what this one could not, so it is no fault of the question.
     pub fn outdone(&self, server: &Name, query: &Query<'_>) {
-        self.doubt(server, Trial::Search(Arc::new(SampleQuery::of(query))));
+        self.doubt(server, Trial::Search(Arc::new([SampleQuery::of(query)])));
     }
 
     /// No session came about. Who judges an account that signs in is there.
@@ -190,9 +225,9 @@ impl Health {
         }
     }
 
-    /// A server was dialled before others and is still silent when one of them is connected: it is not
-    /// to be asked first again, before it is known whether it is only slow.
-    pub fn overtaken(&self, server: &Name) {
+    /// A server is silent where another would have answered: it is not to be asked first again, before
+    /// it is known whether it is only slow.
+    pub fn is_silent(&self, server: &Name) {
         self.doubt(server, Trial::Answer);
     }
 
@@ -225,6 +260,7 @@ impl Health {
             let was_down = known.is_down();
             known.standing = Standing::Up;
             if was_down {
+                known.unanswerable.clear();
                 known.changed = Some(now);
                 state.note_outage(now);
             }
@@ -304,6 +340,22 @@ impl Health {
     pub fn circuit_open(&self, now: Instant) -> bool {
         let since = self.locked().out_since;
         since.is_some_and(|since| now.saturating_duration_since(since) >= OPENS_AFTER)
+    }
+
+    /// Ends when the circuit is open and whoever asked `since` then has waited long enough.
+    pub async fn given_up(&self, since: Instant) {
+        loop {
+            let changed = self.changed.notified();
+            let out_since = self.locked().out_since;
+            let Some(out_since) = out_since else {
+                changed.await;
+                continue;
+            };
+            tokio::select! {
+                () = changed => {}
+                () = sleep_until((out_since + OPENS_AFTER).max(since) + PATIENCE_IN_OUTAGE) => return,
+            }
+        }
     }
 
     /// Whether all servers are down.

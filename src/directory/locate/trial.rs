@@ -26,7 +26,7 @@ impl Work<'_> {
         match self {
             Self::Answer => Trial::Answer,
             Self::ServiceBind => Trial::ServiceBind,
-            Self::Search(query) => Trial::Search(Arc::new(SampleQuery::of_entry(query.base))),
+            Self::Search(query) => Trial::Search(Arc::new([SampleQuery::of_entry(query.base)])),
             Self::UserBind(name) => nobody_like(name).map_or(Trial::Answer, Trial::UserBind),
         }
     }
@@ -49,8 +49,8 @@ pub enum Trial {
     Answer,
     /// To let the service account bind.
     ServiceBind,
-    /// To answer this search.
-    Search(Arc<SampleQuery>),
+    /// To answer one of these searches.
+    Search(Arc<[SampleQuery]>),
     /// To judge a bind by this name, which nobody has.
     UserBind(Arc<str>),
 }

@@ -15,7 +15,7 @@ use crate::directory::diagnosis::{Judged, Judgement};
 use crate::directory::locate::servers::Servers;
 use crate::directory::locate::trial::Work;
 use crate::directory::session::error::{ConnectError, SessionError};
-use crate::verdict::Outcome;
+use crate::verdict::{Outage, Outcome};
 
 /// How many attempts a request has besides one for each server: sessions that were idle may have
 /// died, all of them.
@@ -41,6 +41,9 @@ pub(in crate::directory) struct Attempts<'a> {
     servers: &'a Servers,
     work: Work<'a>,
     by: Deadline,
+    since: Instant,
+    /// Whether an attempt may be given up when all servers have been down for long.
+    may_be_cut: bool,
     made: usize,
     /// How many more may be left without an answer.
     may_be_unanswered: usize,
@@ -59,6 +62,8 @@ pub(in crate::directory) struct Turn<'a> {
     servers: &'a Servers,
     /// When the request must be answered.
     pub(super) by: Deadline,
+    /// When the first attempt began.
+    since: Instant,
     /// The servers that are not to be asked again.
     pub(in crate::directory) avoided: Vec<Arc<str>>,
     /// What the last of them said, if it was asked for this.
@@ -123,7 +128,22 @@ impl<T> Attempt<T> {
     }
 }
 
+/// What becomes of a request for which nobody waits any longer, because all servers are down.
+pub(super) fn given_up() -> Outcome {
+    Outcome::from(Outage::NoServer)
+        .with_detail("all servers are down; they are asked again in the background")
+}
+
 impl Turn<'_> {
+    /// The work, unless all servers are down for so long that nobody should wait for it.
+    pub(super) async fn unless_given_up<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            biased;
+            done = work => Some(done),
+            () = self.servers.health.given_up(self.since) => None,
+        }
+    }
+
     /// When a server that says nothing is given up: when half of the time is gone, as long as that
     /// leaves enough of it and `has_other_way` or another server is up.
     pub(in crate::directory) fn patience(&self, server: &str, has_other_way: bool) -> Deadline {
@@ -147,6 +167,8 @@ impl<'a> Attempts<'a> {
             servers,
             work,
             by,
+            since: Instant::now(),
+            may_be_cut: !matches!(work, Work::UserBind(_)),
             made: 0,
             may_be_unanswered,
             pause: FIRST_PAUSE,
@@ -161,6 +183,12 @@ impl<'a> Attempts<'a> {
         Self { avoided: avoided.to_vec(), ..self }
     }
 
+    /// Attempts of which each says itself how long it goes on while all servers are down, because what
+    /// was sent is not to be forgotten.
+    pub(in crate::directory) fn uncut(self) -> Self {
+        Self { may_be_cut: false, ..self }
+    }
+
     /// Makes attempts until one decides, or there is no use in another.
     pub(in crate::directory) async fn run<T, F: Future<Output = Attempt<T>>>(
         mut self,
@@ -168,8 +196,13 @@ impl<'a> Attempts<'a> {
     ) -> Result<T, Outcome> {
         loop {
             let (avoided, unjudged) = (self.avoided.clone(), self.unjudged.clone());
-            let turn = Turn { servers: self.servers, by: self.by, avoided, unjudged };
-            let made = attempt(turn).await;
+            let (servers, by, since) = (self.servers, self.by, self.since);
+            let made = attempt(Turn { servers, by, since, avoided, unjudged });
+            let made = tokio::select! {
+                biased;
+                made = made => made,
+                () = servers.health.given_up(since), if self.may_be_cut => return Err(given_up()),
+            };
             if let Some(result) = self.conclude(made).await? {
                 return Ok(result);
             }
@@ -180,6 +213,7 @@ impl<'a> Attempts<'a> {
     /// servers are down.
     async fn conclude<T>(&mut self, made: Attempt<T>) -> Result<Option<T>, Outcome> {
         let health = &self.servers.health;
+        let mut is_alone_and_busy = false;
         let outcome = match made {
             Attempt::Done { by, result } => {
                 if let Some(server) = by {
@@ -212,7 +246,7 @@ impl<'a> Attempts<'a> {
                         self.avoided.push(Arc::clone(&server));
                         self.unjudged = Some(outcome.clone());
                     }
-                    Judged::NotNow => {}
+                    Judged::NotNow => is_alone_and_busy = !health.has_other(&server),
                 }
                 self.failed_at.push(server);
                 outcome
@@ -226,18 +260,30 @@ impl<'a> Attempts<'a> {
         if !health.all_down() {
             self.made += 1;
             let is_enough = self.made >= self.servers.count() + MORE_ATTEMPTS;
-            return if is_enough { Err(outcome) } else { Ok(None) };
+            if is_enough {
+                return Err(outcome);
+            }
+            if is_alone_and_busy {
+                // By then it is known whether that is for all.
+                let _ = timeout(self.next_pause(), health.changed.notified()).await;
+            }
+            return Ok(None);
         }
         if self.servers.asked_once {
             return Err(outcome);
         }
-        let pause = self.pause;
-        self.pause = (pause * 2).min(LONGEST_PAUSE);
+        let pause = self.next_pause();
         if health.circuit_open(Instant::now()) || self.by.remaining() < 2 * pause {
             return Err(outcome);
         }
         let _ = timeout(pause, health.changed.notified()).await;
         Ok(None)
+    }
+
+    fn next_pause(&mut self) -> Duration {
+        let pause = self.pause;
+        self.pause = (pause * 2).min(LONGEST_PAUSE);
+        pause
     }
 
     /// A server has done the work. What others could not do is no fault of the question then.

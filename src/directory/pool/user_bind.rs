@@ -14,9 +14,9 @@ use crate::deadline::Deadline;
 use crate::directory::diagnosis::{Judged, MustChange, of_bind};
 use crate::directory::locate::health::Health;
 use crate::directory::locate::trial::Work;
-use crate::directory::pool::attempts::{Attempt, Attempts, Turn};
-use crate::directory::pool::users::UserPool;
-use crate::directory::session::error::SessionError;
+use crate::directory::pool::attempts::{Attempt, Attempts, Turn, given_up};
+use crate::directory::pool::users::{Lease, UserPool};
+use crate::directory::session::error::{ConnectError, SessionError};
 use crate::observe::step;
 use crate::policy::guard::Permit;
 use crate::verdict::{Outage, Outcome};
@@ -94,9 +94,10 @@ impl UserPool {
         turn: Turn<'_>,
     ) -> Attempt<Outcome> {
         silence.set(None);
-        let lease = match self.lease(&turn.avoided).await {
-            Ok(lease) => lease,
-            Err(error) => return Attempt::NotConnected(error),
+        let lease = match turn.unless_given_up(self.lease_for(&turn)).await {
+            Some(Ok(Some(lease))) => lease,
+            Some(Err(error)) => return Attempt::NotConnected(error),
+            Some(Ok(None)) | None => return Attempt::Over(given_up()),
         };
         if !permit.send() {
             let text =
@@ -142,6 +143,17 @@ impl UserPool {
         Attempt::answered(&server, judgement)
     }
 
+    /// A session for a bind; none where all servers are down for long and this one still is. A password
+    /// that goes to one that hangs is counted, and nobody has judged it.
+    async fn lease_for(&self, turn: &Turn<'_>) -> Result<Option<Lease>, ConnectError> {
+        let lease = self.lease(&turn.avoided).await?;
+        let health = &self.connector().servers.health;
+        if health.circuit_open(Instant::now()) && lease.is_answered().await {
+            health.did(lease.server(), Work::Answer, Instant::now());
+        }
+        Ok((!health.circuit_open(Instant::now())).then_some(lease))
+    }
+
     /// Ends when a server that has said nothing for a while does not answer another question either,
     /// and there is another server to go to. Where there is none, it is asked only as long as nothing
     /// else tells that it is there.
@@ -159,8 +171,11 @@ impl UserPool {
             let Some(server) = servers.iter().find(|known| known.name == *server) else { continue };
             let answers = connector.answers(server, connector.connect_within).await;
             silence.answers_others.store(answers, Ordering::Relaxed);
-            if !answers && health.has_other(&server.name) {
-                return;
+            if !answers {
+                if health.has_other(&server.name) {
+                    return;
+                }
+                health.is_silent(&server.name);
             }
         }
     }

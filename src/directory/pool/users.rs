@@ -152,6 +152,11 @@ impl Lease {
         self.is_reused
     }
 
+    /// Whether the server answers another question on the session.
+    pub(super) async fn is_answered(&self) -> bool {
+        is_alive(&self.session).await
+    }
+
     /// The server at the other end.
     pub fn server(&self) -> &Arc<str> {
         &self.session.server

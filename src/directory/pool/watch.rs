@@ -70,10 +70,16 @@ impl Watcher<'_> {
                 return self.connector.answers(server, within).await.then_some(());
             }
             (Trial::ServiceBind, Some(service)) => return service.try_on(server).await.map(drop),
-            (Trial::Search(sample), Some(service)) => {
+            (Trial::Search(samples), Some(service)) => {
                 // A service account that is refused leaves nothing to find out.
                 let Some(session) = service.try_on(server).await? else { return Some(()) };
-                session.search(&sample.query(), within).await.ok()?.answer.code
+                for sample in samples.iter() {
+                    let found = session.search(&sample.query(), within).await.ok()?;
+                    if trial.is_passed_with(found.answer.code) {
+                        return Some(());
+                    }
+                }
+                return None;
             }
             (Trial::UserBind(nobody), _) => {
                 let session = self.connector.open_as(server, None).await.ok()?;

@@ -105,7 +105,7 @@ fn servers_that_are_gone_are_forgotten() {
 }
 
 fn search(base: &str) -> Trial {
-    Trial::Search(Arc::new(SampleQuery::of_entry(base)))
+    Trial::Search(Arc::new([SampleQuery::of_entry(base)]))
 }
 
 #[test]
@@ -181,8 +181,10 @@ fn what_an_answer_makes_of_its_server_depends_on_whom_it_judges() {
         (search, Judged::Everywhere, false, false),
         (search, Judged::NotHere, false, false),
         (bind, Judged::NotHere, true, false),
-        (search, Judged::NotNow, true, true),
+        (search, Judged::NotNow, true, false),
         (bind, Judged::NotNow, true, true),
+        (Work::Answer, Judged::NotNow, true, false),
+        (Work::UserBind("cn=a,dc=x"), Judged::NotNow, false, false),
     ] {
         let (health, now) = health(1);
         health.answered(&"a".into(), work, judged, now);
@@ -191,6 +193,47 @@ fn what_an_answer_makes_of_its_server_depends_on_whom_it_judges() {
     }
     assert!(!Trial::ServiceBind.is_passed_with(OTHER) && Trial::Answer.is_passed_with(OTHER));
     assert!(!Trial::Answer.is_passed_with(BUSY));
+}
+
+#[test]
+fn one_search_that_cannot_be_answered_takes_no_server_down_and_two_have_to_be_answered_again() {
+    let (health, now) = health(1);
+    let a: Name = "a".into();
+    let queries = ["cn=a,dc=x", "cn=b,dc=x"].map(|base| Query::entry(base, &[]));
+    let [first, second] = queries.each_ref().map(|query| Work::Search(query));
+    for _ in 0..4 {
+        health.answered(&a, first, Judged::NotNow, now);
+        assert!(health.is_suspect("a") && !health.all_down());
+        health.passed(&a, &[search("cn=a,dc=x")], now);
+        assert!(!health.is_suspect("a"));
+    }
+    health.did(&a, second, now);
+    health.answered(&a, second, Judged::NotNow, now);
+    assert!(!health.all_down());
+    health.answered(&a, first, Judged::NotNow, now);
+    assert!(health.all_down());
+    let samples = [&queries[1], &queries[0]].map(SampleQuery::of);
+    let (due, _) = health.probe_due(now + 2 * SECOND);
+    assert_eq!(due, [(Arc::clone(&a), vec![Trial::Search(Arc::new(samples))])]);
+    health.did(&a, first, now);
+    assert!(!health.is_suspect("a"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_waits_for_long_in_an_outage_that_lasts() {
+    let (health, now) = health(1);
+    let a: Name = "a".into();
+    let given_up = async |since| {
+        tokio::time::timeout(60 * SECOND, health.given_up(since)).await.map(|()| now.elapsed())
+    };
+    assert!(given_up(now).await.is_err(), "it is up");
+    let now = Instant::now();
+    health.mark_down(&a, Trial::Answer, now);
+    health.given_up(now).await;
+    assert!(now.elapsed() >= OPENS_AFTER);
+    let later = Instant::now();
+    health.given_up(later).await;
+    assert!((PATIENCE_IN_OUTAGE..2 * PATIENCE_IN_OUTAGE).contains(&later.elapsed()));
 }
 
 #[test]
