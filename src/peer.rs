@@ -31,6 +31,8 @@ pub enum Peer {
         /// Whether it has never carried a request before.
         is_fresh: bool,
     },
+    /// Nobody: a daemon is asked through sockets.
+    Nobody,
 }
 
 impl Peer {
@@ -70,7 +72,7 @@ impl Peer {
     /// The XMPP server that asks, if nobody says which one.
     pub fn likely_dialect(self) -> Option<Dialect> {
         match self {
-            Self::Person | Self::Pipe => None,
+            Self::Person | Self::Pipe | Self::Nobody => None,
             Self::Lpty { .. } => Some(Dialect::Prosody),
         }
     }
@@ -80,7 +82,16 @@ impl Peer {
         match (self, framing) {
             // lpty writes and reads strings up to the first zero byte.
             (Self::Lpty { .. }, Framing::Packet) => false,
-            (Self::Lpty { .. }, Framing::Line) | (Self::Person | Self::Pipe, _) => true,
+            (Self::Lpty { .. }, Framing::Line) => true,
+            (Self::Person | Self::Pipe | Self::Nobody, _) => true,
+        }
+    }
+
+    /// Whether a program reads standard output, and takes all of it for replies.
+    pub fn takes_replies(self) -> bool {
+        match self {
+            Self::Pipe | Self::Lpty { .. } => true,
+            Self::Person | Self::Nobody => false,
         }
     }
 

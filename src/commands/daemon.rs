@@ -46,7 +46,7 @@ pub fn daemon(process: &Process, given: Given) -> Result<Code, Failure> {
     let path = config::path(given.config);
     // Nobody in particular asks; what is derived from the caller is as for the most patient one.
     let reading = load(&path, Some(Dialect::Ejabberd), None);
-    let (log, _) = start_log(&reading.startup.log, Peer::Pipe);
+    let (log, _) = start_log(&reading.startup.log, Peer::Nobody);
     if reading.startup.daemon.is_some() {
         let text = "`daemon` is for those whom the XMPP server starts: leave it out of the configuration of the daemon itself";
         return Err(unusable(text.to_owned()));

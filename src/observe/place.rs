@@ -42,9 +42,9 @@ pub(super) enum Place {
 
 impl Place {
     /// An open file of any kind. The XMPP server would take a log line for a reply where it reads
-    /// those: that stream is refused, unless `peer` is a person.
+    /// those: that stream is refused, if `peer` does.
     pub(super) fn new(file: File, peer: Peer) -> io::Result<Self> {
-        if peer != Peer::Person && carries_protocol(&file) {
+        if peer.takes_replies() && carries_protocol(&file) {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, PROTOCOL_STREAM));
         }
         let is_regular = kind(&fstat(&file)?) == FileType::RegularFile;

@@ -109,7 +109,7 @@ impl Process {
             Peer::Pipe if code != Code::OK => {
                 sleep(SHORTEST_LIFE.saturating_sub(self.started.elapsed()));
             }
-            Peer::Pipe | Peer::Person => {}
+            Peer::Pipe | Peer::Person | Peer::Nobody => {}
         }
         code.into()
     }

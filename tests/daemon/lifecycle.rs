@@ -189,3 +189,18 @@ fn it_is_confined_and_no_core_of_it_is_written() {
     let core = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
     assert!(core.split_whitespace().nth(4) == Some("0"), "{core}");
 }
+
+#[test]
+fn its_log_may_go_where_its_output_goes() {
+    for log in ["", "[log]\ntarget = \"stderr\"\n"] {
+        let site = site(&format!("{log}{}", corp(NOWHERE)));
+        let both = fs::File::create(site.path().join("both")).unwrap();
+        let mut daemon = Daemon::spawn(site, |command| {
+            command.stdout(both.try_clone().unwrap()).stderr(both);
+        });
+        daemon.ready();
+        assert_eq!(daemon.stop().code(), Some(0));
+        let log = fs::read_to_string(daemon.socket("both")).unwrap();
+        assert!(log.contains("ready") && log.contains("ending"), "{log:?}");
+    }
+}
