@@ -64,13 +64,22 @@ impl Daemon {
 
     /// Starts one by a command that may be changed.
     pub fn spawn(site: Site, change: impl FnOnce(&mut Command)) -> Self {
+        let child = Self::child(&site, change);
+        Self { site, child }
+    }
+
+    /// Starts it once more, after its end.
+    pub fn respawn(&mut self, change: impl FnOnce(&mut Command)) {
+        self.child = Self::child(&self.site, change);
+    }
+
+    fn child(site: &Site, change: impl FnOnce(&mut Command)) -> Child {
         let log = File::options().append(true).create(true).open(site.path().join("log")).unwrap();
         let mut command = site.command();
         command.arg("daemon").stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
         command.env("RUNTIME_DIRECTORY", site.path());
         change(&mut command);
-        let child = command.spawn().unwrap();
-        Self { site, child }
+        command.spawn().unwrap()
     }
 
     /// Waits until an administrator is answered.

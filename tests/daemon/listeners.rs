@@ -112,7 +112,7 @@ fn in_shell(command: &mut Command, before: &str) {
 }
 
 /// Passes two sockets as systemd does: from descriptor 3 on, with names.
-fn pass(command: &mut Command, sockets: [&UnixListener; 2], names: &str) {
+pub fn pass(command: &mut Command, sockets: [&UnixListener; 2], names: &str) {
     let given = "exec 3<&0 4<&1 </dev/null >/dev/null; export LISTEN_PID=$$ LISTEN_FDS=2";
     in_shell(command, &format!("{given} LISTEN_FDNAMES={names}; "));
     let [first, second] = sockets.map(|it| OwnedFd::from(it.try_clone().unwrap()));

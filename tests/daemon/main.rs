@@ -17,3 +17,4 @@ mod native;
 mod relay;
 #[path = "../support/mod.rs"]
 mod support;
+mod systemd;
