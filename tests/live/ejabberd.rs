@@ -1,5 +1,7 @@
 //! A real ejabberd signs real clients in through the binary.
 
+mod relays;
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::time::{Duration, Instant};

@@ -12,6 +12,7 @@
 
 mod cases;
 mod container;
+mod daemon;
 mod discovery;
 mod ds389;
 mod ejabberd;
@@ -30,6 +31,7 @@ mod prosody_module;
 mod reload;
 mod samba;
 mod secrets;
+mod shared_guard;
 mod slapd;
 mod states;
 #[path = "../support/mod.rs"]

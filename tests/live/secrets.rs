@@ -11,6 +11,7 @@ use ldap_fixtures::slapd::{Options, Slapd, WRITER_PASSWORD};
 use ldap_fixtures::tls::Authority;
 use tempfile::TempDir;
 
+use crate::daemon::Daemon;
 use crate::load::expect;
 use crate::support::Answer::{No, Yes};
 use crate::support::{Adapter, Answer, Framing, PATIENCE, Site};
@@ -135,10 +136,10 @@ impl Bed {
 }
 
 /// Uses passwords in every way; each is in the result.
-fn use_passwords(bed: &Bed, adapter: &mut Adapter, framing: Framing) -> Passwords {
+fn use_passwords(slapd: &Slapd, adapter: &mut Adapter, framing: Framing) -> Passwords {
     let mut passwords = Passwords::default();
     let right = passwords.another();
-    bed.slapd.set_password(ALICE, &right).unwrap();
+    slapd.set_password(ALICE, &right).unwrap();
     let (wrong, new) = (passwords.another(), passwords.another());
     let refused: Answer = match framing {
         Framing::Line => No,
@@ -177,29 +178,63 @@ fn use_passwords(bed: &Bed, adapter: &mut Adapter, framing: Framing) -> Password
     passwords
 }
 
-fn leaves_no_trace(transport: Transport, framing: Framing, tables: &str) {
-    let bed = Bed::new(transport, tables);
-    let mut adapter = Adapter::start(&bed.site, framing);
-    adapter.logs("ready");
-    let process = adapter.id();
+/// Uses passwords, and waits until the process that asks the directory has closed its connections.
+fn use_and_close(
+    slapd: &Slapd,
+    adapter: &mut Adapter,
+    framing: Framing,
+    process: u32,
+) -> Passwords {
     let before = sockets(process);
-    let passwords = use_passwords(&bed, &mut adapter, framing);
+    let passwords = use_passwords(slapd, adapter, framing);
     let are_closed = || sockets(process) <= before;
     wait_until("the end of the connections", PATIENCE, are_closed).unwrap();
-    let context = format!("{transport:?} {framing:?}");
+    passwords
+}
+
+/// Searches the process that asks the directory, and its log of each step.
+#[track_caller]
+fn holds_none(process: u32, log: &str, passwords: &Passwords, context: &str) {
     let memory = memory(process);
     // This one must be kept, so it shows that the search finds what is there.
     let kept = WRITER_PASSWORD.as_bytes();
     let holds = |region: &Region| region.bytes.windows(kept.len()).any(|window| window == kept);
     assert!(memory.iter().any(holds), "{context}");
-    for Region { name, bytes } in &memory {
-        let found = passwords.found_in(bytes);
-        assert!(found.is_empty(), "{context}: in {name}: {found:#?}");
-    }
-    let log = adapter.log();
+    assert_free_of(&memory, passwords, context);
     assert!(log.contains("bind as the user"), "{context}: that is no log of each step");
     assert!(passwords.found_in(log.as_bytes()).is_empty(), "{context}: in the log");
     assert!(!log.contains(WRITER_PASSWORD), "{context}");
+}
+
+#[track_caller]
+fn assert_free_of(memory: &[Region], passwords: &Passwords, context: &str) {
+    for Region { name, bytes } in memory {
+        let found = passwords.found_in(bytes);
+        assert!(found.is_empty(), "{context}: in {name}: {found:#?}");
+    }
+}
+
+fn leaves_no_trace(transport: Transport, framing: Framing, tables: &str) {
+    let bed = Bed::new(transport, tables);
+    let mut adapter = Adapter::start(&bed.site, framing);
+    adapter.logs("ready");
+    let process = adapter.id();
+    let passwords = use_and_close(&bed.slapd, &mut adapter, framing, process);
+    holds_none(process, &adapter.log(), &passwords, &format!("{transport:?} {framing:?}"));
+}
+
+fn daemon_leaves_no_trace(transport: Transport, framing: Framing) {
+    let Bed { slapd, site, _place } = Bed::new(transport, "");
+    let daemon = Daemon::start(site);
+    let relay = daemon.relay(framing.caller());
+    let mut adapter = Adapter::start(&relay, framing);
+    // By then it has its connection, which stays.
+    expect(&mut adapter, "auth:alice:elsewhere.example:secret", No);
+    let passwords = use_and_close(&slapd, &mut adapter, framing, daemon.id());
+    let context = format!("{transport:?} {framing:?}");
+    holds_none(daemon.id(), &daemon.log(), &passwords, &format!("daemon, {context}"));
+    assert_free_of(&memory(adapter.id()), &passwords, &format!("relay, {context}"));
+    assert!(passwords.found_in(adapter.log().as_bytes()).is_empty(), "{context}");
 }
 
 #[test]
@@ -208,6 +243,17 @@ fn no_password_stays_in_memory_or_gets_into_a_log() {
         for transport in Transport::ALL {
             for framing in Framing::BOTH {
                 scope.spawn(move || leaves_no_trace(transport, framing, ""));
+            }
+        }
+    });
+}
+
+#[test]
+fn nor_in_the_memory_or_a_log_of_a_daemon_and_its_relay() {
+    std::thread::scope(|scope| {
+        for transport in Transport::ALL {
+            for framing in Framing::BOTH {
+                scope.spawn(move || daemon_leaves_no_trace(transport, framing));
             }
         }
     });
