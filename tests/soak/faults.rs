@@ -10,38 +10,43 @@ use ldap_fixtures::proxy::{Fault, Proxy};
 use ldap_fixtures::slapd::Slapd;
 use rustix::process::{Pid, Signal, kill_process};
 
+use crate::daemon::Daemon;
+
 /// How often each fault was made.
 pub type Count = BTreeMap<&'static str, usize>;
 
+/// What can be broken.
+pub struct Breakable {
+    pub slapd: Slapd,
+    pub ways: [Proxy; 2],
+    /// The processes that the XMPP servers have started.
+    pub adapters: [Pid; 2],
+    /// The one that they ask, if they are relays.
+    pub daemon: Option<Daemon>,
+}
+
 /// Breaks things until it is over, and mends them then.
-pub fn make(
-    rng: &mut Rng,
-    slapd: &mut Slapd,
-    ways: &[Proxy; 2],
-    adapters: &[Pid],
-    is_over: &AtomicBool,
-    count: &mut Count,
-) {
+pub fn make(rng: &mut Rng, it: &mut Breakable, is_over: &AtomicBool, count: &mut Count) {
     while !is_over.load(Ordering::SeqCst) {
-        let name = one(rng, slapd, ways, adapters);
+        let name = one(rng, it);
         *count.entry(name).or_default() += 1;
         sleep(Duration::from_millis(rng.u64(5..80)));
         // Sometimes the next fault comes on top of this one.
         if rng.u8(..4) > 0 {
-            mend(ways);
+            mend(&it.ways);
         }
     }
-    mend(ways);
+    mend(&it.ways);
     // Connections that are black holes for good would be one as well when all is quiet.
-    ways.iter().for_each(Proxy::cut_all);
+    it.ways.iter().for_each(Proxy::cut_all);
 }
 
 fn mend(ways: &[Proxy; 2]) {
     ways.iter().for_each(|way| way.set(Fault::None));
 }
 
-fn one(rng: &mut Rng, slapd: &mut Slapd, ways: &[Proxy; 2], adapters: &[Pid]) -> &'static str {
-    let way = &ways[rng.usize(..2)];
+fn one(rng: &mut Rng, it: &mut Breakable) -> &'static str {
+    let way = &it.ways[rng.usize(..2)];
     match rng.u8(..32) {
         0..4 => {
             way.set(Fault::Delay(Duration::from_millis(rng.u64(1..50))));
@@ -77,21 +82,28 @@ fn one(rng: &mut Rng, slapd: &mut Slapd, ways: &[Proxy; 2], adapters: &[Pid]) ->
             "resets"
         }
         27..29 => {
-            slapd.pause();
+            it.slapd.pause();
             sleep(Duration::from_millis(rng.u64(20..200)));
-            slapd.resume();
+            it.slapd.resume();
             "stalls"
         }
         29..31 => {
-            for adapter in adapters {
-                kill_process(*adapter, Signal::HUP).unwrap();
+            for adapter in it.adapters {
+                kill_process(adapter, Signal::HUP).unwrap();
             }
+            it.daemon.iter().for_each(Daemon::reload);
             "reloads"
         }
-        _ => {
-            slapd.kill();
-            slapd.restart().unwrap();
-            "restarts"
-        }
+        _ => match &mut it.daemon {
+            Some(daemon) if rng.bool() => {
+                daemon.restart_after(Duration::from_millis(rng.u64(..100)));
+                "restarts of the daemon"
+            }
+            _ => {
+                it.slapd.kill();
+                it.slapd.restart().unwrap();
+                "restarts"
+            }
+        },
     }
 }

@@ -13,6 +13,7 @@
     reason = "a test fails by panicking, and its helpers are nobody's API"
 )]
 
+mod daemon;
 mod faults;
 mod figures;
 mod model;
@@ -28,6 +29,8 @@ use ldap_fixtures::proxy::Proxy;
 use ldap_fixtures::slapd::{BASE, Options, Slapd, WRITER_DN, WRITER_PASSWORD};
 use rustix::process::Pid;
 
+use daemon::Daemon;
+use faults::Breakable;
 use figures::Figures;
 use model::{Model, Sent, USERS, login};
 use support::Answer::{self, CannotTell, No, Yes};
@@ -55,18 +58,29 @@ struct Conversation {
     figures: Vec<Figures>,
 }
 
+/// What a process is told of its caller.
+const CALLER: &str = "answer_within = \"1s\"\n";
+
+/// What the process that asks the directory is told of it, behind the table of the guard.
+fn corp(servers: &[String; 2]) -> String {
+    format!(
+        "domain_failures = 100000\n[directory.corp]\nservers = {servers:?}\n\
+         base = \"ou=people,{BASE}\"\nuser_filter = \"(uid={{localpart}})\"\n\
+         bind_dn = \"{WRITER_DN}\"\nbind_password_file = \"{{dir}}/password\"\n\
+         set_password = \"exop\"\n\
+         [domain.\"example.com\"]\ndirectory = \"corp\"\n\
+         [domain.\"guess.example\"]\ndirectory = \"corp\"\n"
+    )
+}
+
+fn site(config: &str) -> Site {
+    let site = Site::new(config);
+    site.secret("password", WRITER_PASSWORD);
+    site
+}
+
 impl Conversation {
-    fn start(framing: Framing, servers: &[String; 2], seed: u64) -> Self {
-        let site = Site::new(&format!(
-            "answer_within = \"1s\"\n[directory.corp]\nservers = {servers:?}\n\
-             base = \"ou=people,{BASE}\"\nuser_filter = \"(uid={{localpart}})\"\n\
-             bind_dn = \"{WRITER_DN}\"\nbind_password_file = \"{{dir}}/password\"\n\
-             set_password = \"exop\"\n\
-             [throttle]\ndomain_failures = 100000\n\
-             [domain.\"example.com\"]\ndirectory = \"corp\"\n\
-             [domain.\"guess.example\"]\ndirectory = \"corp\"\n"
-        ));
-        site.secret("password", WRITER_PASSWORD);
+    fn start(framing: Framing, site: Site, seed: u64) -> Self {
         let adapter = Adapter::start(&site, framing);
         let mut it = Self {
             framing,
@@ -166,32 +180,55 @@ fn number(variable: &str) -> Option<u64> {
     std::env::var(variable).ok().map(|text| text.parse().unwrap())
 }
 
+/// Who asks the directory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Asked {
+    /// Each conversation's process by itself.
+    Alone,
+    /// One daemon, of which both are relays.
+    Daemon,
+}
+
 #[test]
 fn no_reply_is_lost_or_anothers_and_nothing_grows() {
+    soak(Asked::Alone);
+}
+
+#[test]
+fn nor_is_one_through_a_daemon() {
+    soak(Asked::Daemon);
+}
+
+fn soak(asked: Asked) {
     let requests = number("SOAK_REQUESTS").map_or(REQUESTS, |count| count.try_into().unwrap());
     let seed = number("SOAK_SEED").unwrap_or_else(|| fastrand::u64(..));
-    eprintln!("SOAK_SEED={seed}, {requests} requests");
+    eprintln!("{asked:?}: SOAK_SEED={seed}, {requests} requests");
 
-    let mut slapd = Options { users: USERS, is_quiet: true, ..Options::default() }.start().unwrap();
+    let slapd = Options { users: USERS, is_quiet: true, ..Options::default() }.start().unwrap();
     // An attempt that was cut off counts there, and here nobody knows of it.
     slapd.replace(&format!("cn=default,ou=policies,{BASE}"), "pwdLockout", "FALSE").unwrap();
     let ways = [(); 2].map(|()| Proxy::start(slapd.address()).unwrap());
-    let urls = ways.each_ref().map(Proxy::url);
-    let mut conversations = Framing::BOTH.map(|framing| Conversation::start(framing, &urls, seed));
+    let corp = corp(&ways.each_ref().map(Proxy::url));
+    let daemon = (asked == Asked::Daemon).then(|| Daemon::start(site(&corp)));
+    let config = match &daemon {
+        Some(daemon) => format!("{CALLER}daemon = {:?}\n", daemon.socket()),
+        None => format!("{CALLER}[throttle]\n{corp}"),
+    };
+    let mut conversations =
+        Framing::BOTH.map(|framing| Conversation::start(framing, site(&config), seed));
     let adapters = conversations
         .each_ref()
         .map(|it| Pid::from_raw(it.adapter.id().try_into().unwrap()).unwrap());
+    let mut breakable = Breakable { slapd, ways, adapters, daemon };
 
     let (started, mut rng) = (Instant::now(), Rng::with_seed(seed));
     let mut count = faults::Count::new();
     for _ in 0..requests.div_ceil(2 * (QUIET + BROKEN)) {
         both(&mut conversations, |it| it.go_on(QUIET, false));
-        conversations.iter_mut().for_each(|it| it.measure(&slapd));
+        measure(&mut conversations, &mut breakable);
         let is_over = AtomicBool::new(false);
         std::thread::scope(|scope| {
-            scope.spawn(|| {
-                faults::make(&mut rng, &mut slapd, &ways, &adapters, &is_over, &mut count);
-            });
+            scope.spawn(|| faults::make(&mut rng, &mut breakable, &is_over, &mut count));
             let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
                 both(&mut conversations, |it| it.go_on(BROKEN, true));
             }));
@@ -200,15 +237,14 @@ fn no_reply_is_lost_or_anothers_and_nothing_grows() {
         });
         both(&mut conversations, Conversation::settle);
         for it in &mut conversations {
-            it.find_the_lost(&slapd);
+            it.find_the_lost(&breakable.slapd);
         }
-        ways.iter().for_each(Proxy::forget_received);
+        breakable.ways.iter().for_each(Proxy::forget_received);
     }
-    report(&conversations, &count, started.elapsed());
+    report(&conversations, &breakable, &count, started.elapsed());
 
     for it in conversations {
-        let (first, last) = (it.figures[it.figures.len() / 10], it.figures[it.figures.len() - 1]);
-        last.check_since(&first);
+        check(&it.figures);
         let log =
             std::fs::read_to_string(it.site.path().join(format!("{}.log", it.framing.caller())))
                 .unwrap();
@@ -216,18 +252,48 @@ fn no_reply_is_lost_or_anothers_and_nothing_grows() {
         let (rest, status) = it.adapter.finish();
         assert!(rest.is_empty() && status.success());
     }
+    if let Some(daemon) = breakable.daemon {
+        check(daemon.figures());
+        assert!(!daemon.finish().contains("a defect was contained"));
+    }
 }
 
-fn report(conversations: &[Conversation; 2], count: &faults::Count, elapsed: Duration) {
+fn measure(conversations: &mut [Conversation; 2], breakable: &mut Breakable) {
+    conversations.iter_mut().for_each(|it| it.measure(&breakable.slapd));
+    if let Some(daemon) = &mut breakable.daemon {
+        let requests = conversations.iter().flat_map(|it| it.answers).sum();
+        daemon.measure(breakable.slapd.descriptors().unwrap(), requests);
+    }
+}
+
+fn check(figures: &[Figures]) {
+    let [first, last] = first_and_last(figures);
+    last.check_since(&first);
+}
+
+/// The figures of a tenth of the way, and of its end.
+fn first_and_last(figures: &[Figures]) -> [Figures; 2] {
+    [figures[figures.len() / 10], figures[figures.len() - 1]]
+}
+
+fn report(
+    conversations: &[Conversation; 2],
+    breakable: &Breakable,
+    count: &faults::Count,
+    elapsed: Duration,
+) {
+    let print = |figures: &[Figures]| {
+        let [first, last] = first_and_last(figures);
+        eprintln!("  at 10 %: {first}\n  at 100 %: {last}");
+    };
     for it in conversations {
         let [yes, no, cannot_tell] = it.answers;
         eprintln!("{}: {yes} yes, {no} no, {cannot_tell} cannot tell", it.framing.caller());
-        for (share, figures) in [
-            ("10 %", it.figures[it.figures.len() / 10]),
-            ("100 %", it.figures[it.figures.len() - 1]),
-        ] {
-            eprintln!("  at {share}: {figures}");
-        }
+        print(&it.figures);
+    }
+    if let Some(daemon) = &breakable.daemon {
+        eprintln!("the daemon:");
+        print(daemon.figures());
     }
     let total: usize = conversations.iter().flat_map(|it| it.answers).sum();
     eprintln!("{total} requests in {elapsed:.0?}, faults: {count:?}");
