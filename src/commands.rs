@@ -8,6 +8,7 @@ pub mod explain;
 mod inspection;
 pub mod login;
 pub mod manual;
+mod password_prompt;
 mod print;
 pub mod probe;
 pub mod prosody_module;

@@ -9,11 +9,16 @@
 
 mod support;
 
+use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use rustix::process::Signal;
+use rustix::termios::{LocalModes, tcgetattr};
 use support::Answer::{CannotTell, No};
-use support::{Adapter, Framing, MakeSite, Site, binary};
+use support::{Adapter, Framing, MakeSite, OnTerminal, PATIENCE, Site, Terminal, binary};
+
+const QUESTION: &str = "Password of alice@example.com: ";
 
 const NOBODY: &str = r#"
 [directory.nobody]
@@ -278,6 +283,54 @@ fn a_server_that_is_not_there_is_told_at_once_and_once() {
         assert!(command == "login" || told.contains(advised), "{told}");
     }
     assert!(started.elapsed() < Duration::from_secs(4));
+}
+
+/// Starts a shell on a terminal of its own, which runs `login` as `"$@"`, and waits for the question.
+fn asked_for_a_password(site: &Site, script: &str) -> OnTerminal {
+    let mut command = Command::new("setsid");
+    command.args(["--ctty", "/bin/sh", "-c", script, "sh", env!("CARGO_BIN_EXE_xmpp-ldap-auth")]);
+    command.arg("--config").arg(site.config());
+    command.args(["--caller", "ejabberd", "login", "alice@example.com"]);
+    let mut child = Terminal::new().of_a_person().spawn(command);
+    shows(&mut child, QUESTION);
+    child
+}
+
+fn shows(child: &mut OnTerminal, expected: &str) {
+    let mut seen = String::new();
+    while !seen.contains(expected) {
+        let part = child.terminal.read_within(PATIENCE);
+        assert!(!part.is_empty(), "no {expected:?} in {seen:?}");
+        seen.push_str(&part);
+        assert!(!seen.contains("tops3cret"), "{seen}");
+    }
+}
+
+#[test]
+fn a_terminal_that_was_asked_for_a_password_is_left_as_it_was() {
+    let site = Site::new(NOBODY);
+    let before = tcgetattr(Terminal::new().of_a_person().slave).unwrap().local_modes;
+    let modes = |child: &OnTerminal| tcgetattr(&child.terminal.slave).unwrap().local_modes;
+    for (key, signal) in [("\u{3}", Signal::INT), ("\u{1c}", Signal::QUIT)] {
+        let mut child = asked_for_a_password(&site, "exec \"$@\"");
+        assert!(!modes(&child).contains(LocalModes::ECHO));
+        child.terminal.send("tops3cret");
+        child.terminal.send(key);
+        assert_eq!(child.wait().signal(), Some(signal.as_raw()));
+        assert_eq!(modes(&child), before, "{signal:?}");
+    }
+    let script = "set -m; \"$@\"; echo has stopped; read -r go; fg; exit $?";
+    let mut child = asked_for_a_password(&site, script);
+    child.terminal.send("tops3cret");
+    child.terminal.send("\u{1a}");
+    shows(&mut child, "has stopped");
+    assert_eq!(modes(&child), before);
+    child.terminal.send("go\n");
+    shows(&mut child, QUESTION);
+    child.terminal.send("tops3cret\n");
+    shows(&mut child, "cannot tell");
+    assert_eq!(child.wait().code(), Some(69));
+    assert_eq!(modes(&child), before);
 }
 
 #[test]

@@ -7,12 +7,12 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::build;
 use super::control::{Daemon, mention_daemon};
 use super::ending::Failure;
 use super::inspection::{Inspection, read_jid, wait_for};
 use super::print::{BAD, GOOD, ODD, print_json, unless_closed};
 use super::steps::{Step, Steps};
+use super::{build, password_prompt};
 use crate::answer::Answer;
 use crate::authenticator::Authenticator;
 use crate::cli::{Given, LoginArgs};
@@ -111,8 +111,8 @@ fn through(daemon: Daemon, args: &LoginArgs, account: &Account) -> Result<Login,
 /// The password as it is typed, or the first line of standard input; its end is no part of it.
 fn read_password(args: &LoginArgs, account: &Account) -> Result<Vec<u8>, Failure> {
     if !args.password_stdin {
-        let typed = rpassword::prompt_password(format!("Password of {account}: "));
-        return typed.map(String::into_bytes).map_err(|error| {
+        let question = format!("Password of {account}: ");
+        return password_prompt::ask(&question).map_err(|error| {
             let text = "there is no terminal to ask for the password at; use --password-stdin";
             Failure::Io(format!("{text}: {error}"))
         });

@@ -53,6 +53,7 @@ impl Process {
     /// Does all the work of this process. To be called once, before anything else can fail or print;
     /// whatever way the work ends, a panic included, only [`end`](Self::end) says how that is seen.
     pub fn run(work: impl FnOnce(&mut Self) -> ProcessEnd) -> ExitCode {
+        keep_memory_private();
         let peer = Peer::at(io::stdin());
         let age = birth::age().unwrap_or_default();
         let process = Self { peer, started: Instant::now(), age };
@@ -134,10 +135,14 @@ impl Process {
     /// wait from now on until [`admit_signals`].
     pub fn take_over_signals(self) {
         let _ = signals().thread_block();
-        // A core file would hold passwords.
-        let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
-        let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
     }
+}
+
+/// Whatever the process is asked to do, it may hold passwords: none is to be found in a core file, or by
+/// another process of the same user.
+fn keep_memory_private() {
+    let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
+    let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
 }
 
 /// Starts this program anew, because a process cannot safely change its own environment; returns only

@@ -287,19 +287,24 @@ fn a_process_writes_no_core_and_shows_its_memory_to_nobody() {
     let bed = Bed::new(Transport::Clear, "");
     fs::set_permissions(bed.site.path(), fs::Permissions::from_mode(0o755)).unwrap();
     std::os::unix::fs::chown(bed.site.path().join("password"), Some(NOBODY), None).unwrap();
-    let mut command = bed.site.command();
-    command.args(["--caller", "ejabberd", "run"]).uid(NOBODY).gid(NOBODY);
-    let mut child =
-        command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-    let files = format!("/proc/{}", child.id());
-    // A process that is not dumpable has files that belong to root, whoever it runs as.
-    let are_roots = || fs::metadata(format!("{files}/mem")).unwrap().uid() == 0;
-    wait_until("a memory that its user cannot read", PATIENCE, are_roots).unwrap();
-    let status = fs::read_to_string(format!("{files}/status")).unwrap();
-    assert!(status.contains(&format!("Uid:\t{NOBODY}\t{NOBODY}")), "{status}");
-    let limits = fs::read_to_string(format!("{files}/limits")).unwrap();
-    let core = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
-    assert_eq!(core.split_whitespace().skip(4).take(2).collect::<Vec<_>>(), ["0", "0"]);
-    drop(child.stdin.take());
-    assert!(child.wait().unwrap().success());
+    for (arguments, code) in [
+        (&["--caller", "ejabberd", "run"][..], 0),
+        (&["--caller", "ejabberd", "login", "--password-stdin", "alice@example.com"], 77),
+    ] {
+        let mut command = bed.site.command();
+        command.args(arguments).uid(NOBODY).gid(NOBODY);
+        command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let files = format!("/proc/{}", child.id());
+        // A process that is not dumpable has files that belong to root, whoever it runs as.
+        let are_roots = || fs::metadata(format!("{files}/mem")).unwrap().uid() == 0;
+        wait_until("a memory that its user cannot read", PATIENCE, are_roots).unwrap();
+        let status = fs::read_to_string(format!("{files}/status")).unwrap();
+        assert!(status.contains(&format!("Uid:\t{NOBODY}\t{NOBODY}")), "{status}");
+        let limits = fs::read_to_string(format!("{files}/limits")).unwrap();
+        let core = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
+        assert_eq!(core.split_whitespace().skip(4).take(2).collect::<Vec<_>>(), ["0", "0"]);
+        drop(child.stdin.take());
+        assert_eq!(child.wait().unwrap().code(), Some(code));
+    }
 }
