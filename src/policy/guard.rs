@@ -8,7 +8,8 @@
 //! Identical attempts at the same time are one, and a password that was refused is refused from
 //! memory, so that a device with yesterday's password counts once. The last share is kept for the
 //! password that was right last, so that its owner is let through whatever others try, as long as it
-//! is remembered. What began before the password was changed and ends after it counts, and says
+//! is remembered; of this password alone something unanswered is given back after a minute, once. What
+//! began before the password was changed and ends after it counts, and says
 //! nothing about the password that the account has now.
 
 mod record;
@@ -233,7 +234,7 @@ impl Guard {
         let Some(record) = state.record_of(&self.settings, attempt.counted_as, now) else {
             return false;
         };
-        if record.spent(false) >= self.settings.account.failures {
+        if record.spent() >= self.settings.account.failures {
             return false;
         }
         if !is_right {
@@ -265,8 +266,7 @@ impl Guard {
         let most = self.settings.account.failures;
         let mut state = self.locked();
         state.records.values_mut().for_each(|record| record.forgive(&self.settings, now));
-        let spent =
-            state.records.values().map(|record| record.spent(false)).filter(|spent| *spent > 0);
+        let spent = state.records.values().map(AccountRecord::spent).filter(|spent| *spent > 0);
         spent.fold((0, 0), |(some, all), spent| (some + 1, all + usize::from(spent >= most)))
     }
 }
@@ -296,9 +296,13 @@ impl State {
             let ago = now.saturating_duration_since(at);
             return Err(Entrance::Deny(Hold::SameAgain { ago }));
         }
-        let spent = record.spent(is_right);
+        let digest = attempt.digest;
+        let spent = if is_right { record.spent_for_owner(digest, now) } else { record.spent() };
         if spent >= most {
-            return Err(Entrance::Deny(Hold::Spent { left: record.left(settings, now) }));
+            let whole = record.left(settings, now);
+            let chance = record.until_second_chance(digest, now).filter(|_| is_right);
+            let left = chance.map_or(whole, |chance| chance.min(whole));
+            return Err(Entrance::Deny(Hold::Spent { left }));
         }
         if spent.saturating_add(record.reserved()) >= most
             && let Some(other) = record.asking.first()
@@ -368,7 +372,8 @@ impl State {
     fn send(&mut self, settings: &GuardSettings, attempt: &SignInAttempt) -> bool {
         let (most, is_right) = (self.most_failures(settings, attempt), self.is_right(attempt));
         let Some(record) = self.records.get(&attempt.counted_as) else { return false };
-        let is_full = record.spent(is_right).saturating_add(record.reserved()) >= most;
+        let spent = if is_right { record.binds() } else { record.spent() };
+        let is_full = spent.saturating_add(record.reserved()) >= most;
         let Some(asking) = self.asking(attempt) else { return false };
         if asking.unanswered == asking.reserved {
             if is_full {

@@ -10,6 +10,10 @@ use crate::policy::changes::Moment;
 use crate::policy::digest::Digest;
 use crate::verdict::Outcome;
 
+/// How long after an answer to the password that was right last was due it may be asked about once
+/// more, whatever it is that nobody has answered of it.
+const SECOND_CHANCE: Duration = Duration::from_secs(60);
+
 /// The failures of an account and the attempts on it.
 ///
 /// Directories forget failures in two ways: each after a time, or all of them once there was none for
@@ -18,8 +22,8 @@ use crate::verdict::Outcome;
 pub(super) struct AccountRecord {
     /// How many binds were judged wrong, or may have been, since it was quiet last.
     binds: u32,
-    /// The passwords of those among them that were not answered.
-    unanswered: Vec<Digest>,
+    /// The passwords of those among them that were not answered, and when the answers were due.
+    unanswered: Vec<(Digest, Instant)>,
     /// Passwords that differed from a remembered one while the directory could not be asked.
     mismatches: Vec<Digest>,
     /// When the last of all these was counted.
@@ -83,11 +87,36 @@ impl AccountRecord {
         self.last.is_none() && self.refused.is_empty() && self.asking.is_empty()
     }
 
-    /// How much of the budget is spent for a password. What differed from the remembered one never
-    /// reached the directory, so it takes nothing from the owner's.
-    pub(super) fn spent(&self, is_right: bool) -> u32 {
-        let mismatches = if is_right { 0 } else { self.mismatches.len() };
-        self.binds.saturating_add(u32::try_from(mismatches).unwrap_or(u32::MAX))
+    /// How many binds were judged wrong, or may have been.
+    pub(super) fn binds(&self) -> u32 {
+        self.binds
+    }
+
+    /// How much of the budget is spent for passwords that are not known to be right.
+    pub(super) fn spent(&self) -> u32 {
+        self.binds.saturating_add(number(self.mismatches.len()))
+    }
+
+    /// How much of it is spent for the password that was right last. What differed from the remembered
+    /// one never reached the directory, so it takes nothing from the owner's. What nobody has answered
+    /// of this password itself is no reason to keep its owner out for long: it was right, and a server
+    /// that hangs or somebody who overlooks a telephone says nothing else.
+    pub(super) fn spent_for_owner(&self, right: Digest, now: Instant) -> u32 {
+        let has_chance = self.until_second_chance(right, now).is_some_and(|left| left.is_zero());
+        let own = if has_chance { number(self.unanswered_of(right).count()) } else { 0 };
+        self.binds.saturating_sub(own)
+    }
+
+    fn unanswered_of(&self, digest: Digest) -> impl Iterator<Item = Instant> {
+        let unanswered = self.unanswered.iter().filter(move |(it, _)| *it == digest);
+        unanswered.map(|(_, due)| *due)
+    }
+
+    /// How long until a password of which something is unanswered may be asked about once more, if it
+    /// was right last.
+    pub(super) fn until_second_chance(&self, digest: Digest, now: Instant) -> Option<Duration> {
+        let last = self.unanswered_of(digest).max()?;
+        Some((last + SECOND_CHANCE).saturating_duration_since(now))
     }
 
     /// For how many binds there is room that are not known to be wrong yet.
@@ -116,7 +145,7 @@ impl AccountRecord {
 
     /// `at` is when the answer was due: the directory may judge as late as that.
     pub(super) fn add_unanswered(&mut self, digest: Digest, binds: u32, at: Instant) {
-        self.unanswered.extend((0..binds).map(|_| digest));
+        self.unanswered.extend((0..binds).map(|_| (digest, at)));
         if binds > 0 {
             self.count(binds, at);
         }
@@ -133,9 +162,8 @@ impl AccountRecord {
     /// A password is right, so that it was not wrong when nobody answered.
     pub(super) fn acquit(&mut self, digest: Digest) {
         let before = self.unanswered.len();
-        self.unanswered.retain(|unanswered| *unanswered != digest);
-        let acquitted = u32::try_from(before - self.unanswered.len()).unwrap_or(u32::MAX);
-        self.binds = self.binds.saturating_sub(acquitted);
+        self.unanswered.retain(|(unanswered, _)| *unanswered != digest);
+        self.binds = self.binds.saturating_sub(number(before - self.unanswered.len()));
         self.mismatches.retain(|mismatch| *mismatch != digest);
     }
 
@@ -144,4 +172,8 @@ impl AccountRecord {
         self.binds = self.binds.saturating_add(binds);
         self.last = self.last.max(Some(at));
     }
+}
+
+fn number(length: usize) -> u32 {
+    u32::try_from(length).unwrap_or(u32::MAX)
 }

@@ -408,3 +408,29 @@ fn how_often_it_stepped_in_is_counted_whatever_it_keeps_to() {
     }
     assert_eq!(adjusted.refusals(), [("same-wrong", 2), ("account", 2), ("domain", 1)]);
 }
+
+#[test]
+fn a_hang_keeps_nobody_out_whose_password_was_right() {
+    let bed = Bed::new();
+    assert_eq!(bed.sign_in("alice", "right", Verdict::Granted, Duration::ZERO), None);
+    for second in [1, 6, 11] {
+        assert_eq!(bed.send_in_vain("alice", "right", 1, SECOND * second), [true]);
+    }
+    // The last answer was due at 15 s.
+    let refused = bed.sign_in("alice", "right", Verdict::Granted, SECOND * 20);
+    assert_eq!(refused, Some(Hold::Spent { left: SECOND * 55 }));
+    assert_eq!(bed.sign_in("alice", "right", Verdict::Granted, SECOND * 75), None);
+    assert_eq!(bed.sign_in("alice", "right", Verdict::Granted, SECOND * 76), None);
+}
+
+#[test]
+fn in_a_hang_the_right_password_is_sent_once_a_minute_and_a_guess_no_more() {
+    let bed = Bed::new();
+    assert_eq!(bed.sign_in("alice", "right", Verdict::Granted, Duration::ZERO), None);
+    let sent = |password: &str| {
+        let seconds = (1..600).map(|second| SECOND * second);
+        seconds.map(|at| bed.send_in_vain("alice", password, 1, at).len()).sum::<usize>()
+    };
+    assert_eq!(sent("right"), 3 + 9);
+    assert_eq!(sent("guess"), 0);
+}
