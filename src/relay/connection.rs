@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use crate::deadline::Deadline;
 use crate::protocol::native::{self, FromDaemon, Id, LONGEST_REPLY, Lines, VERSION};
 use crate::request::Request;
-use crate::verdict::Verdict;
+use crate::verdict::{Outage, Verdict};
 
 /// The daemon is given this much less time than there is, so that it is it who says why there is no
 /// answer.
@@ -208,7 +208,7 @@ impl Connection {
                 Some(said) => state.hear(said),
                 None => {
                     tracing::error!("the daemon says what it may not: is this its socket?");
-                    state.lose();
+                    return state.lose();
                 }
             }
         }
@@ -246,6 +246,10 @@ impl State {
             }
             (_, FromDaemon::Answer(id, verdict)) => {
                 self.misses = 0;
+                if verdict == Verdict::Unavailable(Outage::Closing) {
+                    // Its bye comes behind that.
+                    self.stage = Stage::Draining;
+                }
                 match self.waiting.remove(&id) {
                     Some(waiting) => drop(waiting.tell.send(Ok(verdict))),
                     None => {
@@ -301,5 +305,26 @@ impl Drop for Awaited<'_> {
             state.lose();
             self.connection.changed.notify_one();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::AsyncWriteExt;
+
+    use super::*;
+    use crate::jid::Account;
+
+    #[tokio::test]
+    async fn a_daemon_that_answers_closing_is_asked_nothing_more_even_before_its_bye() {
+        let (ours, mut daemon) = UnixStream::pair().unwrap();
+        let connection = Connection::start(ours);
+        let request = Request::typed(Account::written("a@example.com").unwrap(), b"p").unwrap();
+        let by = Deadline::after(Instant::now(), Duration::from_secs(30));
+        let said = b"{\"hello\":1}\n{\"id\":1,\"verdict\":\"unknown\",\"reason\":\"closing\"}\n";
+        let (answer, written) = tokio::join!(connection.ask(&request, by), daemon.write_all(said));
+        written.unwrap();
+        assert_eq!(answer.unwrap(), Verdict::Unavailable(Outage::Closing));
+        assert!(!connection.is_open());
     }
 }

@@ -40,7 +40,8 @@ impl Lines {
     }
 
     /// The next whole line without its end; `None` when more input is needed. With its end a line has
-    /// at most `longest` bytes.
+    /// at most `longest` bytes. Behind one that is too long nothing is a line any more: its end may be
+    /// missing for ever, and every call says so.
     pub fn next_line(&mut self, longest: usize) -> Option<Result<&[u8], TooLong>> {
         let unsearched = self.bytes.get(self.searched..)?;
         let Some(length) = unsearched.iter().position(|byte| *byte == b'\n') else {
