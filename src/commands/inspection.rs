@@ -26,6 +26,12 @@ impl Inspection {
     pub(super) fn open(given: Given) -> Result<Self, Failure> {
         let reading = load(&config::path(given.config), given.caller, Some(Dialect::Prosody));
         let mut configuration = reading.configuration.map_err(Failure::Config)?;
+        if let Some(daemon) = &reading.startup.daemon {
+            return Err(Failure::Setup(format!(
+                "by this configuration the daemon at {} answers: name the daemon's own with --config",
+                daemon.display()
+            )));
+        }
         for directory in configuration.directories.values_mut() {
             directory.settings.ask_once();
         }

@@ -203,6 +203,15 @@ impl Reloader {
         let reading = self.read().await.ok_or_else(defect)?;
         tell(&reading.remarks);
         let configuration = reading.configuration?;
+        if reading.startup.daemon.is_some() {
+            // It says nothing of directories, which is not the same as that there are none.
+            return match self.caller {
+                Dialect::Unnamed => Ok(Vec::new()),
+                _ => Err(Refusal::wrong(
+                    "`daemon` lets another process answer: that needs a new process, started by the XMPP server",
+                )),
+            };
+        }
         if gssapi::missing_environment(configuration.settings()).is_some() {
             return Err(Refusal::wrong(
                 "another keytab needs a new process: start the XMPP server anew",

@@ -306,14 +306,16 @@ fn another_version_is_one_loud_line_and_cannot_tell() {
 
 #[test]
 fn nonsense_of_a_daemon_is_never_a_yes() {
-    let long = format!("{{\"x\":\"{}\"}}", "y".repeat(4096));
-    for said in ["yes", "{\"id\":1,\"id\":1,\"verdict\":\"yes\"}", &long] {
+    let long = format!("{{\"x\":\"{}\"}}\n", "y".repeat(4096));
+    let endless = "y".repeat(4096);
+    for said in ["yes\n", "{\"id\":1,\"id\":1,\"verdict\":\"yes\"}\n", &long, &endless] {
         let mut bed = Bed::new("answer_within = \"450ms\"\n");
         bed.relay.send(ALICE);
         let mut daemon = Scripted::accept(&bed.listener);
         let _ = daemon.asked();
-        daemon.say(said);
+        daemon.0.get_ref().write_all(said.as_bytes()).unwrap();
         assert_eq!(bed.relay.answer(), CannotTell, "{said:.40}");
+        bed.relay.logs("the daemon cannot be asked");
     }
     for verdict in ["\"perhaps\"", "true", "1", "null", "\"YES\""] {
         let mut bed = Bed::new("");
@@ -377,4 +379,38 @@ fn a_relay_reads_no_secret_and_does_not_connect_to_the_directory() {
     kill_process(Pid::from_raw(relay.id().cast_signed()).unwrap(), Signal::HUP).unwrap();
     relay.logs("read again");
     assert_eq!(relay.ask(ALICE), Yes);
+}
+
+#[test]
+fn a_relays_file_is_no_directory_that_knows_nobody() {
+    let server = Embedded::start().unwrap();
+    let daemon = Daemon::asking(&server, "");
+    let own =
+        daemon.site.write("relay.toml", &format!("daemon = {:?}\n", daemon.socket("auth.sock")));
+    for command in [
+        &["login", "--stand-alone", "--password-stdin", "alice@example.com"][..],
+        &["explain", "alice@example.com"],
+        &["probe"],
+    ] {
+        let mut command_line = crate::support::binary();
+        command_line.arg("--config").arg(&own).args(command).stdin(std::process::Stdio::null());
+        let output = command_line.output().unwrap();
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(
+            output.status.code() == Some(78) && text.contains("daemon's own"),
+            "{command:?}: {text}"
+        );
+    }
+    // Nor is it one for a process that answers by itself.
+    let alone = site(&corp(&server.url()));
+    let mut adapter = Adapter::start(&alone, Framing::Packet);
+    assert_eq!(adapter.ask(ALICE), Yes);
+    alone.write("config.toml", &format!("daemon = {:?}\n", daemon.socket("auth.sock")));
+    kill_process(Pid::from_raw(adapter.id().cast_signed()).unwrap(), Signal::HUP).unwrap();
+    adapter.logs("that needs a new process");
+    assert_eq!(adapter.ask(ALICE), Yes);
+    daemon.site.write("config.toml", "daemon = \"/run/x.sock\"\n");
+    daemon.signal(Signal::HUP);
+    daemon.logs("that needs a new process");
+    assert_eq!(daemon.client().ask(&crate::client::auth(1, "alice", "secret")), "yes ok");
 }
