@@ -5,12 +5,13 @@
 //! sent once more only where it was certainly not taken in, or does no harm twice.
 
 mod connection;
-mod place;
+pub mod place;
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tokio::net::UnixStream;
 use tokio::time::{Instant, sleep};
 
 use self::connection::{Connection, Lost};
@@ -66,7 +67,13 @@ impl Relay {
             match self.connection() {
                 Ok(connection) => break connection,
                 Err(ConnectError::Busy) => sleep(BUSY_PAUSE).await,
-                Err(ConnectError::Absent(problem)) => return Err(Lost::Absent(problem)),
+                Err(
+                    ConnectError::Absent(problem)
+                    | ConnectError::Forbidden(problem)
+                    | ConnectError::Unusable(problem),
+                ) => {
+                    return Err(Lost::Absent(problem));
+                }
             }
         };
         let verdict = connection.ask(request, by).await?;
@@ -83,7 +90,9 @@ impl Relay {
             return Ok(Arc::clone(connection));
         }
         let socket = state.socket.as_deref().unwrap_or_else(|| "".as_ref());
-        let connection = Connection::start(place::connect(socket)?);
+        let stream = UnixStream::from_std(place::connect(socket)?)
+            .map_err(|error| ConnectError::Unusable(error.to_string()))?;
+        let connection = Connection::start(stream);
         state.connection = Some(Arc::clone(&connection));
         Ok(connection)
     }

@@ -1,9 +1,9 @@
 //! `status` and `forgive`, and what else is asked of the daemon that runs on this machine.
 
 use std::io::{self, Read, Write};
-use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -17,30 +17,33 @@ use crate::listen::settings::{Kind, Place};
 use crate::printable::printable;
 use crate::protocol::control::Order;
 use crate::protocol::dialect::Dialect;
+use crate::relay::place::{ConnectError, connect};
 
 /// How long a daemon may take to say something about itself, or to find an account.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How soon a daemon that has not accepted others yet is tried again.
+const BUSY_PAUSE: Duration = Duration::from_millis(10);
 
 /// The daemon of this machine, to which its control socket leads.
 #[derive(Debug)]
 pub(super) struct Daemon {
     socket: PathBuf,
-    stream: UnixStream,
 }
 
 impl Daemon {
     /// The one whose configuration, or else whose usual place, this is; `None` where none runs.
     pub(super) fn find(config: &Path) -> io::Result<Option<Self>> {
         let socket = socket(config);
-        match UnixStream::connect(&socket) {
-            Ok(stream) => Ok(Some(Self { socket, stream })),
-            Err(error) if is_absence(&error) => Ok(None),
-            Err(error) => {
-                let socket = socket.display();
-                let text = format!(
-                    "the daemon at {socket} cannot be asked: {error}; do this as root, or as the daemon's user"
-                );
-                Err(io::Error::new(error.kind(), text))
+        match connect(&socket) {
+            Ok(_) | Err(ConnectError::Busy) => Ok(Some(Self { socket })),
+            Err(ConnectError::Absent(_)) => Ok(None),
+            Err(ConnectError::Forbidden(problem)) => {
+                let advice = "do this as root, or as the daemon's user";
+                Err(io::Error::other(unusable(&socket, &format!("{problem}; {advice}"))))
+            }
+            Err(ConnectError::Unusable(problem)) => {
+                Err(io::Error::other(unusable(&socket, &problem)))
             }
         }
     }
@@ -50,13 +53,33 @@ impl Daemon {
         &self.socket
     }
 
-    /// What it answers, within this time.
-    pub(super) fn ask(mut self, order: &Order, within: Duration) -> Result<Value, Failure> {
-        self.stream.set_read_timeout(Some(within))?;
-        self.stream.set_write_timeout(Some(within))?;
-        self.stream.write_all(&order.line())?;
+    /// What it answers, within this time. The daemon lets nobody stay who has no question yet, so
+    /// that this is when the connection is made.
+    pub(super) fn ask(&self, order: &Order, within: Duration) -> Result<Value, Failure> {
+        let started = Instant::now();
+        let mut stream = loop {
+            match connect(&self.socket) {
+                Ok(stream) => break stream,
+                Err(ConnectError::Busy) if started.elapsed() < within => sleep(BUSY_PAUSE),
+                Err(ConnectError::Busy) => {
+                    let text = unusable(&self.socket, "too many wait for it");
+                    return Err(Failure::Unavailable(text));
+                }
+                Err(
+                    ConnectError::Absent(problem)
+                    | ConnectError::Forbidden(problem)
+                    | ConnectError::Unusable(problem),
+                ) => {
+                    return Err(Failure::Unavailable(unusable(&self.socket, &problem)));
+                }
+            }
+        };
+        stream.set_nonblocking(false)?;
+        stream.set_read_timeout(Some(within))?;
+        stream.set_write_timeout(Some(within))?;
+        stream.write_all(&order.line())?;
         let mut answer = String::new();
-        self.stream.read_to_string(&mut answer)?;
+        stream.read_to_string(&mut answer)?;
         let answer: Value = serde_json::from_str(&answer)
             .map_err(|_| Failure::Io("the daemon ended before it answered".to_owned()))?;
         match answer.get("error").and_then(Value::as_str) {
@@ -78,8 +101,8 @@ fn socket(config: &Path) -> PathBuf {
     socket.unwrap_or_default()
 }
 
-fn is_absence(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused)
+fn unusable(socket: &Path, problem: &str) -> String {
+    format!("the daemon at {} cannot be asked: {problem}", socket.display())
 }
 
 /// Says, beside what is printed, that a daemon runs here which was not asked.

@@ -42,7 +42,7 @@ pub fn login(args: &LoginArgs, given: Given) -> Result<Code, Failure> {
         Daemon::find(&config::path(given.config.clone()))?
     };
     let login = match daemon {
-        Some(daemon) => through(daemon, args, &account)?,
+        Some(daemon) => through(&daemon, args, &account)?,
         None => stand_alone(args, given, account)?,
     };
     if args.json {
@@ -88,7 +88,7 @@ fn stand_alone(args: &LoginArgs, given: Given, account: Account) -> Result<Login
 }
 
 /// Signs in by the daemon, whose guard counts it.
-fn through(daemon: Daemon, args: &LoginArgs, account: &Account) -> Result<Login, Failure> {
+fn through(daemon: &Daemon, args: &LoginArgs, account: &Account) -> Result<Login, Failure> {
     let socket = daemon.socket().to_owned();
     let password = String::from_utf8(read_password(args, account)?).map_err(|_| {
         Failure::Usage("the password is not UTF-8, so that no client could send it".to_owned())

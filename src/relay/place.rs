@@ -1,60 +1,69 @@
-//! The daemon's socket: whom it belongs to, and connecting to it.
+//! A socket of the daemon: whom it belongs to, and connecting to it.
 
 use std::fs;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 
 use rustix::io::Errno;
 use socket2::{Domain, SockAddr, Socket, Type};
-use tokio::net::UnixStream;
 
 use crate::files::RUN_DIRECTORY;
 
 /// Why there is no connection.
 #[derive(Debug)]
-pub(super) enum ConnectError {
+pub enum ConnectError {
     /// There is a daemon, but so many wait for it that nobody else can yet.
     Busy,
-    /// There is none that could be asked, and why.
+    /// There is none, and how that shows.
     Absent(String),
+    /// We may not connect to it.
+    Forbidden(String),
+    /// There is something that cannot be asked, or must not be, and why.
+    Unusable(String),
 }
 
-/// Connects, without waiting. Must be called within the runtime.
-pub(super) fn connect(path: &Path) -> Result<UnixStream, ConnectError> {
-    check_owner(path).map_err(ConnectError::Absent)?;
+/// Connects, without waiting, now or later: the stream never blocks.
+pub fn connect(path: &Path) -> Result<UnixStream, ConnectError> {
+    check_owner(path)?;
     let connect = || {
         let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
         socket.set_nonblocking(true)?;
         socket.connect(&SockAddr::unix(path)?)?;
-        UnixStream::from_std(std::os::unix::net::UnixStream::from(std::os::fd::OwnedFd::from(
-            socket,
-        )))
+        Ok(OwnedFd::from(socket).into())
     };
-    connect().map_err(|error| match Errno::from_io_error(&error) {
+    connect().map_err(|error: io::Error| match Errno::from_io_error(&error) {
         // A full backlog is no attempt that goes on, as it is with TCP (unix(7)).
         Some(Errno::AGAIN) => ConnectError::Busy,
-        _ => ConnectError::Absent(error.to_string()),
+        Some(Errno::CONNREFUSED | Errno::NOENT) => ConnectError::Absent(error.to_string()),
+        Some(Errno::ACCESS) => ConnectError::Forbidden(error.to_string()),
+        _ => ConnectError::Unusable(error.to_string()),
     })
 }
 
 /// Who can make a socket at this path could answer "yes" to everything, so it must belong to root, to
 /// ourselves, or to whom the usual directory belongs. Who listens there does not say whose it is: that
 /// may be systemd.
-fn check_owner(path: &Path) -> Result<(), String> {
+fn check_owner(path: &Path) -> Result<(), ConnectError> {
     let file = fs::metadata(path).map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound => "there is no socket of this name".to_owned(),
-        _ => format!("nobody can tell whose socket this is: {error}"),
+        io::ErrorKind::NotFound => {
+            ConnectError::Absent("there is no socket of this name".to_owned())
+        }
+        io::ErrorKind::PermissionDenied => ConnectError::Forbidden(error.to_string()),
+        _ => ConnectError::Unusable(format!("nobody can tell whose socket this is: {error}")),
     })?;
     if !file.file_type().is_socket() {
-        return Err("this is no socket".to_owned());
+        return Err(ConnectError::Unusable("this is no socket".to_owned()));
     }
     let own = rustix::process::geteuid().as_raw();
     let usual = fs::metadata(RUN_DIRECTORY).map(|directory| directory.uid());
     if [0, own].contains(&file.uid()) || usual.is_ok_and(|usual| usual == file.uid()) {
         return Ok(());
     }
-    Err(format!("the socket belongs to the user {}, who could answer anything", file.uid()))
+    let text = format!("the socket belongs to the user {}, who could answer anything", file.uid());
+    Err(ConnectError::Unusable(text))
 }
 
 #[cfg(test)]
@@ -64,29 +73,29 @@ mod tests {
 
     use super::*;
 
-    fn absent(path: &Path) -> String {
-        check_owner(path).unwrap_err()
+    fn problem(path: &Path) -> String {
+        format!("{:?}", connect(path).unwrap_err())
     }
 
     #[test]
     fn a_socket_of_another_user_is_not_trusted() {
         let directory = tempfile::tempdir().unwrap();
         let (path, link) = (directory.path().join("socket"), directory.path().join("link"));
-        assert!(absent(&path).contains("no socket of this name"));
+        assert!(problem(&path).contains("Absent(\"there is no socket of this name"));
         let _listener = UnixListener::bind(&path).unwrap();
         symlink(&path, &link).unwrap();
-        assert_eq!((check_owner(&path), check_owner(&link)), (Ok(()), Ok(())));
+        assert!(connect(&path).is_ok() && connect(&link).is_ok());
         fs::write(directory.path().join("file"), "").unwrap();
-        assert!(absent(&directory.path().join("file")).contains("no socket"));
+        assert!(problem(&directory.path().join("file")).contains("Unusable(\"this is no socket"));
         // Only root can give files away.
         if rustix::process::geteuid().is_root() && chown(&path, Some(65_533), None).is_ok() {
-            assert!(absent(&path).contains("65533"));
-            assert!(absent(&link).contains("65533"));
+            assert!(problem(&path).contains("65533"));
+            assert!(problem(&link).contains("65533"));
         }
     }
 
-    #[tokio::test]
-    async fn a_full_backlog_is_told_from_nobody() {
+    #[test]
+    fn a_full_backlog_is_told_from_nobody() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("socket");
         let listener = Socket::new(Domain::UNIX, Type::STREAM, None).unwrap();

@@ -150,3 +150,35 @@ fn nonsense_harms_nobody() {
     let mut daemon = daemon;
     assert_eq!(daemon.stop().code(), Some(0));
 }
+
+#[test]
+fn whoever_types_for_long_is_asked_for_all_the_same() {
+    let server = Embedded::start().unwrap();
+    let daemon = Daemon::asking(&server, "");
+    let mut command = daemon.site.command();
+    command.env("RUNTIME_DIRECTORY", daemon.site.path());
+    command.args(["login", "--password-stdin", "alice@example.com"]);
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    // Longer than the daemon lets anybody stay who has no question.
+    std::thread::sleep(std::time::Duration::from_millis(5500));
+    child.stdin.take().unwrap().write_all(b"secret\n").unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+}
+
+#[test]
+fn no_password_is_told_to_a_strangers_socket() {
+    let site = site(&corp(NOWHERE));
+    let path = site.path().join("control.sock");
+    let listener = std::os::unix::net::UnixListener::bind(&path).unwrap();
+    listener.set_nonblocking(true).unwrap();
+    // Only root can give files away.
+    if std::os::unix::fs::chown(&path, Some(65_533), None).is_err() {
+        return;
+    }
+    for arguments in [&["status"][..], &["login", "--password-stdin", "alice@example.com"]] {
+        let (code, text) = run(&site, arguments, "secret");
+        assert!(code != Some(0) && text.contains("65533"), "{arguments:?}: {text}");
+    }
+    assert!(listener.accept().is_err());
+}
