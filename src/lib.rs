@@ -43,11 +43,12 @@
 //! `daemon` serves sockets in place of standard input: there [`listen`] stands where [`session`] stands
 //! here; and where a daemon answers, [`relay`] stands in place of all that is below [`answer`].
 //!
-//! Each module uses only those before it: [`exit`], [`result_code`], [`verdict`], [`deadline`], [`jid`],
+//! Each module uses only those before it: [`aside`], [`exit`], [`result_code`], [`verdict`], [`deadline`], [`jid`],
 //! [`request`], [`answer`]; [`printable`], [`files`], [`protocol`], [`stdio`], [`peer`]; [`policy`], [`observe`],
 //! [`directory`], [`authenticator`]; [`pending`], [`session`], [`listen`], [`relay`]; [`confine`], [`config`], [`cli`], [`commands`].
 
 pub mod answer;
+pub mod aside;
 pub mod authenticator;
 pub mod cli;
 pub mod commands;

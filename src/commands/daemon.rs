@@ -10,10 +10,12 @@ mod standing;
 
 use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt;
+use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use futures_util::future::join_all;
 use sd_notify::NotifyState;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -22,7 +24,7 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 use self::standing::Standing;
 use super::ending::Failure;
 use super::reload::{Observer, Progress, ReloadSignal, Reloader};
-use super::serving::{give_up_rights, start_log};
+use super::serving::{give_up_rights, outlive_file_limit, start_log};
 use super::{load, runtime};
 use crate::cli::Given;
 use crate::config::listen::{self, AUTH, CONTROL, default_auth, default_control};
@@ -165,7 +167,8 @@ async fn serve(
     tokio::select! {
         () = signals.follow(&log, &reload) => {}
         () = watch() => {}
-        () = reloader.follow(Arc::clone(&reload)) => {}
+        // A defect in reading the configuration is none in answering.
+        Ok(()) = AssertUnwindSafe(reloader.follow(Arc::clone(&reload))).catch_unwind() => {}
     }
     tracing::info!("ending, when what is open is answered");
     notify(&[NotifyState::Stopping]);
@@ -220,6 +223,7 @@ impl Signals {
     fn listen() -> std::io::Result<Self> {
         let kinds = [SignalKind::terminate(), SignalKind::interrupt(), SignalKind::hangup()];
         let [terminate, interrupt, hang_up] = kinds.map(signal);
+        outlive_file_limit()?;
         let signals = Self { terminate: terminate?, interrupt: interrupt?, hang_up: hang_up? };
         admit_signals();
         Ok(signals)

@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 
 use super::reload::ReloadSignal;
+use crate::aside::aside;
 use crate::config::startup::Startup;
 use crate::config::{self, Reading};
 use crate::files::Watch;
@@ -57,8 +57,8 @@ impl Follower {
             let dialect = self.startup.caller.terms.dialect;
             let caller = (dialect != Dialect::Unnamed).then_some(dialect);
             let path = self.path.clone();
-            let read = spawn_blocking(move || config::load(&path, caller, None));
-            let Ok(mut reading) = read.await else { continue };
+            let read = aside(move || config::load(&path, caller, None));
+            let Some(mut reading) = read.await else { continue };
             self.file = std::mem::take(&mut reading.file);
             tell(&reading);
             if reading.configuration.is_err() {

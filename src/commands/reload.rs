@@ -9,12 +9,12 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use tokio::sync::Notify;
-use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep};
 
 use self::active::Active;
 use self::refusal::{Refusal, Retry};
 use super::{Built, rebuild};
+use crate::aside::aside;
 use crate::authenticator::Authenticator;
 use crate::config::configuration::Configuration;
 use crate::config::policy::Policy;
@@ -178,7 +178,7 @@ impl Reloader {
         let file = self.is_refused.then(|| self.file.clone());
         let watched = [Some(self.named.clone()), file];
         let has_changed = move || watched.iter().flatten().any(Watch::has_changed);
-        spawn_blocking(has_changed).await.unwrap_or(true)
+        aside(has_changed).await.unwrap_or(true)
     }
 
     /// Reads the configuration and the files that it names, on a thread that a disk which does not
@@ -187,7 +187,7 @@ impl Reloader {
         let caller = (self.caller != Dialect::Unnamed).then_some(self.caller);
         let (path, before) = (self.path.clone(), self.named.clone());
         let read = move || (before.renewed(), config::load(&path, caller, None));
-        let (before, mut reading) = spawn_blocking(read).await.ok()?;
+        let (before, mut reading) = aside(read).await?;
         self.file = std::mem::take(&mut reading.file);
         self.named = reading.files.clone();
         if self.active.is_some() {

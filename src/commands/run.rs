@@ -4,14 +4,16 @@
 //! whoever is at the other end, while signals and changes of the configuration come in.
 
 use std::io::{self, Write};
+use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use futures_util::FutureExt;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::relay::Follower;
 use super::reload::{ReloadSignal, Reloader};
-use super::serving::{give_up_rights, start_log};
+use super::serving::{give_up_rights, outlive_file_limit, start_log};
 use super::{load, runtime};
 use crate::answer::Answer;
 use crate::cli::Given;
@@ -123,7 +125,8 @@ impl Talk {
         let end = tokio::select! {
             end = converse(&session, caller, process) => end,
             error = signals(process.peer(), &log, reload, || session.stop()) => Err(error),
-            () = follow => {
+            // A defect in reading the configuration is none in answering.
+            Ok(()) = AssertUnwindSafe(follow).catch_unwind() => {
                 tracing::info!("the configuration names the caller now; the next process will serve it");
                 return ProcessEnd::Renewed;
             }
@@ -187,6 +190,7 @@ async fn signals(peer: Peer, log: &Logger, reload: &ReloadSignal, stop: impl Fn(
     let listen = || {
         let kinds = [SignalKind::terminate(), SignalKind::interrupt(), SignalKind::hangup()];
         let [terminate, interrupt, hang_up] = kinds.map(signal);
+        outlive_file_limit()?;
         Ok((terminate?, interrupt?, hang_up?))
     };
     let (mut terminate, mut interrupt, mut hang_up) = match listen() {

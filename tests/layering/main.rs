@@ -17,6 +17,7 @@ use imports::{Tree, code, module_of, sources};
 
 /// Every part of `src/`, a file or a folder. Each uses only those that stand before it.
 const LAYERS: &[&str] = &[
+    "aside",
     "exit",
     "result_code",
     "verdict",

@@ -1,7 +1,7 @@
 //! Names of hosts and services, asked of the system's resolver or of name servers of one's own.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::time::Duration;
 
 use hickory_resolver::TokioResolver;
@@ -12,6 +12,8 @@ use hickory_resolver::proto::op::ResponseCode;
 use hickory_resolver::proto::rr::RData;
 use tokio::sync::OnceCell;
 use tokio::time::Instant;
+
+use crate::aside::aside;
 
 /// A name server that has not answered by then is asked again, or the next one is.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -50,7 +52,10 @@ impl Dns {
         }
         if self.name_servers.is_empty() {
             // Knows /etc/hosts and whatever else the system is told to ask.
-            let found = tokio::net::lookup_host((host, port)).await.map_err(|error| {
+            let name = host.to_owned();
+            let found = aside(move || (name.as_str(), port).to_socket_addrs()).await;
+            let defect = || Err(io::Error::other("the look-up has a defect"));
+            let found = found.unwrap_or_else(defect).map_err(|error| {
                 let text = format!("the system finds no address of {host} ({error}); check the name, and /etc/resolv.conf and /etc/hosts, or write nameservers");
                 io::Error::other(text)
             })?;
