@@ -290,7 +290,11 @@ async fn an_entry_that_cannot_be_named_is_never_bound() {
     .await;
     let domain = domain(port, UID);
     for name in ["a", "b"] {
-        assert_eq!(verdict(&domain, name).await, Verdict::Unavailable(Outage::BadReply), "{name}");
+        assert_eq!(
+            verdict(&domain, name).await,
+            Verdict::Unavailable(Outage::UnreadableEntry),
+            "{name}"
+        );
     }
     assert_eq!(server.bound(), [""; 0]);
 }

@@ -434,8 +434,36 @@ async fn an_entry_that_nobody_can_name_fails_its_own_request() {
     .await;
     let domain = domain(&[&server], "");
     assert_eq!(sign_in(&domain, "right").await, Verdict::Granted);
-    assert_eq!(sign_in(&domain, "right").await, Verdict::Unavailable(Outage::BadReply));
+    assert_eq!(sign_in(&domain, "right").await, Verdict::Unavailable(Outage::UnreadableEntry));
     assert_eq!(sign_in(&domain, "right").await, Verdict::Granted);
+    assert_eq!(server.count(Request::is_service_bind), 1);
+}
+
+#[tokio::test]
+async fn an_answer_that_is_too_large_fails_its_own_request() {
+    let server = Server::start(|request| {
+        let is_large = request.is_search() && request.has(b"large");
+        Some(if is_large {
+            let length: u32 = (8 << 20) + 1;
+            let mut message = vec![0x30, 0x84];
+            message.extend(length.to_be_bytes());
+            message.extend([2, 1, request.id, 0x64]);
+            message.resize(6 + usize::try_from(length).unwrap(), 0);
+            [message, request.result(0)].concat()
+        } else {
+            request.good()
+        })
+    })
+    .await;
+    let domain = domain(&[&server], "");
+    assert_eq!(sign_in(&domain, "right").await, Verdict::Granted);
+    for _ in 0..2 {
+        let (large, right) =
+            tokio::join!(sign_in_as(&domain, "large", "x"), sign_in(&domain, "right"));
+        assert_eq!(large, Verdict::Unavailable(Outage::UnreadableEntry));
+        assert_eq!(right, Verdict::Granted);
+    }
+    assert!(!domain.directory().is_out());
     assert_eq!(server.count(Request::is_service_bind), 1);
 }
 

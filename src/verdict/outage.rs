@@ -58,6 +58,8 @@ pub enum Outage {
     TooManyFailures,
     /// Nothing is configured that could answer this kind of question.
     Unanswerable,
+    /// The answer about this account cannot be used, as where its DN is not UTF-8 or it is too large.
+    UnreadableEntry,
     /// The daemon says so, for a reason that this program does not know.
     Unexplained,
 }
@@ -77,7 +79,7 @@ enum Concern {
 
 impl Outage {
     /// Each, without what it holds besides.
-    pub(super) const ALL: [Self; 22] = [
+    pub(super) const ALL: [Self; 23] = [
         Self::Ambiguous,
         Self::BadReply,
         Self::BindUnanswered,
@@ -100,6 +102,7 @@ impl Outage {
         Self::TooManyFailures,
         Self::Unanswerable,
         Self::Unexplained,
+        Self::UnreadableEntry,
     ];
 
     /// The outage for the reason of this name.
@@ -137,6 +140,7 @@ impl Outage {
             Self::ServiceState(_) => ("service-bind", ServiceAccount, "mend the service account in the directory: see its own words about what keeps it out"),
             Self::TooManyFailures => ("too-many-failures", Question, "find out who tries; [throttle] keeps the directory from locking the account"),
             Self::Unanswerable => ("unanswerable", Question, "isuser and setpass need a service account: set bind_dn and bind_password_file"),
+            Self::UnreadableEntry => ("unreadable-entry", Question, "mend the entry in the directory: its detail says what is wrong with it"),
             Self::Unexplained => ("unexplained", Question, "see the daemon's log"),
         }
     }

@@ -35,7 +35,7 @@ impl<'a> Bearing<'a> {
     pub(super) fn judge(&self, located: &Located) -> Result<(), Outcome> {
         let entry = &located.entry;
         if entry.dn.trim().is_empty() {
-            let outcome = Outcome::from(Outage::BadReply).from_server(&located.server);
+            let outcome = Outcome::from(Outage::UnreadableEntry).from_server(&located.server);
             return Err(outcome
                 .with_detail("an entry without a DN was found, or with one that is not UTF-8"));
         }

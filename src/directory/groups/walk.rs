@@ -103,7 +103,7 @@ impl<'a> Walk<'a> {
                 for group in reply.entries {
                     let Some(dn) = Dn::parse(&group.dn).filter(|dn| dn.depth() > 0) else {
                         let text = format!("a group whose DN cannot be read: {:?}", group.dn);
-                        let outcome = Outcome::from(Outage::BadReply).with_detail(&text);
+                        let outcome = Outcome::from(Outage::UnreadableEntry).with_detail(&text);
                         return Err(outcome.from_server(&reply.server));
                     };
                     memberships.found_in(dn.clone());

@@ -205,6 +205,7 @@ impl Health {
             | SessionError::ClosedAtOnce { .. }
             | SessionError::Disconnected(_)
             | SessionError::Io(_) => !is_reused,
+            SessionError::TooLarge => false,
         };
         if is_doubtful {
             self.doubt(server, work.trial());

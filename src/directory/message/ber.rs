@@ -14,6 +14,9 @@ pub struct Malformed(
 /// The largest message taken from a server.
 pub const LARGEST_MESSAGE: usize = 8 << 20;
 
+/// The largest that is read over, so that the others on its stream have their answers.
+const LARGEST_SKIPPED: usize = 256 << 20;
+
 /// Tags of RFC 4511, section 4.
 #[expect(missing_docs, reason = "they have the names of the RFC")]
 pub mod tag {
@@ -72,6 +75,32 @@ pub fn message_length(input: &[u8]) -> Result<Option<usize>, Malformed> {
         }
         Some(_) => Err(Malformed("it does not begin with a SEQUENCE")),
     }
+}
+
+/// A message that exceeds [`LARGEST_MESSAGE`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TooLong {
+    /// How long it is.
+    pub length: usize,
+    /// Its message ID, if that has arrived.
+    pub id: Option<u32>,
+}
+
+/// Whether the message at the start of `input` exceeds [`LARGEST_MESSAGE`], and can be read over.
+pub fn too_long(input: &[u8]) -> Option<TooLong> {
+    let (tag::SEQUENCE, start, length) = header(input).ok()?? else { return None };
+    if !(LARGEST_MESSAGE + 1..=LARGEST_SKIPPED).contains(&length) {
+        return None;
+    }
+    let fields = input.get(start..).unwrap_or_default();
+    let id = match header(fields).ok()? {
+        None => None,
+        Some((tag::INTEGER, start, end @ ..=6)) => fields
+            .get(start..end)
+            .map(|digits| digits.iter().fold(0, |id, digit| id << 8 | u32::from(*digit))),
+        Some(_) => return None,
+    };
+    Some(TooLong { length, id })
 }
 
 /// Whether elements of this type hold others.

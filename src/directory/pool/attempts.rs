@@ -121,7 +121,8 @@ impl<T> Attempt<T> {
     /// Whether other sessions with the server are no good either.
     pub(super) fn spoils_sessions(&self) -> bool {
         match self {
-            Self::Stale(_) | Self::Broken { .. } => true,
+            Self::Stale(_) => true,
+            Self::Broken { error, .. } => !matches!(error, SessionError::TooLarge),
             Self::Answered { judged, .. } => *judged == Judged::NotNow,
             Self::Done { .. } | Self::Over(_) | Self::NotConnected(_) => false,
         }
@@ -226,6 +227,10 @@ impl<'a> Attempts<'a> {
             Attempt::NotConnected(error) if error.is_judged() => return Err(error.outcome()),
             Attempt::NotConnected(error) => error.outcome(),
             Attempt::Stale(outcome) => outcome,
+            // Of no other session would it be smaller.
+            Attempt::Broken { server, error: error @ SessionError::TooLarge, .. } => {
+                return Err(error.outcome(&server));
+            }
             Attempt::Broken { server, error, is_reused } => {
                 health.broke(&server, self.work, &error, is_reused);
                 self.may_be_unanswered = self.may_be_unanswered.saturating_sub(1);

@@ -69,7 +69,7 @@ impl Searcher {
         let searched = turn.patience(server, is_reused).bound(look_up(&session, query, by));
         let attempt = match searched.await.unwrap_or(Err(SessionError::Silent)) {
             Ok(found) if found.has_nameless => {
-                let outcome = Outcome::from(Outage::BadReply)
+                let outcome = Outcome::from(Outage::UnreadableEntry)
                     .from_server(server)
                     .with_detail("an entry was found whose DN is not UTF-8");
                 let (server, judged) = (Arc::clone(server), Judged::Everywhere);

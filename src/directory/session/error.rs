@@ -32,6 +32,11 @@ pub enum SessionError {
     /// The server sent what no server may send here.
     #[error("{0}")]
     Malformed(&'static str),
+    /// The answer to this request is larger than any that is wanted; the session goes on.
+    #[error(
+        "the answer is larger than is taken of one request: messages of 8 MiB, 16 MiB and 100000 entries in all"
+    )]
+    TooLarge,
     /// No answer came for so long that the server must be taken for dead.
     #[error("no answer came")]
     Silent,
@@ -62,6 +67,7 @@ impl SessionError {
     pub fn outcome(&self, server: &Arc<str>) -> Outcome {
         let outage = match self {
             Self::Malformed(_) => Outage::BadReply,
+            Self::TooLarge => Outage::UnreadableEntry,
             Self::Closed
             | Self::ClosedAtOnce { .. }
             | Self::Disconnected(_)

@@ -5,7 +5,7 @@ use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 
 use crate::directory::message::{Envelope, LdapResult, Operation, Response};
 use crate::directory::session::error::SessionError;
-use crate::directory::session::incoming::{Incoming, disconnection};
+use crate::directory::session::incoming::{Incoming, Part, disconnection};
 
 /// Makes a request that has one response, and reads that.
 ///
@@ -20,7 +20,11 @@ pub(in crate::directory) async fn exchange(
     let mut incoming = Incoming::default();
     loop {
         incoming.receive(stream).await?;
-        let Some(message) = incoming.next()? else { continue };
+        let message = match incoming.next()? {
+            None => continue,
+            Some(Part::Message(message)) => message,
+            Some(Part::TooLong { .. }) => return Err(SessionError::TooLarge),
+        };
         let envelope = Envelope::open(message)?;
         if envelope.id == 0 {
             return Err(disconnection(&envelope)?);

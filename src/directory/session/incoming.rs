@@ -4,7 +4,7 @@ use std::io;
 
 use tokio::io::{AsyncRead, AsyncReadExt};
 
-use crate::directory::message::ber::{self, Malformed};
+use crate::directory::message::ber::{self, Malformed, TooLong};
 use crate::directory::message::{Envelope, LdapResult};
 use crate::directory::session::error::SessionError;
 
@@ -16,6 +16,18 @@ const READ_SIZE: usize = 4096;
 pub(super) struct Incoming {
     buffer: Vec<u8>,
     taken: usize,
+    /// How much is still to come of a message that is read over.
+    to_skip: usize,
+}
+
+/// A whole message, or that one is there which nobody can take.
+#[derive(Debug)]
+pub(super) enum Part<'a> {
+    Message(&'a [u8]),
+    TooLong {
+        /// Its message ID.
+        id: u32,
+    },
 }
 
 impl Incoming {
@@ -35,14 +47,25 @@ impl Incoming {
         }
     }
 
-    /// The next message, if all of it is there.
-    pub(super) fn next(&mut self) -> Result<Option<&[u8]>, Malformed> {
+    /// The next message, if all of it is there, or so much of a longer one that it can be told whose it
+    /// is.
+    pub(super) fn next(&mut self) -> Result<Option<Part<'_>>, Malformed> {
+        let arrived = self.buffer.len() - self.taken;
+        let skipped = self.to_skip.min(arrived);
+        self.taken += skipped;
+        self.to_skip -= skipped;
         let rest = self.buffer.get(self.taken..).unwrap_or_default();
+        if let Some(TooLong { length, id }) = ber::too_long(rest) {
+            if id.is_some() {
+                self.to_skip = length;
+            }
+            return Ok(id.map(|id| Part::TooLong { id }));
+        }
         let Some(message) = ber::message_length(rest)?.and_then(|length| rest.get(..length)) else {
             return Ok(None);
         };
         self.taken += message.len();
-        Ok(Some(message))
+        Ok(Some(Part::Message(message)))
     }
 
     /// Whether nothing has arrived behind the last message.

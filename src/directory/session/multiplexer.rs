@@ -1,7 +1,8 @@
 //! One stream to a server: requests go out, and each gets the responses that are its own.
 //!
 //! A response counts only if it is well-formed, belongs to a request that was made, and is of the
-//! type that was asked for. Anything else ends the stream, and with it whatever waits for an answer.
+//! type that was asked for. Anything else ends the stream, and with it whatever waits for an answer;
+//! but what is too large is read over, and ends its own request alone.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -15,7 +16,7 @@ use crate::directory::message::entry::Entry;
 use crate::directory::message::{Control, Envelope, LdapResult, Operation, Response};
 use crate::directory::session::error::SessionError;
 use crate::directory::session::farewell::Farewell;
-use crate::directory::session::incoming::{Incoming, disconnection};
+use crate::directory::session::incoming::{Incoming, Part, disconnection};
 
 /// What the entries of one search may take: a page of them, each far larger than any user's.
 const LARGEST_RESULT: usize = 16 << 20;
@@ -62,7 +63,7 @@ struct Waiting {
     has_nameless: bool,
     references: Vec<String>,
     size: usize,
-    asker: oneshot::Sender<Found>,
+    asker: oneshot::Sender<Result<Found, SessionError>>,
 }
 
 /// The requests that are not answered yet, by their message IDs.
@@ -127,7 +128,8 @@ impl Multiplexer {
         let request = Request { id, message: operation.message(id, controls), waiting };
         // If the carrier has ended, so has the other end of `answer`.
         let _ = self.requests.send(request);
-        answer.await.map_err(|_| self.end.get().cloned().unwrap_or(SessionError::Closed))
+        let ended = |_| Err(self.end.get().cloned().unwrap_or(SessionError::Closed));
+        answer.await.unwrap_or_else(ended)
     }
 
     /// Whether it is known to have ended.
@@ -168,7 +170,8 @@ async fn carry(
             }
             loop {
                 match messages.next() {
-                    Ok(Some(message)) => {
+                    Ok(Some(Part::TooLong { id })) => locked(unanswered).fail(id),
+                    Ok(Some(Part::Message(message))) => {
                         if let Err(error) = locked(unanswered).take(message) {
                             return error;
                         }
@@ -196,6 +199,15 @@ fn keep(request: Request, unanswered: &mut Unanswered) -> Vec<u8> {
 }
 
 impl Unanswered {
+    /// The answer to this request cannot be taken, which is no matter of the others. What comes for it
+    /// later is dropped.
+    fn fail(&mut self, id: u32) {
+        if let Some(waiting) = self.waiting.remove(&id) {
+            let _ = waiting.asker.send(Err(SessionError::TooLarge));
+        }
+        self.has_answered = true;
+    }
+
     /// Takes a message from the server to whoever waits for it.
     fn take(&mut self, message: &[u8]) -> Result<(), SessionError> {
         let envelope = Envelope::open(message)?;
@@ -214,7 +226,8 @@ impl Unanswered {
         }
         waiting.size += message.len();
         if waiting.size > LARGEST_RESULT {
-            return Err(SessionError::Malformed("more entries than anybody asked for"));
+            self.fail(envelope.id);
+            return Ok(());
         }
         match envelope.response()? {
             Response::Entry(entry) => {
@@ -232,7 +245,7 @@ impl Unanswered {
             Response::End(answer) => {
                 if let Some(waiting) = self.waiting.remove(&envelope.id) {
                     let Waiting { entries, has_nameless, references, asker, .. } = waiting;
-                    let _ = asker.send(Found { entries, has_nameless, references, answer });
+                    let _ = asker.send(Ok(Found { entries, has_nameless, references, answer }));
                 }
             }
         }

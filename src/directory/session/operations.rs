@@ -20,8 +20,6 @@ const MOST_ENTRIES: usize = 100_000;
 /// Asks what the password policy has to say (draft-behera-ldap-password-policy-11, section 6.1).
 const POLICY: Control = Control { oid: oid::PASSWORD_POLICY, is_critical: false, value: None };
 
-const TOO_MANY: SessionError = SessionError::Malformed("more than 100000 entries");
-
 impl Session {
     async fn ask(
         &self,
@@ -131,7 +129,7 @@ impl Session {
             && let Some(cookie) = paged_results::next_page(&all.answer)
         {
             if all.entries.len() > MOST_ENTRIES {
-                return Err(TOO_MANY);
+                return Err(SessionError::TooLarge);
             }
             let mut next = self.search_with(query, within, page(&cookie).as_slice()).await?;
             all.entries.append(&mut next.entries);
