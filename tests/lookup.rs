@@ -104,10 +104,15 @@ impl Server {
             let name = fields.text().ok()?.into_owned();
             let (_, password) = fields.read().ok()??;
             let code = if password == b"secret" { 0 } else { 49 };
+            let words = [b"not '".as_slice(), password, b"'"].concat();
             if name != "cn=service" {
                 self.bound.lock().unwrap().push(name);
             }
-            respond(tag::BIND_RESPONSE, &end(code));
+            respond(tag::BIND_RESPONSE, &|out: &mut Writer| {
+                out.number(tag::ENUMERATED, code);
+                out.octets(b"");
+                out.octets(if code == 0 { b"" } else { &words });
+            });
             return Some(out.into_bytes());
         }
         let base = fields.text().ok()?.into_owned();
@@ -254,6 +259,19 @@ async fn of_two_entries_the_one_that_bears_the_name_is_meant() {
     assert_eq!(verdict(&domain, "müller").await, Verdict::Granted);
     assert_eq!(verdict(&domain, "twins").await, Verdict::Unavailable(Outage::Ambiguous));
     assert_eq!(server.bound(), ["cn=b,dc=x", "cn=a,dc=x"]);
+}
+
+#[tokio::test]
+async fn a_password_that_the_directory_repeats_is_not_told() {
+    let (_server, port) =
+        Server::start(|_| (0, vec![entry("uid=a,dc=x", &[("uid", &["a"])])])).await;
+    let domain = domain(port, UID);
+    let found = domain.find(&Account::new("a", "h").unwrap(), deadline()).await.unwrap();
+    let password = SecretString::from("tops3cret");
+    let outcome = domain.prove(&found, &password, &Permit::unguarded(), deadline()).await;
+    assert_eq!(outcome.verdict, Verdict::Denied(Denial::WrongPassword));
+    let detail = outcome.detail.unwrap();
+    assert!(detail.contains("left out") && !detail.contains("tops3cret"), "{detail}");
 }
 
 #[tokio::test]

@@ -153,8 +153,9 @@ async fn replace_unicode_pwd(
     let hint = |oid| Control { oid, is_critical: true, value: Some(KEEP_TO_POLICY.to_vec()) };
     let known = read_root_dse(session, by).await?.policy_hints();
     let hints: Vec<Control> = known.into_iter().map(hint).collect();
-    let value = quoted_utf16(password.expose_secret());
-    let replaced = session.replace(dn, "unicodePwd", &value, &hints).await;
+    let secret = password.expose_secret();
+    let value = quoted_utf16(secret);
+    let replaced = session.replace_secret(dn, "unicodePwd", &value, secret, &hints).await;
     replaced.map_err(|error| error.outcome(&session.server))
 }
 

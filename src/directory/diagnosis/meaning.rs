@@ -80,8 +80,7 @@ impl Meaning {
         operation: &'static str,
         judged: Judged,
     ) -> Judgement {
-        // Windows ends its messages with a NUL.
-        let message = answer.text.trim_matches(['\0', '\n', ' ']);
+        let message = answer.words();
         let parts: Vec<&str> =
             [self.words, message].into_iter().filter(|part| !part.is_empty()).collect();
         let remark = (!parts.is_empty()).then(|| parts.join(": "));

@@ -20,4 +20,4 @@ mod response;
 
 pub use self::filter::Filter;
 pub use self::request::{Control, Operation, Query, SampleQuery, Scope};
-pub use self::response::{Envelope, LdapResult, Response, ResponseControl};
+pub use self::response::{Envelope, LEFT_OUT, LdapResult, Response, ResponseControl};

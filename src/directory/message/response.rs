@@ -28,14 +28,36 @@ pub struct Envelope<'a> {
 pub struct LdapResult {
     /// The result code.
     pub code: u32,
-    /// The diagnostic message.
+    /// The diagnostic message, as answers are told apart by it; for people, there is
+    /// [`words`](Self::words).
     pub text: String,
+    /// Whether the message repeats a secret that was asked with.
+    pub repeats_secret: bool,
     /// Where the server refers to instead of answering (RFC 4511, section 4.1.10).
     pub referrals: Vec<String>,
     /// The token of a SASL mechanism (RFC 4511, section 4.2.2).
     pub sasl_credentials: Option<Vec<u8>>,
     /// The controls that came with it (RFC 4511, section 4.1.11).
     pub controls: Vec<ResponseControl>,
+}
+
+/// What is told in place of words that repeat a secret. To cut it out of them would tell where it was.
+pub const LEFT_OUT: &str = "(the server's words repeat the password, and are left out)";
+
+impl LdapResult {
+    /// The server's own words, for people.
+    pub fn words(&self) -> &str {
+        // Windows ends its messages with a NUL.
+        if self.repeats_secret { LEFT_OUT } else { self.text.trim_matches(['\0', '\n', ' ']) }
+    }
+
+    /// The same answer to a request that held a secret, of which nobody is to be told.
+    #[must_use]
+    pub fn to_secret(mut self, secret: &str) -> Self {
+        self.repeats_secret = self.text.contains(secret);
+        self.referrals.retain(|referral| !referral.contains(secret));
+        self
+    }
 }
 
 /// A control of a response.
@@ -194,6 +216,15 @@ mod tests {
     }
 
     const BIND_OK: &[u8] = b"\x30\x0c\x02\x01\x01\x61\x07\x0a\x01\x00\x04\x00\x04\x00";
+
+    #[test]
+    fn words_that_repeat_a_secret_are_not_told() {
+        let answer = |text: &str| LdapResult { text: text.to_owned(), ..LdapResult::default() };
+        let plain = answer("no\n\0").to_secret("tops3cret");
+        assert_eq!((plain.words(), &*plain.text), ("no", "no\n\0"));
+        let repeated = answer("data 52e, 'tops3cret'").to_secret("tops3cret");
+        assert_eq!((repeated.words(), &*repeated.text), (LEFT_OUT, "data 52e, 'tops3cret'"));
+    }
 
     #[test]
     fn a_bind_response_is_read() {

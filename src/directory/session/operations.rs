@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::directory::message::{Control, LdapResult, Operation, Query, oid, paged_results};
+use crate::directory::message::{
+    Control, LEFT_OUT, LdapResult, Operation, Query, oid, paged_results,
+};
 use crate::directory::session::Session;
 use crate::directory::session::error::SessionError;
 use crate::directory::session::multiplexer::Found;
@@ -40,18 +42,41 @@ impl Session {
         Ok(found)
     }
 
+    /// Asks for what holds a secret, which the server may repeat in its words.
+    async fn ask_with(
+        &self,
+        secret: &str,
+        operation: Operation<'_>,
+        controls: &[Control],
+    ) -> Result<LdapResult, SessionError> {
+        match self.ask(operation, controls).await {
+            Ok(answer) => Ok(answer.to_secret(secret)),
+            Err(SessionError::Disconnected(words)) => {
+                // They are told between quotation marks, with escapes.
+                let shown = format!("{secret:?}");
+                let is_repeated = words.contains(shown.trim_matches('"'));
+                Err(SessionError::Disconnected(if is_repeated {
+                    LEFT_OUT.to_owned()
+                } else {
+                    words
+                }))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
     /// Binds with a name and a non-empty password (RFC 4513, section 5.1.3), and asks for what the
     /// directory's password policy has to say, unless the server takes no such question.
     pub async fn bind(&self, name: &str, password: &str) -> Result<LdapResult, SessionError> {
         let known = &self.record.peculiarities;
         let was = known.policy();
         if let PolicyControl::Refused { .. } = was {
-            return self.ask(bind_as(name, password), &[]).await;
+            return self.ask_with(password, bind_as(name, password), &[]).await;
         }
-        let bound = self.ask(bind_as(name, password), &[POLICY]).await;
+        let bound = self.ask_with(password, bind_as(name, password), &[POLICY]).await;
         match &bound {
             Ok(answer) if was != PolicyControl::Taken && refuses_control(answer.code) => {
-                let without = self.ask(bind_as(name, password), &[]).await?;
+                let without = self.ask_with(password, bind_as(name, password), &[]).await?;
                 if !refuses_control(without.code) {
                     known.learn_policy(PolicyControl::Refused { at: Instant::now() });
                 }
@@ -167,15 +192,16 @@ impl Session {
         Ok(Ok(Arc::clone(self.root_dse.get_or_init(|| async { read }).await)))
     }
 
-    /// Replaces the values of an attribute by one (RFC 4511, section 4.6).
-    pub async fn replace(
+    /// Replaces the values of an attribute by one (RFC 4511, section 4.6), which holds this secret.
+    pub async fn replace_secret(
         &self,
         dn: &str,
         attribute: &str,
         value: &[u8],
+        secret: &str,
         controls: &[Control],
     ) -> Result<LdapResult, SessionError> {
-        self.ask(Operation::Replace { dn, attribute, value }, controls).await
+        self.ask_with(secret, Operation::Replace { dn, attribute, value }, controls).await
     }
 
     /// Sets the password of an entry (RFC 3062); `asks_policy` says whether to ask for what the
@@ -187,7 +213,7 @@ impl Session {
         asks_policy: bool,
     ) -> Result<LdapResult, SessionError> {
         let controls: &[Control] = if asks_policy { &[POLICY] } else { &[] };
-        self.ask(Operation::ModifyPassword { dn, password }, controls).await
+        self.ask_with(password, Operation::ModifyPassword { dn, password }, controls).await
     }
 }
 
