@@ -13,11 +13,9 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::figures::Figures;
 use crate::support::{PATIENCE, Site};
 
-/// Where it listens, and with which guard: one that has just been started holds everybody for a
-/// stranger, whose right password waits as a guess does.
+/// Where it listens.
 const LISTEN: &str = "[listen.auth]\nsocket = \"{dir}/auth.sock\"\n\
-    verbs = [\"auth\", \"isuser\", \"setpass\"]\n\
-    [throttle]\nfailures = 1000\n";
+    verbs = [\"auth\", \"isuser\", \"setpass\"]\n";
 
 /// One that is killed now and then, and started again.
 pub struct Daemon {

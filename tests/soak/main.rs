@@ -61,10 +61,14 @@ struct Conversation {
 /// What a process is told of its caller.
 const CALLER: &str = "answer_within = \"1s\"\n";
 
-/// What the process that asks the directory is told of it, behind the table of the guard.
+/// What the process that asks the directory is told of it.
+///
+/// Its guard would hold right passwords back after few failures: a bind that a fault has cut off
+/// counts as one, and whose password was set elsewhere, or before a daemon was killed, is a stranger.
 fn corp(servers: &[String; 2]) -> String {
     format!(
-        "domain_failures = 100000\n[directory.corp]\nservers = {servers:?}\n\
+        "[throttle]\nfailures = 1000\nwithin = \"1s\"\ndomain_failures = 100000\n\
+         [directory.corp]\nservers = {servers:?}\n\
          base = \"ou=people,{BASE}\"\nuser_filter = \"(uid={{localpart}})\"\n\
          bind_dn = \"{WRITER_DN}\"\nbind_password_file = \"{{dir}}/password\"\n\
          set_password = \"exop\"\n\
@@ -212,7 +216,7 @@ fn soak(asked: Asked) {
     let daemon = (asked == Asked::Daemon).then(|| Daemon::start(site(&corp)));
     let config = match &daemon {
         Some(daemon) => format!("{CALLER}daemon = {:?}\n", daemon.socket()),
-        None => format!("{CALLER}[throttle]\n{corp}"),
+        None => format!("{CALLER}{corp}"),
     };
     let mut conversations =
         Framing::BOTH.map(|framing| Conversation::start(framing, site(&config), seed));
