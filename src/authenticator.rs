@@ -58,7 +58,8 @@ impl<D: Accounts> Authenticator<D> {
         Ok(match request {
             Request::Auth { password, .. } => {
                 check_empty(password)?;
-                inquiry.sign_in(password).await
+                // On the heap, so that what calls this stays small, for the compiler too.
+                Box::pin(inquiry.sign_in(password)).await
             }
             Request::SetPass { password, .. } => {
                 check_empty(password)?;
