@@ -30,7 +30,9 @@
 //! session        stdio brings bytes, protocol cuts them into requests;
 //!   │            each gets its deadline from when the caller wrote it, as far as can be known
 //!   ▼
-//! answer         the one thing that a session asks
+//! pending        bounds the work on each, contains its panics, and makes its audit event
+//!   ▼
+//! answer         the one thing that is asked, for each account in turns
 //!   ▼
 //! authenticator  refuses what needs no directory, and lets policy stand before the rest
 //!   ▼
@@ -44,7 +46,7 @@
 //! here; and where a daemon answers, [`relay`] stands in place of all that is below [`answer`].
 //!
 //! Each module uses only those before it: [`aside`], [`exit`], [`result_code`], [`verdict`], [`deadline`], [`jid`],
-//! [`request`], [`answer`]; [`printable`], [`files`], [`protocol`], [`stdio`], [`peer`]; [`policy`], [`observe`],
+//! [`request`], [`answer`], [`turns`]; [`printable`], [`files`], [`protocol`], [`stdio`], [`peer`]; [`policy`], [`observe`],
 //! [`directory`], [`authenticator`]; [`pending`], [`session`], [`listen`], [`relay`]; [`confine`], [`config`], [`cli`], [`commands`].
 
 pub mod answer;
@@ -71,4 +73,5 @@ pub mod request;
 pub mod result_code;
 pub mod session;
 pub mod stdio;
+pub mod turns;
 pub mod verdict;

@@ -13,4 +13,3 @@ pub mod metrics;
 pub mod native;
 pub mod settings;
 pub mod socket;
-pub mod turns;

@@ -150,14 +150,6 @@ impl Pending {
         self.asked.timing
     }
 
-    /// Whether it must be answered before work on `next` may begin: a password change, and the
-    /// requests around it for the same account, mean what they say only one after the other.
-    pub fn must_precede(&self, next: &Result<Request, Refused>) -> bool {
-        let (Work::Running(_), Ok(next)) = (&self.work, next) else { return false };
-        (self.asked.verb == Verb::SetPass || next.verb() == Verb::SetPass)
-            && self.asked.whom == Whom::Account(Arc::clone(next.account()))
-    }
-
     /// What became of it. Cancel-safe.
     pub async fn outcome(&mut self) -> Outcome {
         match &mut self.work {

@@ -28,6 +28,7 @@ use crate::observe::logger::NO_PLACE;
 use crate::pending::{Pending, Requests, Timing};
 use crate::protocol::dialect::Dialect;
 use crate::request::{Refused, Request, Verb};
+use crate::turns::InTurn;
 use crate::verdict::{Outcome, Verdict};
 
 /// Bytes that are no whole request after this long will be none: each caller sends a request in one
@@ -82,7 +83,7 @@ impl fmt::Display for SessionEnd {
 /// One caller on one pair of streams.
 #[derive(Debug)]
 pub struct StdioSession<A> {
-    requests: Requests<A>,
+    requests: Requests<InTurn<A>>,
     terms: Terms,
     names_outages: bool,
     stop: Notify,
@@ -91,7 +92,7 @@ pub struct StdioSession<A> {
 impl<A: Answer> StdioSession<A> {
     /// A session that asks `answerer` under these terms.
     pub fn new(answerer: Arc<A>, terms: Terms) -> Self {
-        let requests = Requests::new(answerer);
+        let requests = Requests::new(Arc::new(InTurn::new(answerer)));
         Self { requests, terms, names_outages: false, stop: Notify::new() }
     }
 

@@ -33,11 +33,11 @@ use crate::exit::Code;
 use crate::listen::accept::Listener;
 use crate::listen::settings::{Kind, ListenerSettings, Place};
 use crate::listen::socket::{self, Passed, Socket};
-use crate::listen::turns::InTurn;
 use crate::observe::logger::Logger;
 use crate::peer::Peer;
 use crate::peer::process::{Process, admit_signals};
 use crate::protocol::dialect::Dialect;
+use crate::turns::InTurn;
 
 /// Beyond the time for answers, so long do connections have time to end.
 const GRACE: Duration = Duration::from_secs(2);

@@ -34,20 +34,15 @@ impl<A: Answer> StdioSession<A> {
         let mut read_at = Instant::now();
         let mut is_open = true;
         let mut end = SessionEnd::InputClosed;
-        let mut held = None;
         let mut is_stall_told = false;
         loop {
             while in_flight.len() < self.terms.window {
-                let Some(request) = held.take().or_else(|| decoder.next_request()) else { break };
-                if in_flight.iter().any(|pending| pending.must_precede(&request)) {
-                    held = Some(request);
-                    break;
-                }
+                let Some(request) = decoder.next_request() else { break };
                 let timing = Timing { born: read_at, read: read_at };
                 in_flight.push_back(self.begin(request, timing));
                 is_stall_told = false;
             }
-            let has_room = held.is_none() && in_flight.len() < self.terms.window;
+            let has_room = in_flight.len() < self.terms.window;
             let is_stalling = is_open && has_room && decoder.held() > 0 && !is_stall_told;
             tokio::select! {
                 biased;
@@ -71,7 +66,10 @@ impl<A: Answer> StdioSession<A> {
                         (is_open, end) = (false, how);
                         match decoder.finish() {
                             StreamEnd::Clean => {}
-                            StreamEnd::Last(request) => held = Some(request),
+                            StreamEnd::Last(request) => {
+                                let timing = Timing { born: read_at, read: read_at };
+                                in_flight.push_back(self.begin(request, timing));
+                            }
                             StreamEnd::Cut => {
                                 tracing::warn!("input ended in the middle of a packet");
                             }

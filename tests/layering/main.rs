@@ -25,6 +25,7 @@ const LAYERS: &[&str] = &[
     "jid",
     "request",
     "answer",
+    "turns",
     "printable",
     "files",
     "protocol",

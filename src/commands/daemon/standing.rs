@@ -20,11 +20,11 @@ use crate::listen::control::Administration;
 use crate::listen::front::Front;
 use crate::listen::metrics::{Format, Watched};
 use crate::listen::settings::ListenerSettings;
-use crate::listen::turns::InTurn;
 use crate::observe::logger::Logger;
 use crate::observe::metrics::RequestMetrics;
 use crate::policy::Policies;
 use crate::policy::lookups::Lookups;
+use crate::turns::InTurn;
 use crate::verdict::Verdict;
 
 /// What is asked.
