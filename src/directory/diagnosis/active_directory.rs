@@ -3,6 +3,7 @@
 
 use super::meaning::{Meaning, Table, by_sign, cannot_tell, no};
 use super::windows_error::WindowsCode::{self, Data, Status};
+use super::windows_error::{BAD_BINDINGS, MUST_CHANGE, PASSWORD_RESTRICTION};
 use crate::directory::message::LdapResult;
 use crate::result_code::{CONSTRAINT_VIOLATION, INVALID_CREDENTIALS, UNWILLING_TO_PERFORM};
 use crate::verdict::Denial::*;
@@ -13,9 +14,6 @@ static UNLISTED: Meaning = cannot_tell(
     Outage::Refused { code: INVALID_CREDENTIALS },
     "a code of Windows that is not known to be about the password",
 );
-
-/// The password must be changed; who gives a wrong one is told something else.
-const MUST_CHANGE: u32 = 0x773;
 
 /// The refusal of a bind is told by its data, that of a change by its status.
 #[rustfmt::skip]
@@ -40,12 +38,12 @@ pub(super) static TABLE: &Table<WindowsCode> = &[
     (INVALID_CREDENTIALS, Data(MUST_CHANGE), no(MustChangePassword, "the password must be changed")),
     (INVALID_CREDENTIALS, Data(0x775), no(AccountLocked, "the account is locked")),
     (INVALID_CREDENTIALS, Data(0x2030), no(UnknownUser, "no such object")),
-    (INVALID_CREDENTIALS, Data(0x8009_0346), cannot_tell(Outage::Directory, "the domain controller wants TLS channel bindings")),
+    (INVALID_CREDENTIALS, Data(BAD_BINDINGS), cannot_tell(Outage::Directory, "the domain controller wants TLS channel bindings")),
     (UNWILLING_TO_PERFORM, Status(0x1f), cannot_tell(Outage::ClearText, "domain controllers set passwords over TLS alone")),
     (CONSTRAINT_VIOLATION, Status(0x56), no(PasswordRefused, "the old password does not match")),
-    (CONSTRAINT_VIOLATION, Status(0x52d), no(PasswordRefused, "the password policy: length, complexity, history or age")),
+    (CONSTRAINT_VIOLATION, Status(PASSWORD_RESTRICTION), no(PasswordRefused, "the password policy: length, complexity, history or age")),
     (UNWILLING_TO_PERFORM, Status(0x2035), cannot_tell(Outage::ReadOnly, "a global catalog takes no changes")),
-    (UNWILLING_TO_PERFORM, Status(0x52d), no(PasswordRefused, "the password policy: length, complexity, history or age")),
+    (UNWILLING_TO_PERFORM, Status(PASSWORD_RESTRICTION), no(PasswordRefused, "the password policy: length, complexity, history or age")),
 ];
 
 pub(super) fn of_bind(answer: &LdapResult) -> Option<&'static Meaning> {

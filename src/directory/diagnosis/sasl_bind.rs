@@ -1,15 +1,12 @@
 //! What the refusal of a SASL bind by Kerberos means.
 
 use super::refusal::Refusal;
-use super::windows_error::WindowsCode;
+use super::windows_error::{BAD_BINDINGS, WindowsCode};
 use crate::directory::message::LdapResult;
 use crate::result_code::{
     self, AUTH_METHOD_NOT_SUPPORTED, INVALID_CREDENTIALS, STRONGER_AUTH_REQUIRED,
     UNWILLING_TO_PERFORM,
 };
-
-/// SEC_E_BAD_BINDINGS
-const BAD_BINDINGS: u32 = 0x8009_0346;
 
 /// The refusal of a SASL bind by this answer, which neither is success nor wants another token.
 pub fn of_sasl_bind(answer: &LdapResult) -> Refusal {

@@ -1,6 +1,18 @@
 //! Error codes of Windows (MS-ERREF, section 2.2) in a diagnostic message, as domain controllers write
 //! them: `80090308: LdapErr: DSID-0C0903A9, comment: AcceptSecurityContext error, data 52e, v4563`.
 
+/// SEC_E_BAD_BINDINGS: the channel bindings are missing, or of another connection.
+pub(super) const BAD_BINDINGS: u32 = 0x8009_0346;
+
+/// ERROR_NOT_AUTHENTICATED
+pub(super) const NOT_AUTHENTICATED: u32 = 0x4dc;
+
+/// ERROR_PASSWORD_MUST_CHANGE; who gives a wrong one is told something else.
+pub(super) const MUST_CHANGE: u32 = 0x773;
+
+/// ERROR_PASSWORD_RESTRICTION
+pub(super) const PASSWORD_RESTRICTION: u32 = 0x52d;
+
 /// The codes in a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum WindowsCode {

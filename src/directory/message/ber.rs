@@ -34,6 +34,7 @@ pub mod tag {
     pub const BOOLEAN: u8 = 0x01;
     pub const INTEGER: u8 = 0x02;
     pub const OCTET_STRING: u8 = 0x04;
+    pub const OBJECT_IDENTIFIER: u8 = 0x06;
     pub const ENUMERATED: u8 = 0x0a;
     pub const SEQUENCE: u8 = 0x30;
     pub const SET: u8 = 0x31;

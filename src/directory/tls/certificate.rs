@@ -4,6 +4,7 @@
 use std::fmt;
 use std::time::SystemTime;
 
+use super::algorithm::{self, RSA_KEY};
 use crate::directory::message::ber::{Malformed, Reader, tag};
 use crate::directory::names::time::generalized_time;
 
@@ -11,13 +12,9 @@ use crate::directory::names::time::generalized_time;
 pub(super) const SHORTEST_RSA: usize = 2048;
 
 const VERSION: u8 = 0xa0;
-const OBJECT_IDENTIFIER: u8 = 0x06;
 const BIT_STRING: u8 = 0x03;
 const UTC_TIME: u8 = 0x17;
 const GENERALIZED_TIME: u8 = 0x18;
-
-const RSA_KEY: &[u8] = b"\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01";
-const EC_KEY: &[u8] = b"\x2a\x86\x48\xce\x3d\x02\x01";
 
 /// Attributes of names (RFC 4519, section 2), and how they are written.
 const ATTRIBUTES: [(&[u8], &str); 7] = [
@@ -28,29 +25,6 @@ const ATTRIBUTES: [(&[u8], &str); 7] = [
     (b"\x55\x04\x0a", "O"),
     (b"\x55\x04\x0b", "OU"),
     (b"\x09\x92\x26\x89\x93\xf2\x2c\x64\x01\x19", "DC"),
-];
-
-/// Algorithms of keys and signatures, and curves, that may be met.
-const ALGORITHMS: [(&[u8], &str); 19] = [
-    (RSA_KEY, "RSA"),
-    (b"\x2a\x86\x48\x86\xf7\x0d\x01\x01\x04", "RSA with MD5"),
-    (b"\x2a\x86\x48\x86\xf7\x0d\x01\x01\x05", "RSA with SHA-1"),
-    (b"\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0a", "RSA-PSS"),
-    (b"\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0b", "RSA with SHA-256"),
-    (b"\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0c", "RSA with SHA-384"),
-    (b"\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0d", "RSA with SHA-512"),
-    (b"\x2a\x86\x48\xce\x38\x04\x01", "DSA"),
-    (b"\x2a\x86\x48\xce\x38\x04\x03", "DSA with SHA-1"),
-    (b"\x2a\x86\x48\xce\x3d\x03\x01\x07", "the curve P-256"),
-    (b"\x2b\x81\x04\x00\x22", "the curve P-384"),
-    (b"\x2b\x81\x04\x00\x23", "the curve P-521"),
-    (b"\x2a\x86\x48\xce\x3d\x04\x01", "ECDSA with SHA-1"),
-    (b"\x2a\x86\x48\xce\x3d\x04\x03\x02", "ECDSA with SHA-256"),
-    (b"\x2a\x86\x48\xce\x3d\x04\x03\x03", "ECDSA with SHA-384"),
-    (b"\x2a\x86\x48\xce\x3d\x04\x03\x04", "ECDSA with SHA-512"),
-    (b"\x2b\x65\x70", "Ed25519"),
-    (b"\x2b\x65\x71", "Ed448"),
-    (EC_KEY, "an elliptic curve"),
 ];
 
 /// What a certificate says.
@@ -148,10 +122,10 @@ impl fmt::Display for Name<'_> {
 impl fmt::Display for Algorithm<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut parts = Reader::new(self.0);
-        let algorithm = parts.expect(OBJECT_IDENTIFIER).unwrap_or_default();
-        let curve = parts.expect(OBJECT_IDENTIFIER).unwrap_or_default();
+        let algorithm = parts.expect(tag::OBJECT_IDENTIFIER).unwrap_or_default();
+        let curve = parts.expect(tag::OBJECT_IDENTIFIER).unwrap_or_default();
         let name = |wanted: &[u8]| {
-            ALGORITHMS.iter().find(|(oid, _)| *oid == wanted).map(|(_, name)| *name)
+            algorithm::NAMES.iter().find(|(oid, _)| *oid == wanted).map(|(_, name)| *name)
         };
         f.write_str(name(curve).or_else(|| name(algorithm)).unwrap_or("an unknown algorithm"))
     }
@@ -162,7 +136,7 @@ impl PublicKey<'_> {
     pub(super) fn rsa_bits(&self) -> Option<usize> {
         let mut parts = Reader::new(self.0);
         let mut algorithm = Reader::new(parts.expect(tag::SEQUENCE).ok()?);
-        if algorithm.expect(OBJECT_IDENTIFIER).ok()? != RSA_KEY {
+        if algorithm.expect(tag::OBJECT_IDENTIFIER).ok()? != RSA_KEY {
             return None;
         }
         let key = parts.expect(BIT_STRING).ok()?.get(1..)?;
@@ -194,7 +168,7 @@ mod tests {
     fn name(parts: &[(&[u8], &[u8])]) -> Vec<u8> {
         use crate::directory::message::ber::element;
         let part = |(attribute, value): &(&[u8], &[u8])| {
-            let pair = [element(OBJECT_IDENTIFIER, attribute), element(0x0c, value)].concat();
+            let pair = [element(tag::OBJECT_IDENTIFIER, attribute), element(0x0c, value)].concat();
             element(tag::SET, &element(tag::SEQUENCE, &pair))
         };
         parts.iter().flat_map(part).collect()

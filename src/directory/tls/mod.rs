@@ -1,5 +1,6 @@
 //! TLS to the directory: whom to trust, whom to expect, and who we are.
 
+pub(in crate::directory) mod algorithm;
 mod certificate;
 mod explain;
 mod files;

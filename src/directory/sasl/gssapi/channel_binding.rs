@@ -4,32 +4,28 @@
 use ring::digest::{Algorithm, SHA256, SHA384, SHA512, digest};
 
 use crate::directory::message::ber::{Reader, tag};
+use crate::directory::tls::algorithm;
 
 const PREFIX: &[u8] = b"tls-server-end-point:";
-const OBJECT_IDENTIFIER: u8 = 0x06;
 
 /// The binding for a certificate in DER; `None` where the RFC defines none for its signature.
 pub(super) fn of(certificate: &[u8]) -> Option<Vec<u8>> {
-    let hash = digest(algorithm(certificate)?, certificate);
+    let hash = digest(hash_function(certificate)?, certificate);
     Some([PREFIX, hash.as_ref()].concat())
 }
 
 /// The hash function of the certificate's signature, but SHA-256 instead of MD5 and SHA-1.
-fn algorithm(certificate: &[u8]) -> Option<&'static Algorithm> {
+fn hash_function(certificate: &[u8]) -> Option<&'static Algorithm> {
     let mut certificate = Reader::new(Reader::new(certificate).expect(tag::SEQUENCE).ok()?);
     certificate.expect(tag::SEQUENCE).ok()?;
     let mut signature = Reader::new(certificate.expect(tag::SEQUENCE).ok()?);
-    // Of RFC 8017, appendix C, and RFC 5758, section 3.2.
-    match signature.expect(OBJECT_IDENTIFIER).ok()? {
-        b"\x2a\x86\x48\x86\xf7\x0d\x01\x01\x04" | b"\x2a\x86\x48\x86\xf7\x0d\x01\x01\x05" => {
+    match signature.expect(tag::OBJECT_IDENTIFIER).ok()? {
+        algorithm::RSA_WITH_MD5 | algorithm::RSA_WITH_SHA1 | algorithm::ECDSA_WITH_SHA1 => {
             Some(&SHA256)
         }
-        b"\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0b" => Some(&SHA256),
-        b"\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0c" => Some(&SHA384),
-        b"\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0d" => Some(&SHA512),
-        b"\x2a\x86\x48\xce\x3d\x04\x01" | b"\x2a\x86\x48\xce\x3d\x04\x03\x02" => Some(&SHA256),
-        b"\x2a\x86\x48\xce\x3d\x04\x03\x03" => Some(&SHA384),
-        b"\x2a\x86\x48\xce\x3d\x04\x03\x04" => Some(&SHA512),
+        algorithm::RSA_WITH_SHA256 | algorithm::ECDSA_WITH_SHA256 => Some(&SHA256),
+        algorithm::RSA_WITH_SHA384 | algorithm::ECDSA_WITH_SHA384 => Some(&SHA384),
+        algorithm::RSA_WITH_SHA512 | algorithm::ECDSA_WITH_SHA512 => Some(&SHA512),
         _ => None,
     }
 }
@@ -43,7 +39,7 @@ mod tests {
         let element = |tag: u8, content: &[u8]| {
             [&[tag, u8::try_from(content.len()).unwrap()], content].concat()
         };
-        let signature = element(tag::SEQUENCE, &element(OBJECT_IDENTIFIER, algorithm));
+        let signature = element(tag::SEQUENCE, &element(tag::OBJECT_IDENTIFIER, algorithm));
         element(tag::SEQUENCE, &[element(tag::SEQUENCE, b""), signature].concat())
     }
 
