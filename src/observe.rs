@@ -6,22 +6,21 @@ pub mod metrics;
 mod place;
 mod record;
 pub mod target;
+pub mod trouble;
 
 use std::fmt::Write as _;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
+use self::trouble::Trouble;
 use crate::request::{Verb, Whom};
 use crate::result_code;
 use crate::verdict::{Outcome, Verdict};
 
 /// The tracing target of the steps of a request.
 pub const STEP: &str = "xmpp_ldap_auth::step";
-
-/// After an outage was logged, the same directory's next line about it waits this long.
-const QUIET: Duration = Duration::from_secs(60);
 
 /// Tells of one step on the way to a verdict; shown by `login` and at level debug.
 pub fn step(step: &'static str, server: &Arc<str>, started: Instant, result: &str) {
@@ -107,33 +106,25 @@ pub fn milliseconds(time: Duration) -> f64 {
     (time.as_secs_f64() * 1e4).round() / 1e1
 }
 
-/// Says loudly that a directory cannot answer: once, then at most once a minute, and once when it
-/// can again. Each request has its audit event all the same, and an outage of one account is in that
-/// alone.
+/// Says loudly that a directory cannot answer, and when it can again. Each request has its audit event
+/// all the same, and an outage of one account is in that alone.
 #[derive(Debug)]
 pub struct Alarm {
     directory: String,
-    ringing: Mutex<Option<Ringing>>,
-}
-
-#[derive(Debug)]
-struct Ringing {
-    last_logged: Instant,
-    unlogged: u64,
+    trouble: Trouble,
 }
 
 impl Alarm {
     /// An alarm for the directory of that name.
     pub fn new(directory: String) -> Self {
-        Self { directory, ringing: Mutex::new(None) }
+        Self { directory, trouble: Trouble::default() }
     }
 
     /// Takes notice of an outcome.
     pub fn record(&self, outcome: &Outcome) {
-        let mut ringing = self.ringing.lock().unwrap_or_else(PoisonError::into_inner);
         let Verdict::Unavailable(outage) = outcome.verdict else {
             // A denial without a server came from this program.
-            if outcome.server.is_some() && ringing.take().is_some() {
+            if outcome.server.is_some() && self.trouble.ends() {
                 tracing::info!(directory = self.directory, "the directory answers again");
             }
             return;
@@ -141,16 +132,7 @@ impl Alarm {
         if !outage.concerns_everybody() {
             return;
         }
-        let now = Instant::now();
-        let mut unlogged = 0;
-        if let Some(ringing) = ringing.as_mut() {
-            if now - ringing.last_logged < QUIET {
-                ringing.unlogged += 1;
-                return;
-            }
-            unlogged = ringing.unlogged;
-        }
-        *ringing = Some(Ringing { last_logged: now, unlogged: 0 });
+        let Some(unlogged) = self.trouble.comes() else { return };
         let mut text = outcome.verdict.to_string();
         if let Some(detail) = &outcome.detail {
             let _ = write!(text, ": {detail}");

@@ -12,12 +12,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::net::UnixStream;
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 
 use self::connection::{Connection, Lost};
 use self::place::ConnectError;
 use crate::answer::Answer;
 use crate::deadline::Deadline;
+use crate::observe::trouble::Trouble;
 use crate::request::{Request, Verb};
 use crate::verdict::{Outage, Outcome, Verdict};
 
@@ -27,13 +28,12 @@ const WORTH_ANOTHER: Duration = Duration::from_millis(500);
 /// How soon a daemon that has not accepted others yet is tried again.
 const BUSY_PAUSE: Duration = Duration::from_millis(10);
 
-/// The next line about a daemon that cannot be asked waits so long.
-const QUIET: Duration = Duration::from_secs(60);
-
 /// Asks the daemon whose socket it is given.
 #[derive(Debug)]
 pub struct Relay {
     state: Mutex<State>,
+    /// That the daemon cannot be asked.
+    trouble: Trouble,
 }
 
 #[derive(Debug)]
@@ -41,14 +41,13 @@ struct State {
     /// `None` while the configuration cannot be used.
     socket: Option<PathBuf>,
     connection: Option<Arc<Connection>>,
-    /// When it was said last that the daemon cannot be asked, and how often it could not since.
-    complained: Option<(Instant, u64)>,
 }
 
 impl Relay {
     /// Asks the daemon at this socket; without one, every answer is "cannot tell".
     pub fn new(socket: Option<PathBuf>) -> Self {
-        Self { state: Mutex::new(State { socket, connection: None, complained: None }) }
+        let state = Mutex::new(State { socket, connection: None });
+        Self { state, trouble: Trouble::default() }
     }
 
     /// Asks the daemon at this socket from now on.
@@ -98,19 +97,8 @@ impl Relay {
     }
 
     fn complain(&self, problem: &str) {
-        let mut state = self.locked();
-        let now = Instant::now();
-        let unlogged = match &mut state.complained {
-            Some((last, unlogged)) if now - *last < QUIET => {
-                *unlogged += 1;
-                return;
-            }
-            Some((_, unlogged)) => *unlogged,
-            None => 0,
-        };
-        state.complained = Some((now, 0));
-        let daemon = state.socket.as_deref().unwrap_or_else(|| "".as_ref()).display().to_string();
-        drop(state);
+        let Some(unlogged) = self.trouble.comes() else { return };
+        let daemon = self.locked().socket.as_deref().unwrap_or_else(|| "".as_ref()).display().to_string();
         let advice = Outage::NoDaemon.advice();
         tracing::error!(
             daemon,
@@ -121,11 +109,6 @@ impl Relay {
         );
     }
 
-    fn be_content(&self) {
-        if self.locked().complained.take().is_some() {
-            tracing::info!("the daemon answers again");
-        }
-    }
 }
 
 impl Answer for Relay {
@@ -137,7 +120,9 @@ impl Answer for Relay {
         loop {
             let lost = match self.ask(request, by).await {
                 Ok(verdict) => {
-                    self.be_content();
+                    if self.trouble.ends() {
+                        tracing::info!("the daemon answers again");
+                    }
                     return verdict.into();
                 }
                 Err(lost) => lost,

@@ -9,7 +9,7 @@ use rustix::io::Errno;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 
 use super::control::{self, Administration};
 use super::front::Front;
@@ -19,12 +19,10 @@ use super::socket::{OwnFile, Socket};
 use super::{http, native};
 use crate::answer::Answer;
 use crate::observe::metrics::RequestMetrics;
+use crate::observe::trouble::Trouble;
 
 /// How long nothing is accepted after the system has refused to.
 const PAUSE: Duration = Duration::from_millis(100);
-
-/// The next line about that waits so long.
-const QUIET: Duration = Duration::from_secs(60);
 
 /// One listener, with its connections.
 #[derive(Debug)]
@@ -101,7 +99,7 @@ impl<A: Answer> Listener<A> {
     /// Serves until the front is closed and all its connections have ended.
     pub async fn serve(self, daemon: Arc<impl Administration + Watched>) {
         let mut closing = self.front.closing();
-        let mut refused_at = None;
+        let trouble = Trouble::default();
         loop {
             let place = tokio::select! {
                 biased;
@@ -118,10 +116,13 @@ impl<A: Answer> Listener<A> {
                 Ok(stream) => self.begin(stream, place, Arc::clone(&daemon)),
                 Err(error) if is_of_client(&error) => {}
                 Err(error) => {
-                    let now = Instant::now();
-                    if refused_at.is_none_or(|before| now - before >= QUIET) {
-                        refused_at = Some(now);
-                        tracing::error!(listener = self.settings.name, %error, "no connection can be accepted now");
+                    if let Some(unlogged) = trouble.comes() {
+                        tracing::error!(
+                            listener = self.settings.name,
+                            %error,
+                            more_since_last_line = unlogged,
+                            "no connection can be accepted now"
+                        );
                     }
                     sleep(PAUSE).await;
                 }

@@ -1,0 +1,66 @@
+//! Trouble that goes on, which the log tells of without being filled by it.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// The next line about the same trouble waits this long.
+const QUIET: Duration = Duration::from_secs(60);
+
+/// What the log has told of a trouble that comes again and again: it is told of once, then at most
+/// once a minute, and once when it is over.
+#[derive(Debug, Default)]
+pub struct Trouble(Mutex<Option<Told>>);
+
+#[derive(Debug)]
+struct Told {
+    last: Instant,
+    untold: u64,
+}
+
+impl Trouble {
+    fn locked(&self) -> MutexGuard<'_, Option<Told>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// There it is again. `None` while the log keeps quiet about it; else how often it came since the
+    /// last line.
+    pub fn comes(&self) -> Option<u64> {
+        let mut told = self.locked();
+        let now = Instant::now();
+        let untold = match &mut *told {
+            Some(told) if now - told.last < QUIET => {
+                told.untold += 1;
+                return None;
+            }
+            Some(told) => told.untold,
+            None => 0,
+        };
+        *told = Some(Told { last: now, untold: 0 });
+        Some(untold)
+    }
+
+    /// It is over. Whether the log has told of it, and has to tell of this.
+    pub fn ends(&self) -> bool {
+        self.locked().take().is_some()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::sleep;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn it_is_told_of_once_a_minute_and_once_when_it_is_over() {
+        let trouble = Trouble::default();
+        assert!(!trouble.ends());
+        assert_eq!([trouble.comes(), trouble.comes(), trouble.comes()], [Some(0), None, None]);
+        sleep(QUIET).await;
+        assert_eq!([trouble.comes(), trouble.comes()], [Some(2), None]);
+        assert_eq!([trouble.ends(), trouble.ends()], [true, false]);
+        assert_eq!(trouble.comes(), Some(0));
+    }
+}
