@@ -12,10 +12,10 @@ mod password_prompt;
 mod print;
 pub mod probe;
 pub mod prosody_module;
-mod relay;
 mod reload;
 pub mod run;
 mod serving;
+mod signals;
 mod steps;
 
 use std::collections::HashMap;

@@ -1,6 +1,6 @@
 //! Who stands at the other end of standard input.
 
-mod birth;
+pub mod birth;
 pub mod process;
 
 use std::io;

@@ -98,7 +98,8 @@ impl Relay {
 
     fn complain(&self, problem: &str) {
         let Some(unlogged) = self.trouble.comes() else { return };
-        let daemon = self.locked().socket.as_deref().unwrap_or_else(|| "".as_ref()).display().to_string();
+        let daemon =
+            self.locked().socket.as_deref().unwrap_or_else(|| "".as_ref()).display().to_string();
         let advice = Outage::NoDaemon.advice();
         tracing::error!(
             daemon,
@@ -108,7 +109,6 @@ impl Relay {
             "the daemon cannot be asked"
         );
     }
-
 }
 
 impl Answer for Relay {

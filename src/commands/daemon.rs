@@ -18,13 +18,13 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use futures_util::future::join_all;
 use sd_notify::NotifyState;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use self::standing::Standing;
 use super::ending::Failure;
 use super::reload::{Observer, Progress, ReloadSignal, Reloader};
-use super::serving::{give_up_rights, outlive_file_limit, start_log};
+use super::serving::{give_up_rights, start_log};
+use super::signals::{Signal, Signals};
 use super::{load, runtime};
 use crate::cli::Given;
 use crate::config::listen::{self, AUTH, CONTROL, default_auth, default_control};
@@ -35,7 +35,7 @@ use crate::listen::settings::{Kind, ListenerSettings, Place};
 use crate::listen::socket::{self, Passed, Socket};
 use crate::observe::logger::Logger;
 use crate::peer::Peer;
-use crate::peer::process::{Process, admit_signals};
+use crate::peer::process::Process;
 use crate::protocol::dialect::Dialect;
 use crate::turns::InTurn;
 
@@ -145,7 +145,7 @@ async fn serve(
     bound: Vec<(ListenerSettings, Socket)>,
     log: Logger,
 ) -> Result<Code, Failure> {
-    let mut signals = Signals::listen()?;
+    let signals = Signals::listen()?;
     let standing = Arc::new(Standing::new(path.clone(), log.clone()));
     let reloader = Reloader::new(path, reading, observer(&standing));
     let answerer = Arc::new(InTurn::new(reloader.authenticator()));
@@ -165,7 +165,7 @@ async fn serve(
     notify(&[NotifyState::Ready]);
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "ready");
     tokio::select! {
-        () = signals.follow(&log, &reload) => {}
+        () = follow(signals, &log, &reload) => {}
         () = watch() => {}
         // A defect in reading the configuration is none in answering.
         Ok(()) = AssertUnwindSafe(reloader.follow(Arc::clone(&reload))).catch_unwind() => {}
@@ -213,33 +213,10 @@ async fn watch() {
     }
 }
 
-struct Signals {
-    terminate: Signal,
-    interrupt: Signal,
-    hang_up: Signal,
-}
-
-impl Signals {
-    fn listen() -> std::io::Result<Self> {
-        let kinds = [SignalKind::terminate(), SignalKind::interrupt(), SignalKind::hangup()];
-        let [terminate, interrupt, hang_up] = kinds.map(signal);
-        outlive_file_limit()?;
-        let signals = Self { terminate: terminate?, interrupt: interrupt?, hang_up: hang_up? };
-        admit_signals();
-        Ok(signals)
-    }
-
-    /// Reloads on SIGHUP; returns on SIGTERM, and on what a person's terminal sends for ^C.
-    async fn follow(&mut self, log: &Logger, reload: &ReloadSignal) {
-        loop {
-            tokio::select! {
-                _ = self.terminate.recv() => return,
-                _ = self.interrupt.recv() => return,
-                _ = self.hang_up.recv() => {
-                    log.reopen();
-                    reload.notify_one();
-                }
-            }
-        }
+/// Reloads on SIGHUP; returns on SIGTERM, and on what a person's terminal sends for ^C.
+async fn follow(mut signals: Signals, log: &Logger, reload: &ReloadSignal) {
+    while signals.next().await == Signal::HangUp {
+        log.reopen();
+        reload.notify_one();
     }
 }

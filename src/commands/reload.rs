@@ -1,6 +1,7 @@
 //! Serves by the configuration, and by a new one when it changes, without a request noticing.
 
 mod active;
+pub(super) mod follower;
 mod refusal;
 
 use std::path::PathBuf;
@@ -30,7 +31,7 @@ use crate::listen::settings::ListenerSettings;
 use crate::policy::Policies;
 use crate::protocol::dialect::Dialect;
 
-/// How often the files are looked at.
+/// How often files are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// A configuration that is right but does not work is tried again after this long.
@@ -102,9 +103,7 @@ impl Reloader {
             Err(refusal) => {
                 refusal.report();
                 (reloader.observer)(Progress::Refused(&refusal));
-                tracing::error!(
-                    "every request is answered with \"cannot tell\" until the configuration is right"
-                );
+                tell_unusable();
             }
         }
         reloader
@@ -138,12 +137,7 @@ impl Reloader {
                 Ok(kept) => {
                     retry = Retry::WhenChanged;
                     tracing::info!("the configuration was read again and is in use");
-                    if !kept.is_empty() {
-                        tracing::warn!(
-                            keys = kept.join(", "),
-                            "these have changed, and count only in a new process: restart the XMPP server, or the daemon"
-                        );
-                    }
+                    tell_kept(&kept);
                 }
                 Err(refusal) => {
                     refusal.report();
@@ -184,7 +178,7 @@ impl Reloader {
     /// Reads the configuration and the files that it names, on a thread that a disk which does not
     /// answer can hold up.
     async fn read(&mut self) -> Option<Reading> {
-        let caller = (self.caller != Dialect::Unnamed).then_some(self.caller);
+        let caller = caller(self.caller);
         let (path, before) = (self.path.clone(), self.named.clone());
         let read = move || (before.renewed(), config::load(&path, caller, None));
         let (before, mut reading) = aside(read).await?;
@@ -214,7 +208,7 @@ impl Reloader {
         }
         if gssapi::missing_environment(configuration.settings()).is_some() {
             return Err(Refusal::wrong(
-                "another keytab needs a new process: start the XMPP server anew",
+                "another keytab needs a new process: restart the XMPP server, or the daemon if this is one",
             ));
         }
         let built = self.build(configuration)?;
@@ -269,4 +263,25 @@ fn tell(remarks: &[Problem]) {
     for remark in remarks {
         tracing::warn!(%remark, "configuration");
     }
+}
+
+fn tell_unusable() {
+    tracing::error!(
+        "every request is answered with \"cannot tell\" until the configuration is right"
+    );
+}
+
+/// Says which keys have new values that this process does not use.
+fn tell_kept(keys: &[&str]) {
+    if !keys.is_empty() {
+        tracing::warn!(
+            keys = keys.join(", "),
+            "these have changed, and count only in a new process: restart the XMPP server, or the daemon if this is one"
+        );
+    }
+}
+
+/// The caller, if anybody has named it.
+fn caller(dialect: Dialect) -> Option<Dialect> {
+    (dialect != Dialect::Unnamed).then_some(dialect)
 }

@@ -9,18 +9,18 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use futures_util::FutureExt;
-use tokio::signal::unix::{SignalKind, signal};
 
-use super::relay::Follower;
+use super::reload::follower::Follower;
 use super::reload::{ReloadSignal, Reloader};
-use super::serving::{give_up_rights, outlive_file_limit, start_log};
+use super::serving::{give_up_rights, start_log};
+use super::signals::{Signal, Signals};
 use super::{load, runtime};
 use crate::answer::Answer;
 use crate::cli::Given;
 use crate::config::startup::Caller;
 use crate::config::{self, Reading};
 use crate::observe::logger::{Logger, Opened};
-use crate::peer::process::{Process, ProcessEnd, admit_signals};
+use crate::peer::process::{Process, ProcessEnd};
 use crate::peer::{self, Peer};
 use crate::relay::Relay;
 use crate::session::lock_step::FirstRequest;
@@ -187,22 +187,19 @@ async fn converse<A: Answer>(
 /// sends none that is meant for us; SIGHUP means that it is gone, or else that the log was rotated and
 /// the configuration may have changed. Returns only an error.
 async fn signals(peer: Peer, log: &Logger, reload: &ReloadSignal, stop: impl Fn()) -> io::Error {
-    let listen = || {
-        let kinds = [SignalKind::terminate(), SignalKind::interrupt(), SignalKind::hangup()];
-        let [terminate, interrupt, hang_up] = kinds.map(signal);
-        outlive_file_limit()?;
-        Ok((terminate?, interrupt?, hang_up?))
-    };
-    let (mut terminate, mut interrupt, mut hang_up) = match listen() {
+    let mut signals = match Signals::listen() {
         Ok(signals) => signals,
         Err(error) => return error,
     };
-    admit_signals();
     loop {
-        tokio::select! {
-            _ = terminate.recv() => stop(),
-            _ = interrupt.recv() => if peer == Peer::Person { stop() },
-            _ = hang_up.recv() => {
+        match signals.next().await {
+            Signal::Terminate => stop(),
+            Signal::Interrupt => {
+                if peer == Peer::Person {
+                    stop();
+                }
+            }
+            Signal::HangUp => {
                 if let Peer::Lpty { .. } = peer {
                     stop();
                 } else {

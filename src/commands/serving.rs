@@ -1,11 +1,7 @@
 //! What a process does before it serves anybody: it starts its log, and gives up every right that it
 //! does not need.
 
-use std::io;
 use std::path::{Path, PathBuf};
-
-use nix::libc::SIGXFSZ;
-use tokio::signal::unix::{SignalKind, signal};
 
 use crate::config::{self, Reading};
 use crate::confine::{Confinement, confine};
@@ -25,13 +21,6 @@ pub(super) fn start_log(log: &Log, peer: Peer) -> (Logger, Opened) {
         tracing::error!(problem, "the log cannot be written where the configuration says");
     }
     (log, opened)
-}
-
-/// Lets a write to a file that may not grow any more fail, as the log's can, instead of ending the
-/// process.
-pub(super) fn outlive_file_limit() -> io::Result<()> {
-    // Somebody has listened, and that is enough.
-    signal(SignalKind::from_raw(SIGXFSZ)).map(drop)
 }
 
 /// Lets the process read what the configuration names, write its log and remove its `sockets`. Comes

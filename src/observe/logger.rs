@@ -91,7 +91,7 @@ impl Logger {
             Err(error) => tracing::error!(
                 %error,
                 file = %path.display(),
-                "the log cannot be reopened; its lines go where they went before, which may be the rotated file, until the XMPP server starts this program anew"
+                "the log cannot be reopened; its lines go where they went before, which may be the rotated file, until this program is started anew"
             ),
         }
     }

@@ -1,4 +1,4 @@
-//! Since when a caller may have been waiting for this process.
+//! Since when there is this process, and since when a caller may have been waiting for it.
 
 use std::fs;
 use std::io;
@@ -11,6 +11,11 @@ use rustix::time::{ClockId, clock_gettime};
 
 /// As many ancestors are looked at.
 const MOST_WRAPPERS: usize = 8;
+
+/// How long ago this process was started. `None` where the system does not say.
+pub fn own_age() -> Option<Duration> {
+    Stat::of("self")?.age()
+}
 
 /// How long ago the first process was started on this terminal: this one, or a wrapper that started
 /// it. A caller writes its request as soon as it has started somebody, so that one that is there
@@ -25,8 +30,7 @@ pub(super) fn age() -> Option<Duration> {
         let Some(wrapper) = Stat::of(&parent) else { break };
         process = wrapper;
     }
-    let now = Duration::try_from(clock_gettime(ClockId::Boottime)).ok()?;
-    Some(now.saturating_sub(process.started))
+    process.age()
 }
 
 /// What the kernel says of a process (proc_pid_stat(5)).
@@ -40,6 +44,11 @@ struct Stat {
 impl Stat {
     fn of(id: &str) -> Option<Self> {
         Self::parse(&fs::read(format!("/proc/{id}/stat")).ok()?, clock_ticks_per_second())
+    }
+
+    fn age(&self) -> Option<Duration> {
+        let now = Duration::try_from(clock_gettime(ClockId::Boottime)).ok()?;
+        Some(now.saturating_sub(self.started))
     }
 
     fn parse(stat: &[u8], ticks_per_second: u64) -> Option<Self> {

@@ -10,6 +10,7 @@ use rustix::process::{Resource, getrlimit};
 use rustix::time::{ClockId, clock_gettime};
 
 use super::families::{Families, NONE, number};
+use crate::peer::birth::own_age;
 
 /// What this process uses at the moment.
 #[derive(Debug)]
@@ -42,16 +43,9 @@ fn clock(id: ClockId) -> Duration {
     Duration::try_from(clock_gettime(id)).unwrap_or_default()
 }
 
-/// In whole seconds since 1970; the kernel counts in ticks since it was started (proc_pid_stat(5)).
+/// In whole seconds since 1970.
 fn start() -> Option<i64> {
-    let stat = fs::read_to_string("/proc/self/stat").ok()?;
-    // The program's name, which stands in parentheses, may hold anything.
-    let (_, fields) = stat.rsplit_once(')')?;
-    let started: u64 = fields.split_whitespace().nth(19)?.parse().ok()?;
-    let ticks = rustix::param::clock_ticks_per_second().max(1);
-    let started = Duration::from_millis(started.checked_mul(1000)? / ticks);
-    let lives = clock(ClockId::Boottime).checked_sub(started)?;
-    let at = SystemTime::now().checked_sub(lives)?.duration_since(UNIX_EPOCH).ok()?;
+    let at = SystemTime::now().checked_sub(own_age()?)?.duration_since(UNIX_EPOCH).ok()?;
     i64::try_from(at.as_secs()).ok()
 }
 

@@ -1,26 +1,21 @@
-//! The configuration of a relay, which the daemon answers for: nothing in it is worth a look again, but
-//! for one that was wrong.
+//! Follows the configuration of a relay. A daemon answers in its place, so that a change of its own
+//! file is of use only while that cannot be used.
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::time::sleep;
 
-use super::reload::ReloadSignal;
+use super::{LOOK_EVERY, ReloadSignal, caller, tell, tell_kept, tell_unusable};
 use crate::aside::aside;
 use crate::config::startup::Startup;
 use crate::config::{self, Reading};
 use crate::files::Watch;
-use crate::protocol::dialect::Dialect;
 use crate::relay::Relay;
-
-/// How often a file that was wrong is looked at.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Reads the configuration again, and lets the relay ask its daemon once that can be used.
 #[derive(Debug)]
-pub(super) struct Follower {
+pub(in crate::commands) struct Follower {
     path: PathBuf,
     file: Watch,
     relay: Arc<Relay>,
@@ -32,20 +27,18 @@ pub(super) struct Follower {
 
 impl Follower {
     /// Says what is wrong or odd about the configuration as it was `first` read.
-    pub(super) fn new(path: PathBuf, first: Reading, relay: Arc<Relay>) -> Self {
-        tell(&first);
+    pub(in crate::commands) fn new(path: PathBuf, first: Reading, relay: Arc<Relay>) -> Self {
+        report(&first);
         let is_wrong = first.configuration.is_err();
         if is_wrong {
-            tracing::error!(
-                "every request is answered with \"cannot tell\" until the configuration is right"
-            );
+            tell_unusable();
         }
         Self { path, file: first.file, relay, startup: first.startup, is_wrong }
     }
 
     /// Reads it when it is asked to, and when a wrong one changes. Returns when the file names a
     /// caller, and nobody did when this process started.
-    pub(super) async fn follow(mut self, signal: &ReloadSignal) {
+    pub(in crate::commands) async fn follow(mut self, signal: &ReloadSignal) {
         loop {
             let is_asked = tokio::select! {
                 () = signal.notified() => true,
@@ -54,13 +47,12 @@ impl Follower {
             if !is_asked && !self.file.has_changed() {
                 continue;
             }
-            let dialect = self.startup.caller.terms.dialect;
-            let caller = (dialect != Dialect::Unnamed).then_some(dialect);
+            let caller = caller(self.startup.caller.terms.dialect);
             let path = self.path.clone();
             let read = aside(move || config::load(&path, caller, None));
             let Some(mut reading) = read.await else { continue };
             self.file = std::mem::take(&mut reading.file);
-            tell(&reading);
+            report(&reading);
             if reading.configuration.is_err() {
                 tracing::error!("the new configuration is wrong; nothing has changed");
                 continue;
@@ -76,21 +68,13 @@ impl Follower {
                 self.is_wrong = false;
             }
             tracing::info!("the configuration was read again");
-            let kept = self.startup.differences(&reading.startup);
-            if !kept.is_empty() {
-                tracing::warn!(
-                    keys = kept.join(", "),
-                    "these have changed, and count only in a new process: restart the XMPP server"
-                );
-            }
+            tell_kept(&self.startup.differences(&reading.startup));
         }
     }
 }
 
-fn tell(reading: &Reading) {
-    for remark in &reading.remarks {
-        tracing::warn!(%remark, "configuration");
-    }
+fn report(reading: &Reading) {
+    tell(&reading.remarks);
     for problem in reading.configuration.as_ref().err().into_iter().flat_map(|it| it.iter()) {
         tracing::error!(%problem, "configuration");
     }
