@@ -15,12 +15,8 @@ use super::value::{Text, UserName};
 use crate::files::RUN_DIRECTORY;
 use crate::jid::Account;
 use crate::listen::http::credentials::Credentials;
-use crate::listen::settings::{
-    ANSWER_WITHIN, HttpTerms, Kind, ListenerSettings, Place, SYSTEMD, Terms,
-};
+use crate::listen::settings::{HttpTerms, Kind, ListenerSettings, Place, SYSTEMD, Terms};
 use crate::protocol::dialect::Dialect;
-use crate::protocol::http::reply::Status;
-use crate::request::Verb;
 
 /// The names of the listeners that there are if nothing is written.
 pub const AUTH: &str = "auth";
@@ -105,12 +101,13 @@ fn read_listener(
     })?;
     check_place(table, &place);
     let http = read_http(table, kind);
+    let defaults = Terms::default();
     let within = match kind {
         Kind::Http if table.get(&keys::CALLER).or(caller) == Some(Dialect::MongooseIm) => {
             MONGOOSEIM_WITHIN
         }
         Kind::Http => HTTP_WITHIN,
-        Kind::Native | Kind::Metrics | Kind::Control => ANSWER_WITHIN,
+        Kind::Native | Kind::Metrics | Kind::Control => defaults.answer_within,
     };
     let users = table.get(&keys::USERS).map(|users| read_users(table, &users));
     let domains = table.get(&keys::DOMAINS);
@@ -118,7 +115,7 @@ fn read_listener(
         domains.map(|domains| domains.iter().map(|domain| Account::domain(domain)).collect());
     let terms = Terms {
         users,
-        verbs: table.get(&keys::VERBS_ALLOWED).unwrap_or_else(|| vec![Verb::Auth, Verb::IsUser]),
+        verbs: table.get(&keys::VERBS_ALLOWED).unwrap_or(defaults.verbs),
         domains,
         answer_within: table.get(&keys::ANSWER_WITHIN).unwrap_or(within),
         window: table.get_or_default(&keys::MAX_IN_FLIGHT),
@@ -168,13 +165,9 @@ fn read_http(table: &Table<'_>, kind: Kind) -> Option<HttpTerms> {
         }
         return Some(HttpTerms::default());
     }
-    let unavailable = match table.get(&keys::UNAVAILABLE_STATUS).unwrap_or(400) {
-        400 => Status::BadRequest,
-        503 => Status::ServiceUnavailable,
-        _ => {
-            table.problem(&keys::UNAVAILABLE_STATUS, "write 400 or 503");
-            return None;
-        }
+    let unavailable = match table.get(&keys::UNAVAILABLE_STATUS) {
+        None if table.has(&keys::UNAVAILABLE_STATUS) => return None,
+        written => written.unwrap_or(HttpTerms::default().unavailable),
     };
     let Some(path) = table.path(&keys::CREDENTIALS_FILE) else {
         table.problem(

@@ -27,6 +27,7 @@ fn of_form(form: &Form) -> Map<String, Value> {
         Form::Count(least, most) => {
             vec![("type", json!("integer")), ("minimum", json!(least)), ("maximum", json!(most))]
         }
+        Form::Number(numbers) => vec![("enum", json!(numbers))],
         Form::Span => {
             vec![("type", json!("string")), ("pattern", json!("^ *([0-9]+ *[a-zA-Z]+ *)+$"))]
         }

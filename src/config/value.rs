@@ -119,6 +119,32 @@ impl<T: TryFrom<usize> + serde::Serialize + Debug + Sync + 'static> Kind for Cou
     }
 }
 
+/// One of these numbers, each of which stands for something.
+#[derive(Debug)]
+pub struct Number<T: 'static>(pub &'static [(u16, T)]);
+
+impl<T: Copy + PartialEq + Debug + Sync> Kind for Number<T> {
+    type Value = T;
+
+    fn form(&self) -> Form {
+        Form::Number(self.0.iter().map(|(number, _)| *number).collect())
+    }
+
+    fn read(&self, value: &DeValue<'_>) -> Result<T, String> {
+        let numbers = Count::<u16>::within(0..=usize::from(u16::MAX));
+        let read = numbers.read(value).ok();
+        let found = self.0.iter().find(|(number, _)| Some(*number) == read);
+        found.map(|(_, value)| *value).ok_or_else(|| {
+            let numbers = self.0.iter().map(|(number, _)| number.to_string());
+            format!("write {}", numbers.collect::<Vec<_>>().join(" or "))
+        })
+    }
+
+    fn show(&self, value: &T) -> Value {
+        json!(self.0.iter().find(|(_, known)| known == value).map(|(number, _)| number))
+    }
+}
+
 /// A duration such as `"4s"`, `"1500ms"` or `"30m"`, of at least 10 ms and at most a day.
 #[derive(Debug)]
 pub struct Span;

@@ -123,6 +123,8 @@ pub enum Form {
     Flag,
     /// A whole number from the first to the second.
     Count(usize, usize),
+    /// One of these numbers.
+    Number(Vec<u16>),
     /// A duration such as `"4s"`.
     Span,
     /// A string, with a word for what it is.
@@ -145,6 +147,9 @@ impl Form {
         match self {
             Self::Flag => "`true`, `false`".to_owned(),
             Self::Count(least, most) => format!("{least} to {most}"),
+            Self::Number(numbers) => {
+                numbers.iter().map(|number| format!("`{number}`")).collect::<Vec<_>>().join(", ")
+            }
             Self::Span => "duration".to_owned(),
             Self::Text(what) => (*what).to_owned(),
             Self::Word(words) => {

@@ -1,8 +1,10 @@
 //! The keys of `[listen.NAME]`: what the daemon listens on, and who may ask what there.
 
 use super::TableSpec;
-use crate::config::value::{Count, FilePath, List, OneOrMore, Or, Span, Text, Users, Word};
+use crate::config::value::{Count, FilePath, List, Number, OneOrMore, Or, Span, Text, Users, Word};
+use crate::listen::settings::{CONNECTIONS, WINDOW};
 use crate::protocol::dialect::Dialect;
+use crate::protocol::http::reply::Status;
 use crate::request::Verb;
 
 const VERBS: &[(&str, Verb)] =
@@ -10,6 +12,8 @@ const VERBS: &[(&str, Verb)] =
 
 const HTTP_CALLERS: &[(&str, Dialect)] =
     &[("prosody", Dialect::Prosody), ("mongooseim", Dialect::MongooseIm)];
+
+const STATUSES: &[(u16, Status)] = &[(400, Status::BadRequest), (503, Status::ServiceUnavailable)];
 
 /// `[listen.NAME]`.
 pub static LISTEN: TableSpec = TableSpec { name: "listen.NAME", groups: &[KEYS], mistakes: &[] };
@@ -32,8 +36,8 @@ keys! {
     /// who asks over HTTP, for how long it waits: `"prosody"`, `"mongooseim"`
     CALLER = "caller": Word<Dialect> = Word::of(HTTP_CALLERS);
 
-    /// the status of "cannot tell" over HTTP, 400 or 503; MongooseIM up to 6.8.0 fails on 503
-    UNAVAILABLE_STATUS = "unavailable_status": Count<u16> = Count::within(400..=503),
+    /// the status of "cannot tell" over HTTP; MongooseIM up to 6.8.0 fails on 503
+    UNAVAILABLE_STATUS = "unavailable_status": Number<Status> = Number(STATUSES),
         otherwise "`400`";
 
     /// `/metrics` for Prometheus, and `/healthz`: as `http`, without credentials
@@ -62,8 +66,8 @@ keys! {
     ANSWER_WITHIN = "answer_within": Span = Span, otherwise "`\"25s\"`; over HTTP `\"8s\"`, of MongooseIM `\"1.8s\"`";
 
     /// so many connections at once; others wait
-    MAX_CONNECTIONS = "max_connections": Or<Count<usize>> = Or(Count::within(1..=65_536), 256);
+    MAX_CONNECTIONS = "max_connections": Or<Count<usize>> = Or(Count::within(1..=65_536), CONNECTIONS);
 
     /// requests of a connection that are worked on at once; it is not read beyond them
-    MAX_IN_FLIGHT = "max_in_flight": Or<Count<usize>> = Or(Count::within(1..=1024), 64);
+    MAX_IN_FLIGHT = "max_in_flight": Or<Count<usize>> = Or(Count::within(1..=1024), WINDOW);
 }
