@@ -15,7 +15,7 @@ use crate::verdict::{Denial, Outage, Outcome, Verdict};
 
 /// What came of a sign-in.
 #[derive(Debug)]
-struct Judged {
+struct SignInEnd {
     outcome: Outcome,
     /// The attempt that the directory was to judge; none where no entry was found, or the directory
     /// was spared.
@@ -27,7 +27,7 @@ struct Judged {
     is_doubtful: bool,
 }
 
-impl Judged {
+impl SignInEnd {
     fn without_attempt(outcome: Outcome) -> Self {
         Self { outcome, attempt: None, refused_by: None, is_doubtful: false }
     }
@@ -43,17 +43,17 @@ impl<D: Accounts> Inquiry<'_, D> {
                 slot.end(is_held || is_judged(&judged.outcome), Instant::now());
                 judged
             }
-            Err(expected) => Judged::without_attempt(overloaded(expected)),
+            Err(expected) => SignInEnd::without_attempt(overloaded(expected)),
         };
         self.remember(judged, password)
     }
 
     /// Tries the entry that the account has; if it was only remembered which, and the password is
     /// wrong there, the one that it has now.
-    async fn judge(&self, password: &SecretString, slot: &mut SignInSlot) -> Judged {
+    async fn judge(&self, password: &SecretString, slot: &mut SignInSlot) -> SignInEnd {
         let first = match self.directory.find(self.account, self.by).await {
             Ok(first) => first,
-            Err(outcome) => return Judged::without_attempt(outcome),
+            Err(outcome) => return SignInEnd::without_attempt(outcome),
         };
         let attempt = self.attempt(&first, password);
         if !first.is_doubtful()
@@ -61,7 +61,7 @@ impl<D: Accounts> Inquiry<'_, D> {
             && cache.spares(account, &attempt, Instant::now())
         {
             let outcome = Outcome::from(Verdict::Granted).with_detail("remembered; see [cache]");
-            return Judged::without_attempt(outcome);
+            return SignInEnd::without_attempt(outcome);
         }
         let judged = self.try_candidate(&first, attempt, password, slot).await;
         let is_wrong = judged.outcome.verdict == Verdict::Denied(Denial::WrongPassword);
@@ -71,9 +71,9 @@ impl<D: Accounts> Inquiry<'_, D> {
         let judged = match self.directory.find_afresh(self.account, self.by).await {
             Ok(now) if now.bind_name() == first.bind_name() => judged,
             Ok(now) => self.try_candidate(&now, self.attempt(&now, password), password, slot).await,
-            Err(outcome) => Judged { outcome, ..judged },
+            Err(outcome) => SignInEnd { outcome, ..judged },
         };
-        Judged { refused_by: Some(attempt.entry), ..judged }
+        SignInEnd { refused_by: Some(attempt.entry), ..judged }
     }
 
     async fn try_candidate(
@@ -82,13 +82,13 @@ impl<D: Accounts> Inquiry<'_, D> {
         attempt: SignInAttempt,
         password: &SecretString,
         slot: &mut SignInSlot,
-    ) -> Judged {
+    ) -> SignInEnd {
         let outcome = match candidate.refusal() {
             Some(denial) => denial.clone(),
             None => self.prove(candidate, attempt, password, slot).await,
         };
         let is_doubtful = candidate.is_doubtful();
-        Judged { outcome, attempt: Some(attempt), refused_by: None, is_doubtful }
+        SignInEnd { outcome, attempt: Some(attempt), refused_by: None, is_doubtful }
     }
 
     fn attempt(&self, candidate: &Candidate, password: &SecretString) -> SignInAttempt {
@@ -99,8 +99,8 @@ impl<D: Accounts> Inquiry<'_, D> {
 
     /// Remembers a password that was right, until the directory says no, to whatever password; while
     /// the directory is absent, what is remembered answers in its place.
-    fn remember(&self, judged: Judged, password: &SecretString) -> Outcome {
-        let Judged { outcome, attempt, refused_by, is_doubtful } = judged;
+    fn remember(&self, judged: SignInEnd, password: &SecretString) -> Outcome {
+        let SignInEnd { outcome, attempt, refused_by, is_doubtful } = judged;
         let Some((cache, account)) = self.cached else { return outcome };
         match (outcome.verdict, refused_by) {
             (Verdict::Granted, _) => {
