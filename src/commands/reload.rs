@@ -1,8 +1,8 @@
 //! Serves by the configuration, and by a new one when it changes, without a request noticing.
 
+mod activation_error;
 mod active;
 pub(super) mod follower;
-mod refusal;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -12,8 +12,8 @@ use futures_util::future::join_all;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep};
 
+use self::activation_error::{ActivationError, Retry};
 use self::active::Active;
-use self::refusal::{Refusal, Retry};
 use super::{Built, rebuild};
 use crate::aside::aside;
 use crate::authenticator::Authenticator;
@@ -54,7 +54,7 @@ pub(super) enum Progress<'a> {
         policies: &'a Arc<Policies>,
     },
     /// It is not, and what was in use before is so still.
-    Refused(&'a Refusal),
+    Refused(&'a ActivationError),
 }
 
 /// Who is told of that.
@@ -97,7 +97,7 @@ impl Reloader {
             is_refused: true,
             observer,
         };
-        let built = first.configuration.map_err(Refusal::from);
+        let built = first.configuration.map_err(ActivationError::from);
         match built.and_then(|configuration| reloader.build(configuration)) {
             Ok(built) => reloader.activate(built, &first.listeners),
             Err(refusal) => {
@@ -192,8 +192,9 @@ impl Reloader {
     }
 
     /// Gives the keys whose new values are not in use, because the process keeps the old ones.
-    async fn reload(&mut self) -> Result<Vec<&'static str>, Refusal> {
-        let defect = || Refusal::wrong("the configuration cannot be read because of a defect");
+    async fn reload(&mut self) -> Result<Vec<&'static str>, ActivationError> {
+        let defect =
+            || ActivationError::wrong("the configuration cannot be read because of a defect");
         let reading = self.read().await.ok_or_else(defect)?;
         tell(&reading.remarks);
         let configuration = reading.configuration?;
@@ -201,13 +202,13 @@ impl Reloader {
             // It says nothing of directories, which is not the same as that there are none.
             return match self.caller {
                 Dialect::Unnamed => Ok(Vec::new()),
-                _ => Err(Refusal::wrong(
+                _ => Err(ActivationError::wrong(
                     "`daemon` lets another process answer: that needs a new process, started by the XMPP server",
                 )),
             };
         }
         if gssapi::missing_environment(configuration.settings()).is_some() {
-            return Err(Refusal::wrong(
+            return Err(ActivationError::wrong(
                 "another keytab needs a new process: restart the XMPP server, or the daemon if this is one",
             ));
         }
@@ -220,7 +221,7 @@ impl Reloader {
     }
 
     /// Builds what serves, with the memory of what serves now as far as it is still good.
-    fn build(&self, configuration: Configuration) -> Result<Built, Refusal> {
+    fn build(&self, configuration: Configuration) -> Result<Built, ActivationError> {
         let Policy { guard, cache, .. } = configuration.policy;
         let policies = match &self.active {
             None => None,
@@ -228,15 +229,15 @@ impl Reloader {
             Some(active) => Some(Arc::new(active.policies.renewed(guard, cache))),
         };
         rebuild(configuration, policies, &self.refused)
-            .map_err(|error| Refusal::wrong(&error.to_string()))
+            .map_err(|error| ActivationError::wrong(&error.to_string()))
     }
 
     /// Signs in to each directory. One that did not work before either refuses nothing.
-    async fn try_out(&self, built: &Built, by: Deadline) -> Result<(), Refusal> {
+    async fn try_out(&self, built: &Built, by: Deadline) -> Result<(), ActivationError> {
         let tried = built.directories.iter().map(async |directory| {
             let was_out = self.is_out(directory.name());
             let outcome = directory.try_out(!was_out, by).await.err()?;
-            let refusal = Refusal::by_directory(directory.name(), &outcome);
+            let refusal = ActivationError::by_directory(directory.name(), &outcome);
             if was_out {
                 let problem = refusal.to_string();
                 tracing::warn!(problem, "it did not work before either");
@@ -245,7 +246,7 @@ impl Reloader {
             Some(refusal)
         });
         let refusals = join_all(tried).await.into_iter().flatten();
-        refusals.reduce(Refusal::and).map_or(Ok(()), Err)
+        refusals.reduce(ActivationError::and).map_or(Ok(()), Err)
     }
 
     fn activate(&mut self, built: Built, listeners: &[ListenerSettings]) {

@@ -8,7 +8,7 @@ use crate::verdict::Outcome;
 
 /// Why a configuration is not activated.
 #[derive(Debug)]
-pub(in crate::commands) struct Refusal {
+pub(in crate::commands) struct ActivationError {
     problems: Vec<String>,
     /// When it is tried again.
     pub(super) retry: Retry,
@@ -57,7 +57,7 @@ impl Retry {
     }
 }
 
-impl Refusal {
+impl ActivationError {
     /// The configuration is wrong.
     pub(super) fn wrong(problem: &str) -> Self {
         Self { problems: vec![problem.to_owned()], retry: Retry::WhenChanged }
@@ -93,13 +93,13 @@ impl Refusal {
     }
 }
 
-impl fmt::Display for Refusal {
+impl fmt::Display for ActivationError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.problems.join("; "))
     }
 }
 
-impl From<Problems> for Refusal {
+impl From<Problems> for ActivationError {
     fn from(problems: Problems) -> Self {
         let problems = problems.iter().map(ToString::to_string).collect();
         Self { problems, retry: Retry::WhenChanged }
@@ -113,17 +113,19 @@ mod tests {
 
     #[test]
     fn of_several_refusals_the_strictest_decides() {
-        let unreachable = || Refusal::by_directory("a", &Outage::NoServer.into());
-        let refused = || Refusal::by_directory("b", &Outage::ServiceBind { code: Some(49) }.into());
+        let unreachable = || ActivationError::by_directory("a", &Outage::NoServer.into());
+        let refused =
+            || ActivationError::by_directory("b", &Outage::ServiceBind { code: Some(49) }.into());
         let [first, last] = [unreachable().and(refused()), refused().and(unreachable())];
         for both in [first, last] {
             assert_eq!(both.retry, Retry::WhenActiveFails { refused: vec!["b".to_owned()] });
             assert_eq!(both.problems.len(), 2);
         }
         assert_eq!(unreachable().and(unreachable()).retry, Retry::AfterPause);
-        let other = Refusal::by_directory("c", &Outage::ServiceBind { code: Some(49) }.into());
+        let other =
+            ActivationError::by_directory("c", &Outage::ServiceBind { code: Some(49) }.into());
         let Retry::WhenActiveFails { refused: both } = refused().and(other).retry else { panic!() };
         assert_eq!(both, ["b", "c"]);
-        assert_eq!(refused().and(Refusal::wrong("no")).retry, Retry::WhenChanged);
+        assert_eq!(refused().and(ActivationError::wrong("no")).retry, Retry::WhenChanged);
     }
 }
