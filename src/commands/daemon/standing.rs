@@ -41,11 +41,11 @@ pub(super) struct Standing {
     authenticator: OnceLock<Arc<Authenticator<Domain>>>,
     log: Logger,
     requests: RequestMetrics,
-    facts: Mutex<Facts>,
+    state: Mutex<State>,
 }
 
 #[derive(Debug, Default)]
-struct Facts {
+struct State {
     listeners: Vec<(ListenerSettings, Arc<Front<Served>>)>,
     directories: Vec<Arc<Directory>>,
     policies: Option<Arc<Policies>>,
@@ -56,8 +56,8 @@ struct Facts {
 impl Standing {
     pub(super) fn new(file: PathBuf, log: Logger) -> Self {
         let (started, authenticator) = (Instant::now(), OnceLock::new());
-        let (requests, facts) = (RequestMetrics::default(), Mutex::default());
-        Self { started, file, authenticator, log, requests, facts }
+        let (requests, state) = (RequestMetrics::default(), Mutex::default());
+        Self { started, file, authenticator, log, requests, state }
     }
 
     /// Where requests are counted.
@@ -65,13 +65,13 @@ impl Standing {
         &self.requests
     }
 
-    fn facts(&self) -> MutexGuard<'_, Facts> {
-        self.facts.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn add_listener(&self, listener: &Listener<Served>) {
         let (settings, front) = (listener.settings().clone(), Arc::clone(listener.front()));
-        self.facts().listeners.push((settings, front));
+        self.state().listeners.push((settings, front));
     }
 
     pub(super) fn add_authenticator(&self, authenticator: Arc<Authenticator<Domain>>) {
@@ -82,27 +82,27 @@ impl Standing {
     pub(super) fn learn(&self, progress: &Progress<'_>) {
         match progress {
             Progress::Begun => {}
-            Progress::Refused(refusal) => self.facts().problems = refusal.problems().to_vec(),
+            Progress::Refused(refusal) => self.state().problems = refusal.problems().to_vec(),
             Progress::InUse { listeners, directories, policies } => {
-                let mut facts = self.facts();
-                facts.problems.clear();
-                facts.directories = directories.to_vec();
-                facts.policies = Some(Arc::clone(policies));
-                facts.set_terms(listeners);
+                let mut state = self.state();
+                state.problems.clear();
+                state.directories = directories.to_vec();
+                state.policies = Some(Arc::clone(policies));
+                state.set_terms(listeners);
             }
         }
     }
 
     /// Lets all listeners end; returns how long their answers may take.
     pub(super) fn close(&self) -> Duration {
-        let facts = self.facts();
-        facts.listeners.iter().for_each(|(_, front)| front.close());
-        let times = facts.listeners.iter().map(|(_, front)| front.terms().answer_within);
+        let state = self.state();
+        state.listeners.iter().for_each(|(_, front)| front.close());
+        let times = state.listeners.iter().map(|(_, front)| front.terms().answer_within);
         times.max().unwrap_or_default()
     }
 }
 
-impl Facts {
+impl State {
     /// Lets the listeners keep to what is written now, as far as that can change while they listen.
     fn set_terms(&mut self, written: &[ListenerSettings]) {
         if self.listeners.is_empty() {
@@ -134,19 +134,19 @@ impl Facts {
 
 impl Watched for Standing {
     fn metrics(&self, format: Format) -> String {
-        let facts = self.facts();
-        let listeners = facts.listeners.iter().map(|(settings, front)| {
+        let state = self.state();
+        let listeners = state.listeners.iter().map(|(settings, front)| {
             let counts = front.counts();
             let connections = counts.connections.load(Ordering::Relaxed);
             (settings.name.clone(), connections, counts.in_flight.load(Ordering::Relaxed))
         });
         let late =
-            facts.listeners.iter().map(|(_, front)| front.counts().late.load(Ordering::Relaxed));
-        let directories = facts.directories.iter();
+            state.listeners.iter().map(|(_, front)| front.counts().late.load(Ordering::Relaxed));
+        let directories = state.directories.iter();
         let directories: Vec<_> =
             directories.map(|it| (it.name().to_owned(), it.facts())).collect();
         let dn_lookups = directories.iter().map(|(_, facts)| facts.dn_lookups);
-        let policies = facts.policies.as_ref();
+        let policies = state.policies.as_ref();
         let guard = policies.and_then(|policies| policies.guard.as_ref());
         let cache = policies.and_then(|policies| policies.cache.as_ref());
         let credentials = cache
@@ -160,25 +160,25 @@ impl Watched for Standing {
                 .collect(),
             directories,
             guard_refusals: guard.map(|guard| guard.refusals()),
-            is_reloaded: facts.problems.is_empty(),
+            is_reloaded: state.problems.is_empty(),
             log_lines_lost: self.log.lost_in_all(),
         };
-        drop(facts);
+        drop(state);
         snapshot.written(&self.requests, format)
     }
 
     fn problems(&self) -> Vec<String> {
-        let facts = self.facts();
-        let out = facts.directories.iter().filter(|directory| directory.is_out());
+        let state = self.state();
+        let out = state.directories.iter().filter(|directory| directory.is_out());
         let out = out.map(|directory| format!("directory {} cannot answer", directory.name()));
-        facts.problems.iter().cloned().chain(out).collect()
+        state.problems.iter().cloned().chain(out).collect()
     }
 }
 
 impl Administration for Standing {
     fn status(&self) -> Value {
-        let facts = self.facts();
-        let listeners = facts.listeners.iter().map(|(settings, front)| {
+        let state = self.state();
+        let listeners = state.listeners.iter().map(|(settings, front)| {
             let counts = front.counts();
             json!({
                 "name": settings.name,
@@ -190,7 +190,7 @@ impl Administration for Standing {
                 "late_answers": counts.late.load(Ordering::Relaxed),
             })
         });
-        let directories = facts.directories.iter().map(|directory| {
+        let directories = state.directories.iter().map(|directory| {
             let servers = directory.facts().servers.into_iter().map(|server| {
                 json!({ "name": &*server.name, "state": if server.is_up { "up" } else { "down" } })
             });
@@ -201,7 +201,7 @@ impl Administration for Standing {
                 "servers": servers.collect::<Vec<_>>(),
             })
         });
-        let policies = facts.policies.as_ref();
+        let policies = state.policies.as_ref();
         let guard = policies.and_then(|policies| policies.guard.as_ref()).map(|guard| {
             let (accounts, held) = guard.held(Instant::now());
             json!({ "accounts_with_failures": accounts, "accounts_held": held })
@@ -211,7 +211,7 @@ impl Administration for Standing {
             "version": env!("CARGO_PKG_VERSION"),
             "pid": std::process::id(),
             "up_s": self.started.elapsed().as_secs(),
-            "configuration": { "file": self.file.display().to_string(), "problems": facts.problems },
+            "configuration": { "file": self.file.display().to_string(), "problems": state.problems },
             "listeners": listeners.collect::<Vec<_>>(),
             "directories": directories.collect::<Vec<_>>(),
             "guard": guard,

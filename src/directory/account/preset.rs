@@ -60,30 +60,35 @@ impl Preset {
         ("generic", Self::Generic),
     ];
 
-    fn facts(self) -> Facts {
+    fn defaults(self) -> Defaults {
         use StateSchema as State;
-        let person =
-            |account_state| Facts { object_class: "person", login_attribute: "uid", account_state };
+        let person = |account_state| Defaults {
+            object_class: "person",
+            login_attribute: "uid",
+            account_state,
+        };
         match self {
-            Self::ActiveDirectory | Self::Samba => Facts {
+            Self::ActiveDirectory | Self::Samba => Defaults {
                 object_class: "user",
                 login_attribute: "sAMAccountName",
                 account_state: &[State::ActiveDirectory],
             },
             Self::OpenLdap => person(&[State::OpenLdap, State::Shadow]),
             Self::Ds389 => person(&[State::Ds389, State::Shadow]),
-            Self::FreeIpa => Facts { object_class: "posixAccount", ..person(&[State::FreeIpa]) },
-            Self::Lightweight => Facts {
+            Self::FreeIpa => Defaults { object_class: "posixAccount", ..person(&[State::FreeIpa]) },
+            Self::Lightweight => Defaults {
                 object_class: "user",
                 login_attribute: "cn",
                 account_state: &[State::Lightweight],
             },
-            Self::Authentik => Facts { object_class: "user", login_attribute: "cn", ..person(&[]) },
-            Self::Kanidm => Facts { login_attribute: "name", ..person(&[]) },
-            Self::Glauth => Facts { object_class: "posixAccount", ..person(&[]) },
-            Self::EDirectory => Facts { login_attribute: "cn", ..person(&[State::EDirectory]) },
+            Self::Authentik => {
+                Defaults { object_class: "user", login_attribute: "cn", ..person(&[]) }
+            }
+            Self::Kanidm => Defaults { login_attribute: "name", ..person(&[]) },
+            Self::Glauth => Defaults { object_class: "posixAccount", ..person(&[]) },
+            Self::EDirectory => Defaults { login_attribute: "cn", ..person(&[State::EDirectory]) },
             Self::Google | Self::Okta | Self::JumpCloud => {
-                Facts { object_class: "inetOrgPerson", ..person(&[]) }
+                Defaults { object_class: "inetOrgPerson", ..person(&[]) }
             }
             Self::Lldap | Self::Domino => person(&[]),
             Self::Generic => person(&[State::Shadow]),
@@ -97,7 +102,7 @@ impl Preset {
 
     /// The object class of entries that sign in.
     pub fn object_class(self) -> &'static str {
-        self.facts().object_class
+        self.defaults().object_class
     }
 
     /// The filter that users pass and nothing else does: of domain controllers, normal accounts alone
@@ -123,7 +128,7 @@ impl Preset {
     /// The attribute that holds the login name. Only one, because a user with two would be two users
     /// to the XMPP server.
     pub fn login_attribute(self) -> &'static str {
-        self.facts().login_attribute
+        self.defaults().login_attribute
     }
 
     /// Whether that attribute holds the whole address, and not only what stands before the `@`.
@@ -133,12 +138,12 @@ impl Preset {
 
     /// In which attributes the state of an account stands.
     pub fn account_state(self) -> &'static [StateSchema] {
-        self.facts().account_state
+        self.defaults().account_state
     }
 }
 
 /// What is known about a product, by the keys of the configuration.
-struct Facts {
+struct Defaults {
     object_class: &'static str,
     login_attribute: &'static str,
     account_state: &'static [StateSchema],

@@ -29,7 +29,7 @@ const ATTRIBUTES: [(&[u8], &str); 7] = [
 
 /// What a certificate says.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Facts<'a> {
+pub(super) struct Certificate<'a> {
     /// Who issued it.
     pub(super) issuer: Name<'a>,
     /// Whose it is.
@@ -54,7 +54,7 @@ pub(super) struct Algorithm<'a>(pub(super) &'a [u8]);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct PublicKey<'a>(pub(super) &'a [u8]);
 
-impl<'a> Facts<'a> {
+impl<'a> Certificate<'a> {
     /// Reads a certificate in DER.
     pub(super) fn read(certificate: &'a [u8]) -> Result<Self, Malformed> {
         let mut outer = Reader::new(Reader::new(certificate).expect(tag::SEQUENCE)?);
@@ -198,7 +198,7 @@ mod tests {
     #[test]
     fn what_is_no_certificate_is_an_error() {
         for odd in [&b""[..], b"\x30\x00", b"\x30\x02\x30\x00", b"\x30\x84\xff\xff\xff\xff"] {
-            assert!(Facts::read(odd).is_err());
+            assert!(Certificate::read(odd).is_err());
         }
         for odd in [&b""[..], b"\x30\x00", b"\xff"] {
             assert_eq!(Algorithm(odd).to_string(), "an unknown algorithm");

@@ -10,7 +10,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{Error, RootCertStore};
 use secrecy::zeroize::Zeroizing;
 
-use super::certificate::Facts;
+use super::certificate::Certificate;
 use crate::files::{self, Privacy};
 
 /// The certificates of a CA file, or why they cannot be used.
@@ -66,7 +66,7 @@ pub(super) fn check_identity(
     key: &PrivateKeyDer<'static>,
     provider: &CryptoProvider,
 ) -> Result<(), (&'static str, String)> {
-    let own = chain.first().and_then(|own| Facts::read(own).ok());
+    let own = chain.first().and_then(|own| Certificate::read(own).ok());
     let own = own.ok_or_else(|| {
         ("client_cert_file", "the certificate in it cannot be read; issue it anew".to_owned())
     })?;

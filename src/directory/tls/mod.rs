@@ -163,7 +163,7 @@ impl Tls {
 
 /// When a certificate expires, if that can be read.
 pub fn certificate_expiry(certificate: &[u8]) -> Option<SystemTime> {
-    certificate::Facts::read(certificate).ok()?.not_after
+    certificate::Certificate::read(certificate).ok()?.not_after
 }
 
 /// The server's certificate, in DER.

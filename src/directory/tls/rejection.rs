@@ -3,7 +3,7 @@
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{CertificateError, Error};
 
-use super::certificate::{Algorithm, Facts, Name, PublicKey, SHORTEST_RSA};
+use super::certificate::{Algorithm, Certificate, Name, PublicKey, SHORTEST_RSA};
 use super::trust::{Pin, Roots};
 use crate::directory::names::time::Shown;
 
@@ -24,14 +24,14 @@ impl Presented<'_> {
     /// stay what they are.
     pub(super) fn explain(&self, error: Error) -> Error {
         let Error::InvalidCertificate(cause) = &error else { return error };
-        let Ok(own) = Facts::read(self.own) else { return error };
+        let Ok(own) = Certificate::read(self.own) else { return error };
         match self.words(cause, &own) {
             Some(text) => rejected(text),
             None => error,
         }
     }
 
-    fn words(&self, cause: &CertificateError, own: &Facts<'_>) -> Option<String> {
+    fn words(&self, cause: &CertificateError, own: &Certificate<'_>) -> Option<String> {
         Some(match cause {
             CertificateError::UnknownIssuer => self.unknown_issuer(own),
             CertificateError::BadSignature => self.bad_signature(),
@@ -76,7 +76,7 @@ impl Presented<'_> {
         })
     }
 
-    fn of_library(&self, error: &webpki::Error, own: &Facts<'_>) -> String {
+    fn of_library(&self, error: &webpki::Error, own: &Certificate<'_>) -> String {
         use webpki::Error as E;
         let issuer = own.issuer;
         match error {
@@ -103,7 +103,7 @@ impl Presented<'_> {
         }
     }
 
-    fn unknown_issuer(&self, own: &Facts<'_>) -> String {
+    fn unknown_issuer(&self, own: &Certificate<'_>) -> String {
         if self.roots.has_key(own.key) && !own.is_self_signed() {
             return format!(
                 "ca_file holds the server's own certificate; write that of its issuer, {}, into it",
@@ -130,9 +130,9 @@ impl Presented<'_> {
     }
 
     /// Who issued the last certificate of the chain that begins with this one.
-    fn last_issuer<'a>(&'a self, own: &Facts<'a>) -> Name<'a> {
-        let others = self.others.iter().filter_map(|other| Facts::read(other).ok());
-        let mut others: Vec<Facts<'_>> = others.collect();
+    fn last_issuer<'a>(&'a self, own: &Certificate<'a>) -> Name<'a> {
+        let others = self.others.iter().filter_map(|other| Certificate::read(other).ok());
+        let mut others: Vec<Certificate<'_>> = others.collect();
         let mut issuer = own.issuer;
         while let Some(at) = others.iter().position(|other| other.subject == issuer) {
             issuer = others.swap_remove(at).issuer;
@@ -142,7 +142,7 @@ impl Presented<'_> {
 
     fn bad_signature(&self) -> String {
         let sent = [self.own].into_iter().chain(self.others);
-        let facts = sent.filter_map(|sent| Facts::read(sent).ok()).map(|facts| facts.key);
+        let facts = sent.filter_map(|sent| Certificate::read(sent).ok()).map(|facts| facts.key);
         let short = facts.chain(self.roots.keys()).find(PublicKey::is_short);
         match short {
             Some(key) => too_short(&key),
@@ -193,7 +193,8 @@ impl Presented<'_> {
 /// Why a server could not prove that the key in its certificate is its own, by an error of the
 /// handshake.
 pub(super) fn of_proof(error: Error, certificate: &CertificateDer<'_>) -> Error {
-    let (Error::InvalidCertificate(cause), Ok(facts)) = (&error, Facts::read(certificate)) else {
+    let (Error::InvalidCertificate(cause), Ok(facts)) = (&error, Certificate::read(certificate))
+    else {
         return error;
     };
     match cause {
