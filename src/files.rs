@@ -45,7 +45,7 @@ pub fn read(path: &Path, privacy: Privacy) -> Result<Zeroizing<Vec<u8>>, String>
         return Err(format!("{} is no file", path.display()));
     }
     check_mode(path, metadata.mode(), privacy)?;
-    steps(path).iter().try_for_each(Step::check)?;
+    steps(path).iter().try_for_each(PathEntry::check)?;
     // With room for all of it, because what is moved leaves a copy behind.
     let size = usize::try_from(metadata.len()).unwrap_or(LARGEST).min(LARGEST);
     let mut bytes = Zeroizing::new(Vec::with_capacity(size + 1));
@@ -90,7 +90,7 @@ fn unreadable(error: &io::Error) -> String {
 
 /// An entry on the way to a file: a directory, a link, or at the end the file.
 #[derive(Debug)]
-struct Step {
+struct PathEntry {
     /// The directory that it is in.
     directory: PathBuf,
     path: PathBuf,
@@ -98,7 +98,7 @@ struct Step {
     metadata: Option<Metadata>,
 }
 
-impl Step {
+impl PathEntry {
     fn is_link(&self) -> bool {
         self.metadata.as_ref().is_some_and(|metadata| metadata.is_symlink())
     }
@@ -146,7 +146,7 @@ impl Step {
 }
 
 /// Every entry on the way from the root to a file, through all links.
-fn steps(path: &Path) -> Vec<Step> {
+fn steps(path: &Path) -> Vec<PathEntry> {
     let parts = |path: &Path| {
         let parts = path.components().map(|part| part.as_os_str().to_owned());
         parts.rev().collect::<Vec<_>>()
@@ -162,7 +162,7 @@ fn steps(path: &Path) -> Vec<Step> {
             Some(Component::Normal(_)) => {
                 let path = directory.join(&part);
                 let metadata = fs::symlink_metadata(&path).ok();
-                let step = Step { directory: directory.clone(), path, metadata };
+                let step = PathEntry { directory: directory.clone(), path, metadata };
                 match fs::read_link(&step.path) {
                     Ok(target) if step.is_link() && links < MOST_LINKS => {
                         links += 1;
@@ -200,7 +200,7 @@ struct Version(Vec<Option<[i64; 10]>>);
 
 impl Version {
     fn of(path: &Path) -> Self {
-        Self(steps(path).iter().map(Step::version).collect())
+        Self(steps(path).iter().map(PathEntry::version).collect())
     }
 }
 

@@ -151,7 +151,7 @@ impl<A: Answer> Listener<A> {
         let (front, kind) = (Arc::clone(&self.front), self.settings.kind);
         front.counts().connections.fetch_add(1, Ordering::Relaxed);
         tokio::spawn(async move {
-            let connection = Connection { front, _place: place };
+            let connection = OpenConnection { front, _place: place };
             match (kind, stream) {
                 (Kind::Native, Stream::Unix(stream)) => {
                     native::serve(stream, &connection.front).await;
@@ -195,12 +195,12 @@ async fn serve_http<A: Answer>(
 }
 
 /// A connection that is counted for as long as it is open, whatever ends it.
-struct Connection<A> {
+struct OpenConnection<A> {
     front: Arc<Front<A>>,
     _place: OwnedSemaphorePermit,
 }
 
-impl<A> Drop for Connection<A> {
+impl<A> Drop for OpenConnection<A> {
     fn drop(&mut self) {
         self.front.counts().connections.fetch_sub(1, Ordering::Relaxed);
     }

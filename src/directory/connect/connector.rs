@@ -19,7 +19,7 @@ use crate::directory::session::Session;
 use crate::directory::session::error::ConnectError;
 use crate::directory::session::record::ServerRecord;
 use crate::directory::session::start_tls::start_tls;
-use crate::directory::session::tally::{End, Kind};
+use crate::directory::session::tally::{End, OperationKind};
 use crate::directory::tls::{self, Tls};
 use crate::observe::step;
 
@@ -164,7 +164,7 @@ impl Connector {
             Err(error) if error.is_judged() => End::Refused,
             Err(_) => End::Lost,
         };
-        self.record(&server.name).tally.add(Kind::Connect, end);
+        self.record(&server.name).tally.add(OperationKind::Connect, end);
         let result = attempt.as_ref().err().map_or("connected".to_owned(), ToString::to_string);
         step("connect", &server.name, started, &result);
         attempt

@@ -69,7 +69,7 @@ struct State {
 /// What is known about a server.
 #[derive(Debug, Default)]
 struct Known {
-    standing: Standing,
+    liveness: Liveness,
     /// What it has to do before it is up; nothing of one that is.
     trials: Vec<Trial>,
     /// How often it went down, and when it did so or came up last, until that is forgiven.
@@ -84,7 +84,7 @@ struct Known {
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Standing {
+enum Liveness {
     #[default]
     Up,
     Doubted,
@@ -95,7 +95,7 @@ enum Standing {
 
 impl Known {
     fn is_down(&self) -> bool {
-        matches!(self.standing, Standing::Down { .. })
+        matches!(self.liveness, Liveness::Down { .. })
     }
 
     /// Adds a trial, in the place of one of the same kind.
@@ -132,7 +132,7 @@ impl Health {
 
     /// Whether a server is down or doubted, so that any other is to be preferred.
     pub fn is_suspect(&self, server: &str) -> bool {
-        self.locked().known.get(server).is_some_and(|known| known.standing != Standing::Up)
+        self.locked().known.get(server).is_some_and(|known| known.liveness != Liveness::Up)
     }
 
     /// Whether a server is down.
@@ -252,14 +252,14 @@ impl Health {
         if !known.trials.is_empty() {
             return;
         }
-        if known.standing == Standing::Up {
+        if known.liveness == Liveness::Up {
             let is_old = |at: &Instant| now.saturating_duration_since(*at) > FORGIVEN_AFTER;
             if known.changed.as_ref().is_some_and(is_old) {
                 (known.failures, known.changed) = (0, None);
             }
         } else {
             let was_down = known.is_down();
-            known.standing = Standing::Up;
+            known.liveness = Liveness::Up;
             if was_down {
                 known.unanswerable.clear();
                 known.changed = Some(now);
@@ -278,8 +278,8 @@ impl Health {
         let mut state = self.locked();
         let known = state.known.entry(Arc::clone(server)).or_default();
         known.must(trial);
-        if known.standing == Standing::Up {
-            known.standing = Standing::Doubted;
+        if known.liveness == Liveness::Up {
+            known.liveness = Liveness::Doubted;
         }
         drop(state);
         tracing::debug!(%server, "the server is doubted");
@@ -291,13 +291,13 @@ impl Health {
         let mut state = self.locked();
         let known = state.known.entry(Arc::clone(server)).or_default();
         known.must(trial);
-        let was_up = match known.standing {
+        let was_up = match known.liveness {
             // Requests that were under way together fail together, which is one failure.
-            Standing::Down { probe_at } if probe_at > now => return,
-            Standing::Down { .. } => false,
-            Standing::Up | Standing::Doubted => true,
+            Liveness::Down { probe_at } if probe_at > now => return,
+            Liveness::Down { .. } => false,
+            Liveness::Up | Liveness::Doubted => true,
         };
-        known.standing = Standing::Down { probe_at: now };
+        known.liveness = Liveness::Down { probe_at: now };
         known.changed = Some(now);
         known.failures = known.failures.saturating_add(1);
         let failures = known.failures;
@@ -305,7 +305,7 @@ impl Health {
         let longest = if state.is_out() { LONGEST_PAUSE_OF_ALL } else { LONGEST_PAUSE };
         let pause = jittered(pause(failures, longest));
         if let Some(known) = state.known.get_mut(server) {
-            known.standing = Standing::Down { probe_at: now + pause };
+            known.liveness = Liveness::Down { probe_at: now + pause };
         }
         drop(state);
         if was_up {
@@ -375,7 +375,7 @@ impl Health {
     pub fn has_other(&self, server: &str) -> bool {
         let state = self.locked();
         let is_suspect =
-            |(name, known): &(&Name, &Known)| &***name != server && known.standing != Standing::Up;
+            |(name, known): &(&Name, &Known)| &***name != server && known.liveness != Liveness::Up;
         state.known.iter().filter(is_suspect).count() + 1 < state.servers
     }
 
@@ -384,12 +384,12 @@ impl Health {
         let state = self.locked();
         let (mut due, mut next) = (Vec::new(), None);
         for (name, known) in &state.known {
-            match known.standing {
-                Standing::Up => {}
-                Standing::Down { probe_at } if probe_at > now => {
+            match known.liveness {
+                Liveness::Up => {}
+                Liveness::Down { probe_at } if probe_at > now => {
                     next = Some(next.map_or(probe_at, |next: Instant| next.min(probe_at)));
                 }
-                Standing::Doubted | Standing::Down { .. } => {
+                Liveness::Doubted | Liveness::Down { .. } => {
                     due.push((Arc::clone(name), known.trials.clone()));
                 }
             }

@@ -18,7 +18,7 @@ use crate::directory::session::Session;
 use crate::directory::session::error::{ConnectError, SessionError};
 
 /// A place in the pool, with what the last bind in it left.
-type Place = Option<Kept>;
+type Slot = Option<Kept>;
 
 /// A session that may be used again. The pool's own time of last use is that of the lease.
 #[derive(Debug)]
@@ -40,14 +40,14 @@ struct Keeper {
 }
 
 impl managed::Manager for Keeper {
-    type Type = Place;
+    type Type = Slot;
     type Error = Infallible;
 
-    async fn create(&self) -> Result<Place, Infallible> {
+    async fn create(&self) -> Result<Slot, Infallible> {
         Ok(None)
     }
 
-    async fn recycle(&self, place: &mut Place, _: &Metrics) -> RecycleResult<Infallible> {
+    async fn recycle(&self, place: &mut Slot, _: &Metrics) -> RecycleResult<Infallible> {
         if self.is_good(place) {
             Ok(())
         } else {
@@ -57,7 +57,7 @@ impl managed::Manager for Keeper {
 }
 
 impl Keeper {
-    fn is_good(&self, place: &Place) -> bool {
+    fn is_good(&self, place: &Slot) -> bool {
         let servers = &self.connector.servers;
         place.as_ref().is_some_and(|kept| self.limits.allow(&kept.session, kept.last_used, servers))
     }

@@ -13,7 +13,7 @@ use crate::directory::session::error::SessionError;
 use crate::directory::session::multiplexer::Found;
 use crate::directory::session::peculiarities::PolicyControl;
 use crate::directory::session::root_dse::RootDse;
-use crate::directory::session::tally::Kind;
+use crate::directory::session::tally::OperationKind;
 use crate::result_code;
 
 /// A search that finds more entries than this is given up: nobody is looking for so many.
@@ -36,7 +36,7 @@ impl Session {
         operation: &Operation<'_>,
         controls: &[Control],
     ) -> Result<Found, SessionError> {
-        let begun = self.record.tally.begin(Kind::of(operation));
+        let begun = self.record.tally.begin(OperationKind::of(operation));
         let found = self.multiplexer.ask(operation, controls).await?;
         begun.answered(found.answer.code == result_code::SUCCESS);
         Ok(found)

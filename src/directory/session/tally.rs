@@ -6,7 +6,7 @@ use crate::directory::message::Operation;
 
 /// What is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum OperationKind {
     /// The way to a session: the connection, TLS, and what signs in while connecting.
     Connect,
     /// Searches, and reads of entries.
@@ -48,11 +48,11 @@ struct Ends {
 #[derive(Debug)]
 pub struct Begun<'a> {
     tally: &'a Tally,
-    kind: Kind,
+    kind: OperationKind,
     end: End,
 }
 
-impl Kind {
+impl OperationKind {
     const ALL: [(&'static str, Self); 4] = [
         ("connect", Self::Connect),
         ("search", Self::Search),
@@ -77,12 +77,12 @@ impl End {
 }
 
 impl Tally {
-    fn count(&self, kind: Kind, end: End) -> &AtomicU64 {
+    fn count(&self, kind: OperationKind, end: End) -> &AtomicU64 {
         let ends = match kind {
-            Kind::Connect => &self.connect,
-            Kind::Search => &self.search,
-            Kind::Bind => &self.bind,
-            Kind::SetPass => &self.set_pass,
+            OperationKind::Connect => &self.connect,
+            OperationKind::Search => &self.search,
+            OperationKind::Bind => &self.bind,
+            OperationKind::SetPass => &self.set_pass,
         };
         match end {
             End::Ok => &ends.ok,
@@ -92,18 +92,18 @@ impl Tally {
     }
 
     /// An operation has ended so.
-    pub fn add(&self, kind: Kind, end: End) {
+    pub fn add(&self, kind: OperationKind, end: End) {
         self.count(kind, end).fetch_add(1, Ordering::Relaxed);
     }
 
     /// An operation begins.
-    pub fn begin(&self, kind: Kind) -> Begun<'_> {
+    pub fn begin(&self, kind: OperationKind) -> Begun<'_> {
         Begun { tally: self, kind, end: End::Lost }
     }
 
     /// Each operation, each of its ends, and how often there was that, always in the same order.
     pub fn counts(&self) -> impl Iterator<Item = (&'static str, &'static str, u64)> {
-        Kind::ALL.into_iter().flat_map(move |(operation, kind)| {
+        OperationKind::ALL.into_iter().flat_map(move |(operation, kind)| {
             End::ALL.into_iter().map(move |(result, end)| {
                 (operation, result, self.count(kind, end).load(Ordering::Relaxed))
             })
@@ -131,10 +131,10 @@ mod tests {
     #[test]
     fn what_is_not_answered_is_lost() {
         let tally = Tally::default();
-        tally.begin(Kind::Bind).answered(true);
-        tally.begin(Kind::Bind).answered(false);
-        drop(tally.begin(Kind::Search));
-        tally.add(Kind::Connect, End::Refused);
+        tally.begin(OperationKind::Bind).answered(true);
+        tally.begin(OperationKind::Bind).answered(false);
+        drop(tally.begin(OperationKind::Search));
+        tally.add(OperationKind::Connect, End::Refused);
         let counted: Vec<_> = tally.counts().filter(|(_, _, count)| *count > 0).collect();
         let expected = [
             ("connect", "refused", 1),

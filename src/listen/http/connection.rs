@@ -37,7 +37,7 @@ pub(in crate::listen) trait Api: Sync {
 }
 
 /// One client.
-struct Connection<S> {
+struct HttpConnection<S> {
     stream: S,
     received: Received,
     heads: HeadReader,
@@ -66,7 +66,7 @@ pub(in crate::listen) async fn converse(
     mut closing: watch::Receiver<bool>,
 ) -> io::Result<()> {
     let (received, heads) = (Received::default(), HeadReader::default());
-    let mut connection = Connection { stream, received, heads };
+    let mut connection = HttpConnection { stream, received, heads };
     match connection.serve(api, &mut closing).await? {
         Ending::Over => return Ok(()),
         Ending::LastReply => {}
@@ -80,7 +80,7 @@ pub(in crate::listen) async fn converse(
     Ok(())
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> HttpConnection<S> {
     async fn serve(
         &mut self,
         api: &impl Api,

@@ -10,7 +10,7 @@ use crate::result_code::{SASL_BIND_IN_PROGRESS, SUCCESS};
 
 /// What the server has to say to a token.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Step {
+pub(super) enum BindAnswer {
     /// It wants another one.
     Next(Vec<u8>),
     /// The sign-in is complete.
@@ -29,17 +29,17 @@ impl Bind {
         &mut self,
         mut stream: &mut dyn Stream,
         token: &[u8],
-    ) -> Result<Step, ConnectError> {
+    ) -> Result<BindAnswer, ConnectError> {
         self.steps = self.steps.saturating_add(1);
         let bind = Operation::SaslBind { mechanism: "GSSAPI", token };
         read(exchange(&mut stream, self.steps, &bind).await?)
     }
 }
 
-fn read(answer: LdapResult) -> Result<Step, ConnectError> {
+fn read(answer: LdapResult) -> Result<BindAnswer, ConnectError> {
     match answer.code {
-        SUCCESS => Ok(Step::Complete),
-        SASL_BIND_IN_PROGRESS => Ok(Step::Next(answer.sasl_credentials.unwrap_or_default())),
+        SUCCESS => Ok(BindAnswer::Complete),
+        SASL_BIND_IN_PROGRESS => Ok(BindAnswer::Next(answer.sasl_credentials.unwrap_or_default())),
         _ => Err(ConnectError::Refused(of_sasl_bind(&answer))),
     }
 }
@@ -100,18 +100,18 @@ mod tests {
     use super::*;
     use crate::directory::message::Envelope;
 
-    fn read(answer: &[u8]) -> Result<Step, ConnectError> {
+    fn read(answer: &[u8]) -> Result<BindAnswer, ConnectError> {
         super::read(Envelope::open(answer).unwrap().result().unwrap())
     }
 
     #[test]
     fn answers_are_read() {
         let done = b"\x30\x0c\x02\x01\x01\x61\x07\x0a\x01\x00\x04\x00\x04\x00";
-        assert_eq!(read(done).unwrap(), Step::Complete);
+        assert_eq!(read(done).unwrap(), BindAnswer::Complete);
         let token = b"\x30\x10\x02\x01\x01\x61\x0b\x0a\x01\x0e\x04\x00\x04\x00\x87\x02\x01\x02";
-        assert_eq!(read(token).unwrap(), Step::Next(vec![1, 2]));
+        assert_eq!(read(token).unwrap(), BindAnswer::Next(vec![1, 2]));
         let empty = b"\x30\x0c\x02\x01\x01\x61\x07\x0a\x01\x0e\x04\x00\x04\x00";
-        assert_eq!(read(empty).unwrap(), Step::Next(vec![]));
+        assert_eq!(read(empty).unwrap(), BindAnswer::Next(vec![]));
     }
 
     #[test]

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 
-use self::bind::{Bind, LayerOffer, Protection, Step, choice};
+use self::bind::{Bind, BindAnswer, LayerOffer, Protection, choice};
 use self::context::{Parties, Ticket};
 use self::security_layer::Layer;
 use crate::directory::sasl::principal::{Kerberos, Principal, SignedIn, Stream, Transport};
@@ -92,7 +92,7 @@ impl GssapiPrincipal {
         let (mut ticket, mut token) = Ticket::get(parties, seals, binding, ticket_within).await?;
         let mut bind = Bind::default();
         for _ in 0..MOST_ROUNDS {
-            let Step::Next(answer) = bind.send(stream, &token).await? else {
+            let BindAnswer::Next(answer) = bind.send(stream, &token).await? else {
                 return Err(odd("the server ended the sign-in before it proved who it is"));
             };
             if !ticket.is_complete() {
@@ -109,8 +109,8 @@ impl GssapiPrincipal {
             })?;
             let chosen = ticket.sign(&choice(protection, security_layer::LARGEST))?;
             return match bind.send(stream, &chosen).await? {
-                Step::Complete => Ok((ticket, protection, offer.largest)),
-                Step::Next(_) => Err(odd("the server does not come to an end")),
+                BindAnswer::Complete => Ok((ticket, protection, offer.largest)),
+                BindAnswer::Next(_) => Err(odd("the server does not come to an end")),
             };
         }
         Err(odd("the server does not come to an end"))
