@@ -82,7 +82,7 @@ fn unreadable(error: &io::Error) -> String {
             "cannot read the file: there is none of this name".to_owned()
         }
         io::ErrorKind::PermissionDenied => {
-            "cannot read the file: permission denied; the user that the XMPP server runs as must be able to, and a running process can only in the directories that it knew at its start: for others, restart the XMPP server".to_owned()
+            "cannot read the file: permission denied; the user that this program runs as must be able to, and a running process can only in the directories that it knew at its start: for others, it must be started anew".to_owned()
         }
         _ => format!("cannot read the file: {error}"),
     }

@@ -1,5 +1,5 @@
-//! The two wire protocols of external authentication, as pure codecs; those of the daemon
-//! are [`native`] and [`control`].
+//! The wire protocols, as pure codecs: here the two that are spoken over standard input and output;
+//! those of the daemon's sockets are [`native`], [`http`] and [`control`].
 //!
 //! # Lines (Prosody, "generic")
 //!

@@ -88,8 +88,8 @@ pub fn advice_on_service_bind(code: u32) -> Option<&'static str> {
     advice(code).filter(|_| matches!(code, STRONGER_AUTH_REQUIRED | CONFIDENTIALITY_REQUIRED))
 }
 
-/// Whether a server with this answer has judged nothing, and another one might.
-pub fn is_elsewhere_better(code: u32) -> bool {
+/// Whether a server with this answer says that it cannot work now, so that another one is asked.
+pub fn says_not_now(code: u32) -> bool {
     matches!(code, BUSY | UNAVAILABLE)
 }
 

@@ -14,6 +14,9 @@
 //! 10. [`account`] and [`groups`]: what a directory says about an account.
 //! 11. [`Directory`], and [`domain`], which answers for an XMPP domain what [`accounts`] asks.
 //! 12. [`inspect`]: what an administrator asks.
+//!
+//! That a server takes requests and does not answer them shows in [`pool`]: `attempts`, `user_bind` and
+//! `users` say what becomes of the request, and `watch` when the server is asked again.
 
 pub mod account;
 pub mod accounts;

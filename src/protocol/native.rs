@@ -27,7 +27,7 @@ use serde_json::Value;
 
 use self::json::Object;
 pub use self::lines::{Lines, TooLong};
-use crate::request::{Refused, Request, Verb, Whom};
+use crate::request::{Refused, Request};
 use crate::verdict::{Denial, NO, Outage, UNKNOWN, Verdict, YES};
 
 /// The only version that there is.
@@ -147,9 +147,7 @@ pub fn read_client(line: &[u8]) -> Result<FromClient, Fault> {
                 ["user", "domain", "password"].map(|key| object.text(key));
             Request::of_fields(&verb, user.as_deref(), domain.as_deref(), password.as_deref())
         }
-        None => {
-            Err(Refused { verb: Verb::Other, whom: Whom::Unreadable, denial: Denial::Malformed })
-        }
+        None => Err(Refused::unreadable()),
     };
     let within = object.number("within_ms").and_then(milliseconds);
     Ok(FromClient::Ask(Ask { id: id("id")?, within, request }))

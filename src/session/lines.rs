@@ -25,7 +25,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(250);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Look {
     /// Nothing, at this moment.
-    Empty(Instant),
+    Empty,
     /// Bytes, which were taken in at this moment.
     Bytes(Instant),
 }
@@ -60,7 +60,7 @@ impl<R: AsyncRead + Unpin> TerminalLines<R> {
                 Poll::Ready(Err(end)) => Poll::Ready(Err(end)),
                 Poll::Pending => {
                     self.empty_at = before;
-                    if is_done { Poll::Ready(Ok(Look::Empty(before))) } else { Poll::Pending }
+                    if is_done { Poll::Ready(Ok(Look::Empty)) } else { Poll::Pending }
                 }
             }
         })
@@ -84,7 +84,7 @@ impl<R: AsyncRead + Unpin> TerminalLines<R> {
             }
             match self.look(sleep_until(stalled)).await? {
                 Look::Bytes(at) => read = at,
-                Look::Empty(_) => {
+                Look::Empty => {
                     warn_of_stall();
                     return Err(SessionEnd::Late);
                 }

@@ -124,7 +124,7 @@ impl<A: Answer> StdioSession<A> {
             sleep_until(quiet).await;
         };
         Ok(match input.look(finished).await? {
-            Look::Empty(_) => Some(pending),
+            Look::Empty => Some(pending),
             Look::Bytes(_) => None,
         })
     }

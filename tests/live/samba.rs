@@ -310,7 +310,7 @@ fn a_password_change_that_cannot_be_says_why() {
     let samba = Samba::shared().unwrap();
     let request = "setpass:changer3:example.com:Pässwörd.1";
     for (service_name, method, words) in
-        [(READER, "auto", "result code 50"), (SERVICE, "exop", "reason=\"unsupported\"")]
+        [(READER, "auto", "result code 50"), (SERVICE, "exop", "reason=\"no-password-operation\"")]
     {
         let directory = format!("{}set_password = \"{method}\"", service(service_name));
         let place = site(&samba, &samba.ldaps_url(), &directory, "[log]\nlevel = \"debug\"");

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::directory::message::LdapResult;
 use crate::result_code::{
-    CONSTRAINT_VIOLATION, INVALID_CREDENTIALS, UNWILLING_TO_PERFORM, is_elsewhere_better,
+    CONSTRAINT_VIOLATION, INVALID_CREDENTIALS, UNWILLING_TO_PERFORM, says_not_now,
 };
 use crate::verdict::{Denial, Outage, Outcome, Verdict};
 
@@ -22,7 +22,7 @@ pub enum Judged {
 impl Judged {
     /// What a server with this result code says of itself, if it has judged nobody.
     pub(super) fn here(code: u32) -> Self {
-        if is_elsewhere_better(code) { Self::NotNow } else { Self::NotHere }
+        if says_not_now(code) { Self::NotNow } else { Self::NotHere }
     }
 }
 

@@ -30,7 +30,7 @@ pub fn of_sasl_bind(answer: &LdapResult) -> Refusal {
     };
     Refusal {
         code: Some(code),
-        is_judged: !result_code::is_elsewhere_better(code),
+        is_judged: !result_code::says_not_now(code),
         text: format!("the server refused Kerberos: result code {code}, {words:?}{advice}"),
     }
 }

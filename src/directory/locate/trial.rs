@@ -64,9 +64,7 @@ impl Trial {
     pub fn is_passed_with(&self, code: u32) -> bool {
         match self {
             Self::ServiceBind => !result_code::judges_nobody(code),
-            Self::Answer | Self::Search(_) | Self::UserBind(_) => {
-                !result_code::is_elsewhere_better(code)
-            }
+            Self::Answer | Self::Search(_) | Self::UserBind(_) => !result_code::says_not_now(code),
         }
     }
 }
