@@ -127,10 +127,12 @@ local function take(connection, line)
 		retire(connection);
 	elseif message.hello then
 		connection.greeted = true;
+	elseif message.bye then
+		-- It can cross our hello, which is greeted by nothing else then.
+		connection.greeted = true;
+		retire(connection);
 	elseif not connection.greeted then
 		drop(connection, "what answers there is no daemon of xmpp-ldap-auth");
-	elseif message.bye then
-		retire(connection);
 	elseif message.id and finish(connection, message.id, message) then
 		connection.missed = 0;
 		rejoice();
@@ -201,13 +203,14 @@ end
 
 -- The connection on which a line was sent, or nil and why it was not.
 local function send(line)
-	-- What takes nothing any more is closed, although nobody has told us yet.
-	if current and not current.conn:write(line) then drop(current); end
+	-- What takes nothing any more is closed, although nobody has told us yet, or by the write itself.
+	local connection = current;
+	if connection and not connection.conn:write(line) then drop(connection); end
 	if current then return current; end
 	local problem;
 	current, problem = connect();
 	if current then current.conn:write(line); end
-	return current, problem;
+	return current, problem or "closed";
 end
 
 -- A deadline has passed.

@@ -5,7 +5,6 @@
 //! is answered first, as far as the client reads on.
 
 use std::collections::HashMap;
-use std::future::ready;
 use std::io;
 use std::pin::Pin;
 use std::time::Duration;
@@ -15,6 +14,7 @@ use futures_util::stream::FuturesUnordered;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 use tokio::sync::watch;
+use tokio::task::yield_now;
 use tokio::time::{Instant, sleep_until};
 
 use super::front::{Asked, Front};
@@ -43,6 +43,8 @@ type Answered = (Id, Asked, Outcome);
 struct Conversation<'a, A> {
     front: &'a Front<A>,
     stage: Stage,
+    /// Whether the client has said hello.
+    has_met: bool,
     lines: Lines,
     read_at: Instant,
     out: Vec<u8>,
@@ -69,6 +71,7 @@ pub async fn serve<A: Answer>(mut stream: UnixStream, front: &Front<A>) {
     let mut conversation = Conversation {
         front,
         stage: Stage::Greeting,
+        has_met: false,
         lines: Lines::default(),
         read_at: Instant::now(),
         out: Vec::new(),
@@ -132,15 +135,13 @@ impl<A: Answer> Conversation<'_, A> {
                 }
                 () = closed(&mut closing), if matches!(self.stage, Stage::Greeting | Stage::Asking) => {
                     native::write_bye(&mut self.out);
-                    // Who has not even said hello has nothing open.
-                    let has_met = self.stage == Stage::Asking;
-                    self.stage = if has_met { Stage::Draining } else { Stage::Ending };
+                    self.stage = Stage::Draining;
                 }
                 () = sleep_until(end_by.unwrap_or(self.read_at)), if end_by.is_some() => {
                     return Ok(fault);
                 }
-                // Whatever came before is taken in by now.
-                () = ready(()), if self.stage == Stage::Draining && is_idle => return Ok(fault),
+                // Whatever came before is taken in by now, because this lets the reactor look once more.
+                () = yield_now(), if self.stage == Stage::Draining && is_idle => return Ok(fault),
             }
         }
     }
@@ -160,13 +161,17 @@ impl<A: Answer> Conversation<'_, A> {
     }
 
     fn take(&mut self, said: FromClient) -> Result<(), Fault> {
-        match (self.stage, said) {
-            (Stage::Greeting, FromClient::Hello { version: VERSION }) => {
-                native::write_daemon_hello(&mut self.out, NAME);
-                self.stage = Stage::Asking;
+        match (self.has_met, said) {
+            (false, FromClient::Hello { version: VERSION }) => {
+                self.has_met = true;
+                // Its hello can cross our bye, which is all the greeting that it needs then.
+                if self.stage == Stage::Greeting {
+                    native::write_daemon_hello(&mut self.out, NAME);
+                    self.stage = Stage::Asking;
+                }
             }
-            (Stage::Greeting, FromClient::Hello { .. }) => return Err(Fault::Version),
-            (Stage::Greeting, _) | (_, FromClient::Hello { .. }) => return Err(Fault::Hello),
+            (false, FromClient::Hello { .. }) => return Err(Fault::Version),
+            (false, _) | (true, FromClient::Hello { .. }) => return Err(Fault::Hello),
             (_, FromClient::Ask(ask)) => self.begin(ask)?,
             (_, FromClient::Cancel(id)) => {
                 if let Some(is_awaited) = self.open.get_mut(&id) {
@@ -205,5 +210,41 @@ impl<A: Answer> Conversation<'_, A> {
 async fn closed(closing: &mut watch::Receiver<bool>) {
     if closing.wait_for(|is_closing| *is_closing).await.is_err() {
         std::future::pending().await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::deadline::Deadline;
+    use crate::listen::settings::Terms;
+    use crate::observe::metrics::RequestMetrics;
+    use crate::request::Request;
+    use crate::verdict::Verdict;
+
+    struct Yes;
+
+    impl Answer for Yes {
+        async fn answer(&self, _: &Request, _: Deadline) -> Outcome {
+            Verdict::Granted.into()
+        }
+    }
+
+    #[tokio::test]
+    async fn a_request_whose_hello_crosses_our_bye_is_told_that_we_are_closing() {
+        let terms = Terms { verbs: vec![crate::request::Verb::SetPass], ..Terms::default() };
+        let front = Front::new("a", terms, Arc::new(Yes), RequestMetrics::default());
+        front.close();
+        let (ours, mut client) = UnixStream::pair().unwrap();
+        let said = br#"{"hello":1}
+{"id":1,"verb":"setpass","user":"a","domain":"example.com","password":"p","within_ms":5000}
+"#;
+        client.write_all(said).await.unwrap();
+        serve(ours, &front).await;
+        let mut heard = String::new();
+        client.read_to_string(&mut heard).await.unwrap();
+        assert!(heard.contains(r#""reason":"closing""#) && !heard.contains("error"), "{heard}");
     }
 }
