@@ -90,7 +90,8 @@ impl fmt::Display for Verdict {
             Self::Unavailable(outage) => {
                 write!(f, "cannot tell: {}", self.reason())?;
                 match outage {
-                    Outage::Refused { code } | Outage::ServiceBind { code: Some(code) } => {
+                    Outage::Refused { code: Some(code) }
+                    | Outage::ServiceBind { code: Some(code) } => {
                         write!(f, " ({})", result_code::described(*code))
                     }
                     _ => Ok(()),
@@ -166,6 +167,10 @@ mod tests {
         }
         let state = Outage::ServiceState(Denial::AccountLocked);
         assert_eq!(Outage::named(state.name()), Outage::ServiceBind { code: None });
+        assert_eq!(
+            Verdict::Unavailable(Outage::named("refused")).to_string(),
+            "cannot tell: refused"
+        );
         assert_eq!(Denial::named("of-tomorrow"), Denial::Unexplained);
         assert_eq!(Outage::named(""), Outage::Unexplained);
     }

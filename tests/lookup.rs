@@ -476,6 +476,6 @@ async fn an_entry_that_is_told_twice_is_not_two_that_were_found() {
         (4, vec![one(), one()])
     })
     .await;
-    let cut_off = Verdict::Unavailable(Outage::Refused { code: 4 });
+    let cut_off = Verdict::Unavailable(Outage::Refused { code: Some(4) });
     assert_eq!(verdict(&domain(port, UID), "a").await, cut_off);
 }

@@ -241,7 +241,7 @@ fn expected(step: Step, fate: Fate) -> Verdict {
         (Step::Connect, Fate::Refused) => {
             Verdict::Unavailable(Outage::ServiceBind { code: Some(49) })
         }
-        (Step::Search, Fate::Refused) => Verdict::Unavailable(Outage::Refused { code: 50 }),
+        (Step::Search, Fate::Refused) => Verdict::Unavailable(Outage::Refused { code: Some(50) }),
         (Step::Bind, Fate::Refused) => Verdict::Denied(Denial::WrongPassword),
     }
 }

@@ -43,8 +43,8 @@ pub enum Outage {
     Referral,
     /// The server answered with a result code that judges nobody (RFC 4511, section 4.1.9).
     Refused {
-        /// The result code.
-        code: u32,
+        /// The result code; none if it was told to another process.
+        code: Option<u32>,
     },
     /// The service account could not bind.
     ServiceBind {
@@ -97,7 +97,7 @@ impl Outage {
         Self::Overloaded,
         Self::ReadOnly,
         Self::Referral,
-        Self::Refused { code: result_code::OTHER },
+        Self::Refused { code: None },
         Self::ServiceBind { code: None },
         Self::TooManyFailures,
         Self::Unanswerable,
@@ -132,7 +132,7 @@ impl Outage {
             Self::Overloaded => ("overloaded", Absence, "the directory is slower than its users sign in: give it more power, or raise pool.size if it has power to spare"),
             Self::ReadOnly => ("read-only", Question, "this server takes no changes: name one that does in [directory.NAME.write]"),
             Self::Referral => ("referral", Question, "point `servers` and `base` at the server that holds the entries"),
-            Self::Refused { code } if result_code::says_not_now(code) => ("refused", Absence, advice_on_refusal(code)),
+            Self::Refused { code } if code.is_some_and(result_code::says_not_now) => ("refused", Absence, advice_on_refusal(code)),
             Self::Refused { code } => ("refused", Question, advice_on_refusal(code)),
             Self::ServiceBind { code } => ("service-bind", ServiceAccount, code.and_then(result_code::advice_on_service_bind).unwrap_or("check bind_dn and its password")),
             Self::ServiceState(Denial::AccountLocked) => ("service-bind", ServiceAccount, "unlock the service account in the directory; look for what still has its old password"),
@@ -167,8 +167,8 @@ impl Outage {
     }
 }
 
-fn advice_on_refusal(code: u32) -> &'static str {
-    result_code::advice(code).unwrap_or(
+fn advice_on_refusal(code: Option<u32>) -> &'static str {
+    code.and_then(result_code::advice).unwrap_or(
         "see the server's own words, and its log at that time; RFC 4511, appendix A, has what the code means",
     )
 }

@@ -11,7 +11,7 @@ use crate::verdict::Outage;
 
 /// Behind a bind that was refused stands a code of Windows, which may say anything.
 static UNLISTED: Meaning = cannot_tell(
-    Outage::Refused { code: INVALID_CREDENTIALS },
+    Outage::Refused { code: Some(INVALID_CREDENTIALS) },
     "a code of Windows that is not known to be about the password",
 );
 
@@ -29,7 +29,7 @@ pub(super) static TABLE: &Table<WindowsCode> = &[
     (INVALID_CREDENTIALS, Data(0x532), no(PasswordExpired, "the password has expired")),
     (INVALID_CREDENTIALS, Data(0x533), no(AccountDisabled, "the account is disabled")),
     (INVALID_CREDENTIALS, Data(0x534), no(LogonRestricted, "not granted this type of logon")),
-    (INVALID_CREDENTIALS, Data(0x568), cannot_tell(Outage::Refused { code: INVALID_CREDENTIALS }, "the user is in too many groups for a token")),
+    (INVALID_CREDENTIALS, Data(0x568), cannot_tell(Outage::Refused { code: Some(INVALID_CREDENTIALS) }, "the user is in too many groups for a token")),
     (INVALID_CREDENTIALS, Data(0x569), no(LogonRestricted, "not granted this type of logon")),
     (INVALID_CREDENTIALS, Data(0x6ba), cannot_tell(Outage::Directory, "the domain controller could not call another")),
     (INVALID_CREDENTIALS, Data(0x6fb), cannot_tell(Outage::Directory, "the trust between domains is broken")),

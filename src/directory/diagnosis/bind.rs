@@ -38,7 +38,9 @@ pub fn of_bind(answer: &LdapResult, must_change: MustChange) -> Judgement {
         .unwrap_or_else(|| Meaning::unlisted(answer.code));
     let judged = match meaning.verdict {
         Verdict::Unavailable(Outage::Directory) => Judged::here(answer.code),
-        Verdict::Unavailable(Outage::Refused { code }) if judges_nobody(code) => Judged::here(code),
+        Verdict::Unavailable(Outage::Refused { code: Some(code) }) if judges_nobody(code) => {
+            Judged::here(code)
+        }
         _ => Judged::Everywhere,
     };
     let judgement = meaning.judgement(answer, "bind", judged);

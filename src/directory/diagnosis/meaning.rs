@@ -70,7 +70,7 @@ pub(super) const fn cannot_tell(outage: Outage, words: &'static str) -> Meaning 
 impl Meaning {
     /// What an answer means that is in no table.
     pub(super) fn unlisted(code: u32) -> Self {
-        cannot_tell(Outage::Refused { code }, "")
+        cannot_tell(Outage::Refused { code: Some(code) }, "")
     }
 
     /// The judgement of an answer to this operation, with the server's own words behind these.

@@ -27,7 +27,7 @@ pub(super) static BIND: &Words = &[
     ("account has been administratively disabled", DISABLED),
     ("account has expired", ACCOUNT_EXPIRED),
     ("user's password is expired", PASSWORD_EXPIRED),
-    ("reusing connections is disabled", cannot_tell(Outage::Refused { code: INVALID_CREDENTIALS }, "it takes one bind a connection: write reuse = false into [directory.NAME.pool]")),
+    ("reusing connections is disabled", cannot_tell(Outage::Refused { code: Some(INVALID_CREDENTIALS) }, "it takes one bind a connection: write reuse = false into [directory.NAME.pool]")),
 ];
 
 pub(super) fn of_bind(answer: &LdapResult) -> Option<&'static Meaning> {

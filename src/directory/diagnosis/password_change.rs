@@ -9,7 +9,7 @@ use crate::verdict::{Outage, Verdict};
 
 /// What a domain controller says where it misses encryption, on an encrypted connection.
 const NOT_TAKEN: Meaning = cannot_tell(
-    Outage::Refused { code: UNWILLING_TO_PERFORM },
+    Outage::Refused { code: Some(UNWILLING_TO_PERFORM) },
     "the domain controller did not take the change, though the connection is encrypted; is it encrypted up to the controller, with 128 bits or more?",
 );
 

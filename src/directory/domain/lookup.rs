@@ -162,7 +162,7 @@ impl Search {
 
 /// The outcome of a search that this server ended before it had found two entries.
 fn cut_off_by(server: &Arc<str>) -> Outcome {
-    Outcome::from(Outage::Refused { code: SIZE_LIMIT_EXCEEDED })
+    Outcome::from(Outage::Refused { code: Some(SIZE_LIMIT_EXCEEDED) })
         .from_server(server)
         .with_detail("it found less than it was to find")
         .ended_by("search", SIZE_LIMIT_EXCEEDED)

@@ -76,7 +76,7 @@ impl Group {
         let reply = searcher.search(&self.query(), &[NO_SUCH_OBJECT, REFERRAL], by).await;
         let about_it = |outcome: Outcome| {
             let text = format!("{self}: {}", outcome.detail.as_deref().unwrap_or_default());
-            let outage = Outage::Refused { code: INVALID_DN_SYNTAX };
+            let outage = Outage::Refused { code: Some(INVALID_DN_SYNTAX) };
             if outcome.verdict == Verdict::Unavailable(outage) {
                 let text = format!("{text}; write the DN in require_group as the server does");
                 return Outcome { verdict: Verdict::Unavailable(Outage::Misconfigured), ..outcome }
