@@ -122,7 +122,9 @@ fn read_listener(
         http: http?,
     };
     let max_connections = table.get_or_default(&keys::MAX_CONNECTIONS);
-    Some(ListenerSettings { name: name.to_owned(), place, kind, max_connections, terms })
+    // A default in the place of a mistake could let in more than what was meant.
+    let settings = ListenerSettings { name: name.to_owned(), place, kind, max_connections, terms };
+    table.is_right().then_some(settings)
 }
 
 /// A port of this machine: whoever could listen on the way would read passwords.
@@ -211,4 +213,34 @@ fn read_users(table: &Table<'_>, users: &[UserName]) -> Vec<u32> {
         }
     };
     users.iter().filter_map(number).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::config;
+    use crate::protocol::dialect::Dialect;
+
+    #[test]
+    fn a_mistake_in_a_listener_leaves_no_other_listener_in_its_place() {
+        let listeners = |more: &str| {
+            let text = format!("[listen.ab]\nsocket = \"/b\"\n[listen.a]\nsocket = \"/a\"\n{more}");
+            let reading = config::read(&text, Some(Dialect::Ejabberd), None);
+            reading.listeners.into_iter().map(|it| it.name).collect::<Vec<_>>()
+        };
+        assert_eq!(listeners("mode = \"0600\""), ["a", "ab"]);
+        for mistake in [
+            "mode = \"066O\"",
+            "mode = 660",
+            "group = \"no such group\"",
+            "users = \"no such user\"",
+            "user = \"root\"",
+            "verbs = [\"login\"]",
+            "domains = 7",
+            "answer_within = \"soon\"",
+            "max_connections = 0",
+            "max_in_flight = 0",
+        ] {
+            assert_eq!(listeners(mistake), ["ab"], "{mistake}");
+        }
+    }
 }

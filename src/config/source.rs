@@ -82,6 +82,14 @@ impl<'a> Source<'a> {
         self.files.take()
     }
 
+    /// Whether there is a mistake in the table of this path, as far as it was read.
+    pub(super) fn has_problem_in(&self, table: &str) -> bool {
+        self.problems.borrow().iter().any(|(_, problem)| {
+            let rest = problem.key.strip_prefix(table);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        })
+    }
+
     /// Every problem so far, in the order of the file.
     pub(super) fn problems(&self) -> Problems {
         let mut problems = self.problems.take();

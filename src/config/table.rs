@@ -61,6 +61,11 @@ impl<'a> Table<'a> {
         self.source.effective.take()
     }
 
+    /// Whether no mistake was found in it, as far as it was read.
+    pub(super) fn is_right(&self) -> bool {
+        !self.source.has_problem_in(&self.path)
+    }
+
     /// Whether the key is there, of whatever kind its value is.
     pub(super) fn has(&self, key: &AnyKey) -> bool {
         self.raw(key).is_some()
