@@ -24,7 +24,7 @@ use crate::observe::{advice, milliseconds};
 use crate::printable::printable;
 use crate::protocol::control::Order;
 use crate::request::Request;
-use crate::verdict::{Denial, Outage, Outcome, Verdict};
+use crate::verdict::{Denial, NO, Outage, Outcome, Verdict, YES};
 
 /// How long a daemon may work on a sign-in; its listener may say less.
 const DAEMON_WITHIN: Duration = Duration::from_secs(25);
@@ -99,8 +99,8 @@ fn through(daemon: &Daemon, args: &LoginArgs, account: &Account) -> Result<Login
     let answer = daemon.ask(&order, DAEMON_WITHIN * 2)?;
     let text = |key: &str| answer.get(key).and_then(Value::as_str).unwrap_or_default();
     let verdict = match text("verdict") {
-        "granted" => Verdict::Granted,
-        "denied" => Verdict::Denied(Denial::named(text("reason"))),
+        YES => Verdict::Granted,
+        NO => Verdict::Denied(Denial::named(text("reason"))),
         _ => Verdict::Unavailable(Outage::named(text("reason"))),
     };
     let mut outcome = Outcome::from(verdict).with_detail(text("detail"));

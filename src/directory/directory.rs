@@ -158,10 +158,15 @@ impl Directory {
         Ok(())
     }
 
-    /// Whether nothing can be asked of it now.
+    /// Whether nobody can be signed in by it now.
     pub fn is_out(&self) -> bool {
         self.connector().servers.health.all_down()
-            || self.service_pools().any(ServicePool::is_refused_here)
+            || self.service.as_ref().is_some_and(|service| service.pool.is_refused_here())
+    }
+
+    /// The same, or that no password can be set because the account for that was refused.
+    pub fn is_impaired(&self) -> bool {
+        self.is_out() || self.writer.as_ref().is_some_and(ServicePool::is_refused_here)
     }
 
     fn service_pools(&self) -> impl Iterator<Item = &ServicePool> {

@@ -65,7 +65,7 @@ pub(super) async fn serve<A: Answer>(
                 let outcome = asked.outcome().await;
                 asked.tell(&outcome);
                 json!({
-                    "verdict": outcome.verdict.name(),
+                    "verdict": outcome.verdict.word(),
                     "reason": outcome.verdict.reason(),
                     "server": outcome.server.as_deref(),
                     "detail": outcome.detail.as_deref(),

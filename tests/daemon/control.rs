@@ -182,3 +182,22 @@ fn no_password_is_told_to_a_strangers_socket() {
     }
     assert!(listener.accept().is_err());
 }
+
+#[test]
+fn a_writer_that_is_refused_keeps_nobody_from_signing_in() {
+    let server = Embedded::start().unwrap();
+    let listen = "[listen.auth]\nsocket = \"{dir}/auth.sock\"\nverbs = [\"auth\", \"setpass\"]\n";
+    let write = "[directory.corp.write]\nbind_dn = \"cn=writer,ou=services,dc=example,dc=com\"\n\
+        bind_password_file = \"{dir}/old\"\n";
+    let site = site(&format!("{listen}{}{write}", corp(&server.url())));
+    site.secret("old", "of yesterday");
+    let daemon = Daemon::start(site);
+    let mut client = daemon.client();
+    let set = crate::client::request(1, "setpass", "alice", "new");
+    assert_eq!(client.ask(&set), "unknown service-bind");
+    assert_eq!(client.ask(&auth(2, "alice", "secret")), "yes ok");
+    assert_eq!(daemon.status()["directories"][0]["state"], "up");
+    let login =
+        r#"{"command":"login","jid":"alice@example.com","password":"secret","within_ms":20000}"#;
+    assert_eq!(order(&daemon.socket("control.sock"), login)["verdict"], "yes");
+}

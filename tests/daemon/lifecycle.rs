@@ -204,3 +204,21 @@ fn its_log_may_go_where_its_output_goes() {
         assert!(log.contains("ready") && log.contains("ending"), "{log:?}");
     }
 }
+
+#[test]
+fn a_listener_that_is_written_no_more_is_told_of_once() {
+    let listen = "[listen.a]\nsocket = \"{dir}/a.sock\"\n[listen.b]\nsocket = \"{dir}/b.sock\"\n";
+    let server = Embedded::start().unwrap();
+    let config = corp(&server.url());
+    let daemon = Daemon::start(site(&format!("{listen}{config}")));
+    for in_use in 1..=2 {
+        let (kept, _) = listen.split_once("[listen.b]").unwrap();
+        daemon.site.write("config.toml", &format!("{kept}{config}"));
+        daemon.signal(Signal::HUP);
+        let start = std::time::Instant::now();
+        while daemon.log().matches("is in use").count() < in_use {
+            assert!(start.elapsed() < PATIENCE, "{}", daemon.log());
+        }
+    }
+    assert_eq!(daemon.log().matches("written no more").count(), 1, "{}", daemon.log());
+}

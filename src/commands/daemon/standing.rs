@@ -47,6 +47,8 @@ pub(super) struct Standing {
 #[derive(Debug, Default)]
 struct State {
     listeners: Vec<(ListenerSettings, Arc<Front<Served>>)>,
+    /// The names of those that were written in the configuration that is in use.
+    written: Vec<String>,
     directories: Vec<Arc<Directory>>,
     policies: Option<Arc<Policies>>,
     /// What is wrong with the configuration that was read last.
@@ -105,9 +107,17 @@ impl Standing {
 impl State {
     /// Lets the listeners keep to what is written now, as far as that can change while they listen.
     fn set_terms(&mut self, written: &[ListenerSettings]) {
+        let names = written.iter().map(|settings| settings.name.clone()).collect();
+        let before = std::mem::replace(&mut self.written, names);
         if self.listeners.is_empty() {
             // They begin with what is written now.
             return;
+        }
+        for gone in before.iter().filter(|name| !self.written.contains(name)) {
+            tracing::warn!(
+                listener = gone,
+                "it is written no more, and stays open until there is a new process: restart the daemon"
+            );
         }
         for new in written {
             match self.listeners.iter_mut().find(|(known, _)| known.name == new.name) {

@@ -35,7 +35,7 @@ impl Active {
 
     /// Whether nothing can be asked of this directory now, so that a change takes nothing from it.
     pub(super) fn is_out(&self, directory: &str) -> bool {
-        self.directories.iter().any(|active| active.name() == directory && active.is_out())
+        self.directories.iter().any(|active| active.name() == directory && active.is_impaired())
     }
 }
 

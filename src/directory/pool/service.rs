@@ -165,10 +165,9 @@ impl ServicePool {
         self.locked().retain(|slot| self.limits.allow(&slot.session, slot.last_used, servers));
     }
 
-    /// The sessions by whether they carry anything; while one is opened because there is none, that
-    /// one alone.
+    /// The sessions by whether they carry anything.
     pub fn sessions(&self) -> Sessions {
-        let Ok(shared) = self.shared.try_lock() else { return Sessions { busy: 1, idle: 0 } };
+        let shared = self.locked();
         let busy = shared.iter().filter(|slot| slot.load() > 0).count();
         Sessions { busy, idle: shared.len() - busy }
     }
