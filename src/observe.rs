@@ -3,8 +3,9 @@
 
 pub mod logger;
 pub mod metrics;
-mod place;
+
 mod record;
+mod sink;
 pub mod target;
 pub mod trouble;
 

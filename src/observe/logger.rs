@@ -9,8 +9,8 @@ use tracing_subscriber::Layer;
 use tracing_subscriber::layer::{Context, SubscriberExt};
 use tracing_subscriber::registry::Registry;
 
-use super::place::{Place, is_stderr_null};
 use super::record::Record;
+use super::sink::{Sink, is_stderr_null};
 use super::target::{Format, Log, Target};
 use crate::peer::Peer;
 
@@ -30,7 +30,7 @@ pub struct Logger {
 #[derive(Debug)]
 struct Output {
     /// `None` where there is no place for a log.
-    place: Option<Place>,
+    sink: Option<Sink>,
     /// How many lines were lost that nobody was told of.
     lost: u64,
     lost_in_all: u64,
@@ -52,22 +52,22 @@ impl Logger {
     /// where `auto` says.
     pub fn start(log: &Log, peer: Peer) -> (Self, Opened) {
         let configured = open(&log.target, peer);
-        let (place, opened) = match configured {
-            Ok(Some(place)) => (Some(place), Opened::AsConfigured),
+        let (sink, opened) = match configured {
+            Ok(Some(sink)) => (Some(sink), Opened::AsConfigured),
             Ok(None) => (None, Opened::Nowhere),
             Err(error) => {
-                let place = open(&Target::Auto, peer).ok().flatten();
-                let opened = match (&place, error.kind()) {
+                let sink = open(&Target::Auto, peer).ok().flatten();
+                let opened = match (&sink, error.kind()) {
                     // Its words would be on the stream for which that is refused.
                     (Some(_), _) | (None, io::ErrorKind::InvalidInput) => {
                         Opened::Elsewhere(format!("{}: {error}", log.target))
                     }
                     (None, _) => Opened::Nowhere,
                 };
-                (place, opened)
+                (sink, opened)
             }
         };
-        let output = Arc::new(Mutex::new(Output { place, lost: 0, lost_in_all: 0 }));
+        let output = Arc::new(Mutex::new(Output { sink, lost: 0, lost_in_all: 0 }));
         let logger = Self { target: log.target.clone(), format: log.format, peer, output };
         let subscriber = Registry::default().with(log.level).with(logger.clone());
         // A second start, as in tests, keeps the first one's subscriber.
@@ -84,9 +84,9 @@ impl Logger {
     /// one.
     pub fn reopen(&self) {
         let Target::File(path) = &self.target else { return };
-        match Place::open(path, self.peer) {
-            Ok(place) => {
-                self.output.lock().unwrap_or_else(PoisonError::into_inner).place = Some(place);
+        match Sink::open(path, self.peer) {
+            Ok(sink) => {
+                self.output.lock().unwrap_or_else(PoisonError::into_inner).sink = Some(sink);
             }
             Err(error) => tracing::error!(
                 %error,
@@ -100,18 +100,18 @@ impl Logger {
 impl Output {
     /// Writes a record, and before it how many were lost.
     fn write(&mut self, record: &Record, format: Format) {
-        let Some(place) = &mut self.place else { return };
+        let Some(sink) = &mut self.sink else { return };
         if self.lost > 0 {
             let lost =
                 format!("{} log lines were lost, because nobody took them in time", self.lost);
-            if place.write(&Record::new(Level::WARN, &lost), format).is_err() {
+            if sink.write(&Record::new(Level::WARN, &lost), format).is_err() {
                 self.lost += 1;
                 self.lost_in_all += 1;
                 return;
             }
             self.lost = 0;
         }
-        if place.write(record, format).is_err() {
+        if sink.write(record, format).is_err() {
             self.lost += 1;
             self.lost_in_all += 1;
         }
@@ -148,8 +148,8 @@ pub fn describe(target: &Target, peer: Peer) -> String {
 fn can_be_opened(target: &Target) -> io::Result<()> {
     match target {
         Target::Auto | Target::Stderr => Ok(()),
-        Target::Journald => Place::journal().map(drop),
-        Target::Syslog => Place::syslog().map(drop),
+        Target::Journald => Sink::journal().map(drop),
+        Target::Syslog => Sink::syslog().map(drop),
         Target::File(path) if path.is_file() => {
             std::fs::OpenOptions::new().append(true).open(path).map(drop)
         }
@@ -164,26 +164,26 @@ fn can_be_opened(target: &Target) -> io::Result<()> {
 }
 
 /// Opens the place; `None` if there is none.
-fn open(target: &Target, peer: Peer) -> io::Result<Option<Place>> {
+fn open(target: &Target, peer: Peer) -> io::Result<Option<Sink>> {
     match target {
-        Target::Stderr if peer.leaves_stderr() => return Place::stderr(peer).map(Some),
+        Target::Stderr if peer.leaves_stderr() => return Sink::stderr(peer).map(Some),
         Target::Auto if peer.leaves_stderr() && !is_stderr_null() => {
-            if let Ok(place) = Place::stderr(peer) {
-                return Ok(Some(place));
+            if let Ok(sink) = Sink::stderr(peer) {
+                return Ok(Some(sink));
             }
         }
         Target::Auto | Target::Stderr => {}
-        Target::Journald => return Place::journal().map(Some),
-        Target::Syslog => return Place::syslog().map(Some),
-        Target::File(path) => return Place::open(path, peer).map(Some),
+        Target::Journald => return Sink::journal().map(Some),
+        Target::Syslog => return Sink::syslog().map(Some),
+        Target::File(path) => return Sink::open(path, peer).map(Some),
     }
-    Ok(elsewhere().map(|(_, place)| place))
+    Ok(elsewhere().map(|(_, sink)| sink))
 }
 
 /// Where the log goes that cannot go to standard error.
-fn elsewhere() -> Option<(Target, Place)> {
-    let journal = Place::journal().map(|place| (Target::Journald, place));
-    journal.or_else(|_| Place::syslog().map(|place| (Target::Syslog, place))).ok()
+fn elsewhere() -> Option<(Target, Sink)> {
+    let journal = Sink::journal().map(|sink| (Target::Journald, sink));
+    journal.or_else(|_| Sink::syslog().map(|sink| (Target::Syslog, sink))).ok()
 }
 
 #[cfg(test)]
@@ -203,7 +203,7 @@ mod tests {
     fn piped() -> (io::PipeReader, Output) {
         let (reader, writer) = io::pipe().unwrap();
         let file = File::from(std::os::fd::OwnedFd::from(writer));
-        (reader, Output { place: Place::new(file, Peer::Pipe).ok(), lost: 0, lost_in_all: 0 })
+        (reader, Output { sink: Sink::new(file, Peer::Pipe).ok(), lost: 0, lost_in_all: 0 })
     }
 
     #[test]

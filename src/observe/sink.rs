@@ -1,4 +1,4 @@
-//! A place that takes log lines, none of which waits for anybody: what is not taken at once is lost,
+//! A sink that takes log lines, none of which waits for anybody: what is not taken at once is lost,
 //! and counted.
 
 use std::fs::{File, OpenOptions};
@@ -24,7 +24,7 @@ const SYSLOG: &str = "/dev/log";
 
 /// What takes log lines.
 #[derive(Debug)]
-pub(super) enum Place {
+pub(super) enum Sink {
     /// A file, a pipe, a socket or a terminal.
     Lines {
         /// Where to.
@@ -40,7 +40,7 @@ pub(super) enum Place {
     Syslog(UnixDatagram),
 }
 
-impl Place {
+impl Sink {
     /// An open file of any kind. The XMPP server would take a log line for a reply where it reads
     /// those: that stream is refused, if `peer` does.
     pub(super) fn new(file: File, peer: Peer) -> io::Result<Self> {
