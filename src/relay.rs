@@ -15,7 +15,7 @@ use tokio::net::UnixStream;
 use tokio::time::sleep;
 
 use self::connection::{Connection, Lost};
-use self::place::ConnectError;
+use self::place::NoConnection;
 use crate::answer::Answer;
 use crate::deadline::Deadline;
 use crate::observe::trouble::Trouble;
@@ -65,11 +65,11 @@ impl Relay {
         let connection = loop {
             match self.connection() {
                 Ok(connection) => break connection,
-                Err(ConnectError::Busy) => sleep(BUSY_PAUSE).await,
+                Err(NoConnection::Busy) => sleep(BUSY_PAUSE).await,
                 Err(
-                    ConnectError::Absent(problem)
-                    | ConnectError::Forbidden(problem)
-                    | ConnectError::Unusable(problem),
+                    NoConnection::Absent(problem)
+                    | NoConnection::Forbidden(problem)
+                    | NoConnection::Unusable(problem),
                 ) => {
                     return Err(Lost::Absent(problem));
                 }
@@ -83,14 +83,14 @@ impl Relay {
     }
 
     /// The connection to a daemon that takes requests.
-    fn connection(&self) -> Result<Arc<Connection>, ConnectError> {
+    fn connection(&self) -> Result<Arc<Connection>, NoConnection> {
         let mut state = self.locked();
         if let Some(connection) = state.connection.as_ref().filter(|it| it.is_open()) {
             return Ok(Arc::clone(connection));
         }
         let socket = state.socket.as_deref().unwrap_or_else(|| "".as_ref());
         let stream = UnixStream::from_std(place::connect(socket)?)
-            .map_err(|error| ConnectError::Unusable(error.to_string()))?;
+            .map_err(|error| NoConnection::Unusable(error.to_string()))?;
         let connection = Connection::start(stream);
         state.connection = Some(Arc::clone(&connection));
         Ok(connection)

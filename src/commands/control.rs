@@ -17,7 +17,7 @@ use crate::listen::settings::{Kind, Place};
 use crate::printable::printable;
 use crate::protocol::control::Order;
 use crate::protocol::dialect::Dialect;
-use crate::relay::place::{ConnectError, connect};
+use crate::relay::place::{NoConnection, connect};
 
 /// How long a daemon may take to say something about itself, or to find an account.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -36,13 +36,13 @@ impl Daemon {
     pub(super) fn find(config: &Path) -> io::Result<Option<Self>> {
         let socket = socket(config);
         match connect(&socket) {
-            Ok(_) | Err(ConnectError::Busy) => Ok(Some(Self { socket })),
-            Err(ConnectError::Absent(_)) => Ok(None),
-            Err(ConnectError::Forbidden(problem)) => {
+            Ok(_) | Err(NoConnection::Busy) => Ok(Some(Self { socket })),
+            Err(NoConnection::Absent(_)) => Ok(None),
+            Err(NoConnection::Forbidden(problem)) => {
                 let advice = "do this as root, or as the daemon's user";
                 Err(io::Error::other(unusable(&socket, &format!("{problem}; {advice}"))))
             }
-            Err(ConnectError::Unusable(problem)) => {
+            Err(NoConnection::Unusable(problem)) => {
                 Err(io::Error::other(unusable(&socket, &problem)))
             }
         }
@@ -60,15 +60,15 @@ impl Daemon {
         let mut stream = loop {
             match connect(&self.socket) {
                 Ok(stream) => break stream,
-                Err(ConnectError::Busy) if started.elapsed() < within => sleep(BUSY_PAUSE),
-                Err(ConnectError::Busy) => {
+                Err(NoConnection::Busy) if started.elapsed() < within => sleep(BUSY_PAUSE),
+                Err(NoConnection::Busy) => {
                     let text = unusable(&self.socket, "too many wait for it");
                     return Err(Failure::Unavailable(text));
                 }
                 Err(
-                    ConnectError::Absent(problem)
-                    | ConnectError::Forbidden(problem)
-                    | ConnectError::Unusable(problem),
+                    NoConnection::Absent(problem)
+                    | NoConnection::Forbidden(problem)
+                    | NoConnection::Unusable(problem),
                 ) => {
                     return Err(Failure::Unavailable(unusable(&self.socket, &problem)));
                 }

@@ -47,13 +47,13 @@ struct State {
     sweep_at: usize,
     /// The password that was right last, and when the attempt with it began.
     right: LruCache<Id, (Digest, Moment), ById>,
-    domains: HashMap<Id, Tally, ById>,
+    domains: HashMap<Id, Failures, ById>,
     changes: Arc<Changes>,
 }
 
 /// The wrong passwords of a domain since some moment.
 #[derive(Clone, Copy, Debug)]
-struct Tally {
+struct Failures {
     since: Instant,
     count: u32,
 }
@@ -417,13 +417,13 @@ impl State {
                         record.add_refused(digest, began, now);
                     }
                 }
-                let tally = Tally { since: now, count: 0 };
-                let tally = self.domains.entry(domain).or_insert(tally);
-                if now.saturating_duration_since(tally.since) >= settings.domain.within {
-                    *tally = Tally { since: now, count: 0 };
+                let failures = Failures { since: now, count: 0 };
+                let failures = self.domains.entry(domain).or_insert(failures);
+                if now.saturating_duration_since(failures.since) >= settings.domain.within {
+                    *failures = Failures { since: now, count: 0 };
                 }
-                tally.count = tally.count.saturating_add(1);
-                tally.count == settings.domain.failures
+                failures.count = failures.count.saturating_add(1);
+                failures.count == settings.domain.failures
             }
             // The password was right, or nobody has judged it.
             Verdict::Denied(_) | Verdict::Unavailable(_) => false,

@@ -14,7 +14,7 @@ use crate::files::RUN_DIRECTORY;
 
 /// Why there is no connection.
 #[derive(Debug)]
-pub enum ConnectError {
+pub enum NoConnection {
     /// There is a daemon, but so many wait for it that nobody else can yet.
     Busy,
     /// There is none, and how that shows.
@@ -26,7 +26,7 @@ pub enum ConnectError {
 }
 
 /// Connects, without waiting, now or later: the stream never blocks.
-pub fn connect(path: &Path) -> Result<UnixStream, ConnectError> {
+pub fn connect(path: &Path) -> Result<UnixStream, NoConnection> {
     check_owner(path)?;
     let connect = || {
         let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
@@ -36,26 +36,26 @@ pub fn connect(path: &Path) -> Result<UnixStream, ConnectError> {
     };
     connect().map_err(|error: io::Error| match Errno::from_io_error(&error) {
         // A full backlog is no attempt that goes on, as it is with TCP (unix(7)).
-        Some(Errno::AGAIN) => ConnectError::Busy,
-        Some(Errno::CONNREFUSED | Errno::NOENT) => ConnectError::Absent(error.to_string()),
-        Some(Errno::ACCESS) => ConnectError::Forbidden(error.to_string()),
-        _ => ConnectError::Unusable(error.to_string()),
+        Some(Errno::AGAIN) => NoConnection::Busy,
+        Some(Errno::CONNREFUSED | Errno::NOENT) => NoConnection::Absent(error.to_string()),
+        Some(Errno::ACCESS) => NoConnection::Forbidden(error.to_string()),
+        _ => NoConnection::Unusable(error.to_string()),
     })
 }
 
 /// Who can make a socket at this path could answer "yes" to everything, so it must belong to root, to
 /// ourselves, or to whom the usual directory belongs. Who listens there does not say whose it is: that
 /// may be systemd.
-fn check_owner(path: &Path) -> Result<(), ConnectError> {
+fn check_owner(path: &Path) -> Result<(), NoConnection> {
     let file = fs::metadata(path).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => {
-            ConnectError::Absent("there is no socket of this name".to_owned())
+            NoConnection::Absent("there is no socket of this name".to_owned())
         }
-        io::ErrorKind::PermissionDenied => ConnectError::Forbidden(error.to_string()),
-        _ => ConnectError::Unusable(format!("nobody can tell whose socket this is: {error}")),
+        io::ErrorKind::PermissionDenied => NoConnection::Forbidden(error.to_string()),
+        _ => NoConnection::Unusable(format!("nobody can tell whose socket this is: {error}")),
     })?;
     if !file.file_type().is_socket() {
-        return Err(ConnectError::Unusable("this is no socket".to_owned()));
+        return Err(NoConnection::Unusable("this is no socket".to_owned()));
     }
     let own = rustix::process::geteuid().as_raw();
     let usual = fs::metadata(RUN_DIRECTORY).map(|directory| directory.uid());
@@ -63,7 +63,7 @@ fn check_owner(path: &Path) -> Result<(), ConnectError> {
         return Ok(());
     }
     let text = format!("the socket belongs to the user {}, who could answer anything", file.uid());
-    Err(ConnectError::Unusable(text))
+    Err(NoConnection::Unusable(text))
 }
 
 #[cfg(test)]
@@ -100,7 +100,7 @@ mod tests {
         let path = directory.path().join("socket");
         let listener = Socket::new(Domain::UNIX, Type::STREAM, None).unwrap();
         listener.bind(&SockAddr::unix(&path).unwrap()).unwrap();
-        assert!(matches!(connect(&path), Err(ConnectError::Absent(_))));
+        assert!(matches!(connect(&path), Err(NoConnection::Absent(_))));
         listener.listen(0).unwrap();
         let mut waiting = Vec::new();
         let error = loop {
@@ -109,6 +109,6 @@ mod tests {
                 Err(error) => break error,
             }
         };
-        assert!(matches!(error, ConnectError::Busy), "{error:?}");
+        assert!(matches!(error, NoConnection::Busy), "{error:?}");
     }
 }
