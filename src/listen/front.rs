@@ -40,7 +40,7 @@ pub struct Counts {
 
 /// A request that came through a listener.
 #[derive(Debug)]
-pub struct Asked {
+pub struct Received {
     pending: Pending,
     by: Deadline,
     counts: Arc<Counts>,
@@ -103,7 +103,7 @@ impl<A: Answer> Front<A> {
         request: Result<Request, Refused>,
         within: Option<Duration>,
         read: Instant,
-    ) -> Asked {
+    ) -> Received {
         let terms = self.terms();
         let timing = Timing { born: read, read };
         let by = Deadline::after(read, within.unwrap_or_default().min(terms.answer_within));
@@ -118,7 +118,7 @@ impl<A: Answer> Front<A> {
         };
         self.counts.requests.fetch_add(1, Ordering::Relaxed);
         self.counts.in_flight.fetch_add(1, Ordering::Relaxed);
-        Asked { pending, by, counts: Arc::clone(&self.counts) }
+        Received { pending, by, counts: Arc::clone(&self.counts) }
     }
 
     fn settled(&self, request: &Request, timing: Timing, outcome: Outcome) -> Pending {
@@ -144,7 +144,7 @@ impl Terms {
     }
 }
 
-impl Asked {
+impl Received {
     /// What became of it. Cancel-safe.
     pub async fn outcome(&mut self) -> Outcome {
         self.pending.outcome().await
@@ -164,7 +164,7 @@ impl Asked {
     }
 }
 
-impl Drop for Asked {
+impl Drop for Received {
     fn drop(&mut self) {
         self.counts.in_flight.fetch_sub(1, Ordering::Relaxed);
     }

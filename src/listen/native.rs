@@ -17,7 +17,7 @@ use tokio::sync::watch;
 use tokio::task::yield_now;
 use tokio::time::{Instant, sleep_until};
 
-use super::front::{Asked, Front};
+use super::front::{Front, Received};
 use super::linger::linger;
 use crate::answer::Answer;
 use crate::protocol::native::{
@@ -37,7 +37,7 @@ const UNREAD: usize = 64 * 1024;
 /// How we introduce ourselves.
 pub const NAME: &str = concat!("xmpp-ldap-auth ", env!("CARGO_PKG_VERSION"));
 
-type Answered = (Id, Asked, Outcome);
+type Answered = (Id, Received, Outcome);
 
 /// One conversation with a client.
 struct Conversation<'a, A> {
