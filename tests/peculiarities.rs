@@ -384,8 +384,8 @@ async fn a_refused_service_password_is_tried_once_however_often_its_directory_is
 
 #[tokio::test]
 async fn one_account_that_a_server_cannot_ask_about_now_keeps_nobody_waiting() {
-    let steps: [(fn(&Request) -> bool, _); 2] =
-        [(Request::is_search, "ill"), (Request::is_user_bind, "a")];
+    type IsStep = fn(&Request) -> bool;
+    let steps: [(IsStep, &str); 2] = [(Request::is_search, "ill"), (Request::is_user_bind, "a")];
     let each = steps.into_iter().flat_map(|(step, user)| [51, 52].map(|code| (step, user, code)));
     for (is_step, user, code) in each {
         let server = Server::start(move |request| {

@@ -200,7 +200,7 @@ fn one_search_that_cannot_be_answered_takes_no_server_down_and_two_have_to_be_an
     let (health, now) = health(1);
     let a: Name = "a".into();
     let queries = ["cn=a,dc=x", "cn=b,dc=x"].map(|base| Query::entry(base, &[]));
-    let [first, second] = queries.each_ref().map(|query| Work::Search(query));
+    let [first, second] = queries.each_ref().map(Work::Search);
     for _ in 0..4 {
         health.answered(&a, first, Judged::NotNow, now);
         assert!(health.is_suspect("a") && !health.all_down());
