@@ -287,8 +287,10 @@ fn a_server_that_is_not_there_is_told_at_once_and_once() {
 
 /// Starts a shell on a terminal of its own, which runs `login` as `"$@"`, and waits for the question.
 fn asked_for_a_password(site: &Site, script: &str) -> OnTerminal {
-    let mut command = Command::new("setsid");
-    command.args(["--ctty", "/bin/sh", "-c", script, "sh", env!("CARGO_BIN_EXE_xmpp-ldap-auth")]);
+    // Whoever started the tests in the background may have had signals of the keyboard ignored.
+    let mut command = Command::new("env");
+    command.args(["--default-signal", "setsid", "--ctty", "/bin/sh", "-c", script, "sh"]);
+    command.arg(env!("CARGO_BIN_EXE_xmpp-ldap-auth"));
     command.arg("--config").arg(site.config());
     command.args(["--caller", "ejabberd", "login", "alice@example.com"]);
     let mut child = Terminal::new().of_a_person().spawn(command);
