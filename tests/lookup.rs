@@ -446,8 +446,16 @@ async fn key_of(table: &str, lines: &str) -> EntryKey {
 async fn no_change_of_the_servers_makes_another_account() {
     let (_server, port) =
         Server::start(|_| (0, vec![entry("uid=alice,dc=x", &[("uid", &["alice"])])])).await;
-    let search = format!("anonymous = true\n{UID}\nservers = [\"ldap://localhost:{port}/\"]");
-    let searched = key_of("d", &search).await;
+    let search =
+        |server| format!("anonymous = true\n{UID}\nservers = [\"ldap://{server}:{port}/\"]");
+    let searched = key_of("d", &search("localhost")).await;
+    assert_eq!(key_of("d", &search("127.0.0.1")).await, searched);
+    let elsewhere = key_of("e", &search("localhost")).await;
+    assert_eq!(elsewhere.counted_as, searched.counted_as);
+    assert_ne!(elsewhere.entry, searched.entry, "what one grants says nothing of the other");
+    let named = "servers = [\"ldap://a\"]\nuser_dn = 'uid={localpart},dc=x'";
+    let named = key_of("d", named).await;
+    assert_eq!(named.entry, searched.entry);
     for servers in [
         "servers = [\"ldap://127.0.0.1:1\"]",
         "servers = [\"ldap://127.0.0.1:1/\"]",
@@ -456,7 +464,7 @@ async fn no_change_of_the_servers_makes_another_account() {
     ] {
         let template = |name: &str| format!("{servers}\nuser_dn = '{name}'");
         let dn = key_of("d", &template("UID={localpart}, DC=x")).await;
-        assert_eq!(dn, searched, "{servers}");
+        assert_eq!(dn, named, "{servers}");
         let plain = key_of("d", &template("{localpart}@corp.example")).await;
         for (table, name) in [("d", "CORP\\{localpart}"), ("e", "{localpart}@{domain}")] {
             let other = key_of(table, &template(name)).await;
@@ -464,8 +472,8 @@ async fn no_change_of_the_servers_makes_another_account() {
             assert_ne!(other.entry, plain.entry, "{name}");
         }
         let elsewhere = key_of("e", &template("uid={localpart},dc=x")).await;
-        assert_eq!(elsewhere.counted_as, searched.counted_as, "{servers}");
-        assert_ne!(elsewhere.entry, searched.entry, "what one grants says nothing of the other");
+        assert_eq!(elsewhere.counted_as, named.counted_as, "{servers}");
+        assert_ne!(elsewhere.entry, named.entry, "what one grants says nothing of the other");
     }
 }
 

@@ -147,7 +147,9 @@ impl Domain {
     fn known(&self, plan: &Plan, afresh: bool) -> Option<Candidate> {
         match &plan.bind_name {
             _ if plan.needs_entry => None,
-            Some(name) => Some(Candidate::new(name.clone(), self.key(name)).unasked()),
+            Some(name) => Some(
+                Candidate::new(name.clone(), key::of_name(self.directory.name(), name)).unasked(),
+            ),
             None if afresh => None,
             None => {
                 let dn = self.names(plan)?.get(&plan.account, Instant::now());
@@ -192,9 +194,9 @@ impl Domain {
         self.memory.names.as_ref().filter(|_| !plan.needs_entry)
     }
 
-    /// What an entry is told apart by.
-    fn key(&self, name: &str) -> EntryKey {
-        key::key(self.directory.name(), name)
+    /// What the entry with this DN is told apart by.
+    fn key(&self, dn: &str) -> EntryKey {
+        key::of_entry(self.directory.name(), dn)
     }
 
     async fn try_exists(&self, account: &Account, by: Deadline) -> Result<Outcome, Outcome> {

@@ -1,22 +1,34 @@
 //! What an entry is told apart by, and what failures to sign in as it are counted by.
 //!
 //! What was granted or refused is about one entry of one directory of the configuration. Failures are
-//! counted by the letters of the account's name alone, whatever table and servers lead to it: a server
-//! has many names, and two budgets for one account would lock it, while one budget for two accounts
-//! costs no more than a wait.
+//! counted by the account's name alone, whatever table and servers lead to it: a server has many names,
+//! and two budgets for one account would lock it. Where the name was read it is the DN, so that no two
+//! entries are one; where it was made of what was typed, it is the letters that are in it.
 
 use unicode_normalization::UnicodeNormalization;
 
 use crate::directory::accounts::EntryKey;
 use crate::directory::names::dn::Dn;
 
-/// The key of the entry with this DN, or of whose user is called so, in the directory of this name.
-pub(super) fn key(directory: &str, name: &str) -> EntryKey {
-    let (entry, counted_as) = match Dn::parse(name) {
-        Some(dn) => (dn.key(), bare_letters(&dn.text())),
-        None => (name.to_lowercase(), bare_letters(user_of(name))),
+/// The key of the entry that the directory of this name told of by its DN.
+pub(super) fn of_entry(directory: &str, dn: &str) -> EntryKey {
+    let dn = told_apart(dn);
+    EntryKey { entry: format!("{directory}/{dn}"), counted_as: dn }
+}
+
+/// The key of whatever entry of the directory of this name is meant by a name that was made of what
+/// was typed: nothing is read that would tell two of them apart.
+pub(super) fn of_name(directory: &str, name: &str) -> EntryKey {
+    let letters = match Dn::parse(name) {
+        Some(dn) => bare_letters(&dn.text()),
+        None => bare_letters(user_of(name)),
     };
-    EntryKey { entry: format!("{directory}/{entry}"), counted_as }
+    EntryKey { entry: format!("{directory}/{}", told_apart(name)), counted_as: letters }
+}
+
+/// What a DN, or another name, has in common with all its spellings.
+fn told_apart(name: &str) -> String {
+    Dn::parse(name).map_or_else(|| name.to_lowercase(), |dn| dn.key())
 }
 
 /// The user in one of Active Directory's names, `user@corp.example` and `CORP\user`, which are two
@@ -41,11 +53,11 @@ mod tests {
     use super::*;
 
     fn counted_as(name: &str) -> String {
-        key("corp", name).counted_as
+        of_name("corp", name).counted_as
     }
 
     #[test]
-    fn failures_are_counted_by_the_account_whatever_leads_to_it() {
+    fn names_that_a_directory_may_take_for_one_are_counted_as_one() {
         let dn = "uid=jo.doe,ou=people,dc=example";
         for same in [
             "UID=Jo.Doe, OU=people, DC=example",
@@ -56,7 +68,7 @@ mod tests {
             "uid=\u{ff4a}odoe,ou=people,dc=example",
         ] {
             assert_eq!(counted_as(same), counted_as(dn), "{same}");
-            assert_eq!(key("other", same).counted_as, counted_as(dn), "{same}");
+            assert_eq!(of_name("other", same).counted_as, counted_as(dn), "{same}");
         }
         for other in ["uid=jo.doe2,ou=people,dc=example", "uid=jo.doe,ou=guests,dc=example"] {
             assert_ne!(counted_as(other), counted_as(dn), "{other}");
@@ -74,8 +86,22 @@ mod tests {
     }
 
     #[test]
+    fn entries_that_were_read_are_counted_each_and_wherever_they_were_read() {
+        let counted_as = |directory, dn| of_entry(directory, dn).counted_as;
+        let dn = "uid=jo.doe,dc=example";
+        for same in ["UID=Jo.Doe, DC=example", "0.9.2342.19200300.100.1.1=jo\\2edoe,dc=example"] {
+            assert_eq!(counted_as("other", same), counted_as("corp", dn), "{same}");
+        }
+        for other in ["uid=jodoe,dc=example", "uid=jo doe,dc=example", "uid=j\u{f6}.doe,dc=example"]
+        {
+            assert_ne!(counted_as("corp", other), counted_as("corp", dn), "{other}");
+        }
+        assert_eq!(of_entry("corp", dn).entry, of_name("corp", dn).entry);
+    }
+
+    #[test]
     fn what_is_granted_is_about_one_entry_of_one_directory() {
-        let entry = |directory, name| key(directory, name).entry;
+        let entry = |directory, name| of_name(directory, name).entry;
         assert_eq!(entry("a", "UID=x, dc=y"), entry("a", "uid=X,dc=y"));
         assert_ne!(entry("a", "uid=x,dc=y"), entry("b", "uid=x,dc=y"));
         assert_ne!(entry("a", "uid=jo.doe,dc=y"), entry("a", "uid=jodoe,dc=y"));
