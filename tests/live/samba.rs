@@ -297,7 +297,7 @@ fn passwords_are_set_by_unicode_pwd() {
             // For an hour, the password before it is accepted too: that is the server's own rule.
         }
         expect(&mut adapter, &sign_in(user, PASSWORD), No);
-        expect(&mut adapter, &format!("setpass:{user}:example.com:short"), refused);
+        expect(&mut adapter, &format!("setpass:{user}:example.com:Ab1."), refused);
         adapter.logs("the password is too short");
         expect(&mut adapter, &format!("setpass:{user}:example.com:alllowercase"), refused);
         expect(&mut adapter, "setpass:nobody:example.com:Pässwörd.1", refused);
