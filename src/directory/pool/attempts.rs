@@ -54,6 +54,8 @@ pub(in crate::directory) struct Attempts<'a> {
     unjudged: Option<Outcome>,
     /// The servers that were asked and could not do the work.
     failed_at: Vec<Arc<str>>,
+    /// What the last attempt came to.
+    last: Option<Outcome>,
 }
 
 /// What one attempt has to know of those before it.
@@ -68,6 +70,8 @@ pub(in crate::directory) struct Turn<'a> {
     pub(in crate::directory) avoided: Vec<Arc<str>>,
     /// What the last of them said, if it was asked for this.
     pub(in crate::directory) unjudged: Option<Outcome>,
+    /// What the attempt before came to.
+    last: Option<Outcome>,
 }
 
 /// What became of an attempt.
@@ -129,13 +133,16 @@ impl<T> Attempt<T> {
     }
 }
 
-/// What becomes of a request for which nobody waits any longer, because all servers are down.
-pub(super) fn given_up() -> Outcome {
-    Outcome::from(Outage::NoServer)
-        .with_detail("all servers are down; they are asked again in the background")
-}
-
 impl Turn<'_> {
+    /// What becomes of a request for which nobody waits any longer, because all servers are down: what
+    /// was wrong with them, as far as this request has seen it.
+    pub(super) fn given_up(self) -> Outcome {
+        self.last.unwrap_or_else(|| {
+            Outcome::from(Outage::NoServer)
+                .with_detail("all servers are down; they are asked again in the background")
+        })
+    }
+
     /// The work, unless all servers are down for so long that nobody should wait for it.
     pub(super) async fn unless_given_up<T>(&self, work: impl Future<Output = T>) -> Option<T> {
         tokio::select! {
@@ -176,6 +183,18 @@ impl<'a> Attempts<'a> {
             avoided: Vec::new(),
             unjudged: None,
             failed_at: Vec::new(),
+            last: None,
+        }
+    }
+
+    fn turn(&self) -> Turn<'a> {
+        Turn {
+            servers: self.servers,
+            by: self.by,
+            since: self.since,
+            avoided: self.avoided.clone(),
+            unjudged: self.unjudged.clone(),
+            last: self.last.clone(),
         }
     }
 
@@ -196,13 +215,12 @@ impl<'a> Attempts<'a> {
         mut attempt: impl FnMut(Turn<'a>) -> F,
     ) -> Result<T, Outcome> {
         loop {
-            let (avoided, unjudged) = (self.avoided.clone(), self.unjudged.clone());
-            let (servers, by, since) = (self.servers, self.by, self.since);
-            let made = attempt(Turn { servers, by, since, avoided, unjudged });
             let made = tokio::select! {
                 biased;
-                made = made => made,
-                () = servers.health.given_up(since), if self.may_be_cut => return Err(given_up()),
+                made = attempt(self.turn()) => made,
+                () = self.servers.health.given_up(self.since), if self.may_be_cut => {
+                    return Err(self.turn().given_up());
+                }
             };
             if let Some(result) = self.conclude(made).await? {
                 return Ok(result);
@@ -268,6 +286,7 @@ impl<'a> Attempts<'a> {
             if is_enough {
                 return Err(outcome);
             }
+            self.last = Some(outcome);
             if is_alone_and_busy {
                 // By then it is known whether that is for all.
                 let _ = timeout(self.next_pause(), health.changed.notified()).await;
@@ -281,6 +300,7 @@ impl<'a> Attempts<'a> {
         if health.circuit_open(Instant::now()) || self.by.remaining() < 2 * pause {
             return Err(outcome);
         }
+        self.last = Some(outcome);
         let _ = timeout(pause, health.changed.notified()).await;
         Ok(None)
     }

@@ -14,7 +14,7 @@ use crate::deadline::Deadline;
 use crate::directory::diagnosis::{Judged, MustChange, of_bind};
 use crate::directory::locate::health::Health;
 use crate::directory::locate::trial::Work;
-use crate::directory::pool::attempts::{Attempt, Attempts, Turn, given_up};
+use crate::directory::pool::attempts::{Attempt, Attempts, Turn};
 use crate::directory::pool::users::{Lease, UserPool};
 use crate::directory::session::error::{ConnectError, SessionError};
 use crate::observe::step;
@@ -97,7 +97,7 @@ impl UserPool {
         let lease = match turn.unless_given_up(self.lease_for(&turn)).await {
             Some(Ok(Some(lease))) => lease,
             Some(Err(error)) => return Attempt::NotConnected(error),
-            Some(Ok(None)) | None => return Attempt::Over(given_up()),
+            Some(Ok(None)) | None => return Attempt::Over(turn.given_up()),
         };
         if !permit.send() {
             let text =
