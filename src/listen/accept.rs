@@ -33,6 +33,8 @@ pub struct Listener<A> {
     front: Arc<Front<A>>,
     places: Arc<Semaphore>,
     most: u32,
+    /// That processes connect that may not.
+    strangers: Trouble,
 }
 
 #[derive(Debug)]
@@ -83,7 +85,8 @@ impl<A: Answer> Listener<A> {
         let front = Arc::new(Front::new(&settings.name, terms, answerer, metrics));
         let most = u32::try_from(settings.max_connections).unwrap_or(u32::MAX);
         let places = Arc::new(Semaphore::new(settings.max_connections));
-        Ok(Self { settings, socket, own_file, front, places, most })
+        let strangers = Trouble::default();
+        Ok(Self { settings, socket, own_file, front, places, most, strangers })
     }
 
     /// What the configuration says about it.
@@ -141,11 +144,14 @@ impl<A: Answer> Listener<A> {
         daemon: Arc<impl Administration + Watched>,
     ) {
         if let Err(who) = self.check_peer(&stream) {
-            tracing::warn!(
-                listener = self.settings.name,
-                uid = who,
-                "a process of this user may not connect"
-            );
+            if let Some(unlogged) = self.strangers.comes() {
+                tracing::warn!(
+                    listener = self.settings.name,
+                    uid = who,
+                    more_since_last_line = unlogged,
+                    "a process of this user may not connect"
+                );
+            }
             return;
         }
         let (front, kind) = (Arc::clone(&self.front), self.settings.kind);

@@ -11,6 +11,7 @@ use super::settings::Terms;
 use crate::answer::Answer;
 use crate::deadline::Deadline;
 use crate::observe::metrics::RequestMetrics;
+use crate::observe::trouble::Trouble;
 use crate::pending::{Pending, Requests, Timing};
 use crate::request::{Refused, Request, Whom};
 use crate::verdict::{Denial, Outage, Outcome};
@@ -23,6 +24,7 @@ pub struct Front<A> {
     requests: Requests<A>,
     counts: Arc<Counts>,
     closing: watch::Sender<bool>,
+    misuse: Trouble,
 }
 
 /// How much goes on at a listener.
@@ -57,6 +59,12 @@ impl<A> Front<A> {
         &self.counts
     }
 
+    /// That clients break the protocol, or ask without credentials. Any process can do so as often as
+    /// it likes, so that the log is not to tell of each time.
+    pub fn misuse(&self) -> &Trouble {
+        &self.misuse
+    }
+
     /// Who may ask what, now.
     pub fn terms(&self) -> Arc<Terms> {
         Arc::clone(&self.terms.read().unwrap_or_else(PoisonError::into_inner))
@@ -88,6 +96,7 @@ impl<A: Answer> Front<A> {
             terms: RwLock::new(Arc::new(terms)),
             counts: Arc::default(),
             closing: watch::Sender::new(false),
+            misuse: Trouble::default(),
         }
     }
 

@@ -46,11 +46,13 @@ impl<A: Answer> Api for Questions<'_, A> {
         if self.front.terms().http.credentials.admit(head.authorization.as_deref()) {
             return Ok(());
         }
-        let listener = self.front.name();
-        tracing::warn!(
-            listener,
-            "a client has no credentials, or wrong ones; see credentials_file"
-        );
+        if let Some(unlogged) = self.front.misuse().comes() {
+            tracing::warn!(
+                listener = self.front.name(),
+                more_since_last_line = unlogged,
+                "a client has no credentials, or wrong ones; see credentials_file"
+            );
+        }
         Err(Reply::text(Status::Unauthorized, "credentials are missing or wrong"))
     }
 

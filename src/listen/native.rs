@@ -80,7 +80,14 @@ pub async fn serve<A: Answer>(mut stream: UnixStream, front: &Front<A>) {
     };
     match conversation.converse(&mut stream).await {
         Ok(Some(fault)) => {
-            tracing::warn!(listener = front.name(), %fault, "a client broke the protocol");
+            if let Some(unlogged) = front.misuse().comes() {
+                tracing::warn!(
+                    listener = front.name(),
+                    %fault,
+                    more_since_last_line = unlogged,
+                    "a client broke the protocol"
+                );
+            }
             linger(stream).await;
         }
         Ok(None) => {}

@@ -57,14 +57,21 @@ fn only_processes_of_the_users_named_are_let_in() {
     let daemon = Daemon::start(site(&format!("{listen}{}", corp(NOWHERE))));
     let mut ours = Client::greeting(&daemon.socket("ours.sock"));
     assert_eq!(ours.ask(&auth(1, "alice", "")), "no empty-password");
-    for other in ["named.sock", "others.sock"] {
+    for other in ["named.sock", "others.sock", "others.sock", "others.sock"] {
         let refused = Client::silent(&daemon.socket(other));
         let hello = refused.stream().write_all(b"{\"hello\":1}\n");
         // What is closed with something unread is reset.
         let read = refused.stream().read(&mut [0; 100]);
         assert!(hello.is_err() || matches!(read, Ok(0) | Err(_)), "{other}");
     }
-    daemon.logs("may not connect");
+    // Whoever comes again and again does not fill the log.
+    assert_eq!(ours.ask(&auth(2, "marker", "")), "no empty-password");
+    daemon.logs("marker");
+    for name in ["named", "others"] {
+        let told = |line: &&str| line.contains("may not connect") && line.contains(name);
+        let log = daemon.log();
+        assert_eq!(log.lines().filter(told).count(), 1, "{name}: {log}");
+    }
 }
 
 #[test]
