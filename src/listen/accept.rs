@@ -12,7 +12,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::sleep;
 
 use super::control::{self, Administration};
-use super::front::Front;
+use super::front::{Client, Closing, Front};
 use super::metrics::{self, Watched};
 use super::settings::{Kind, ListenerSettings};
 use super::socket::{OwnFile, Socket};
@@ -54,6 +54,15 @@ impl Bound {
             Self::Unix(listener) => Stream::Unix(listener.accept().await?.0),
             Self::Tcp(listener) => Stream::Tcp(listener.accept().await?.0),
         })
+    }
+}
+
+impl Stream {
+    fn client(&self) -> Client {
+        match self {
+            Self::Unix(stream) => Client::Local(stream.peer_cred().ok().map(|peer| peer.uid())),
+            Self::Tcp(_) => Client::OfPort,
+        }
     }
 }
 
@@ -101,18 +110,18 @@ impl<A: Answer> Listener<A> {
 
     /// Serves until the front is closed and all its connections have ended.
     pub async fn serve(self, daemon: Arc<impl Administration + Watched>) {
-        let mut closing = self.front.closing();
+        let mut closing = self.front.closing(Client::OfPort);
         let trouble = Trouble::default();
         loop {
             let place = tokio::select! {
                 biased;
-                _ = closing.wait_for(|is_closing| *is_closing) => break,
+                () = closing.comes() => break,
                 // Whoever is one too many waits in the backlog.
                 Ok(place) = Arc::clone(&self.places).acquire_owned() => place,
             };
             let stream = tokio::select! {
                 biased;
-                _ = closing.wait_for(|is_closing| *is_closing) => break,
+                () = closing.comes() => break,
                 stream = self.socket.accept() => stream,
             };
             match stream {
@@ -143,11 +152,12 @@ impl<A: Answer> Listener<A> {
         place: OwnedSemaphorePermit,
         daemon: Arc<impl Administration + Watched>,
     ) {
-        if let Err(who) = self.check_peer(&stream) {
+        let client = stream.client();
+        if !self.front.terms().admit(client) {
             if let Some(unlogged) = self.strangers.comes() {
                 tracing::warn!(
                     listener = self.settings.name,
-                    uid = who,
+                    uid = client.user(),
                     more_since_last_line = unlogged,
                     "a process of this user may not connect"
                 );
@@ -155,35 +165,28 @@ impl<A: Answer> Listener<A> {
             return;
         }
         let (front, kind) = (Arc::clone(&self.front), self.settings.kind);
+        let closing = front.closing(client);
         front.counts().connections.fetch_add(1, Ordering::Relaxed);
         tokio::spawn(async move {
             let connection = OpenConnection { front, _place: place };
             match (kind, stream) {
                 (Kind::Native, Stream::Unix(stream)) => {
-                    native::serve(stream, &connection.front).await;
+                    native::serve(stream, &connection.front, closing).await;
                 }
                 (Kind::Control, Stream::Unix(stream)) => {
-                    control::serve(stream, &connection.front, &*daemon).await;
+                    control::serve(stream, &connection.front, closing, &*daemon).await;
                 }
                 (Kind::Native | Kind::Control, Stream::Tcp(stream)) => drop(stream),
                 (kind, Stream::Unix(stream)) => {
-                    serve_http(kind, stream, &connection.front, &*daemon).await;
+                    serve_http(kind, stream, &connection.front, closing, &*daemon).await;
                 }
                 (kind, Stream::Tcp(stream)) => {
                     // Each reply is one write.
                     let _ = stream.set_nodelay(true);
-                    serve_http(kind, stream, &connection.front, &*daemon).await;
+                    serve_http(kind, stream, &connection.front, closing, &*daemon).await;
                 }
             }
         });
-    }
-
-    /// Whether the process at the other end may connect; the error is its user, if that is known.
-    fn check_peer(&self, stream: &Stream) -> Result<(), Option<u32>> {
-        let terms = self.front.terms();
-        let (Some(users), Stream::Unix(stream)) = (&terms.users, stream) else { return Ok(()) };
-        let user = stream.peer_cred().ok().map(|peer| peer.uid());
-        if user.is_some_and(|user| users.contains(&user)) { Ok(()) } else { Err(user) }
     }
 }
 
@@ -191,12 +194,13 @@ async fn serve_http<A: Answer>(
     kind: Kind,
     stream: impl AsyncRead + AsyncWrite + Unpin + Send,
     front: &Front<A>,
+    closing: Closing,
     daemon: &impl Watched,
 ) {
     if kind == Kind::Metrics {
-        metrics::serve(stream, front.name(), daemon, front.closing()).await;
+        metrics::serve(stream, front.name(), daemon, closing).await;
     } else {
-        http::serve(stream, front).await;
+        http::serve(stream, front, closing).await;
     }
 }
 

@@ -9,7 +9,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 use tokio::time::{Instant, timeout};
 
-use super::front::Front;
+use super::front::{Closing, Front};
 use crate::answer::Answer;
 use crate::jid::Account;
 use crate::protocol::control::Order;
@@ -33,13 +33,13 @@ pub trait Administration: Send + Sync + 'static {
 pub(super) async fn serve<A: Answer>(
     mut stream: UnixStream,
     front: &Front<A>,
+    mut closing: Closing,
     administration: &impl Administration,
 ) {
-    let mut closing = front.closing();
     let read = tokio::select! {
         biased;
         read = timeout(PATIENCE, read(&mut stream)) => read,
-        _ = closing.wait_for(|is_closing| *is_closing) => return,
+        () = closing.comes() => return,
     };
     let Ok(Some((order, read_at))) = read else { return };
     let answer = match order {
@@ -61,7 +61,7 @@ pub(super) async fn serve<A: Answer>(
                     whom: Whom::Account(account.into()),
                     denial,
                 });
-                let mut asked = front.begin(request, Some(within), read_at);
+                let mut asked = front.begin(request, Some(within), read_at, &closing);
                 let outcome = asked.outcome().await;
                 asked.tell(&outcome);
                 json!({

@@ -1,7 +1,7 @@
 //! What may be asked through one listener, and how much is.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -20,11 +20,33 @@ use crate::verdict::{Denial, Outage, Outcome};
 #[derive(Debug)]
 pub struct Front<A> {
     name: Arc<str>,
-    terms: RwLock<Arc<Terms>>,
+    state: watch::Sender<State>,
     requests: Requests<A>,
     counts: Arc<Counts>,
-    closing: watch::Sender<bool>,
     misuse: Trouble,
+}
+
+/// What can change while there are connections.
+#[derive(Clone, Debug)]
+struct State {
+    terms: Arc<Terms>,
+    is_closing: bool,
+}
+
+/// When a connection is to end: with its listener, or when its client may not connect any more.
+#[derive(Clone, Debug)]
+pub struct Closing {
+    state: watch::Receiver<State>,
+    client: Client,
+}
+
+/// Who is at the other end of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Client {
+    /// A process of this user, if that could be found out.
+    Local(Option<u32>),
+    /// Whoever reaches the port.
+    OfPort,
 }
 
 /// How much goes on at a listener.
@@ -67,22 +89,54 @@ impl<A> Front<A> {
 
     /// Who may ask what, now.
     pub fn terms(&self) -> Arc<Terms> {
-        Arc::clone(&self.terms.read().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&self.state.borrow().terms)
     }
 
-    /// Keeps to other terms from now on.
+    /// Keeps to other terms from now on, and lets the connections end whose clients may not connect
+    /// by them.
     pub fn set_terms(&self, terms: Terms) {
-        *self.terms.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(terms);
+        self.state.send_modify(|state| state.terms = Arc::new(terms));
     }
 
     /// Lets its connections end.
     pub fn close(&self) {
-        self.closing.send_replace(true);
+        self.state.send_modify(|state| state.is_closing = true);
     }
 
-    /// Becomes true when connections are to end.
-    pub fn closing(&self) -> watch::Receiver<bool> {
-        self.closing.subscribe()
+    /// When a connection with this client is to end.
+    pub fn closing(&self, client: Client) -> Closing {
+        Closing { state: self.state.subscribe(), client }
+    }
+}
+
+impl Client {
+    /// Whose process it is, if that is known.
+    pub fn user(self) -> Option<u32> {
+        match self {
+            Self::Local(user) => user,
+            Self::OfPort => None,
+        }
+    }
+}
+
+impl State {
+    fn is_over_for(&self, client: Client) -> bool {
+        self.is_closing || !self.terms.admit(client)
+    }
+}
+
+impl Closing {
+    /// Whether it is to end now.
+    pub fn is_now(&self) -> bool {
+        self.state.borrow().is_over_for(self.client)
+    }
+
+    /// Waits until it is to end. Cancel-safe.
+    pub async fn comes(&mut self) {
+        let client = self.client;
+        if self.state.wait_for(|state| state.is_over_for(client)).await.is_err() {
+            std::future::pending().await
+        }
     }
 }
 
@@ -93,9 +147,8 @@ impl<A: Answer> Front<A> {
         Self {
             requests: Requests::through(Arc::clone(&name), answerer, metrics),
             name,
-            terms: RwLock::new(Arc::new(terms)),
+            state: watch::Sender::new(State { terms: Arc::new(terms), is_closing: false }),
             counts: Arc::default(),
-            closing: watch::Sender::new(false),
             misuse: Trouble::default(),
         }
     }
@@ -106,18 +159,19 @@ impl<A: Answer> Front<A> {
     }
 
     /// Starts work on a request whose last byte was read at this moment, and whose client waits so
-    /// long; `None` if it does not wait at all.
+    /// long; `None` if it does not wait at all. `closing` is that of its connection.
     pub fn begin(
         &self,
         request: Result<Request, Refused>,
         within: Option<Duration>,
         read: Instant,
+        closing: &Closing,
     ) -> Received {
         let terms = self.terms();
         let timing = Timing { born: read, read };
         let by = Deadline::after(read, within.unwrap_or_default().min(terms.answer_within));
         let pending = match request.and_then(|request| terms.check(request)) {
-            Ok(request) if *self.closing.borrow() => {
+            Ok(request) if closing.is_now() => {
                 self.settled(&request, timing, Outage::Closing.into())
             }
             Ok(request) if within.is_none() => {
@@ -137,6 +191,14 @@ impl<A: Answer> Front<A> {
 }
 
 impl Terms {
+    /// Whether this client may be connected. Nobody knows whose process comes through a port.
+    pub(super) fn admit(&self, client: Client) -> bool {
+        match (client, &self.users) {
+            (Client::OfPort, _) | (_, None) => true,
+            (Client::Local(user), Some(users)) => user.is_some_and(|user| users.contains(&user)),
+        }
+    }
+
     /// The request, if it may be made.
     fn check(&self, request: Request) -> Result<Request, Refused> {
         let verb = request.verb();

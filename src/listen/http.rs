@@ -17,7 +17,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Duration, Instant};
 
 pub(super) use self::connection::{Api, converse};
-use super::front::Front;
+use super::front::{Closing, Front};
 use crate::answer::Answer;
 use crate::protocol::http::Malformed;
 use crate::protocol::http::form::Form;
@@ -30,8 +30,10 @@ use crate::verdict::{Denial, Verdict};
 pub async fn serve<A: Answer>(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send,
     front: &Front<A>,
+    closing: Closing,
 ) {
-    if let Err(error) = converse(stream, &Questions { front }, front.closing()).await {
+    let questions = Questions { front, closing: closing.clone() };
+    if let Err(error) = converse(stream, &questions, closing).await {
         tracing::debug!(listener = front.name(), %error, "a client is gone");
     }
 }
@@ -39,6 +41,7 @@ pub async fn serve<A: Answer>(
 /// The questions that come through a listener.
 struct Questions<'a, A> {
     front: &'a Front<A>,
+    closing: Closing,
 }
 
 impl<A: Answer> Api for Questions<'_, A> {
@@ -75,7 +78,7 @@ impl<A: Answer> Api for Questions<'_, A> {
             Ok(request) => request.verb(),
             Err(Refused { verb, .. }) => *verb,
         };
-        let mut asked = self.front.begin(request, Some(Duration::MAX), read);
+        let mut asked = self.front.begin(request, Some(Duration::MAX), read, &self.closing);
         let outcome = asked.outcome().await;
         asked.tell(&outcome);
         if is_repeated {

@@ -4,9 +4,9 @@
 //! that none of them is kept from others.
 
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::watch;
 use tokio::time::Instant;
 
+use super::front::Closing;
 use super::http::{Api, converse};
 use crate::protocol::http::head::{Head, Method};
 use crate::protocol::http::reply::{Reply, Status};
@@ -65,7 +65,7 @@ pub(super) async fn serve(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send,
     listener: &str,
     watched: &impl Watched,
-    closing: watch::Receiver<bool>,
+    closing: Closing,
 ) {
     if let Err(error) = converse(stream, &Questions(watched), closing).await {
         tracing::debug!(listener, %error, "a client is gone");

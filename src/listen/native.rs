@@ -13,11 +13,10 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
-use tokio::sync::watch;
 use tokio::task::yield_now;
 use tokio::time::{Instant, sleep_until};
 
-use super::front::{Front, Received};
+use super::front::{Closing, Front, Received};
 use super::linger::linger;
 use crate::answer::Answer;
 use crate::protocol::native::{
@@ -42,6 +41,7 @@ type Answered = (Id, Received, Outcome);
 /// One conversation with a client.
 struct Conversation<'a, A> {
     front: &'a Front<A>,
+    closing: Closing,
     stage: Stage,
     /// Whether the client has said hello.
     has_met: bool,
@@ -67,9 +67,10 @@ enum Stage {
 }
 
 /// Serves a connection until it ends.
-pub async fn serve<A: Answer>(mut stream: UnixStream, front: &Front<A>) {
+pub async fn serve<A: Answer>(mut stream: UnixStream, front: &Front<A>, closing: Closing) {
     let mut conversation = Conversation {
         front,
+        closing,
         stage: Stage::Greeting,
         has_met: false,
         lines: Lines::default(),
@@ -99,7 +100,7 @@ impl<A: Answer> Conversation<'_, A> {
     /// Returns why the connection is to be closed, if the client is to blame.
     async fn converse(&mut self, stream: &mut UnixStream) -> io::Result<Option<Fault>> {
         let (mut reader, mut writer) = stream.split();
-        let mut closing = self.front.closing();
+        let mut closing = self.closing.clone();
         let mut fault = None;
         let hello_by = self.read_at + HELLO_WITHIN;
         // Before this, only the client's own end, or ours, ends it.
@@ -140,7 +141,7 @@ impl<A: Answer> Conversation<'_, A> {
                     fault = Some(Fault::Hello);
                     self.stage = Stage::Ending;
                 }
-                () = closed(&mut closing), if matches!(self.stage, Stage::Greeting | Stage::Asking) => {
+                () = closing.comes(), if matches!(self.stage, Stage::Greeting | Stage::Asking) => {
                     native::write_bye(&mut self.out);
                     self.stage = Stage::Draining;
                 }
@@ -195,7 +196,7 @@ impl<A: Answer> Conversation<'_, A> {
         if self.open.insert(id, true).is_some() {
             return Err(Fault::Id);
         }
-        let mut asked = self.front.begin(request, within, self.read_at);
+        let mut asked = self.front.begin(request, within, self.read_at, &self.closing);
         self.work.push(Box::pin(async move {
             let outcome = asked.outcome().await;
             (id, asked, outcome)
@@ -213,19 +214,13 @@ impl<A: Answer> Conversation<'_, A> {
     }
 }
 
-/// Ends when connections are to end.
-async fn closed(closing: &mut watch::Receiver<bool>) {
-    if closing.wait_for(|is_closing| *is_closing).await.is_err() {
-        std::future::pending().await
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
 
     use super::*;
     use crate::deadline::Deadline;
+    use crate::listen::front::Client;
     use crate::listen::settings::Terms;
     use crate::observe::metrics::RequestMetrics;
     use crate::request::Request;
@@ -249,7 +244,7 @@ mod tests {
 {"id":1,"verb":"setpass","user":"a","domain":"example.com","password":"p","within_ms":5000}
 "#;
         client.write_all(said).await.unwrap();
-        serve(ours, &front).await;
+        serve(ours, &front, front.closing(Client::Local(None))).await;
         let mut heard = String::new();
         client.read_to_string(&mut heard).await.unwrap();
         assert!(heard.contains(r#""reason":"closing""#) && !heard.contains("error"), "{heard}");

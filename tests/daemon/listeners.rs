@@ -8,9 +8,12 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use ldap_fixtures::embedded::Embedded;
-use rustix::process::geteuid;
+use ldap_fixtures::proxy::{Fault, Proxy};
+use rustix::process::{Signal, geteuid};
+use serde_json::json;
 
-use crate::client::{Client, Daemon, NOWHERE, auth, corp, request, site};
+use crate::client::{Client, Daemon, NOWHERE, auth, corp, request, site, words};
+use crate::support::PATIENCE;
 
 #[test]
 fn each_listener_lets_through_what_it_may() {
@@ -72,6 +75,47 @@ fn only_processes_of_the_users_named_are_let_in() {
         let log = daemon.log();
         assert_eq!(log.lines().filter(told).count(), 1, "{name}: {log}");
     }
+}
+
+#[test]
+fn whoever_may_not_connect_any_more_is_answered_and_then_let_go() {
+    let server = Embedded::start().unwrap();
+    let proxy = Proxy::start(server.url().trim_start_matches("ldap://").parse().unwrap()).unwrap();
+    proxy.set(Fault::Delay(Duration::from_millis(200)));
+    let own = geteuid().as_raw();
+    let config = |users: &[u32]| {
+        format!(
+            "[listen.auth]\nsocket = \"{{dir}}/auth.sock\"\nusers = {users:?}\n\
+             [listen.open]\nsocket = \"{{dir}}/open.sock\"\n\
+             [listen.web]\nhttp = \"{{dir}}/web.sock\"\nusers = {users:?}\n\
+             credentials_file = \"{{dir}}/credentials\"\n{}",
+            corp(&proxy.url())
+        )
+    };
+    let site = site(&config(&[own, 64999]));
+    site.secret("credentials", "prosody:s3cret\n");
+    let daemon = Daemon::start(site);
+    let (mut busy, mut idle) = (daemon.client(), daemon.client());
+    let mut open = Client::greeting(&daemon.socket("open.sock"));
+    let web = UnixStream::connect(daemon.socket("web.sock")).unwrap();
+    web.set_read_timeout(Some(PATIENCE)).unwrap();
+    let question = "GET /user_exists?user=alice&server=other.example HTTP/1.1\r\nHost: h\r\n\
+        Authorization: Basic cHJvc29keTpzM2NyZXQ=\r\n\r\n";
+    (&web).write_all(question.as_bytes()).unwrap();
+    let mut reply = [0; 1000];
+    let length = (&web).read(&mut reply).unwrap();
+    assert!(reply.starts_with(b"HTTP/1.1 200"), "{}", String::from_utf8_lossy(&reply[..length]));
+    busy.say(&auth(1, "alice", "secret"));
+    daemon.is_asked();
+    daemon.site.write("config.toml", &config(&[64999]));
+    daemon.signal(Signal::HUP);
+    assert_eq!(idle.rest(), [json!({ "bye": 1 })]);
+    let told = busy.rest();
+    let answer = told.iter().find(|told| told["id"] == 1);
+    assert_eq!(answer.map(words).as_deref(), Some("yes ok"), "{told:?}");
+    assert!(told.contains(&json!({ "bye": 1 })), "{told:?}");
+    assert_eq!((&web).read(&mut reply).unwrap(), 0);
+    assert_eq!(open.ask(&auth(1, "alice", "")), "no empty-password");
 }
 
 #[test]

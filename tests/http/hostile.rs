@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::io::AsyncWriteExt;
 use tokio::time::{Instant, sleep};
+use xmpp_ldap_auth::listen::front::Client;
 use xmpp_ldap_auth::listen::http;
 
 use crate::{AUTHORIZATION, RIGHT, Scripted, connect, front, get, post, terms, usual};
@@ -176,7 +177,7 @@ async fn a_client_that_does_not_read_its_replies_is_given_up() {
     let (ours, theirs) = tokio::io::duplex(4096);
     let serving = tokio::spawn({
         let front = Arc::clone(&front);
-        async move { http::serve(theirs, &front).await }
+        async move { http::serve(theirs, &front, front.closing(Client::OfPort)).await }
     });
     let mut client = ours;
     let flood = async {

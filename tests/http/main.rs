@@ -28,7 +28,7 @@ use tokio::io::DuplexStream;
 use tokio::task::JoinHandle;
 use xmpp_ldap_auth::answer::Answer;
 use xmpp_ldap_auth::deadline::Deadline;
-use xmpp_ldap_auth::listen::front::Front;
+use xmpp_ldap_auth::listen::front::{Client as Connected, Front};
 use xmpp_ldap_auth::listen::http;
 use xmpp_ldap_auth::listen::http::credentials::Credentials;
 use xmpp_ldap_auth::listen::settings::{HttpTerms, Terms};
@@ -122,7 +122,9 @@ fn connect(front: &Arc<Front<Scripted>>) -> Served {
     let (ours, theirs) = tokio::io::duplex(1 << 20);
     let front = Arc::clone(front);
     let serving = Arc::clone(&front);
-    let task = tokio::spawn(async move { http::serve(theirs, &serving).await });
+    let task = tokio::spawn(async move {
+        http::serve(theirs, &serving, serving.closing(Connected::OfPort)).await
+    });
     Served { client: Client::new(ours), front, task }
 }
 

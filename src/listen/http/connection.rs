@@ -9,9 +9,9 @@ use std::io;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
+use crate::listen::front::Closing;
 use crate::listen::linger::linger;
 use crate::protocol::http::body::BodyReader;
 use crate::protocol::http::head::{Head, HeadReader, Method};
@@ -63,7 +63,7 @@ impl From<Malformed> for Ending {
 pub(in crate::listen) async fn converse(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send,
     api: &impl Api,
-    mut closing: watch::Receiver<bool>,
+    mut closing: Closing,
 ) -> io::Result<()> {
     let (received, heads) = (Received::default(), HeadReader::default());
     let mut connection = HttpConnection { stream, received, heads };
@@ -81,11 +81,7 @@ pub(in crate::listen) async fn converse(
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> HttpConnection<S> {
-    async fn serve(
-        &mut self,
-        api: &impl Api,
-        closing: &mut watch::Receiver<bool>,
-    ) -> io::Result<Ending> {
+    async fn serve(&mut self, api: &impl Api, closing: &mut Closing) -> io::Result<Ending> {
         let mut is_admitted = false;
         loop {
             let head = match self.head(is_admitted, closing).await? {
@@ -104,7 +100,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> HttpConnection<S> {
                     (api.reply(&head, &body, Instant::now()).await, false)
                 }
             };
-            let closes = closes || head.closes || !api.keeps_open() || *closing.borrow();
+            let closes = closes || head.closes || !api.keeps_open() || closing.is_now();
             if head.method == Method::Other {
                 // Behind a reply to HEAD, a body would be taken for the next one.
                 reply.body = "".into();
@@ -119,7 +115,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> HttpConnection<S> {
     async fn head(
         &mut self,
         is_admitted: bool,
-        closing: &mut watch::Receiver<bool>,
+        closing: &mut Closing,
     ) -> io::Result<Result<Head, Ending>> {
         let mut by = (!is_admitted).then(|| Instant::now() + WITHIN);
         loop {
@@ -144,7 +140,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> HttpConnection<S> {
                     return Ok(Err(Ending::Over));
                 },
                 () = by => return Ok(Err(if is_idle { Ending::Over } else { Ending::Malformed })),
-                _ = closing.wait_for(|is_closing| *is_closing), if is_idle => {
+                () = closing.comes(), if is_idle => {
                     return Ok(Err(Ending::LastReply));
                 }
             }
