@@ -56,6 +56,15 @@ pub fn read(path: &Path, privacy: Privacy) -> Result<Zeroizing<Vec<u8>>, String>
     Ok(bytes)
 }
 
+/// Refuses a file that others can write, or put another in the place of, and a directory in which they
+/// can put files.
+pub fn check_writers(path: &Path) -> Result<(), String> {
+    if let Ok(metadata) = fs::metadata(path) {
+        check_mode(path, metadata.mode(), Privacy::Public)?;
+    }
+    steps(path).iter().try_for_each(PathEntry::check)
+}
+
 /// Does not wait for the other end of a pipe.
 fn open(path: &Path) -> io::Result<File> {
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;

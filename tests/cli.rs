@@ -9,10 +9,14 @@
 
 mod support;
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use ldap_fixtures::tls::Authority;
 use rustix::process::Signal;
 use rustix::termios::{LocalModes, tcgetattr};
 use support::Answer::{CannotTell, No};
@@ -238,6 +242,68 @@ fn commands_tell_of_a_wrong_file_as_check_does() {
             assert!(problem.starts_with("problem: ") && check.contains(problem), "{told}");
         }
     }
+}
+
+/// A configuration whose server is trusted by what the system trusts, and the certificate of some
+/// authority in `roots/ca.pem`.
+fn trusting_the_system() -> Site {
+    let site = Site::new(&NOBODY.replace("ldap://127.0.0.1:9", "ldaps://localhost:9"));
+    let roots = site.path().join("roots");
+    fs::create_dir(&roots).unwrap();
+    Authority::create(&roots).unwrap();
+    chmod(&roots, 0o755);
+    chmod(&roots.join("ca.pem"), 0o644);
+    site
+}
+
+fn chmod(path: &Path, mode: u32) {
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+}
+
+#[test]
+fn what_the_environment_says_about_certificates_is_checked() {
+    let site = trusting_the_system();
+    let place = |name: &str| site.path().join(name).display().to_string();
+    let check = |variables: &[(&str, &str)]| {
+        let mut command = site.command();
+        command.env_remove("SSL_CERT_FILE").env_remove("SSL_CERT_DIR");
+        command.envs(variables.iter().map(|(name, value)| (name, value)));
+        let output = command.args(["--caller", "ejabberd", "check"]).output().unwrap();
+        (output.status.code().unwrap(), told(&output))
+    };
+    site.write("empty", "");
+    let (file, dir) = (place("roots/ca.pem"), place("roots"));
+    for right in [&[("SSL_CERT_FILE", &*file)][..], &[("SSL_CERT_DIR", &dir)]] {
+        let (code, told) = check(right);
+        assert!(code == 0 && !told.contains("SSL_CERT"), "{right:?}: {told}");
+    }
+    for useless in [&place("nowhere"), &place("empty"), &dir, ""] {
+        let (code, told) = check(&[("SSL_CERT_FILE", useless)]);
+        let words = format!("SSL_CERT_FILE is {useless}, where there is no certificate");
+        assert!(code == 78 && told.contains(&words), "{useless}: {told}");
+        let (code, told) = check(&[("SSL_CERT_FILE", useless), ("SSL_CERT_DIR", &dir)]);
+        assert!(code == 0 && told.contains(&words), "{useless}: {told}");
+    }
+    let (code, told) = check(&[("SSL_CERT_DIR", &format!("{}:{dir}", place("nowhere")))]);
+    assert!(code == 0 && told.contains(&format!("SSL_CERT_DIR is {}", place("nowhere"))), "{told}");
+    for (name, mode, was) in [("roots/ca.pem", 0o666, 0o644), ("roots", 0o777, 0o755)] {
+        chmod(&site.path().join(name), mode);
+        for (variable, value) in [("SSL_CERT_FILE", &file), ("SSL_CERT_DIR", &dir)] {
+            let (code, told) = check(&[(variable, value)]);
+            let is_told = told.contains(&format!("{variable} is")) && told.contains("others can");
+            assert!(code == 78 && is_told, "{name} by {variable}: {told}");
+        }
+        chmod(&site.path().join(name), was);
+    }
+}
+
+#[test]
+fn certificates_of_the_environment_that_vouch_for_nobody_are_in_the_log() {
+    let site = trusting_the_system();
+    let dir = site.path().join("roots").display().to_string();
+    let site = site.with_variable("SSL_CERT_DIR", &dir).with_variable("SSL_CERT_FILE", "/nowhere");
+    let adapter = Adapter::start(&site, Framing::Packet);
+    adapter.logs("SSL_CERT_FILE is /nowhere");
 }
 
 #[test]

@@ -39,8 +39,9 @@ pub(super) fn read(table: &Table<'_>, is_needed: bool) -> Option<Arc<Tls>> {
     };
     let client = certificate.zip(key);
     let min_version = table.get_or_default(&keys::MIN_VERSION);
-    Tls::new(TlsSettings { trust, pins, server_name, client, min_version })
+    let tls = Tls::new(TlsSettings { trust, pins, server_name, client, min_version })
         .map_err(|error| table.problem_at(error.key, error.text))
-        .map(Arc::new)
-        .ok()
+        .ok()?;
+    tls.remarks().iter().for_each(|text| table.remark_at(&keys::CA_FILE, text));
+    Some(Arc::new(tls))
 }

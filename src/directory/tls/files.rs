@@ -2,12 +2,14 @@
 //!
 //! What a library says of a file can quote it, and a key is a secret: every word here is our own.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::{env, fs};
 
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{Error, RootCertStore};
+use rustls_native_certs::{load_certs_from_paths, load_native_certs};
 use secrecy::zeroize::Zeroizing;
 
 use super::certificate::Certificate;
@@ -24,19 +26,64 @@ pub(super) fn roots(ca_file: &Path) -> Result<RootCertStore, String> {
     Ok(roots)
 }
 
-/// The certificates that this system trusts, or why there are none.
+/// The certificates that this system trusts, and what of the environment's files vouches for nobody; or
+/// why none can be used.
 ///
 /// A certificate that cannot be read costs only itself.
-pub(super) fn system_roots() -> Result<RootCertStore, String> {
+pub(super) fn system_roots() -> Result<(RootCertStore, Vec<String>), String> {
     let mut roots = RootCertStore::empty();
-    let found = rustls_native_certs::load_native_certs();
-    roots.add_parsable_certificates(found.certs);
-    if roots.is_empty() {
-        Err("this system trusts no certificates (Debian: install ca-certificates); set ca_file"
-            .to_owned())
-    } else {
-        Ok(roots)
+    let named = named_by_environment();
+    if named.is_empty() {
+        roots.add_parsable_certificates(load_native_certs().certs);
     }
+    let mut remarks = Vec::new();
+    for NamedRoots { variable, path } in named {
+        let shown = path.display();
+        let found = if variable == CERT_DIR {
+            check_directory(&path).map(|()| load_certs_from_paths(None, Some(&path)))
+        } else {
+            files::check_writers(&path).map(|()| load_certs_from_paths(Some(&path), None))
+        };
+        let found = found.map_err(|text| format!("{variable} is {shown}, but {text}"))?;
+        let (usable, _) = roots.add_parsable_certificates(found.certs);
+        if usable == 0 {
+            remarks.push(format!(
+                "{variable} is {shown}, where there is no certificate that can be read; correct it, or set ca_file"
+            ));
+        }
+    }
+    if !roots.is_empty() {
+        return Ok((roots, remarks));
+    }
+    let nothing =
+        "this system trusts no certificates (Debian: install ca-certificates); set ca_file";
+    Err(if remarks.is_empty() { nothing.to_owned() } else { remarks.join("; ") })
+}
+
+/// Where the environment says that the certificates are which this system trusts (openssl-env(7)).
+struct NamedRoots {
+    variable: &'static str,
+    path: PathBuf,
+}
+
+const CERT_FILE: &str = "SSL_CERT_FILE";
+const CERT_DIR: &str = "SSL_CERT_DIR";
+
+/// The file and the directories that take the place of the system's own, if there are any.
+fn named_by_environment() -> Vec<NamedRoots> {
+    let file = env::var_os(CERT_FILE).map(PathBuf::from);
+    let file = file.map(|path| NamedRoots { variable: CERT_FILE, path });
+    let directories = env::var_os(CERT_DIR).unwrap_or_default();
+    let directories = env::split_paths(&directories).filter(|path| !path.as_os_str().is_empty());
+    let directories = directories.map(|path| NamedRoots { variable: CERT_DIR, path });
+    file.into_iter().chain(directories).collect()
+}
+
+/// Refuses a directory of certificates if others can write one of them.
+fn check_directory(path: &Path) -> Result<(), String> {
+    files::check_writers(path)?;
+    let mut entries = fs::read_dir(path).into_iter().flatten().flatten();
+    entries.try_for_each(|entry| files::check_writers(&entry.path()))
 }
 
 /// The certificate chain with which we sign in.

@@ -17,7 +17,7 @@ use std::time::SystemTime;
 
 use rustls::pki_types::ServerName;
 use rustls::version::{TLS12, TLS13};
-use rustls::{ClientConfig, SupportedProtocolVersion};
+use rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -92,18 +92,23 @@ pub struct TlsError {
 pub struct Tls {
     settings: TlsSettings,
     config: Arc<ClientConfig>,
+    remarks: Vec<String>,
 }
 
 impl TlsSettings {
-    fn build(&self) -> Result<ClientConfig, TlsError> {
-        let at = |key: &'static str| move |text| TlsError { key, text };
+    /// The authorities that are trusted, if any are, and what deserves a second look about them.
+    fn roots(&self) -> Result<(Option<RootCertStore>, Vec<String>), TlsError> {
         let roots = match &self.trust {
-            Trust::File(path) => Some(files::roots(path)),
-            Trust::System => Some(files::system_roots()),
-            Trust::Pins | Trust::Nobody => None,
+            Trust::File(path) => files::roots(path).map(|roots| (Some(roots), Vec::new())),
+            Trust::System => files::system_roots().map(|(roots, remarks)| (Some(roots), remarks)),
+            Trust::Pins | Trust::Nobody => return Ok((None, Vec::new())),
         };
+        roots.map_err(|text| TlsError { key: "ca_file", text })
+    }
+
+    fn build(&self, roots: Option<RootCertStore>) -> Result<ClientConfig, TlsError> {
+        let at = |key: &'static str| move |text| TlsError { key, text };
         let are_of_file = matches!(self.trust, Trust::File(_));
-        let roots = roots.transpose().map_err(at("ca_file"))?;
         let roots = roots.map(|store| Roots { store: Arc::new(store), are_of_file });
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let verifier = Verifier::new(roots, self.pins.clone(), Arc::clone(&provider))
@@ -129,8 +134,14 @@ impl TlsSettings {
 impl Tls {
     /// Reads the files of these settings.
     pub fn new(settings: TlsSettings) -> Result<Self, TlsError> {
-        let config = Arc::new(settings.build()?);
-        Ok(Self { settings, config })
+        let (roots, remarks) = settings.roots()?;
+        let config = Arc::new(settings.build(roots)?);
+        Ok(Self { settings, config, remarks })
+    }
+
+    /// What is right but deserves a second look: files of the environment that vouch for nobody.
+    pub fn remarks(&self) -> &[String] {
+        &self.remarks
     }
 
     /// Whether anybody with a certificate of a public authority is trusted.
