@@ -23,10 +23,45 @@ use crate::verdict::{Outcome, Verdict};
 /// The tracing target of the steps of a request.
 pub const STEP: &str = "xmpp_ldap_auth::step";
 
-/// Tells of one step on the way to a verdict; shown by `login` and at level debug.
-pub fn step(step: &'static str, server: &Arc<str>, started: Instant, result: &str) {
-    let us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
-    tracing::debug!(target: STEP, step, %server, us, result);
+/// The result of a step that was waited for in vain.
+pub const UNANSWERED: &str = "no answer came";
+
+/// A step on the way to a verdict, which is told of when it ends, or when nobody waits for its end any
+/// more; shown by `login` and at level debug.
+#[derive(Debug)]
+#[must_use]
+pub struct StepUnderWay<'a> {
+    step: &'static str,
+    server: &'a Arc<str>,
+    started: Instant,
+    has_ended: bool,
+}
+
+impl<'a> StepUnderWay<'a> {
+    /// A step that begins at a server.
+    pub fn begin(step: &'static str, server: &'a Arc<str>) -> Self {
+        Self { step, server, started: Instant::now(), has_ended: false }
+    }
+
+    /// It ends so.
+    pub fn ends(mut self, result: &str) {
+        self.tell(result);
+        self.has_ended = true;
+    }
+
+    fn tell(&self, result: &str) {
+        let Self { step, server, started, .. } = self;
+        let us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+        tracing::debug!(target: STEP, step, %server, us, result);
+    }
+}
+
+impl Drop for StepUnderWay<'_> {
+    fn drop(&mut self) {
+        if !self.has_ended {
+            self.tell(UNANSWERED);
+        }
+    }
 }
 
 /// What is logged of a request that was answered.

@@ -10,16 +10,16 @@ use tracing_subscriber::Layer;
 use tracing_subscriber::layer::{Context, SubscriberExt};
 use tracing_subscriber::registry::Registry;
 
-use crate::observe::{STEP, milliseconds};
+use crate::observe::{STEP, UNANSWERED, milliseconds};
 use crate::printable::printable;
 
 /// One step of an authentication, as the directory told of it.
 #[derive(Debug, Default)]
 pub(super) struct Step {
-    step: String,
-    server: String,
+    pub(super) step: String,
+    pub(super) server: String,
     result: String,
-    took: Duration,
+    pub(super) took: Duration,
 }
 
 impl fmt::Display for Step {
@@ -31,6 +31,11 @@ impl fmt::Display for Step {
 }
 
 impl Step {
+    /// Whether its end was waited for in vain.
+    pub(super) fn is_unanswered(&self) -> bool {
+        self.result == UNANSWERED
+    }
+
     pub(super) fn to_json(&self) -> serde_json::Value {
         json!({ "step": self.step, "server": self.server, "result": self.result, "ms": milliseconds(self.took) })
     }

@@ -4,7 +4,6 @@ use std::fmt;
 use std::sync::Arc;
 
 use secrecy::{ExposeSecret, SecretString};
-use tokio::time::Instant;
 
 use crate::deadline::Deadline;
 use crate::directory::diagnosis::{Judged, of_password_change, of_root_dse};
@@ -14,7 +13,7 @@ use crate::directory::pool::attempts::{Attempt, Attempts};
 use crate::directory::pool::service::ServicePool;
 use crate::directory::session::Session;
 use crate::directory::session::root_dse::RootDse;
-use crate::observe::step;
+use crate::observe::StepUnderWay;
 use crate::verdict::{Denial, Outage, Outcome};
 
 /// `PolicyHintsRequestValue ::= SEQUENCE { Flags INTEGER }` with the flag 1: keep to the password
@@ -97,14 +96,19 @@ async fn set_on(
         PasswordMethod::Auto => choose(session, by).await?,
         chosen => chosen,
     };
-    let started = Instant::now();
+    let step = StepUnderWay::begin("set password", &session.server);
     let answer = match method {
         PasswordMethod::UnicodePwd => replace_unicode_pwd(session, dn, password, by).await,
         _ => modify_password(session, dn, password, by).await,
     };
-    let answer = answer.map_err(Attempt::Over)?;
-    let done = format!("by {method}: result code {}", answer.code);
-    step("set password", &session.server, started, &done);
+    let answer = match answer {
+        Ok(answer) => answer,
+        Err(outcome) => {
+            step.ends(outcome.detail.as_deref().unwrap_or(outcome.verdict.reason()));
+            return Err(Attempt::Over(outcome));
+        }
+    };
+    step.ends(&format!("by {method}: result code {}", answer.code));
     let judgement = of_password_change(&answer, session.is_private);
     Ok(Attempt::answered(&session.server, judgement))
 }

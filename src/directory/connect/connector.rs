@@ -21,7 +21,7 @@ use crate::directory::session::record::ServerRecord;
 use crate::directory::session::start_tls::start_tls;
 use crate::directory::session::tally::{End, OperationKind};
 use crate::directory::tls::{self, Tls};
-use crate::observe::step;
+use crate::observe::StepUnderWay;
 
 /// A server that has not been connected after this long no longer keeps the next from being dialled,
 /// unless it is known to need more. A sign-in makes two connections one after the other, and its user
@@ -150,7 +150,7 @@ impl Connector {
         if self.record(&server.name).peculiarities.is_policy_in_doubt() {
             Box::pin(self.find_out_policy_control(server)).await?;
         }
-        let started = Instant::now();
+        let (started, step) = (Instant::now(), StepUnderWay::begin("connect", &server.name));
         let attempt = timeout(self.connect_within, Box::pin(self.open(server, principal)));
         let attempt = attempt.await.unwrap_or_else(|_| {
             let text = format!("no connection within {:?}", self.connect_within);
@@ -166,7 +166,7 @@ impl Connector {
         };
         self.record(&server.name).tally.add(OperationKind::Connect, end);
         let result = attempt.as_ref().err().map_or("connected".to_owned(), ToString::to_string);
-        step("connect", &server.name, started, &result);
+        step.ends(&result);
         attempt
     }
 

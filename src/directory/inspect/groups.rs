@@ -3,19 +3,30 @@
 use crate::directory::domain::Rules;
 use crate::directory::groups::{GroupEntry, GroupMethod, GroupRule};
 use crate::directory::inspect::report::Report;
-use crate::directory::inspect::view::View;
+use crate::directory::inspect::view::{Unanswered, View};
 use crate::directory::message::Query;
 
-pub(super) async fn look(view: &View, domain: &str, rules: &Rules, report: &mut Report) {
-    look_at_rule(view, domain, &rules.sign_in, report).await;
+pub(super) async fn look(
+    view: &View,
+    domain: &str,
+    rules: &Rules,
+    report: &mut Report,
+) -> Result<(), Unanswered> {
+    look_at_rule(view, domain, &rules.sign_in, report).await?;
     if !rules.exist.is_same_as(&rules.sign_in) {
-        look_at_rule(view, domain, &rules.exist, report).await;
+        look_at_rule(view, domain, &rules.exist, report).await?;
     }
+    Ok(())
 }
 
-async fn look_at_rule(view: &View, domain: &str, rule: &GroupRule, report: &mut Report) {
+async fn look_at_rule(
+    view: &View,
+    domain: &str,
+    rule: &GroupRule,
+    report: &mut Report,
+) -> Result<(), Unanswered> {
     if !rule.is_needed() {
-        return;
+        return Ok(());
     }
     let problem = match rule.method {
         GroupMethod::Chain if !view.root_dse.has_chain_rule() => {
@@ -28,19 +39,21 @@ async fn look_at_rule(view: &View, domain: &str, rule: &GroupRule, report: &mut 
     };
     report.judge("group_method", &format!("{domain}: {}", rule.method), problem);
     if let Some(base) = &rule.base {
-        let found = view.search(&Query::entry(base, &[])).await;
+        let found = view.search(&Query::entry(base, &[])).await?;
         let problem = found
-            .is_none_or(|found| found.entries.is_empty())
+            .entries
+            .is_empty()
             .then_some("it does not exist, or the service account may not see it");
         report.judge("group_base", &format!("{domain}: {base}"), problem);
     }
     for group in &rule.groups {
-        let found = view.search(&group.query()).await;
-        let entry = found.and_then(|found| GroupEntry::of(found.answer.code, found.entries));
+        let found = view.search(&group.query()).await?;
+        let entry = GroupEntry::of(found.answer.code, found.entries);
         let problem = match entry {
             Some(entry) => rule.fault(&entry).map(|fault| format!("it {fault}")),
             None => Some("it could not be read".to_owned()),
         };
         report.judge("group", &format!("{domain}: {group}"), problem.as_deref());
     }
+    Ok(())
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::directory::inspect::report::{Report, Severity};
-use crate::directory::inspect::view::View;
+use crate::directory::inspect::view::{Unanswered, View};
 use crate::directory::message::entry::Entry;
 use crate::directory::message::{Filter, Query, Scope};
 use crate::directory::names::time::windows_span;
@@ -96,8 +96,12 @@ impl LockoutRule {
     }
 }
 
-pub(super) async fn look(view: &View, guard: Option<&GuardSettings>, report: &mut Report) {
-    let rules = read_rules(view).await;
+pub(super) async fn look(
+    view: &View,
+    guard: Option<&GuardSettings>,
+    report: &mut Report,
+) -> Result<(), Unanswered> {
+    let rules = read_rules(view).await?;
     if rules.is_empty() {
         let text =
             "the service account may not read at how many wrong passwords an account is locked";
@@ -107,10 +111,11 @@ pub(super) async fn look(view: &View, guard: Option<&GuardSettings>, report: &mu
         let (is_good, text) = rule.judge(guard);
         report.note(if is_good { Severity::Good } else { Severity::Odd }, "lock-out", text);
     }
+    Ok(())
 }
 
 /// The rules that the service account may read.
-async fn read_rules(view: &View) -> Vec<LockoutRule> {
+async fn read_rules(view: &View) -> Result<Vec<LockoutRule>, Unanswered> {
     let root_dse = &view.root_dse;
     let attributes = SCHEMAS.concat();
     let attributes: Vec<&str> = attributes.into_iter().filter(|name| !name.is_empty()).collect();
@@ -129,12 +134,11 @@ async fn read_rules(view: &View) -> Vec<LockoutRule> {
     let queries = bases.into_iter().map(below).chain([Query::entry(single, &attributes)]);
     let mut rules = Vec::new();
     for query in queries {
-        // What cannot be read is no rule, and no fault either.
-        let found = view.search(&query).await;
-        let entries = found.iter().flat_map(|found| &found.entries);
-        rules.extend(entries.filter_map(LockoutRule::read));
+        // What may not be read is no rule, and no fault either.
+        let found = view.search(&query).await?;
+        rules.extend(found.entries.iter().filter_map(LockoutRule::read));
     }
-    rules
+    Ok(rules)
 }
 
 #[cfg(test)]

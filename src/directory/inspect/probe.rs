@@ -7,17 +7,18 @@ use crate::directory::Directory;
 use crate::directory::diagnosis::{Judgement, of_root_dse};
 use crate::directory::domain::Rules;
 use crate::directory::inspect::report::{Report, Severity};
-use crate::directory::inspect::view::View;
+use crate::directory::inspect::view::{Unanswered, View};
 use crate::directory::inspect::{groups, lockout, passwords, product, users};
 use crate::directory::locate::server::Server;
 use crate::directory::message::entry::Entry;
 use crate::directory::pool::service::ServicePool;
 use crate::directory::session::Session;
+use crate::directory::session::error::SessionError;
 use crate::directory::session::root_dse::RootDse;
 use crate::policy::guard::GuardSettings;
 
-/// Asks one server of a directory. `domains` are the rules of the domains that the directory serves,
-/// `guard` is what keeps its accounts from being locked.
+/// Asks one server of a directory, until there is a question that it does not answer. `domains` are the
+/// rules of the domains that the directory serves, `guard` is what keeps its accounts from being locked.
 pub async fn probe_server(
     directory: &Directory,
     server: &Server,
@@ -31,20 +32,32 @@ pub async fn probe_server(
         if directory.writer().is_none() {
             passwords::look(&view, directory.set_password(), &mut report);
         }
-        for (domain, rules) in domains {
-            users::look(&view, domain, rules, &mut report).await;
-            groups::look(&view, domain, rules, &mut report).await;
+        if let Err(unanswered) = look_at_entries(&view, domains, guard, &mut report).await {
+            report.note(Severity::Bad, "search", unanswered.to_string());
         }
-        lockout::look(&view, guard, &mut report).await;
     }
     report
+}
+
+async fn look_at_entries(
+    view: &View,
+    domains: &[(&str, &Rules)],
+    guard: Option<&GuardSettings>,
+    report: &mut Report,
+) -> Result<(), Unanswered> {
+    for (domain, rules) in domains {
+        users::look(view, domain, rules, report).await?;
+        groups::look(view, domain, rules, report).await?;
+    }
+    lockout::look(view, guard, report).await
 }
 
 /// Asks where passwords are set, if that is elsewhere.
 pub async fn probe_writer(directory: &Directory, by: Deadline) -> Option<Report> {
     let writer = directory.writer()?;
     let mut report = Report::new("write".into());
-    match writer.open(by).await {
+    let opened = by.bound(writer.open(by)).await.unwrap_or_else(|elapsed| Err(elapsed.into()));
+    match opened {
         Ok(session) => {
             report.note(Severity::Good, "write", format!("signed in on {}", session.server));
         }
@@ -78,15 +91,16 @@ async fn sign_in(
         report.note(Severity::Odd, "service bind", "there is no service account: nothing to see");
         return None;
     };
-    if !bind(service, &session, report).await {
+    if !bind(service, &session, by, report).await {
         return None;
     }
     let root_dse = read_root_dse(&session, by, report).await?;
     Some(View { session, root_dse, by })
 }
 
-async fn bind(service: &ServicePool, session: &Session, report: &mut Report) -> bool {
-    let bound = service.bind(session).await;
+async fn bind(service: &ServicePool, session: &Session, by: Deadline, report: &mut Report) -> bool {
+    let bound = by.bound(service.bind(session)).await;
+    let bound = bound.unwrap_or_else(|_| Err(SessionError::Silent.outcome(&session.server)));
     let (severity, text) = match &bound {
         Ok(()) => (Severity::Good, "accepted".to_owned()),
         Err(outcome) => {
@@ -105,7 +119,8 @@ async fn read_root_dse(
     by: Deadline,
     report: &mut Report,
 ) -> Option<Arc<RootDse>> {
-    match session.root_dse(by.remaining()).await {
+    let read = by.bound(session.root_dse(by.remaining())).await;
+    match read.unwrap_or(Err(SessionError::Silent)) {
         Ok(Ok(root_dse)) => Some(root_dse),
         Ok(Err(answer)) => {
             let Judgement { verdict, remark, .. } = of_root_dse(&answer);

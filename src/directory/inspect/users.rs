@@ -4,20 +4,25 @@ use crate::directory::account::state::StateSchema;
 use crate::directory::diagnosis::has_lost_its_bind;
 use crate::directory::domain::{Rules, Search};
 use crate::directory::inspect::report::{Report, Severity};
-use crate::directory::inspect::view::View;
+use crate::directory::inspect::view::{Unanswered, View};
 use crate::directory::message::Query;
 use crate::directory::names::dn::Dn;
 use crate::directory::session::root_dse::RootDse;
 use crate::jid::Account;
 use crate::result_code::{self, NO_SUCH_OBJECT, SUCCESS};
 
-pub(super) async fn look(view: &View, domain: &str, rules: &Rules, report: &mut Report) {
+pub(super) async fn look(
+    view: &View,
+    domain: &str,
+    rules: &Rules,
+    report: &mut Report,
+) -> Result<(), Unanswered> {
     if let Some(search) = rules.lookup.search() {
         for base in &search.bases {
-            let problem = problem_with(base, view).await;
+            let problem = problem_with(base, view).await?;
             report.judge("base", &format!("{domain}: {base}"), problem.as_deref());
             if problem.is_none() {
-                look_below(base, view, domain, search, report).await;
+                look_below(base, view, domain, search, report).await?;
             }
         }
     }
@@ -27,60 +32,73 @@ pub(super) async fn look(view: &View, domain: &str, rules: &Rules, report: &mut 
         let text = format!("{domain}: account_state does not fit this product");
         report.note(Severity::Odd, "account_state", text);
     }
+    Ok(())
 }
 
 /// Why nobody is found below a base, if that is sure.
-async fn problem_with(base: &str, view: &View) -> Option<String> {
-    let found = view.search(&Query::entry(base, &[])).await;
+async fn problem_with(base: &str, view: &View) -> Result<Option<String>, Unanswered> {
+    let found = view.search(&Query::entry(base, &[])).await?;
     let is_held = || {
         let dn = Dn::parse(base);
         dn.is_some_and(|dn| view.root_dse.naming_context_of(&dn).is_some())
     };
-    let problem = match found {
-        Some(found) if !found.entries.is_empty() => return None,
-        Some(found) if has_lost_its_bind(&found.answer) => {
+    let problem = match found.answer.code {
+        _ if !found.entries.is_empty() => return Ok(None),
+        _ if has_lost_its_bind(&found.answer) => {
             "the server shows it to nobody who has not signed in: write bind_dn and bind_password_file"
         }
-        Some(found) if !matches!(found.answer.code, SUCCESS | NO_SUCH_OBJECT) => {
-            return Some(format!(
+        code if !matches!(code, SUCCESS | NO_SUCH_OBJECT) => {
+            return Ok(Some(format!(
                 "the server refuses to search it, {}; it may want a service account (bind_dn), or give this one more rights",
-                result_code::described(found.answer.code)
-            ));
+                result_code::described(code)
+            )));
         }
         _ if view.root_dse.has_naming_contexts() && !is_held() => {
             "the server does not hold it; see its naming contexts"
         }
         _ => "it does not exist, or the service account may not see it",
     };
-    Some(problem.to_owned())
+    Ok(Some(problem.to_owned()))
 }
 
-async fn look_below(base: &str, view: &View, domain: &str, search: &Search, report: &mut Report) {
+async fn look_below(
+    base: &str,
+    view: &View,
+    domain: &str,
+    search: &Search,
+    report: &mut Report,
+) -> Result<(), Unanswered> {
     let filter = search.filter.for_anyone();
-    let (severity, found) = if finds_strangers(view, domain, search, base).await {
+    let (severity, found) = if finds_strangers(view, domain, search, base).await? {
         (Severity::Bad, "finds an entry for a name that nobody has: make it stricter")
-    } else if view.has_below(base, filter).await {
+    } else if view.has_below(base, filter).await? {
         (Severity::Good, "finds users")
     } else {
         (Severity::Odd, "finds nobody")
     };
     report.note(severity, "user_filter", format!("{domain}: {filter} {found}"));
     if let Some(tree) = second_tree(base, &view.root_dse)
-        && view.has_below(&tree, filter).await
+        && view.has_below(&tree, filter).await?
     {
         let text = format!(
             "{domain}: users have a second entry below {tree}, so each is ambiguous: write a base that has one of them, as cn=users,cn=accounts,… does"
         );
         report.note(Severity::Bad, "base", text);
     }
+    Ok(())
 }
 
 /// Whether the search of a name that nobody has finds an entry.
-async fn finds_strangers(view: &View, domain: &str, search: &Search, base: &str) -> bool {
+async fn finds_strangers(
+    view: &View,
+    domain: &str,
+    search: &Search,
+    base: &str,
+) -> Result<bool, Unanswered> {
     let nobody = Account::new(&format!("nobody-{:016x}", fastrand::u64(..)), domain);
     match nobody {
         Some(nobody) => view.has_below(base, &search.filter.fill(&nobody)).await,
-        None => false,
+        None => Ok(false),
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::deadline::Deadline;
 use crate::directory::message::{Filter, Query, Scope};
 use crate::directory::session::Session;
+use crate::directory::session::error::SessionError;
 use crate::directory::session::multiplexer::Found;
 use crate::directory::session::root_dse::RootDse;
 
@@ -17,15 +18,27 @@ pub(super) struct View {
     pub(super) by: Deadline,
 }
 
+/// A question that was not answered, which says nothing about what was asked for. A server that does not
+/// answer one is asked no more.
+#[derive(Debug, thiserror::Error)]
+#[error("{about}: {error}; what else there is was not asked")]
+pub(super) struct Unanswered {
+    /// The entry that was asked for, or the base of a search.
+    about: String,
+    error: SessionError,
+}
+
 impl View {
-    /// What a search comes to, if it is answered.
-    pub(super) async fn search(&self, query: &Query<'_>) -> Option<Found> {
-        self.by.bound(self.session.search(query, self.by.remaining())).await.ok()?.ok()
+    /// What a search comes to.
+    pub(super) async fn search(&self, query: &Query<'_>) -> Result<Found, Unanswered> {
+        let found = self.by.bound(self.session.search(query, self.by.remaining())).await;
+        let found = found.unwrap_or(Err(SessionError::Silent));
+        found.map_err(|error| Unanswered { about: query.base.to_owned(), error })
     }
 
     /// Whether there is such an entry below a base.
-    pub(super) async fn has_below(&self, base: &str, filter: &Filter) -> bool {
+    pub(super) async fn has_below(&self, base: &str, filter: &Filter) -> Result<bool, Unanswered> {
         let query = Query { scope: Scope::Subtree, filter, ..Query::entry(base, &[]) };
-        self.search(&query).await.is_some_and(|found| !found.entries.is_empty())
+        Ok(!self.search(&query).await?.entries.is_empty())
     }
 }

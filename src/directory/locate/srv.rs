@@ -10,7 +10,7 @@ use crate::directory::locate::dns::{Dns, SrvRecord};
 use crate::directory::locate::ldap_ping;
 use crate::directory::locate::server::{Endpoint, Rank, Server};
 use crate::directory::locate::srv_order::ordered;
-use crate::observe::step;
+use crate::observe::StepUnderWay;
 
 /// After DNS gave no answer, it is asked again only after this long.
 const AGAIN_AFTER: Duration = Duration::from_secs(10);
@@ -104,7 +104,8 @@ impl Discovery {
         if self.locked().refresh_at.is_some_and(|at| Instant::now() < at) {
             return;
         }
-        let started = Instant::now();
+        let domain = self.wanted.domain.as_str().into();
+        let step = StepUnderWay::begin("discover", &domain);
         let found = timeout(within, self.look()).await.unwrap_or_else(|_| {
             let text = format!("DNS: no answer about the servers of {} within {within:?}; check the name servers, or nameservers", self.wanted.domain);
             Err(io::Error::new(io::ErrorKind::TimedOut, text))
@@ -135,7 +136,7 @@ impl Discovery {
             }
         };
         drop(known);
-        step("discover", &self.wanted.domain.as_str().into(), started, &result);
+        step.ends(&result);
     }
 
     fn locked(&self) -> std::sync::MutexGuard<'_, Known> {

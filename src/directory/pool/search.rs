@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use tokio::time::Instant;
-
 use crate::deadline::Deadline;
 use crate::directory::diagnosis::{Judged, Judgement, has_lost_its_bind, of_root_dse, of_search};
 use crate::directory::locate::trial::Work;
@@ -16,7 +14,7 @@ use crate::directory::session::Session;
 use crate::directory::session::error::SessionError;
 use crate::directory::session::multiplexer::Found;
 use crate::directory::session::root_dse::RootDse;
-use crate::observe::step;
+use crate::observe::StepUnderWay;
 use crate::result_code;
 use crate::verdict::{Outage, Outcome};
 
@@ -135,7 +133,22 @@ async fn look_up(
     query: &Query<'_>,
     by: Deadline,
 ) -> Result<Found, SessionError> {
-    let started = Instant::now();
+    let step = StepUnderWay::begin("search", &session.server);
+    let found = look_up_whole(session, query, by).await;
+    step.ends(&match &found {
+        Ok(found) => {
+            format!("{} entries, result code {}", found.entries.len(), found.answer.code)
+        }
+        Err(error) => error.to_string(),
+    });
+    found
+}
+
+async fn look_up_whole(
+    session: &Session,
+    query: &Query<'_>,
+    by: Deadline,
+) -> Result<Found, SessionError> {
     let mut found = if query.at_most.is_none() {
         session.search_all(query, by.remaining()).await
     } else {
@@ -148,13 +161,6 @@ async fn look_up(
             }
         }
     }
-    let result = match &found {
-        Ok(found) => {
-            format!("{} entries, result code {}", found.entries.len(), found.answer.code)
-        }
-        Err(error) => error.to_string(),
-    };
-    step("search", &session.server, started, &result);
     found
 }
 

@@ -5,7 +5,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use secrecy::ExposeSecret;
-use tokio::time::Instant;
 
 use crate::directory::diagnosis::{is_account_refused, of_service_bind};
 use crate::directory::message::LdapResult;
@@ -13,7 +12,7 @@ use crate::directory::pool::identity::{Credential, Identity};
 use crate::directory::pool::refused_logins::{Login, RefusedLogins};
 use crate::directory::session::Session;
 use crate::directory::session::error::SessionError;
-use crate::observe::step;
+use crate::observe::StepUnderWay;
 use crate::result_code;
 use crate::verdict::Outcome;
 
@@ -84,18 +83,22 @@ impl ServiceAccount {
     /// Binds on a fresh session, unless that is for nobody in particular, or the account has signed in
     /// while connecting; gives the answer if the account is refused.
     pub(super) async fn bind(&self, session: &Session) -> Result<Option<LdapResult>, SessionError> {
-        let started = Instant::now();
-        let answer = match &self.identity {
+        let step = || StepUnderWay::begin("service bind", &session.server);
+        let (step, answer) = match &self.identity {
             Identity::Anonymous | Identity::Gssapi(_) => return Ok(None),
-            Identity::External => session.bind_external().await?,
+            Identity::External => (step(), session.bind_external().await),
             Identity::Simple { first, second } => {
                 let credentials: Vec<_> = std::iter::once(first).chain(second).collect();
                 let credentials: Vec<_> =
                     credentials.into_iter().zip(self.logins.iter().copied()).collect();
-                self.bind_as_any(session, &credentials).await?
+                (step(), self.bind_as_any(session, &credentials).await)
             }
         };
-        step("service bind", &session.server, started, &format!("result code {}", answer.code));
+        step.ends(&match &answer {
+            Ok(answer) => format!("result code {}", answer.code),
+            Err(error) => error.to_string(),
+        });
+        let answer = answer?;
         Ok((answer.code != result_code::SUCCESS).then_some(answer))
     }
 

@@ -17,7 +17,7 @@ use crate::directory::locate::trial::Work;
 use crate::directory::pool::attempts::{Attempt, Attempts, Turn};
 use crate::directory::pool::users::{Lease, UserPool};
 use crate::directory::session::error::{ConnectError, SessionError};
-use crate::observe::step;
+use crate::observe::StepUnderWay;
 use crate::policy::guard::Permit;
 use crate::verdict::{Outage, Outcome};
 
@@ -105,7 +105,7 @@ impl UserPool {
             return Attempt::Over(Outcome::from(Outage::TooManyFailures).with_detail(text));
         }
         let (server, is_reused) = (Arc::clone(lease.server()), lease.is_reused());
-        let started = Instant::now();
+        let step = StepUnderWay::begin("bind as the user", &server);
         silence.set(Some(&server));
         let bound = {
             let health = &self.connector().servers.health;
@@ -124,7 +124,7 @@ impl UserPool {
                 answer
             }
             Err(error) => {
-                step("bind as the user", &server, started, &error.to_string());
+                step.ends(&error.to_string());
                 if matches!(error, SessionError::Malformed(_) | SessionError::Disconnected(_)) {
                     silence.set(None);
                 }
@@ -135,7 +135,7 @@ impl UserPool {
                 return Attempt::Broken { server, error, is_reused };
             }
         };
-        step("bind as the user", &server, started, &format!("result code {}", answer.code));
+        step.ends(&format!("result code {}", answer.code));
         let judgement = of_bind(&answer, must_change);
         if judgement.judged == Judged::NotNow {
             self.purge();

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::directory::diagnosis::Refusal;
 use crate::directory::message::ber::Malformed;
 use crate::directory::tls;
+use crate::observe::UNANSWERED;
 use crate::verdict::{Outage, Outcome};
 
 /// What ends a session, or makes it unfit for use, before the answer came.
@@ -38,7 +39,7 @@ pub enum SessionError {
     )]
     TooLarge,
     /// No answer came for so long that the server must be taken for dead.
-    #[error("no answer came")]
+    #[error("{}", UNANSWERED)]
     Silent,
 }
 
