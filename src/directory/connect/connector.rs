@@ -10,6 +10,7 @@ use tokio::time::{Instant, timeout};
 use crate::directory::connect::race::{Ended, Race};
 use crate::directory::connect::tcp::dial;
 use crate::directory::locate::dns::Dns;
+use crate::directory::locate::health::ALL_DOWN;
 use crate::directory::locate::server::{Endpoint, Server};
 use crate::directory::locate::servers::Servers;
 use crate::directory::locate::trial::Trial;
@@ -93,10 +94,8 @@ impl Connector {
             return Err(ConnectError::Unreachable(text.clone()));
         }
         let attempt = timeout(STAGGER, self.connect_to_first(principal, avoided, true)).await;
-        let attempt = attempt.unwrap_or_else(|_| {
-            let text = "all servers are down; they are asked again in the background";
-            Err(ConnectError::Unreachable(text.to_owned()))
-        });
+        let attempt =
+            attempt.unwrap_or_else(|_| Err(ConnectError::Unreachable(ALL_DOWN.to_owned())));
         if let Err(ConnectError::Unreachable(text)) = &attempt {
             *last = Some((Instant::now(), text.clone()));
         }

@@ -5,10 +5,9 @@
 //! may be the fault of something else. It is probed at once, and until then others are preferred. It is
 //! *down* when it could not be reached, said that it cannot work, or failed the probe. That it cannot
 //! answer one search or bind of a user now may be the fault of that entry; the same of two searches is
-//! its own. Then it is left
-//! alone for a time that doubles with each failure and is jittered, so that many processes do not come
-//! back to it at once. It comes back when it has done again what it failed at, because a server can
-//! well answer one question and hang in another.
+//! its own. Then it is left alone for a time that doubles with each failure and is jittered, so that
+//! many processes do not come back to it at once. It comes back when it has done again what it failed
+//! at, because a server can well answer one question and hang in another.
 //!
 //! While all servers are down, requests wait for the first to come back. When that has lasted, the
 //! circuit is open: requests are answered at once, and only probes go on.
@@ -45,6 +44,9 @@ const PATIENCE_IN_OUTAGE: Duration = Duration::from_millis(300);
 /// So many binds of users in a row without an answer make a server doubtful. One alone may wait for
 /// a person, as where a telephone has to confirm it.
 const DOUBTED_AT: u32 = 2;
+
+/// Why nobody waits for servers of which nothing else is known then.
+pub const ALL_DOWN: &str = "all servers are down; they are asked again in the background";
 
 /// A server, by its name in the configuration or in DNS.
 type Name = Arc<str>;

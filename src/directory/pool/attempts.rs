@@ -12,6 +12,7 @@ use tokio::time::{Instant, timeout};
 
 use crate::deadline::Deadline;
 use crate::directory::diagnosis::{Judged, Judgement};
+use crate::directory::locate::health::ALL_DOWN;
 use crate::directory::locate::servers::Servers;
 use crate::directory::locate::trial::Work;
 use crate::directory::session::error::{ConnectError, SessionError};
@@ -137,10 +138,7 @@ impl Turn<'_> {
     /// What becomes of a request for which nobody waits any longer, because all servers are down: what
     /// was wrong with them, as far as this request has seen it.
     pub(super) fn given_up(self) -> Outcome {
-        self.last.unwrap_or_else(|| {
-            Outcome::from(Outage::NoServer)
-                .with_detail("all servers are down; they are asked again in the background")
-        })
+        self.last.unwrap_or_else(|| Outcome::from(Outage::NoServer).with_detail(ALL_DOWN))
     }
 
     /// The work, unless all servers are down for so long that nobody should wait for it.
