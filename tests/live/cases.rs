@@ -1,6 +1,7 @@
 //! What every OpenLDAP with the seed must answer, wherever it runs.
 
 use ldap_fixtures::ldif::{State, accounts};
+use ldap_fixtures::xmpp::{Client, Outcome};
 
 use crate::load::UNGUARDED;
 use crate::support::Answer::{CannotTell, No, Yes};
@@ -179,5 +180,37 @@ pub fn password_changes_are_off_by_default(url: &str) {
         assert_eq!(adapter.ask("auth:alice:example.com:new"), No);
         assert_eq!(adapter.ask("auth:alice:example.com:secret"), Yes);
         assert!(adapter.log().contains("password-change-off"));
+    }
+}
+
+/// What whoever may not sign in is told, by each XMPP server.
+pub fn refused() -> Outcome {
+    Outcome::NotSignedIn("not-authorized".to_owned())
+}
+
+/// Real clients, and those of another account, sign in with their own password and no other.
+#[track_caller]
+pub fn own_password_only(client: Client, another: (&str, &str), log: impl Fn() -> String) {
+    let users = [
+        ("alice", "secret"),
+        ("alice", "wrong"),
+        ("nobody", "secret"),
+        ("dave", "secret"),
+        ("jürgen", "secret"),
+        ("pwcolons", "a:b::c:"),
+        ("pwspecial", "*()\\,=+<>#;\"/"),
+        ("pwemoji", "🔑😀"),
+        ("st*r", "secret"),
+        ("*", "secret"),
+        ("a)(uid=*", "secret"),
+        another,
+    ];
+    let outcomes = client.logins(&users).unwrap();
+    for (user, outcome) in users.iter().zip(outcomes) {
+        let expected = match user {
+            ("alice", "wrong") | ("nobody" | "dave" | "*", _) => refused(),
+            _ => Outcome::Success,
+        };
+        assert_eq!(outcome, expected, "{user:?}: {}", log());
     }
 }

@@ -36,6 +36,7 @@ mod guard {
     use ldap_fixtures::samba::{self, Samba};
 
     use super::*;
+    use crate::samba::guarded;
 
     #[test]
     fn a_phone_with_yesterdays_password_reaches_the_directory_once() {
@@ -116,18 +117,7 @@ mod guard {
         let samba = Samba::start().unwrap();
         for (threshold, user) in [(3, "bob"), (4, "carol"), (5, "dave")] {
             samba.lock_at(threshold, 30).unwrap();
-            let site = Site::new(&format!(
-                "[directory.corp]\npreset = \"samba\"\nservers = [\"{}\"]\nbase = \"{}\"\n\
-                 bind_dn = \"{}\"\nbind_password_file = \"{{dir}}/password\"\n\
-                 [directory.corp.tls]\nca_file = {:?}\n[throttle]\nfailures = {}\n\
-                 [domain.\"example.com\"]\ndirectory = \"corp\"\n",
-                samba.ldaps_url(),
-                samba::BASE,
-                samba::READER,
-                samba.ca(),
-                threshold - 1
-            ));
-            site.secret("password", samba::SERVICE_PASSWORD);
+            let site = guarded(&samba, threshold - 1);
             let probed = site.command().arg("probe").output().unwrap();
             let probed = String::from_utf8(probed.stdout).unwrap();
             let rule = format!("{threshold} wrong passwords within 30m lock an account");

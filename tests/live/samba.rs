@@ -17,6 +17,12 @@ fn site(samba: &Samba, server: &str, directory: &str, below: &str) -> Site {
     site
 }
 
+/// A directory of which so many wrong passwords may reach the domain controller.
+pub fn guarded(samba: &Samba, failures: u32) -> Site {
+    let below = format!("[throttle]\nfailures = {failures}\n");
+    site(samba, &samba.ldaps_url(), &service(READER), &below)
+}
+
 fn service(name: &str) -> String {
     format!("base = \"{BASE}\"\nbind_dn = '{name}'\nbind_password_file = \"{{dir}}/password\"\n")
 }

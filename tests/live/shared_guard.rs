@@ -7,8 +7,9 @@ use ldap_fixtures::slapd::{BASE, Slapd};
 
 use crate::daemon::Daemon;
 use crate::load::expect;
+use crate::samba::guarded;
 use crate::support::Answer::{CannotTell, No, Yes};
-use crate::support::{Adapter, Framing, Site};
+use crate::support::{Adapter, Framing};
 use crate::{Lookup, site};
 
 const ALICE: &str = "uid=alice,ou=people,dc=example,dc=com";
@@ -81,18 +82,7 @@ fn a_domain_controller_locks_nobody() {
     let samba = Samba::start().unwrap();
     for (threshold, user) in [(4, "carol"), (5, "dave")] {
         samba.lock_at(threshold, 30).unwrap();
-        let site = Site::new(&format!(
-            "[directory.corp]\npreset = \"samba\"\nservers = [\"{}\"]\nbase = \"{}\"\n\
-             bind_dn = \"{}\"\nbind_password_file = \"{{dir}}/password\"\n\
-             [directory.corp.tls]\nca_file = {:?}\n[throttle]\nfailures = {}\n\
-             [domain.\"example.com\"]\ndirectory = \"corp\"\n",
-            samba.ldaps_url(),
-            samba::BASE,
-            samba::READER,
-            samba.ca(),
-            threshold - 1
-        ));
-        site.secret("password", samba::SERVICE_PASSWORD);
+        let site = guarded(&samba, threshold - 1);
         let daemon = Daemon::start(site);
         attack(&daemon, user);
         assert!(daemon.log().contains("too-many-failures"), "{}", daemon.log());
