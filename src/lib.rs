@@ -45,9 +45,10 @@
 //! `daemon` serves sockets in place of standard input: there [`listen`] stands where [`session`] stands
 //! here; and where a daemon answers, [`relay`] stands in place of all that is below [`answer`].
 //!
-//! Each module uses only those before it: [`aside`], [`exit`], [`result_code`], [`verdict`], [`deadline`], [`jid`],
-//! [`request`], [`answer`], [`turns`]; [`printable`], [`files`], [`protocol`], [`stdio`], [`peer`]; [`policy`], [`observe`],
-//! [`directory`], [`authenticator`]; [`pending`], [`session`], [`listen`], [`relay`]; [`confine`], [`config`], [`cli`], [`commands`].
+//! Each module uses only those before it: [`aside`], [`exit`], [`result_code`], [`verdict`],
+//! [`deadline`], [`jid`], [`request`], [`answer`], [`turns`]; [`printable`], [`files`], [`protocol`],
+//! [`stdio`], [`peer`]; [`policy`], [`observe`], [`directory`], [`authenticator`]; [`pending`],
+//! [`session`], [`listen`], [`relay`]; [`confine`], [`config`], [`cli`], [`commands`].
 
 pub mod answer;
 pub mod aside;
