@@ -164,7 +164,7 @@ impl Hostile {
         self.shared.answered.load(Ordering::SeqCst)
     }
 
-    /// How many binds named a user.
+    /// How many binds named the user.
     pub fn user_binds(&self) -> usize {
         self.shared.user_binds.load(Ordering::SeqCst)
     }

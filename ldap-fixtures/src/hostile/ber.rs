@@ -25,8 +25,8 @@ pub(super) mod tag {
 /// The DN of the service account.
 pub(super) const SERVICE: &[u8] = b"cn=writer,ou=services,dc=example,dc=com";
 
-/// Where the users are.
-const PEOPLE: &[u8] = b",ou=people,dc=example,dc=com";
+/// A user who is there; a trial of the server binds as somebody who is nowhere.
+const USER: &[u8] = b"uid=alice,ou=people,dc=example,dc=com";
 
 /// What is answered: the message ID and the tag of the operation.
 #[derive(Clone, Copy, Debug)]
@@ -35,7 +35,7 @@ pub(super) struct Request {
     pub(super) operation: u8,
     /// Whether it is about the service account.
     pub(super) is_service: bool,
-    /// Whether it is about a user.
+    /// Whether it is about the user.
     pub(super) is_user: bool,
 }
 
@@ -48,7 +48,7 @@ pub(super) fn take_request(buffer: &mut Vec<u8>) -> Option<Request> {
     let id = i32::try_from(number(digits)).ok()?;
     let operation = *fields.get(id_end)?;
     let names = |name: &[u8]| fields.windows(name.len()).any(|window| window == name);
-    let (is_service, is_user) = (names(SERVICE), names(PEOPLE));
+    let (is_service, is_user) = (names(SERVICE), names(USER));
     buffer.drain(..end);
     Some(Request { id, operation, is_service, is_user })
 }

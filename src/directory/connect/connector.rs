@@ -10,14 +10,13 @@ use tokio::time::{Instant, timeout};
 use crate::directory::connect::race::{Ended, Race};
 use crate::directory::connect::tcp::dial;
 use crate::directory::locate::dns::Dns;
-use crate::directory::locate::health::ALL_DOWN;
 use crate::directory::locate::server::{Endpoint, Server};
 use crate::directory::locate::servers::Servers;
 use crate::directory::locate::trial::Trial;
 use crate::directory::message::Query;
 use crate::directory::sasl::principal::{Principal, Stream, Transport};
 use crate::directory::session::Session;
-use crate::directory::session::error::ConnectError;
+use crate::directory::session::error::{ConnectError, SessionError};
 use crate::directory::session::record::ServerRecord;
 use crate::directory::session::start_tls::start_tls;
 use crate::directory::session::tally::{End, OperationKind};
@@ -94,8 +93,8 @@ impl Connector {
             return Err(ConnectError::Unreachable(text.clone()));
         }
         let attempt = timeout(STAGGER, self.connect_to_first(principal, avoided, true)).await;
-        let attempt =
-            attempt.unwrap_or_else(|_| Err(ConnectError::Unreachable(ALL_DOWN.to_owned())));
+        let outage = |_| Err(ConnectError::Unreachable(self.servers.health.outage()));
+        let attempt = attempt.unwrap_or_else(outage);
         if let Err(ConnectError::Unreachable(text)) = &attempt {
             *last = Some((Instant::now(), text.clone()));
         }
@@ -169,18 +168,16 @@ impl Connector {
         attempt
     }
 
-    /// Whether a server answers a search of its root DSE `within` the time, on a connection of its own,
+    /// Finds out whether a server answers a search of its root DSE `within` the time, on a connection of its own,
     /// and not only its network.
-    pub async fn answers(&self, server: &Server, within: Duration) -> bool {
+    pub async fn answers(&self, server: &Server, within: Duration) -> Result<(), ConnectError> {
         let query = Query::entry("", &[]);
         let found = timeout(within, async {
-            let session = self.open_as(server, None).await.ok()?;
-            session.search(&query, within).await.ok()
+            let session = self.open_as(server, None).await?;
+            Ok::<_, ConnectError>(session.search(&query, within).await?)
         });
-        match found.await {
-            Ok(Some(found)) => Trial::Answer.is_passed_with(found.answer.code),
-            Ok(None) | Err(_) => false,
-        }
+        let found = found.await.unwrap_or_else(|_| Err(SessionError::Silent.into()))?;
+        Trial::Answer.judge(found.answer.code).map_err(ConnectError::Unreachable)
     }
 
     /// Finds out whether this server takes the control of the password policy, on sessions of which

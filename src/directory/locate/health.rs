@@ -45,8 +45,8 @@ const PATIENCE_IN_OUTAGE: Duration = Duration::from_millis(300);
 /// a person, as where a telephone has to confirm it.
 const DOUBTED_AT: u32 = 2;
 
-/// Why nobody waits for servers of which nothing else is known then.
-pub const ALL_DOWN: &str = "all servers are down; they are asked again in the background";
+/// Why nobody waits for servers.
+const ALL_DOWN: &str = "all servers are down; they are asked again in the background";
 
 /// A server, by its name in the configuration or in DNS.
 type Name = Arc<str>;
@@ -72,6 +72,8 @@ struct State {
 #[derive(Debug, Default)]
 struct Known {
     liveness: Liveness,
+    /// What went wrong last.
+    fault: Option<Box<str>>,
     /// What it has to do before it is up; nothing of one that is.
     trials: Vec<Trial>,
     /// How often it went down, and when it did so or came up last, until that is forgiven.
@@ -154,8 +156,15 @@ impl Health {
         self.clear(server, now, |trial| work.passes(trial));
     }
 
-    /// A server has answered what it was asked for.
-    pub fn answered(&self, server: &Name, work: Work<'_>, judged: Judged, now: Instant) {
+    /// A server has answered what it was asked for, in these words.
+    pub fn answered(
+        &self,
+        server: &Name,
+        work: Work<'_>,
+        judged: Judged,
+        words: &str,
+        now: Instant,
+    ) {
         match judged {
             Judged::Everywhere => self.did(server, work, now),
             // To judge nobody is no reason to keep others from it, but for the account that all have
@@ -165,8 +174,8 @@ impl Health {
             }
             Judged::NotHere => {}
             Judged::NotNow => match work {
-                Work::ServiceBind => self.mark_down(server, work.trial(), now),
-                Work::Search(query) => self.cannot_search(server, query, now),
+                Work::ServiceBind => self.mark_down(server, work.trial(), words, now),
+                Work::Search(query) => self.cannot_search(server, query, words, now),
                 Work::Answer => self.doubt(server, Trial::Answer),
                 // It may be one user's entry that lies elsewhere. Whoever is alone is not left for it.
                 Work::UserBind(_) if self.has_other(server) => self.doubt(server, work.trial()),
@@ -177,7 +186,7 @@ impl Health {
 
     /// A server said that it cannot answer this search now. If it said the same of another one, it has
     /// to answer one of both before it is up; of one alone, what it is a search in.
-    fn cannot_search(&self, server: &Name, query: &Query<'_>, now: Instant) {
+    fn cannot_search(&self, server: &Name, query: &Query<'_>, words: &str, now: Instant) {
         let mut state = self.locked();
         let unanswerable = &mut state.known.entry(Arc::clone(server)).or_default().unanswerable;
         let sample = SampleQuery::of(query);
@@ -188,7 +197,7 @@ impl Health {
         let samples: Arc<[SampleQuery]> = unanswerable.as_slice().into();
         drop(state);
         if samples.len() > 1 {
-            self.mark_down(server, Trial::Search(samples), now);
+            self.mark_down(server, Trial::Search(samples), words, now);
         } else {
             self.doubt(server, Work::Search(query).trial());
         }
@@ -224,7 +233,7 @@ impl Health {
         if error.is_judged() {
             self.did(server, Work::Answer, now);
         } else {
-            self.mark_down(server, Trial::Answer, now);
+            self.mark_down(server, Trial::Answer, &error.to_string(), now);
         }
     }
 
@@ -239,11 +248,11 @@ impl Health {
         self.clear(server, now, |trial| trials.contains(trial));
     }
 
-    /// A server has failed a trial. If it has done meanwhile for a request what it failed at, it is
+    /// A server has failed a trial by this fault. If it has done meanwhile for a request what it failed at, it is
     /// only slow.
-    pub fn failed(&self, server: &Name, trial: &Trial, now: Instant) {
+    pub fn failed(&self, server: &Name, trial: &Trial, fault: &str, now: Instant) {
         if self.is_suspect(server) {
-            self.mark_down(server, trial.clone(), now);
+            self.mark_down(server, trial.clone(), fault, now);
         }
     }
 
@@ -289,9 +298,10 @@ impl Health {
     }
 
     /// A server could not be reached, said that it cannot work, or failed a trial.
-    fn mark_down(&self, server: &Name, trial: Trial, now: Instant) {
+    fn mark_down(&self, server: &Name, trial: Trial, fault: &str, now: Instant) {
         let mut state = self.locked();
         let known = state.known.entry(Arc::clone(server)).or_default();
+        known.fault = Some(fault.into());
         known.must(trial);
         let was_up = match known.liveness {
             // Requests that were under way together fail together, which is one failure.
@@ -311,7 +321,8 @@ impl Health {
         }
         drop(state);
         if was_up {
-            tracing::warn!(%server, again_in_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX), "the server is taken for down");
+            let again_in_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
+            tracing::warn!(%server, problem = fault, again_in_ms, "the server is taken for down");
         }
         self.changed.notify_waiters();
     }
@@ -359,6 +370,17 @@ impl Health {
                 () = sleep_until((out_since + OPENS_AFTER).max(since) + PATIENCE_IN_OUTAGE) => return,
             }
         }
+    }
+
+    /// Why nobody waits for servers that are all down: what went wrong last with each.
+    pub fn outage(&self) -> String {
+        let state = self.locked();
+        let fault =
+            |(name, known): (&Name, &Known)| Some(format!("{name}: {}", known.fault.as_ref()?));
+        let mut faults: Vec<String> = state.known.iter().filter_map(fault).collect();
+        faults.sort_unstable();
+        faults.insert(0, ALL_DOWN.to_owned());
+        faults.join("; ")
     }
 
     /// Whether all servers are down.

@@ -67,4 +67,10 @@ impl Trial {
             Self::Answer | Self::Search(_) | Self::UserBind(_) => !result_code::says_not_now(code),
         }
     }
+
+    /// The same, with what is wrong with a server that has not.
+    pub fn judge(&self, code: u32) -> Result<(), String> {
+        let answers = format!("it answers {}", result_code::described(code));
+        self.is_passed_with(code).then_some(()).ok_or(answers)
+    }
 }

@@ -12,7 +12,6 @@ use tokio::time::{Instant, timeout};
 
 use crate::deadline::Deadline;
 use crate::directory::diagnosis::{Judged, Judgement};
-use crate::directory::locate::health::ALL_DOWN;
 use crate::directory::locate::servers::Servers;
 use crate::directory::locate::trial::Work;
 use crate::directory::session::error::{ConnectError, SessionError};
@@ -138,7 +137,8 @@ impl Turn<'_> {
     /// What becomes of a request for which nobody waits any longer, because all servers are down: what
     /// was wrong with them, as far as this request has seen it.
     pub(super) fn given_up(self) -> Outcome {
-        self.last.unwrap_or_else(|| Outcome::from(Outage::NoServer).with_detail(ALL_DOWN))
+        let outage = || Outcome::from(Outage::NoServer).with_detail(&self.servers.health.outage());
+        self.last.unwrap_or_else(outage)
     }
 
     /// The work, unless all servers are down for so long that nobody should wait for it.
@@ -260,7 +260,8 @@ impl<'a> Attempts<'a> {
                 outcome
             }
             Attempt::Answered { server, judged, outcome } => {
-                health.answered(&server, self.work, judged, Instant::now());
+                let words = outcome.detail.as_deref().unwrap_or_default();
+                health.answered(&server, self.work, judged, words, Instant::now());
                 match judged {
                     Judged::Everywhere => return Err(outcome),
                     Judged::NotHere => {

@@ -22,7 +22,7 @@ use crate::directory::pool::refused_logins::RefusedLogins;
 use crate::directory::pool::service_account::{BIND_AGAIN_AFTER, ServiceAccount};
 use crate::directory::pool::users::Sessions;
 use crate::directory::session::Session;
-use crate::directory::session::error::SessionError;
+use crate::directory::session::error::{ConnectError, SessionError};
 use crate::verdict::Outcome;
 
 /// A session that carries this many searches is busy.
@@ -248,26 +248,26 @@ impl ServicePool {
     }
 
     /// A session with this server, bound as the service account; no session if that is refused, or
-    /// was a moment ago; `None` if the server did not do its work.
-    pub(super) async fn try_on(&self, server: &Server) -> Option<Option<Session>> {
+    /// was a moment ago; an error if the server did not do its work.
+    pub(super) async fn try_on(&self, server: &Server) -> Result<Option<Session>, ConnectError> {
         if self.refused().is_some() {
-            return Some(None);
+            return Ok(None);
         }
         let session = match self.connector.open_as(server, self.identity().principal()).await {
             Ok(session) => session,
             Err(error) if error.is_judged() => {
                 // It would be judged again by whoever tries next.
                 self.account.keep_refusal(&error.outcome());
-                return Some(None);
+                return Ok(None);
             }
-            Err(_) => return None,
+            Err(error) => return Err(error),
         };
-        match self.account.bind(&session).await.ok()? {
-            None => Some(Some(session)),
-            Some(answer) if !Trial::ServiceBind.is_passed_with(answer.code) => None,
+        match self.account.bind(&session).await? {
+            None => Ok(Some(session)),
             Some(answer) => {
+                Trial::ServiceBind.judge(answer.code).map_err(ConnectError::Unreachable)?;
                 self.account.keep_refusal(&of_service_bind(&answer).outcome(&server.name));
-                Some(None)
+                Ok(None)
             }
         }
     }

@@ -169,7 +169,7 @@ impl UserPool {
             }
             let (servers, _) = connector.servers.in_order(connector.connect_within).await;
             let Some(server) = servers.iter().find(|known| known.name == *server) else { continue };
-            let answers = connector.answers(server, connector.connect_within).await;
+            let answers = connector.answers(server, connector.connect_within).await.is_ok();
             silence.answers_others.store(answers, Ordering::Relaxed);
             if !answers {
                 if health.has_other(&server.name) {

@@ -9,6 +9,7 @@ use crate::directory::connect::connector::Connector;
 use crate::directory::locate::server::Server;
 use crate::directory::locate::trial::Trial;
 use crate::directory::pool::service::ServicePool;
+use crate::directory::session::error::{ConnectError, SessionError};
 
 /// How long to sleep while no server is down.
 const A_LONG_TIME: Duration = Duration::from_secs(3600);
@@ -56,38 +57,45 @@ impl Watcher<'_> {
         };
         for trial in std::iter::once(&Trial::Answer).chain(trials) {
             let passed = timeout(2 * within, Box::pin(self.passes(server, trial, within))).await;
-            if !passed.is_ok_and(|passed| passed.is_some()) {
-                return health.failed(&server.name, trial, Instant::now());
+            if let Err(fault) = passed.unwrap_or_else(|_| Err(SessionError::Silent.into())) {
+                return health.failed(&server.name, trial, &fault.to_string(), Instant::now());
             }
         }
         health.passed(&server.name, trials, Instant::now());
     }
 
-    /// `None` if the server does not pass a trial of which each step may take so long.
-    async fn passes(self, server: &Server, trial: &Trial, within: Duration) -> Option<()> {
+    /// An error if the server does not pass a trial of which each step may take so long.
+    async fn passes(
+        self,
+        server: &Server,
+        trial: &Trial,
+        within: Duration,
+    ) -> Result<(), ConnectError> {
         let code = match (trial, self.service) {
             (Trial::Answer, _) => {
-                return self.connector.answers(server, within).await.then_some(());
+                return self.connector.answers(server, within).await;
             }
             (Trial::ServiceBind, Some(service)) => return service.try_on(server).await.map(drop),
             (Trial::Search(samples), Some(service)) => {
                 // A service account that is refused leaves nothing to find out.
-                let Some(session) = service.try_on(server).await? else { return Some(()) };
+                let Some(session) = service.try_on(server).await? else { return Ok(()) };
+                let mut judged = Ok(());
                 for sample in samples.iter() {
-                    let found = session.search(&sample.query(), within).await.ok()?;
-                    if trial.is_passed_with(found.answer.code) {
-                        return Some(());
+                    let found = session.search(&sample.query(), within).await?;
+                    judged = trial.judge(found.answer.code);
+                    if judged.is_ok() {
+                        break;
                     }
                 }
-                return None;
+                return judged.map_err(ConnectError::Unreachable);
             }
             (Trial::UserBind(nobody), _) => {
-                let session = self.connector.open_as(server, None).await.ok()?;
+                let session = self.connector.open_as(server, None).await?;
                 let password = format!("{:016x}", fastrand::u64(..));
-                session.bind(nobody, &password).await.ok()?.code
+                session.bind(nobody, &password).await?.code
             }
-            (Trial::ServiceBind | Trial::Search(_), None) => return Some(()),
+            (Trial::ServiceBind | Trial::Search(_), None) => return Ok(()),
         };
-        trial.is_passed_with(code).then_some(())
+        trial.judge(code).map_err(ConnectError::Unreachable)
     }
 }

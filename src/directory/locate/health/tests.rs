@@ -19,7 +19,7 @@ fn a_server_that_fell_is_asked_again_ever_later() {
     let a: Name = "a".into();
     let mut before = Duration::ZERO;
     for round in 0..8 {
-        health.mark_down(&a, Trial::Answer, now);
+        health.mark_down(&a, Trial::Answer, "", now);
         assert!(health.is_suspect("a") && !health.is_suspect("b"));
         let (due, next) = health.probe_due(now);
         assert!(due.is_empty());
@@ -35,7 +35,7 @@ fn a_server_that_fell_is_asked_again_ever_later() {
     assert!(!health.is_suspect("a"));
     assert_eq!(health.probe_due(now), (vec![], None));
     // A server that comes and goes is no better than one that is gone.
-    health.mark_down(&a, Trial::Answer, now + SECOND);
+    health.mark_down(&a, Trial::Answer, "", now + SECOND);
     assert!(health.probe_due(now).1.unwrap() - now > 20 * SECOND);
 }
 
@@ -44,13 +44,25 @@ fn a_server_that_was_up_for_long_is_as_good_as_new() {
     let (health, now) = health(2);
     let a: Name = "a".into();
     for _ in 0..5 {
-        health.mark_down(&a, Trial::Answer, now);
+        health.mark_down(&a, Trial::Answer, "", now);
         health.did(&a, Work::Answer, now);
     }
     health.did(&a, Work::Answer, now + FORGIVEN_AFTER + SECOND);
     let now = now + FORGIVEN_AFTER + SECOND;
-    health.mark_down(&a, Trial::Answer, now);
+    health.mark_down(&a, Trial::Answer, "", now);
     assert!(health.probe_due(now).1.unwrap() - now < 2 * SECOND);
+}
+
+#[test]
+fn whoever_does_not_wait_is_told_what_went_wrong_last_with_each_server() {
+    let (health, now) = health(2);
+    let [a, b]: [Name; 2] = ["a".into(), "b".into()];
+    health.not_connected(&b, &ConnectError::Unreachable("it is off".to_owned()), now);
+    health.not_connected(&a, &ConnectError::Unreachable("connection refused".to_owned()), now);
+    // Its pause is not over yet, and more is known about it.
+    health.failed(&a, &Trial::Answer, "its certificate is of an unknown CA", now);
+    let faults = "a: its certificate is of an unknown CA; b: it is off";
+    assert_eq!(health.outage(), format!("{ALL_DOWN}; {faults}"));
 }
 
 #[test]
@@ -58,7 +70,7 @@ fn failures_of_the_same_moment_are_one() {
     let (health, now) = health(2);
     let a: Name = "a".into();
     for _ in 0..64 {
-        health.mark_down(&a, Trial::Answer, now);
+        health.mark_down(&a, Trial::Answer, "", now);
     }
     assert!(health.probe_due(now).1.unwrap() - now < 2 * SECOND);
 }
@@ -67,10 +79,10 @@ fn failures_of_the_same_moment_are_one() {
 fn an_outage_is_of_all_servers_and_is_given_up_after_a_while() {
     let (health, now) = health(2);
     let (a, b): (Name, Name) = ("a".into(), "b".into());
-    health.mark_down(&a, Trial::Answer, now);
+    health.mark_down(&a, Trial::Answer, "", now);
     assert!(!health.all_down() && !health.circuit_open(now + 10 * SECOND));
     assert!(health.has_other("a") && !health.has_other("b"));
-    health.mark_down(&b, Trial::Answer, now);
+    health.mark_down(&b, Trial::Answer, "", now);
     assert!(health.all_down());
     assert!(!health.circuit_open(now + SECOND) && health.circuit_open(now + OPENS_AFTER));
     assert!(!health.has_other("a"));
@@ -83,7 +95,7 @@ fn who_is_alone_is_asked_again_soon() {
     let (health, mut now) = health(1);
     let a: Name = "a".into();
     for _ in 0..8 {
-        health.mark_down(&a, Trial::Answer, now);
+        health.mark_down(&a, Trial::Answer, "", now);
         let next = health.probe_due(now).1.unwrap();
         assert!(next - now < 3 * SECOND);
         now = next;
@@ -93,12 +105,12 @@ fn who_is_alone_is_asked_again_soon() {
 #[test]
 fn servers_that_are_gone_are_forgotten() {
     let (health, now) = health(2);
-    health.mark_down(&"a".into(), Trial::Answer, now);
-    health.mark_down(&"b".into(), Trial::Answer, now);
+    health.mark_down(&"a".into(), Trial::Answer, "", now);
+    health.mark_down(&"b".into(), Trial::Answer, "", now);
     assert!(health.all_down());
     health.set_servers(|name| name != "a" && name != "b", 2, now);
     assert!(!health.is_suspect("a") && !health.all_down());
-    health.mark_down(&"c".into(), Trial::Answer, now);
+    health.mark_down(&"c".into(), Trial::Answer, "", now);
     assert!(!health.all_down());
     health.set_servers(|name| name == "c", 1, now);
     assert!(health.all_down());
@@ -125,7 +137,7 @@ fn a_server_comes_back_when_it_has_done_what_it_failed_at() {
                 let (health, now) = health(2);
                 let a: Name = "a".into();
                 if is_down {
-                    health.mark_down(&a, trial.clone(), now);
+                    health.mark_down(&a, trial.clone(), "", now);
                 } else {
                     health.doubt(&a, trial.clone());
                 }
@@ -187,7 +199,7 @@ fn what_an_answer_makes_of_its_server_depends_on_whom_it_judges() {
         (Work::UserBind("cn=a,dc=x"), Judged::NotNow, false, false),
     ] {
         let (health, now) = health(1);
-        health.answered(&"a".into(), work, judged, now);
+        health.answered(&"a".into(), work, judged, "", now);
         let seen = (health.is_suspect("a"), health.all_down());
         assert_eq!(seen, (is_suspect, is_down), "{work:?} {judged:?}");
     }
@@ -202,15 +214,15 @@ fn one_search_that_cannot_be_answered_takes_no_server_down_and_two_have_to_be_an
     let queries = ["cn=a,dc=x", "cn=b,dc=x"].map(|base| Query::entry(base, &[]));
     let [first, second] = queries.each_ref().map(Work::Search);
     for _ in 0..4 {
-        health.answered(&a, first, Judged::NotNow, now);
+        health.answered(&a, first, Judged::NotNow, "", now);
         assert!(health.is_suspect("a") && !health.all_down());
         health.passed(&a, &[search("cn=a,dc=x")], now);
         assert!(!health.is_suspect("a"));
     }
     health.did(&a, second, now);
-    health.answered(&a, second, Judged::NotNow, now);
+    health.answered(&a, second, Judged::NotNow, "", now);
     assert!(!health.all_down());
-    health.answered(&a, first, Judged::NotNow, now);
+    health.answered(&a, first, Judged::NotNow, "", now);
     assert!(health.all_down());
     let samples = [&queries[1], &queries[0]].map(SampleQuery::of);
     let (due, _) = health.probe_due(now + 2 * SECOND);
@@ -228,7 +240,7 @@ async fn nobody_waits_for_long_in_an_outage_that_lasts() {
     };
     assert!(given_up(now).await.is_err(), "it is up");
     let now = Instant::now();
-    health.mark_down(&a, Trial::Answer, now);
+    health.mark_down(&a, Trial::Answer, "", now);
     health.given_up(now).await;
     assert!(now.elapsed() >= OPENS_AFTER);
     let later = Instant::now();
