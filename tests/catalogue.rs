@@ -21,7 +21,7 @@ use xmpp_ldap_auth::config::keys::{AnyKey, Form, Section, TableSpec};
 use xmpp_ldap_auth::config::schema::schema;
 use xmpp_ldap_auth::protocol::dialect::Dialect;
 
-/// The lines of README between which the table is.
+/// The lines of the manual's page between which the tables are.
 const START: &str = "<!-- keys -->\n";
 const END: &str = "<!-- end of keys -->\n";
 
@@ -29,26 +29,27 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// The table of README.
-fn table() -> String {
-    let mut table = "| key | value | default | meaning |\n|---|---|---|---|\n".to_owned();
+/// The tables of the manual: one for each table of the file.
+fn tables() -> String {
+    let mut tables = String::new();
     for section in TOP.sections() {
-        add(&mut table, &section).unwrap();
+        add(&mut tables, &section).unwrap();
     }
-    table
+    tables
 }
 
-fn add(table: &mut String, section: &Section) -> std::fmt::Result {
-    let name = section.table.name;
-    if !name.is_empty() {
-        writeln!(table, "| **`[{name}]`** | | | {} |", section.text)?;
+fn add(tables: &mut String, section: &Section) -> std::fmt::Result {
+    match section.table.name {
+        "" => writeln!(tables, "\n## At the top\n")?,
+        name => writeln!(tables, "\n## `[{name}]`\n\n{}\n", section.text)?,
     }
+    writeln!(tables, "| key | | value | default |\n|---|---|---|---|")?;
     for key in section.keys.iter().filter(|key| below(key).is_none()) {
         let value = key.kind().form().words();
-        writeln!(table, "| `{}` | {value} | {} | {} |", key.name, key.default(), key.text)?;
+        writeln!(tables, "| `{}` | {} | {value} | {} |", key.name, key.text, key.default())?;
     }
     for (other, keys) in &section.shared {
-        writeln!(table, "| `{}` | | | as in `[{other}]` |", keys.join("`, `"))?;
+        writeln!(tables, "| `{}` | as in `[{other}]` | | |", keys.join("`, `"))?;
     }
     Ok(())
 }
@@ -61,19 +62,19 @@ fn below(key: &AnyKey) -> Option<&'static TableSpec> {
 }
 
 #[test]
-fn readme_shows_the_catalogue() {
-    let path = root().join("README.md");
-    let readme = fs::read_to_string(&path).unwrap();
-    let (before, rest) = readme.split_once(START).unwrap();
+fn the_manual_shows_the_catalogue() {
+    let path = root().join("src/manual/configuration.md");
+    let page = fs::read_to_string(&path).unwrap();
+    let (before, rest) = page.split_once(START).unwrap();
     let (shown, behind) = rest.split_once(END).unwrap();
-    let table = table();
-    if std::env::var_os("UPDATE_README").is_some() {
-        fs::write(&path, [before, START, &table, END, behind].concat()).unwrap();
+    let tables = tables();
+    if std::env::var_os("UPDATE_MANUAL").is_some() {
+        fs::write(&path, [before, START, &tables, END, behind].concat()).unwrap();
     } else {
         assert!(
-            shown == table,
-            "the table of keys in README is not that of the catalogue; make it anew with\n\
-             UPDATE_README=1 cargo test --test catalogue readme"
+            shown == tables,
+            "the tables of keys in the manual are not those of the catalogue; make them anew with\n\
+             UPDATE_MANUAL=1 cargo test --test catalogue manual"
         );
     }
 }

@@ -36,7 +36,7 @@ it over standard input and output. At a terminal there is nobody to answer. You 
   xmpp-ldap-auth --caller prosody run   type requests by hand: auth:USER:DOMAIN:PASSWORD
   xmpp-ldap-auth --help                 everything else
 
-How Prosody and ejabberd start it is in the README.
+How Prosody and ejabberd start it is in the manual.
 ";
 
 /// Serves standard input and output until the caller closes them.

@@ -1,7 +1,7 @@
 //! The catalogue of keys: whatever can be written into a configuration stands here, once, with its
 //! kind, its default, and what it means.
 //!
-//! Reading, "there is no such key", `check`, the table in README, the manual page and the JSON
+//! Reading, "there is no such key", `check`, the table in the manual, the manual page and the JSON
 //! schema are made from it. A key that is not in it cannot be looked up.
 
 /// Declares keys, and a group of them. The comment of a key is its text: there is no key without.

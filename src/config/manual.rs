@@ -16,7 +16,7 @@ pub fn page() -> String {
     page.text(inline(&format!(
         "A file in TOML, found at `--config`, `${PATH_VARIABLE}` or `{DEFAULT_PATH}`, in that order. \
          Unknown keys are errors. Durations are written `\"1500ms\"`, `\"4s\"`, `\"30m\"`. \
-         Sections that are referred to are those of README."
+         Sections that are referred to are those of the manual."
     )));
     TOP.sections().iter().for_each(|section| explain(&mut page, section));
     page.control("SH", ["SEE ALSO"]);
@@ -59,7 +59,7 @@ fn inline(markdown: &str) -> Vec<Inline> {
 }
 
 fn without_links(text: &str) -> String {
-    let mut links = text.split("](#");
+    let mut links = text.split("](");
     let first = links.next().unwrap_or_default().to_owned();
     links.fold(first, |done, rest| {
         let (before, link) = done.rsplit_once('[').unwrap_or((&done, ""));
@@ -74,7 +74,7 @@ mod tests {
 
     #[test]
     fn of_a_link_its_text_is_left() {
-        assert_eq!(without_links("see [One](#one), [Two](#two)."), "see One, Two.");
+        assert_eq!(without_links("see [One](one.md), [Two](two.md#here)."), "see One, Two.");
         assert_eq!(without_links("no [link]"), "no [link]");
     }
 

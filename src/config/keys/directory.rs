@@ -79,7 +79,7 @@ keys! {
 
     /// `["ldaps://…", "ldap://…", "ldapi://%2Fpath"]`, in order of preference. Lists within it are
     /// groups that share the load: `[["ldaps://a", "ldaps://b"], "ldaps://elsewhere"]`. See
-    /// [When servers fail](#when-servers-fail)
+    /// [When servers fail](failover.md)
     SERVERS = "servers": List<OneOrMore> = List(OneOrMore("URLs"), "ldaps://ldap.example.com");
 
     /// servers are found in DNS, by priority and weight: `_ldap._tcp.dc._msdcs.corp.example`, or else
@@ -117,7 +117,7 @@ keys! {
     BIND_DN = "bind_dn": Text = Text("DN or name");
 
     /// instead of `bind_dn`: sign in by TLS client certificate, or as the local user of `ldapi://`; or
-    /// by Kerberos, see [Kerberos](#kerberos)
+    /// by Kerberos, see [Kerberos](kerberos.md)
     SASL = "sasl": Word<Mechanism> = Word::advised(
         &Mechanism::ALL,
         "write \"external\" or \"gssapi\", or bind_dn with bind_password_file",

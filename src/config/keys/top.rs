@@ -62,7 +62,7 @@ keys! {
     CONFINE = "confine": Or<Flag> = Or(Flag, true);
 
     /// whether the first request on Prosody's terminal is answered; see
-    /// [Prosody](#prosody-on-a-terminal-with-the-community-module-mod_auth_external_insecure-formerly-mod_auth_external)
+    /// [Prosody](prosody.md#on-a-terminal)
     FIRST_REQUEST = "first_request": Or<Word<FirstRequest>> = Or(
         Word::advised(
             FIRST_REQUESTS,
@@ -72,10 +72,10 @@ keys! {
     );
 
     /// the socket of a daemon that answers in place of this process, which then reads no more than
-    /// what is about the caller and the log; see [The daemon](#the-daemon)
+    /// what is about the caller and the log; see [The daemon](daemon.md)
     DAEMON = "daemon": FilePath = FilePath;
 
-    /// what the daemon listens on, with a name of your choice; see [The daemon](#the-daemon)
+    /// what the daemon listens on, with a name of your choice; see [The daemon](daemon.md)
     LISTENERS = "listen": Subtables = Subtables(&LISTEN);
 
     /// a directory, with a name of your choice
@@ -85,10 +85,10 @@ keys! {
     /// its directory says
     DOMAINS = "domain": Subtables = Subtables(&DOMAIN);
 
-    /// the lock-out guard, see [Guarding accounts](#guarding-accounts)
+    /// the lock-out guard, see [Guarding accounts](guard.md)
     THROTTLE_TABLE = "throttle": Subtable = Subtable(&THROTTLE);
 
-    /// what is remembered of answers, see [Remembering](#remembering)
+    /// what is remembered of answers, see [Remembering](cache.md)
     CACHE_TABLE = "cache": Subtable = Subtable(&CACHE);
 
     /// what is logged, and where to
@@ -107,7 +107,7 @@ keys! {
 
     /// `"stderr"`, `"journald"`, `"syslog"` or `"file:/path"` (reopened on SIGHUP), but no name of the
     /// stream that carries the replies; auto: standard error, or the journal or syslog where that is
-    /// /dev/null or carries the replies; see [The log](#the-log)
+    /// /dev/null or carries the replies; see [The log](log.md)
     TARGET = "target": Text = Text("where to"), otherwise "`\"auto\"`";
 
     /// text for people, or one JSON object a line

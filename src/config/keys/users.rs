@@ -13,7 +13,7 @@ keys! {
     BASE = "base": OneOrMore = OneOrMore("DN");
 
     /// who a user is compared with; `mail`, `userPrincipalName` and `proxyAddresses` with the whole
-    /// address. See [Names](#names)
+    /// address. See [Names](names.md)
     LOGIN_ATTRIBUTES = "login_attributes": OneOrMore = OneOrMore("attribute"),
         otherwise "the preset's, which `check` prints";
 
