@@ -13,9 +13,4 @@ use crate::verdict::Outcome;
 pub trait Answer: Send + Sync + 'static {
     /// The outcome of one request, which should be known by the deadline.
     fn answer(&self, request: &Request, by: Deadline) -> impl Future<Output = Outcome> + Send;
-
-    /// Whether this domain, in lower case, is known to be served.
-    fn serves(&self, _domain: &str) -> bool {
-        false
-    }
 }

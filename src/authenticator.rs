@@ -90,10 +90,6 @@ impl<D: Accounts> Answer for Authenticator<D> {
         let (Ok(outcome) | Err(outcome)) = self.try_answer(request, by).await;
         outcome
     }
-
-    fn serves(&self, domain: &str) -> bool {
-        self.served().is_some_and(|served| served.domains.contains_key(domain))
-    }
 }
 
 /// An empty password would make an unauthenticated bind, which succeeds (RFC 4513, section 5.1.2).

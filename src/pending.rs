@@ -52,8 +52,6 @@ struct Asked {
     whom: Whom,
     timing: Timing,
     way: Option<Way>,
-    /// Whether its domain is known to be served, if it came to a daemon.
-    is_served: bool,
 }
 
 /// A request that was read and is not answered yet. Dropping it abandons the work, unless that is a
@@ -120,10 +118,7 @@ impl<A: Answer> Requests<A> {
 
     /// A request that is decided on already.
     pub fn settled(&self, verb: Verb, whom: Whom, timing: Timing, outcome: Outcome) -> Pending {
-        let way = self.way.clone();
-        let serves = |domain| self.answerer.serves(domain);
-        let is_served = way.is_some() && whom.domainpart().is_some_and(serves);
-        let asked = Asked { verb, whom, timing, way, is_served };
+        let asked = Asked { verb, whom, timing, way: self.way.clone() };
         Pending {
             asked,
             queued: Duration::ZERO,
@@ -190,7 +185,7 @@ impl Asked {
         };
         observe::audit(&audit);
         if let Some(way) = &self.way {
-            way.metrics.record(&audit, self.is_served);
+            way.metrics.record(&audit);
         }
     }
 }

@@ -34,10 +34,6 @@ impl<A: Answer> Answer for InTurn<A> {
         let _turn = place.turn(request.verb()).await;
         self.answerer.answer(request, by).await
     }
-
-    fn serves(&self, domain: &str) -> bool {
-        self.answerer.serves(domain)
-    }
 }
 
 /// A request's place among those of its account.

@@ -4,6 +4,7 @@ mod activation_error;
 mod active;
 pub(super) mod follower;
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -50,6 +51,8 @@ pub(super) enum Progress<'a> {
         listeners: &'a [ListenerSettings],
         /// What is asked.
         directories: &'a [Arc<Directory>],
+        /// The domains that are served, in lower case.
+        domains: &'a HashSet<String>,
         /// What stands before that.
         policies: &'a Arc<Policies>,
     },
@@ -252,9 +255,14 @@ impl Reloader {
     fn activate(&mut self, built: Built, listeners: &[ListenerSettings]) {
         let Built { directories, served } = built;
         let policies = Arc::clone(&served.policies);
+        let domains: HashSet<String> = served.domains.keys().cloned().collect();
         self.authenticator.serve(served);
-        let (used, kept) = (&directories, &policies);
-        (self.observer)(Progress::InUse { listeners, directories: used, policies: kept });
+        (self.observer)(Progress::InUse {
+            listeners,
+            directories: &directories,
+            domains: &domains,
+            policies: &policies,
+        });
         self.active = Some(Active::new(self.file.clone(), policies, directories));
         self.is_refused = false;
     }

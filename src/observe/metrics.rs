@@ -1,6 +1,9 @@
 //! What is counted of requests, for Prometheus. Labels hold no user, and nothing that somebody else
 //! than an administrator has chosen.
 
+use std::collections::HashSet;
+use std::sync::{Arc, PoisonError, RwLock};
+
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -21,6 +24,8 @@ const OTHER: &str = "other";
 pub struct RequestMetrics {
     total: Family<Outcomes, Counter>,
     duration: Family<Durations, Histogram, fn() -> Histogram>,
+    /// The domains that have a label of their own, in lower case.
+    served: Arc<RwLock<HashSet<String>>>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -41,21 +46,35 @@ struct Durations {
 impl Default for RequestMetrics {
     fn default() -> Self {
         let histogram: fn() -> Histogram = || Histogram::new(BOUNDS);
-        Self { total: Family::default(), duration: Family::new_with_constructor(histogram) }
+        Self {
+            total: Family::default(),
+            duration: Family::new_with_constructor(histogram),
+            served: Arc::default(),
+        }
     }
 }
 
 impl RequestMetrics {
-    /// Counts a request that was answered; `is_served` says whether its domain is.
-    pub fn record(&self, audit: &Audit<'_>, is_served: bool) {
+    /// These domains, in lower case, are served from now on; all others are counted as one.
+    pub fn set_served(&self, domains: HashSet<String>) {
+        *self.served.write().unwrap_or_else(PoisonError::into_inner) = domains;
+    }
+
+    /// Counts a request that was answered.
+    pub fn record(&self, audit: &Audit<'_>) {
         let listener = audit.listener.unwrap_or_default().to_owned();
         let verb = audit.verb.name();
-        let domain = audit.whom.domainpart().filter(|_| is_served).unwrap_or(OTHER).to_owned();
+        let domain = self.domain_label(audit.whom.domainpart());
         let verdict = audit.outcome.verdict;
         let (verdict, reason) = (verdict.word(), verdict.reason());
         let durations = Durations { listener: listener.clone(), verb };
         self.duration.get_or_create(&durations).observe(audit.took.as_secs_f64());
         self.total.get_or_create(&Outcomes { listener, verb, domain, verdict, reason }).inc();
+    }
+
+    fn domain_label(&self, domain: Option<&str>) -> String {
+        let served = self.served.read().unwrap_or_else(PoisonError::into_inner);
+        domain.filter(|domain| served.contains(*domain)).unwrap_or(OTHER).to_owned()
     }
 
     /// Shows them in a registry.

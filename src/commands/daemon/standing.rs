@@ -85,7 +85,8 @@ impl Standing {
         match progress {
             Progress::Begun => {}
             Progress::Refused(refusal) => self.state().problems = refusal.problems().to_vec(),
-            Progress::InUse { listeners, directories, policies } => {
+            Progress::InUse { listeners, directories, domains, policies } => {
+                self.requests.set_served((*domains).clone());
                 let mut state = self.state();
                 state.problems.clear();
                 state.directories = directories.to_vec();
