@@ -12,7 +12,7 @@ use secrecy::{ExposeSecret, SecretString};
 use self::inquiry::Inquiry;
 use crate::answer::Answer;
 use crate::deadline::Deadline;
-use crate::directory::accounts::Accounts;
+use crate::directory::backend::Backend;
 use crate::jid::Account;
 use crate::policy::Policies;
 use crate::request::Request;
@@ -33,7 +33,7 @@ pub struct ServedDomains<D> {
     pub policies: Arc<Policies>,
 }
 
-impl<D: Accounts> Authenticator<D> {
+impl<D: Backend> Authenticator<D> {
     /// Serves these domains.
     pub fn new(served: ServedDomains<D>) -> Self {
         Self { served: RwLock::new(Some(Arc::new(served))) }
@@ -83,7 +83,7 @@ impl<D: Accounts> Authenticator<D> {
     }
 }
 
-impl<D: Accounts> Answer for Authenticator<D> {
+impl<D: Backend> Answer for Authenticator<D> {
     /// In this order: the configuration is usable, the domain is served, the password is not empty,
     /// the directory knows the account, the policies let it through, the directory answers.
     async fn answer(&self, request: &Request, by: Deadline) -> Outcome {

@@ -21,14 +21,14 @@ use crate::verdict::{Outage, Outcome};
 pub struct Requests<A> {
     answerer: Arc<A>,
     /// How they come, in a daemon.
-    way: Option<Way>,
+    way: Option<RequestSource>,
     /// Each password change that goes on holds it for reading.
     changes: Arc<RwLock<()>>,
 }
 
 /// The way by which requests come to a daemon.
 #[derive(Clone, Debug)]
-struct Way {
+struct RequestSource {
     /// The name of the listener.
     listener: Arc<str>,
     /// Where they are counted.
@@ -51,7 +51,7 @@ struct Asked {
     verb: Verb,
     whom: Whom,
     timing: Timing,
-    way: Option<Way>,
+    way: Option<RequestSource>,
 }
 
 /// A request that was read and is not answered yet. Dropping it abandons the work, unless that is a
@@ -61,7 +61,7 @@ pub struct Pending {
     asked: Asked,
     /// How long it waited for its work to begin, as far as that is known.
     queued: Duration,
-    work: Work,
+    work: WorkState,
     is_logged: bool,
     /// Held for as long as a password change goes on.
     change: Option<OwnedRwLockReadGuard<()>>,
@@ -69,7 +69,7 @@ pub struct Pending {
 
 /// The work on a request.
 #[derive(Debug)]
-enum Work {
+enum WorkState {
     /// There is none, or no more.
     Done(Outcome),
     /// It goes on, and will also tell how long the request waited for it.
@@ -84,7 +84,7 @@ impl<A: Answer> Requests<A> {
 
     /// Those that `answerer` is asked through a listener of this name, counted in `metrics`.
     pub fn through(listener: Arc<str>, answerer: Arc<A>, metrics: RequestMetrics) -> Self {
-        Self { way: Some(Way { listener, metrics }), ..Self::new(answerer) }
+        Self { way: Some(RequestSource { listener, metrics }), ..Self::new(answerer) }
     }
 
     /// Starts work on a request, which ends at the deadline.
@@ -112,7 +112,7 @@ impl<A: Answer> Requests<A> {
             Verb::Auth | Verb::IsUser | Verb::Other => None,
         };
         let mut pending = self.settled(verb, whom, timing, Outage::Internal.into());
-        (pending.work, pending.change) = (Work::Running(work), change);
+        (pending.work, pending.change) = (WorkState::Running(work), change);
         pending
     }
 
@@ -122,7 +122,7 @@ impl<A: Answer> Requests<A> {
         Pending {
             asked,
             queued: Duration::ZERO,
-            work: Work::Done(outcome),
+            work: WorkState::Done(outcome),
             is_logged: false,
             change: None,
         }
@@ -148,11 +148,11 @@ impl Pending {
     /// What became of it. Cancel-safe.
     pub async fn outcome(&mut self) -> Outcome {
         match &mut self.work {
-            Work::Done(outcome) => outcome.clone(),
-            Work::Running(task) => {
+            WorkState::Done(outcome) => outcome.clone(),
+            WorkState::Running(task) => {
                 let (outcome, queued) = result(task).await;
                 self.queued = queued;
-                self.work = Work::Done(outcome.clone());
+                self.work = WorkState::Done(outcome.clone());
                 outcome
             }
         }
@@ -193,8 +193,8 @@ impl Asked {
 impl Drop for Pending {
     fn drop(&mut self) {
         let is_change = self.asked.verb == Verb::SetPass;
-        match mem::replace(&mut self.work, Work::Done(Outage::Internal.into())) {
-            Work::Running(mut task) if is_change => {
+        match mem::replace(&mut self.work, WorkState::Done(Outage::Internal.into())) {
+            WorkState::Running(mut task) if is_change => {
                 let (asked, change) = (self.asked.clone(), self.change.take());
                 tokio::spawn(async move {
                     let (outcome, queued) = result(&mut task).await;
@@ -202,11 +202,11 @@ impl Drop for Pending {
                     drop(change);
                 });
             }
-            Work::Running(task) => task.abort(),
-            Work::Done(outcome) if is_change && !self.is_logged => {
+            WorkState::Running(task) => task.abort(),
+            WorkState::Done(outcome) if is_change && !self.is_logged => {
                 self.asked.audit(&outcome, self.queued, false);
             }
-            Work::Done(_) => {}
+            WorkState::Done(_) => {}
         }
     }
 }

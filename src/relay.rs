@@ -31,13 +31,13 @@ const BUSY_PAUSE: Duration = Duration::from_millis(10);
 /// Asks the daemon whose socket it is given.
 #[derive(Debug)]
 pub struct Relay {
-    state: Mutex<State>,
+    state: Mutex<RelayState>,
     /// That the daemon cannot be asked.
     trouble: Trouble,
 }
 
 #[derive(Debug)]
-struct State {
+struct RelayState {
     /// `None` while the configuration cannot be used.
     socket: Option<PathBuf>,
     connection: Option<Arc<Connection>>,
@@ -46,7 +46,7 @@ struct State {
 impl Relay {
     /// Asks the daemon at this socket; without one, every answer is "cannot tell".
     pub fn new(socket: Option<PathBuf>) -> Self {
-        let state = Mutex::new(State { socket, connection: None });
+        let state = Mutex::new(RelayState { socket, connection: None });
         Self { state, trouble: Trouble::default() }
     }
 
@@ -57,7 +57,7 @@ impl Relay {
         state.connection = None;
     }
 
-    fn locked(&self) -> MutexGuard<'_, State> {
+    fn locked(&self) -> MutexGuard<'_, RelayState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

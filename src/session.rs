@@ -37,7 +37,7 @@ const STALL: Duration = Duration::from_secs(1);
 
 /// What a session keeps to.
 #[derive(Clone, Copy, Debug)]
-pub struct Terms {
+pub struct SessionTerms {
     /// Who is asking.
     pub dialect: Dialect,
     /// Work on a request ends this long after its last byte was read.
@@ -84,14 +84,14 @@ impl fmt::Display for SessionEnd {
 #[derive(Debug)]
 pub struct StdioSession<A> {
     requests: Requests<InTurn<A>>,
-    terms: Terms,
+    terms: SessionTerms,
     names_outages: bool,
     stop: Notify,
 }
 
 impl<A: Answer> StdioSession<A> {
     /// A session that asks `answerer` under these terms.
-    pub fn new(answerer: Arc<A>, terms: Terms) -> Self {
+    pub fn new(answerer: Arc<A>, terms: SessionTerms) -> Self {
         let requests = Requests::new(Arc::new(InTurn::new(answerer)));
         Self { requests, terms, names_outages: false, stop: Notify::new() }
     }

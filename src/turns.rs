@@ -30,25 +30,25 @@ impl<A> InTurn<A> {
 
 impl<A: Answer> Answer for InTurn<A> {
     async fn answer(&self, request: &Request, by: Deadline) -> Outcome {
-        let place = Place::of(request, &self.turns);
-        let _turn = place.turn(request.verb()).await;
+        let turns = AccountTurns::of(request, &self.turns);
+        let _turn = turns.turn(request.verb()).await;
         self.answerer.answer(request, by).await
     }
 }
 
-/// A request's place among those of its account.
-struct Place<'a> {
+/// The turns of the account that a request is about.
+struct AccountTurns<'a> {
     turns: &'a Turns,
     account: &'a Arc<Account>,
     turn: Arc<RwLock<()>>,
 }
 
-enum Turn {
+enum HeldTurn {
     Shared(#[expect(dead_code, reason = "it is held")] OwnedRwLockReadGuard<()>),
     Alone(#[expect(dead_code, reason = "it is held")] OwnedRwLockWriteGuard<()>),
 }
 
-impl<'a> Place<'a> {
+impl<'a> AccountTurns<'a> {
     fn of(request: &'a Request, turns: &'a Turns) -> Self {
         let account = request.account();
         let turn = Arc::clone(locked(turns).entry(Arc::clone(account)).or_default());
@@ -56,16 +56,16 @@ impl<'a> Place<'a> {
     }
 
     /// They come in the order in which they are first waited for.
-    async fn turn(&self, verb: Verb) -> Turn {
+    async fn turn(&self, verb: Verb) -> HeldTurn {
         let turn = Arc::clone(&self.turn);
         match verb {
-            Verb::SetPass => Turn::Alone(turn.write_owned().await),
-            Verb::Auth | Verb::IsUser | Verb::Other => Turn::Shared(turn.read_owned().await),
+            Verb::SetPass => HeldTurn::Alone(turn.write_owned().await),
+            Verb::Auth | Verb::IsUser | Verb::Other => HeldTurn::Shared(turn.read_owned().await),
         }
     }
 }
 
-impl Drop for Place<'_> {
+impl Drop for AccountTurns<'_> {
     fn drop(&mut self) {
         let mut turns = locked(self.turns);
         // The table's and ours are the last two.

@@ -17,7 +17,7 @@ use xmpp_ldap_auth::config;
 use xmpp_ldap_auth::config::effective::{Origin, Subject};
 use xmpp_ldap_auth::config::keys::domain::DOMAIN;
 use xmpp_ldap_auth::config::keys::top::{CALLER, TOP};
-use xmpp_ldap_auth::config::keys::{AnyKey, Form, Section, TableSpec};
+use xmpp_ldap_auth::config::keys::{AnyKey, Section, TableSpec, ValueForm};
 use xmpp_ldap_auth::config::schema::schema;
 use xmpp_ldap_auth::protocol::dialect::Dialect;
 
@@ -56,7 +56,7 @@ fn add(tables: &mut String, section: &Section) -> std::fmt::Result {
 
 fn below(key: &AnyKey) -> Option<&'static TableSpec> {
     match key.kind().form() {
-        Form::Table(table) | Form::Tables(table) => Some(table),
+        ValueForm::Table(table) | ValueForm::Tables(table) => Some(table),
         _ => None,
     }
 }
@@ -86,8 +86,8 @@ fn keys(table: &'static TableSpec, path: &str) -> Vec<(String, &'static AnyKey)>
         let path =
             if path.is_empty() { key.name.to_owned() } else { format!("{path}.{}", key.name) };
         match key.kind().form() {
-            Form::Table(table) => found.extend(keys(table, &path)),
-            Form::Tables(table) => found.extend(keys(table, &format!("{path}.x"))),
+            ValueForm::Table(table) => found.extend(keys(table, &path)),
+            ValueForm::Tables(table) => found.extend(keys(table, &format!("{path}.x"))),
             _ => found.push((path, key)),
         }
     }

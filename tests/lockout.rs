@@ -17,7 +17,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 use xmpp_ldap_auth::answer::Answer;
 use xmpp_ldap_auth::authenticator::{Authenticator, ServedDomains};
 use xmpp_ldap_auth::deadline::Deadline;
-use xmpp_ldap_auth::directory::accounts::Candidate;
+use xmpp_ldap_auth::directory::backend::Candidate;
 use xmpp_ldap_auth::jid::Account;
 use xmpp_ldap_auth::policy::Policies;
 use xmpp_ldap_auth::policy::cache::{CacheSettings, Mode};

@@ -18,7 +18,7 @@ use tokio::time::Instant;
 use xmpp_ldap_auth::config;
 use xmpp_ldap_auth::deadline::Deadline;
 use xmpp_ldap_auth::directory::Directory;
-use xmpp_ldap_auth::directory::accounts::{Accounts, EntryKey};
+use xmpp_ldap_auth::directory::backend::{Backend, EntryKey};
 use xmpp_ldap_auth::directory::domain::{Domain, Memory};
 use xmpp_ldap_auth::directory::message::ber::{Reader, Writer, message_length, tag};
 use xmpp_ldap_auth::jid::Account;

@@ -22,7 +22,7 @@ use tokio::time::{Instant, sleep};
 use xmpp_ldap_auth::config;
 use xmpp_ldap_auth::deadline::Deadline;
 use xmpp_ldap_auth::directory::Directory;
-use xmpp_ldap_auth::directory::accounts::Accounts;
+use xmpp_ldap_auth::directory::backend::Backend;
 use xmpp_ldap_auth::directory::domain::{Domain, Memory};
 use xmpp_ldap_auth::directory::pool::refused_logins::RefusedLogins;
 use xmpp_ldap_auth::jid::Account;

@@ -28,7 +28,7 @@ use xmpp_ldap_auth::policy::Policies;
 use xmpp_ldap_auth::policy::guard::Permit;
 use xmpp_ldap_auth::protocol::dialect::Dialect;
 use xmpp_ldap_auth::session::lock_step::FirstRequest;
-use xmpp_ldap_auth::session::{SessionEnd, StdioSession, Terms};
+use xmpp_ldap_auth::session::{SessionEnd, SessionTerms, StdioSession};
 use xmpp_ldap_auth::verdict::{Denial, Outage, Outcome, Verdict};
 
 /// Does what the localpart says: `yes`, `no`, `out`, `never`, `panic`, or `yes-500` and the like
@@ -92,8 +92,8 @@ struct Caller {
 
 type Session = StdioSession<Authenticator<Directory>>;
 
-fn terms(dialect: Dialect) -> Terms {
-    Terms {
+fn terms(dialect: Dialect) -> SessionTerms {
+    SessionTerms {
         dialect,
         answer_within: Duration::from_secs(4),
         reply_within: Duration::from_millis(4500),

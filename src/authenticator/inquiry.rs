@@ -4,12 +4,12 @@ use secrecy::SecretString;
 use tokio::time::Instant;
 
 use crate::deadline::Deadline;
-use crate::directory::accounts::{Accounts, EntryKey};
+use crate::directory::backend::{Backend, EntryKey};
 use crate::jid::Account;
 use crate::policy::Policies;
 use crate::policy::cache::Cache;
 use crate::policy::changes::Moment;
-use crate::policy::digest::Id;
+use crate::policy::digest::HashedId;
 use crate::verdict::{Denial, Outcome, Verdict};
 
 /// One question about an account. How a sign-in goes is a file of its own.
@@ -17,12 +17,12 @@ pub(super) struct Inquiry<'a, D> {
     pub(super) directory: &'a D,
     pub(super) policies: &'a Policies,
     /// The credential cache, if it is on, and as whom it knows the account.
-    pub(super) cached: Option<(&'a Cache, Id)>,
+    pub(super) cached: Option<(&'a Cache, HashedId)>,
     pub(super) account: &'a Account,
     pub(super) by: Deadline,
 }
 
-impl<'a, D: Accounts> Inquiry<'a, D> {
+impl<'a, D: Backend> Inquiry<'a, D> {
     pub(super) fn new(
         directory: &'a D,
         policies: &'a Policies,

@@ -4,13 +4,13 @@ use secrecy::SecretString;
 use tokio::time::Instant;
 
 use super::inquiry::{Inquiry, is_judged};
-use crate::directory::accounts::{Accounts, Candidate};
+use crate::directory::backend::{Backend, Candidate};
 use crate::policy::admission::SignInSlot;
 use crate::policy::attempt::SignInAttempt;
 use crate::policy::guard::{Budget, Entrance, Guard, Hold, Permit};
 use crate::verdict::{Denial, Outage, Outcome, Verdict};
 
-impl<D: Accounts> Inquiry<'_, D> {
+impl<D: Backend> Inquiry<'_, D> {
     /// Whether the password of this attempt is the candidate's. Whoever waits for other attempts leaves
     /// the slot to others.
     pub(super) async fn prove(

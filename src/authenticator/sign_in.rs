@@ -6,11 +6,11 @@ use secrecy::SecretString;
 use tokio::time::Instant;
 
 use super::inquiry::{Inquiry, is_judged, remembered};
-use crate::directory::accounts::{Accounts, Candidate, EntryKey};
+use crate::directory::backend::{Backend, Candidate, EntryKey};
 use crate::policy::admission::SignInSlot;
 use crate::policy::attempt::SignInAttempt;
 use crate::policy::cache::Cache;
-use crate::policy::digest::Id;
+use crate::policy::digest::HashedId;
 use crate::verdict::{Denial, Outage, Outcome, Verdict};
 
 /// What came of a sign-in.
@@ -22,7 +22,7 @@ struct SignInEnd {
     attempt: Option<SignInAttempt>,
     /// The entry that the account was remembered to have, if that one refused the password before the
     /// account was looked up again.
-    refused_by: Option<Id>,
+    refused_by: Option<HashedId>,
     /// The account may be disabled, locked or expired.
     is_doubtful: bool,
 }
@@ -33,7 +33,7 @@ impl SignInEnd {
     }
 }
 
-impl<D: Accounts> Inquiry<'_, D> {
+impl<D: Backend> Inquiry<'_, D> {
     pub(super) async fn sign_in(&self, password: &SecretString) -> Outcome {
         let judged = match self.directory.admission().admit(self.by.remaining(), Instant::now()) {
             Ok(mut slot) => {
@@ -130,7 +130,7 @@ impl<D: Accounts> Inquiry<'_, D> {
     fn vouches(
         &self,
         cache: &Cache,
-        account: Id,
+        account: HashedId,
         attempt: Option<SignInAttempt>,
         password: &SecretString,
     ) -> bool {

@@ -13,7 +13,7 @@ use super::print::{BAD, GOOD, ODD, print_json, unless_closed};
 use crate::cli::{ForgiveArgs, Given, StatusArgs};
 use crate::config::{self, listen};
 use crate::exit::Code;
-use crate::listen::settings::{Kind, Place};
+use crate::listen::settings::{ListenAddress, ListenerKind};
 use crate::printable::printable;
 use crate::protocol::control::Order;
 use crate::protocol::dialect::Dialect;
@@ -94,8 +94,8 @@ fn socket(config: &Path) -> PathBuf {
     let reading = config::load(config, Some(Dialect::Ejabberd), None);
     let usual = std::iter::once(listen::default_control());
     let mut places = reading.listeners.into_iter().chain(usual);
-    let socket = places.find_map(|settings| match (settings.kind, settings.place) {
-        (Kind::Control, Place::Unix { path, .. }) => Some(path),
+    let socket = places.find_map(|settings| match (settings.kind, settings.address) {
+        (ListenerKind::Control, ListenAddress::Unix { path, .. }) => Some(path),
         _ => None,
     });
     socket.unwrap_or_default()

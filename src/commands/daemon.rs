@@ -31,7 +31,7 @@ use crate::config::listen::{self, AUTH, CONTROL, default_auth, default_control};
 use crate::config::{self, Reading};
 use crate::exit::Code;
 use crate::listen::accept::Listener;
-use crate::listen::settings::{Kind, ListenerSettings, Place};
+use crate::listen::settings::{ListenAddress, ListenerKind, ListenerSettings};
 use crate::listen::socket::{self, Passed, Socket};
 use crate::observe::logger::Logger;
 use crate::peer::Peer;
@@ -76,9 +76,9 @@ fn unusable(problem: String) -> Failure {
 }
 
 fn own_path(settings: &ListenerSettings) -> Option<PathBuf> {
-    match &settings.place {
-        Place::Unix { path, .. } => Some(path.clone()),
-        Place::Systemd(_) | Place::Tcp(_) => None,
+    match &settings.address {
+        ListenAddress::Unix { path, .. } => Some(path.clone()),
+        ListenAddress::Systemd(_) | ListenAddress::Tcp(_) => None,
     }
 }
 
@@ -89,13 +89,13 @@ fn bind(
 ) -> Result<Vec<(ListenerSettings, Socket)>, Failure> {
     let mut wanted = reading.listeners.clone();
     for name in passed.names() {
-        let place = Place::Systemd(name.clone());
-        if wanted.iter().any(|settings| settings.place == place) {
+        let address = ListenAddress::Systemd(name.clone());
+        if wanted.iter().any(|settings| settings.address == address) {
             continue;
         }
         match wanted.iter_mut().find(|settings| settings.name == name) {
-            Some(settings) => settings.place = place,
-            None => wanted.push(ListenerSettings::plain(&name, place, Kind::Native)),
+            Some(settings) => settings.address = address,
+            None => wanted.push(ListenerSettings::plain(&name, address, ListenerKind::Native)),
         }
     }
     // Those that are not written may be missing; they are none of the administrator's wishes.
@@ -105,7 +105,9 @@ fn bind(
     if (is_default || reading.configuration.is_err()) && !has(&wanted, AUTH) {
         wanted.push(default_auth());
     }
-    if !wanted.iter().any(|settings| settings.kind == Kind::Control) && !has(&wanted, CONTROL) {
+    if !wanted.iter().any(|settings| settings.kind == ListenerKind::Control)
+        && !has(&wanted, CONTROL)
+    {
         wanted.push(default_control());
     }
     let mut bound = Vec::new();
@@ -114,7 +116,7 @@ fn bind(
         if is_needed && let Some(path) = own_path(&settings) {
             make_directory(&path);
         }
-        match socket::listen(&settings.place, passed) {
+        match socket::listen(&settings.address, passed) {
             Ok(socket) => bound.push((settings, socket)),
             Err(problem) if is_needed => {
                 return Err(unusable(format!("listen.{}: {problem}", settings.name)));

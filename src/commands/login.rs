@@ -59,7 +59,7 @@ pub fn login(args: &LoginArgs, given: Given) -> Result<Code, Failure> {
 }
 
 /// How a sign-in went.
-struct Login {
+struct LoginReport {
     outcome: Outcome,
     took: Duration,
     steps: Vec<Step>,
@@ -68,7 +68,7 @@ struct Login {
 }
 
 /// Signs in as `run` would.
-fn stand_alone(args: &LoginArgs, given: Given, account: Account) -> Result<Login, Failure> {
+fn stand_alone(args: &LoginArgs, given: Given, account: Account) -> Result<LoginReport, Failure> {
     let Inspection { configuration, within } = Inspection::open(given)?;
     let password = read_password(args, &account)?;
     let steps = Steps::collect();
@@ -86,7 +86,7 @@ fn stand_alone(args: &LoginArgs, given: Given, account: Account) -> Result<Login
     })??;
     let (took, steps) = (started.elapsed(), steps.take());
     let outcome = naming_silence(outcome, &steps);
-    Ok(Login { outcome, took, steps, daemon: None })
+    Ok(LoginReport { outcome, took, steps, daemon: None })
 }
 
 /// The outcome, which tells of the step that was waited for in vain, if it is about that.
@@ -108,7 +108,7 @@ fn naming_silence(outcome: Outcome, steps: &[Step]) -> Outcome {
 }
 
 /// Signs in by the daemon, whose guard counts it.
-fn through(daemon: &Daemon, args: &LoginArgs, account: &Account) -> Result<Login, Failure> {
+fn through(daemon: &Daemon, args: &LoginArgs, account: &Account) -> Result<LoginReport, Failure> {
     let socket = daemon.socket().to_owned();
     let password = String::from_utf8(read_password(args, account)?).map_err(|_| {
         Failure::Usage("the password is not UTF-8, so that no client could send it".to_owned())
@@ -125,7 +125,7 @@ fn through(daemon: &Daemon, args: &LoginArgs, account: &Account) -> Result<Login
     };
     let mut outcome = Outcome::from(verdict).with_detail(text("detail"));
     outcome.server = answer.get("server").and_then(Value::as_str).map(Into::into);
-    Ok(Login { outcome, took: started.elapsed(), steps: Vec::new(), daemon: Some(socket) })
+    Ok(LoginReport { outcome, took: started.elapsed(), steps: Vec::new(), daemon: Some(socket) })
 }
 
 /// The password as it is typed, or the first line of standard input; its end is no part of it.
@@ -145,7 +145,7 @@ fn read_password(args: &LoginArgs, account: &Account) -> Result<Vec<u8>, Failure
     Ok(line)
 }
 
-impl Login {
+impl LoginReport {
     fn to_json(&self, jid: &str) -> Value {
         let Self { outcome, took, steps, daemon } = self;
         json!({

@@ -11,7 +11,7 @@ use super::keys::top::{CACHE_TABLE, DIRECTORIES, DOMAINS, LISTENERS, THROTTLE_TA
 use super::policy::Policy;
 use super::startup::Startup;
 use super::table::Table;
-use crate::directory::Settings;
+use crate::directory::DirectorySettings;
 use crate::directory::domain::Rules;
 
 /// What is served, and from where.
@@ -57,7 +57,7 @@ impl Configuration {
     }
 
     /// How each directory is reached.
-    pub fn settings(&self) -> impl Iterator<Item = &Settings> {
+    pub fn settings(&self) -> impl Iterator<Item = &DirectorySettings> {
         self.directories.values().map(|directory| &directory.settings)
     }
 
@@ -72,7 +72,7 @@ impl Configuration {
 
     /// The directory that serves the domain of this name, in lower case, and the domain's rules;
     /// `None` if none does.
-    pub fn into_domain(self, name: &str) -> Option<(Settings, Rules)> {
+    pub fn into_domain(self, name: &str) -> Option<(DirectorySettings, Rules)> {
         self.directories.into_values().find_map(|mut directory| {
             let rules = directory.domains.remove(name)?;
             Some((directory.settings, rules))

@@ -14,13 +14,13 @@ use crate::directory::account::preset::Preset;
 use crate::directory::account::set_password::PasswordMethod;
 use crate::directory::domain::{Lookup, Rules};
 use crate::directory::pool::limits::Limits;
-use crate::directory::{Settings, WriterSettings};
+use crate::directory::{DirectorySettings, WriterSettings};
 
 /// A directory and the XMPP domains that it serves.
 #[derive(Debug)]
 pub struct DirectoryConfig {
     /// How to reach it.
-    pub settings: Settings,
+    pub settings: DirectorySettings,
     /// How the users of each domain are found, and who of them may sign in; by the domain's name in
     /// lower case. No domain is in two directories.
     pub domains: BTreeMap<String, Rules>,
@@ -35,7 +35,7 @@ pub(super) struct DirectoryTable<'a> {
     has_service: bool,
     is_catalog: bool,
     sets_passwords: bool,
-    settings: Option<Settings>,
+    settings: Option<DirectorySettings>,
     domains: BTreeMap<String, Rules>,
 }
 
@@ -87,7 +87,7 @@ impl<'a> DirectoryTable<'a> {
             );
         }
         let limits = read_limits(&table.table(&keys::POOL_TABLE));
-        let settings = tls.map(|tls| Settings {
+        let settings = tls.map(|tls| DirectorySettings {
             name: name.to_owned(),
             preset,
             connector: reach.connector(tls),
@@ -136,7 +136,7 @@ impl<'a> DirectoryTable<'a> {
     }
 
     /// How to reach it; `None` where there is a mistake.
-    pub(super) fn settings(&self) -> Option<&Settings> {
+    pub(super) fn settings(&self) -> Option<&DirectorySettings> {
         self.settings.as_ref()
     }
 

@@ -11,7 +11,7 @@ use super::keys::top::DIRECTORIES;
 use super::keys::{AnyKey, directory as keys};
 use super::keytab;
 use super::table::Table;
-use crate::directory::Settings;
+use crate::directory::DirectorySettings;
 use crate::directory::locate::server::{Endpoint, Server};
 use crate::directory::pool::identity::Identity;
 use crate::directory::sasl::{self, principal::Kerberos};
@@ -92,7 +92,7 @@ fn has_full_name(server: &Server) -> bool {
 }
 
 /// The keytabs that the directories need, each once.
-fn keytabs<'a>(directories: impl Iterator<Item = &'a Settings>) -> Vec<&'a Path> {
+fn keytabs<'a>(directories: impl Iterator<Item = &'a DirectorySettings>) -> Vec<&'a Path> {
     let identities = directories.flat_map(|settings| {
         let writer = settings.writer.as_ref().and_then(|writer| writer.identity.as_ref());
         [settings.identity.as_ref(), writer]
@@ -106,7 +106,10 @@ fn keytabs<'a>(directories: impl Iterator<Item = &'a Settings>) -> Vec<&'a Path>
 }
 
 /// Refuses directories that need different keytabs: a process has one.
-pub(super) fn check_keytabs<'a>(top: &Table<'_>, directories: impl Iterator<Item = &'a Settings>) {
+pub(super) fn check_keytabs<'a>(
+    top: &Table<'_>,
+    directories: impl Iterator<Item = &'a DirectorySettings>,
+) {
     if keytabs(directories).len() > 1 {
         top.problem(
             &DIRECTORIES,
@@ -118,7 +121,7 @@ pub(super) fn check_keytabs<'a>(top: &Table<'_>, directories: impl Iterator<Item
 /// What the environment of a process must say for the Kerberos library to serve these directories, if
 /// that of this one does not.
 pub fn missing_environment<'a>(
-    directories: impl Iterator<Item = &'a Settings>,
+    directories: impl Iterator<Item = &'a DirectorySettings>,
 ) -> Option<[(&'static str, OsString); 2]> {
     let mut name = OsString::from("FILE:");
     name.push(keytabs(directories).first()?);

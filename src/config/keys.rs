@@ -39,4 +39,4 @@ pub mod tls;
 pub mod top;
 pub mod users;
 
-pub use self::key::{AnyKey, Describe, Form, Key, Section, TableSpec};
+pub use self::key::{AnyKey, Describe, Key, Section, TableSpec, ValueForm};

@@ -15,7 +15,9 @@ use super::value::{Text, UserName};
 use crate::files::RUN_DIRECTORY;
 use crate::jid::Account;
 use crate::listen::http::credentials::Credentials;
-use crate::listen::settings::{HttpTerms, Kind, ListenerSettings, Place, SYSTEMD, Terms};
+use crate::listen::settings::{
+    HttpTerms, ListenAddress, ListenerKind, ListenerSettings, ListenerTerms, SYSTEMD,
+};
 use crate::protocol::dialect::Dialect;
 
 /// The names of the listeners that there are if nothing is written.
@@ -24,11 +26,11 @@ pub const AUTH: &str = "auth";
 pub const CONTROL: &str = "control";
 
 /// Of each kind, the key that says where it listens.
-const KINDS: [(Kind, &Key<Text>); 4] = [
-    (Kind::Native, &keys::SOCKET),
-    (Kind::Http, &keys::HTTP),
-    (Kind::Metrics, &keys::METRICS),
-    (Kind::Control, &keys::CONTROL),
+const KINDS: [(ListenerKind, &Key<Text>); 4] = [
+    (ListenerKind::Native, &keys::SOCKET),
+    (ListenerKind::Http, &keys::HTTP),
+    (ListenerKind::Metrics, &keys::METRICS),
+    (ListenerKind::Control, &keys::CONTROL),
 ];
 
 /// A question over HTTP is worked on for so long, if nothing else is said; that of MongooseIM, which
@@ -59,15 +61,15 @@ pub fn notifies_abstract_socket() -> bool {
 /// The listener for requests that there is where none is written.
 pub fn default_auth() -> ListenerSettings {
     let path = directory().join("auth.sock");
-    let place = Place::Unix { path, mode: SOCKET_MODE, group: None };
-    ListenerSettings::plain(AUTH, place, Kind::Native)
+    let address = ListenAddress::Unix { path, mode: SOCKET_MODE, group: None };
+    ListenerSettings::plain(AUTH, address, ListenerKind::Native)
 }
 
 /// The listener for administrators that there is where none is written.
 pub fn default_control() -> ListenerSettings {
     let path = directory().join("control.sock");
-    let place = Place::Unix { path, mode: CONTROL_MODE, group: None };
-    ListenerSettings::plain(CONTROL, place, Kind::Control)
+    let address = ListenAddress::Unix { path, mode: CONTROL_MODE, group: None };
+    ListenerSettings::plain(CONTROL, address, ListenerKind::Control)
 }
 
 /// The listeners that are written, without those in which there is a mistake; `caller` is the one that
@@ -89,31 +91,33 @@ fn read_listener(
     };
     let mode = table.parsed(&keys::MODE, read_mode);
     let group = table.parsed(&keys::GROUP, read_group);
-    let default_mode = if kind == Kind::Control { CONTROL_MODE } else { SOCKET_MODE };
-    let place = table.parsed(key, |text| match text.strip_prefix(SYSTEMD) {
+    let default_mode = if kind == ListenerKind::Control { CONTROL_MODE } else { SOCKET_MODE };
+    let address = table.parsed(key, |text| match text.strip_prefix(SYSTEMD) {
         Some("") => Err("write the name of the descriptor behind systemd:".to_owned()),
-        Some(name) => Ok(Place::Systemd(name.to_owned())),
+        Some(name) => Ok(ListenAddress::Systemd(name.to_owned())),
         None if Path::new(text).is_absolute() => {
             let mode = mode.unwrap_or(default_mode);
-            Ok(Place::Unix { path: text.into(), mode, group })
+            Ok(ListenAddress::Unix { path: text.into(), mode, group })
         }
-        None => read_port(text, kind).map(Place::Tcp),
+        None => read_port(text, kind).map(ListenAddress::Tcp),
     })?;
-    check_place(table, &place);
+    check_address(table, &address);
     let http = read_http(table, kind);
-    let defaults = Terms::default();
+    let defaults = ListenerTerms::default();
     let within = match kind {
-        Kind::Http if table.get(&keys::CALLER).or(caller) == Some(Dialect::MongooseIm) => {
+        ListenerKind::Http if table.get(&keys::CALLER).or(caller) == Some(Dialect::MongooseIm) => {
             MONGOOSEIM_WITHIN
         }
-        Kind::Http => HTTP_WITHIN,
-        Kind::Native | Kind::Metrics | Kind::Control => defaults.answer_within,
+        ListenerKind::Http => HTTP_WITHIN,
+        ListenerKind::Native | ListenerKind::Metrics | ListenerKind::Control => {
+            defaults.answer_within
+        }
     };
     let users = table.get(&keys::USERS).map(|users| read_users(table, &users));
     let domains = table.get(&keys::DOMAINS);
     let domains =
         domains.map(|domains| domains.iter().map(|domain| Account::domain(domain)).collect());
-    let terms = Terms {
+    let terms = ListenerTerms {
         users,
         verbs: table.get(&keys::VERBS_ALLOWED).unwrap_or(defaults.verbs),
         domains,
@@ -123,14 +127,15 @@ fn read_listener(
     };
     let max_connections = table.get_or_default(&keys::MAX_CONNECTIONS);
     // A default in the place of a mistake could let in more than what was meant.
-    let settings = ListenerSettings { name: name.to_owned(), place, kind, max_connections, terms };
+    let settings =
+        ListenerSettings { name: name.to_owned(), address, kind, max_connections, terms };
     table.is_right().then_some(settings)
 }
 
 /// A port of this machine: whoever could listen on the way would read passwords.
-fn read_port(text: &str, kind: Kind) -> Result<SocketAddr, String> {
+fn read_port(text: &str, kind: ListenerKind) -> Result<SocketAddr, String> {
     const PATH: &str = "write the whole path of a socket, from / on, or \"systemd:NAME\"";
-    if matches!(kind, Kind::Native | Kind::Control) {
+    if matches!(kind, ListenerKind::Native | ListenerKind::Control) {
         return Err(PATH.to_owned());
     }
     match text.parse::<SocketAddr>() {
@@ -141,12 +146,14 @@ fn read_port(text: &str, kind: Kind) -> Result<SocketAddr, String> {
 }
 
 /// What is said of a socket that cannot be said of one that is made elsewhere, or of a port.
-fn check_place(table: &Table<'_>, place: &Place) {
+fn check_address(table: &Table<'_>, address: &ListenAddress) {
     const NO_FILE: &str = "this is for sockets: nobody can tell who connects to a port";
-    let keys: [(&AnyKey, &str); 3] = match place {
-        Place::Unix { .. } => return,
-        Place::Tcp(_) => [(&keys::MODE, NO_FILE), (&keys::GROUP, NO_FILE), (&keys::USERS, NO_FILE)],
-        Place::Systemd(_) => [
+    let keys: [(&AnyKey, &str); 3] = match address {
+        ListenAddress::Unix { .. } => return,
+        ListenAddress::Tcp(_) => {
+            [(&keys::MODE, NO_FILE), (&keys::GROUP, NO_FILE), (&keys::USERS, NO_FILE)]
+        }
+        ListenAddress::Systemd(_) => [
             (&keys::MODE, "systemd has made the socket: write SocketMode= in its unit"),
             (&keys::GROUP, "systemd has made the socket: write SocketGroup= in its unit"),
             (&keys::USERS, ""),
@@ -158,8 +165,8 @@ fn check_place(table: &Table<'_>, place: &Place) {
 }
 
 /// What holds for HTTP alone; `None` if there is a mistake in it.
-fn read_http(table: &Table<'_>, kind: Kind) -> Option<HttpTerms> {
-    if kind != Kind::Http {
+fn read_http(table: &Table<'_>, kind: ListenerKind) -> Option<HttpTerms> {
+    if kind != ListenerKind::Http {
         let only: [&AnyKey; 3] =
             [&keys::CREDENTIALS_FILE, &keys::CALLER, &keys::UNAVAILABLE_STATUS];
         for key in only.into_iter().filter(|key| table.has(key)) {

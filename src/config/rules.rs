@@ -4,7 +4,7 @@
 use super::effective::Origin;
 use super::keys::{AnyKey, Key, users as keys};
 use super::table::Table;
-use super::value::{Kind, OneOrMore, Or};
+use super::value::{OneOrMore, Or, ValueKind};
 use crate::directory::account::preset::Preset;
 use crate::directory::account::state::StateSchema;
 use crate::directory::domain::{DnLookup, Lookup, Rules, Search};
@@ -49,20 +49,20 @@ impl<'a> Overrides<'a> {
         self.with(key).has(key)
     }
 
-    fn get<K: Kind>(&self, key: &Key<K>) -> Option<K::Value> {
+    fn get<K: ValueKind>(&self, key: &Key<K>) -> Option<K::Value> {
         self.with(key).get(key)
     }
 
-    fn get_or_default<K: Kind<Value: Copy>>(&self, key: &Key<Or<K>>) -> K::Value {
+    fn get_or_default<K: ValueKind<Value: Copy>>(&self, key: &Key<Or<K>>) -> K::Value {
         self.with(key).get_or_default(key)
     }
 
-    fn stand_in<K: Kind>(&self, key: &Key<K>, value: K::Value, origin: Origin) -> K::Value {
+    fn stand_in<K: ValueKind>(&self, key: &Key<K>, value: K::Value, origin: Origin) -> K::Value {
         self.directory.stand_in(key, value, origin)
     }
 
     /// What the preset lets stand in, or else the same for every product.
-    fn of_preset<K: Kind>(
+    fn of_preset<K: ValueKind>(
         &self,
         key: &Key<K>,
         value: impl FnOnce(Preset) -> K::Value,

@@ -3,11 +3,11 @@
 use serde_json::{Map, Value, json};
 
 use super::keys::top::TOP;
-use super::keys::{AnyKey, Form};
+use super::keys::{AnyKey, ValueForm};
 
 /// The schema of a whole configuration.
 pub fn schema() -> Value {
-    let mut schema = of_form(&Form::Table(&TOP));
+    let mut schema = of_form(&ValueForm::Table(&TOP));
     let draft = "https://json-schema.org/draft/2020-12/schema";
     schema.insert("$schema".to_owned(), json!(draft));
     schema.insert("title".to_owned(), json!("The configuration of xmpp-ldap-auth"));
@@ -21,24 +21,24 @@ fn of_key(key: &AnyKey) -> Value {
     Value::Object(schema)
 }
 
-fn of_form(form: &Form) -> Map<String, Value> {
+fn of_form(form: &ValueForm) -> Map<String, Value> {
     let keywords = match form {
-        Form::Flag => vec![("type", json!("boolean"))],
-        Form::Count(least, most) => {
+        ValueForm::Flag => vec![("type", json!("boolean"))],
+        ValueForm::Count(least, most) => {
             vec![("type", json!("integer")), ("minimum", json!(least)), ("maximum", json!(most))]
         }
-        Form::Number(numbers) => vec![("enum", json!(numbers))],
-        Form::Span => {
+        ValueForm::Number(numbers) => vec![("enum", json!(numbers))],
+        ValueForm::Span => {
             vec![("type", json!("string")), ("pattern", json!("^ *([0-9]+ *[a-zA-Z]+ *)+$"))]
         }
-        Form::Text(_) => vec![("type", json!("string"))],
-        Form::Word(words) => vec![("enum", json!(words))],
-        Form::List(items) => vec![("type", json!("array")), ("items", json!(of_form(items)))],
-        Form::OneOrMore(item) => {
+        ValueForm::Text(_) => vec![("type", json!("string"))],
+        ValueForm::Word(words) => vec![("enum", json!(words))],
+        ValueForm::List(items) => vec![("type", json!("array")), ("items", json!(of_form(items)))],
+        ValueForm::OneOrMore(item) => {
             let list = json!({ "type": "array", "items": of_form(item) });
             vec![("anyOf", json!([of_form(item), list]))]
         }
-        Form::Table(table) => {
+        ValueForm::Table(table) => {
             let properties = table.keys().map(|key| (key.name.to_owned(), of_key(key)));
             vec![
                 ("type", json!("object")),
@@ -46,8 +46,8 @@ fn of_form(form: &Form) -> Map<String, Value> {
                 ("properties", properties.collect::<Map<_, _>>().into()),
             ]
         }
-        Form::Tables(table) => {
-            let table = of_form(&Form::Table(table));
+        ValueForm::Tables(table) => {
+            let table = of_form(&ValueForm::Table(table));
             vec![("type", json!("object")), ("additionalProperties", json!(table))]
         }
     };

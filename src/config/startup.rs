@@ -9,7 +9,7 @@ use super::keys::top as keys;
 use super::table::Table;
 use crate::observe::target::{Log, Target};
 use crate::protocol::dialect::Dialect;
-use crate::session::Terms;
+use crate::session::SessionTerms;
 use crate::session::lock_step::FirstRequest;
 
 /// What holds for the whole life of a process.
@@ -31,7 +31,7 @@ pub struct Startup {
 #[derive(Clone, Copy, Debug)]
 pub struct Caller {
     /// The terms of its session.
-    pub terms: Terms,
+    pub terms: SessionTerms,
     /// How long the caller waits for a reply.
     pub patience: Duration,
     /// What happens to the first request on a terminal that was never used before.
@@ -135,7 +135,7 @@ fn read_caller(
     if answer_within < LEAST {
         top.remark_at(&keys::ANSWER_WITHIN, "few directories answer so soon: write more");
     }
-    let terms = Terms {
+    let terms = SessionTerms {
         dialect,
         answer_within,
         reply_within: answer_within + (patience - answer_within) / 2,

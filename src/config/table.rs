@@ -13,7 +13,7 @@ use super::keys::top::TOP;
 use super::keys::{AnyKey, Key, TableSpec};
 use super::problem::Problem;
 use super::source::Source;
-use super::value::{FilePath, Kind, Or, Subtable, Subtables, Text};
+use super::value::{FilePath, Or, Subtable, Subtables, Text, ValueKind};
 
 /// A table of the file.
 #[derive(Clone, Debug)]
@@ -111,7 +111,7 @@ impl<'a> Table<'a> {
     }
 
     /// The value of a key.
-    pub(super) fn get<K: Kind>(&self, key: &Key<K>) -> Option<K::Value> {
+    pub(super) fn get<K: ValueKind>(&self, key: &Key<K>) -> Option<K::Value> {
         let Some(value) = self.raw(key) else {
             if let Some(words) = key.otherwise {
                 self.record(key.name, words.replace('`', ""), Origin::Default);
@@ -123,12 +123,12 @@ impl<'a> Table<'a> {
     }
 
     /// The value of a key, or its default.
-    pub(super) fn get_or_default<K: Kind<Value: Copy>>(&self, key: &Key<Or<K>>) -> K::Value {
+    pub(super) fn get_or_default<K: ValueKind<Value: Copy>>(&self, key: &Key<Or<K>>) -> K::Value {
         self.get(key).unwrap_or_else(|| self.stand_in(key, key.kind().1, Origin::Default))
     }
 
     /// Lets a value stand in for what is not written, or for what is.
-    pub(super) fn stand_in<K: Kind>(
+    pub(super) fn stand_in<K: ValueKind>(
         &self,
         key: &Key<K>,
         value: K::Value,
@@ -170,7 +170,7 @@ impl<'a> Table<'a> {
     /// Strings, each of which `parse` understands.
     pub(super) fn all_parsed<T>(
         &self,
-        key: &Key<impl Kind<Value = Vec<String>>>,
+        key: &Key<impl ValueKind<Value = Vec<String>>>,
         parse: impl Fn(&str) -> Result<T, String>,
     ) -> Vec<T> {
         let parsed = self.get(key).into_iter().flatten().map(|item| parse(&item));

@@ -9,16 +9,16 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use toml::de::DeValue;
 
-use super::keys::{Describe, Form, TableSpec};
+use super::keys::{Describe, TableSpec, ValueForm};
 use crate::policy::guard::LONGEST_WITHIN;
 
 /// A kind of value.
-pub trait Kind: Debug + Sync + 'static {
+pub trait ValueKind: Debug + Sync + 'static {
     /// What is made of a value.
     type Value: Debug + Sync;
 
     /// What can be written.
-    fn form(&self) -> Form;
+    fn form(&self) -> ValueForm;
 
     /// Reads a value. The error says what to write instead, and never shows the value.
     fn read(&self, value: &DeValue<'_>) -> Result<Self::Value, String>;
@@ -32,25 +32,25 @@ pub trait Kind: Debug + Sync + 'static {
     }
 }
 
-impl<K: Kind> Describe for K {
-    fn form(&self) -> Form {
-        Kind::form(self)
+impl<K: ValueKind> Describe for K {
+    fn form(&self) -> ValueForm {
+        ValueKind::form(self)
     }
 
     fn default(&self) -> Option<Value> {
-        Kind::default(self).map(|value| self.show(value))
+        ValueKind::default(self).map(|value| self.show(value))
     }
 }
 
 /// A kind with a default.
 #[derive(Debug)]
-pub struct Or<K: Kind>(pub K, pub K::Value);
+pub struct Or<K: ValueKind>(pub K, pub K::Value);
 
-impl<K: Kind> Kind for Or<K> {
+impl<K: ValueKind> ValueKind for Or<K> {
     type Value = K::Value;
 
-    fn form(&self) -> Form {
-        Kind::form(&self.0)
+    fn form(&self) -> ValueForm {
+        ValueKind::form(&self.0)
     }
 
     fn read(&self, value: &DeValue<'_>) -> Result<K::Value, String> {
@@ -70,11 +70,11 @@ impl<K: Kind> Kind for Or<K> {
 #[derive(Debug)]
 pub struct Flag;
 
-impl Kind for Flag {
+impl ValueKind for Flag {
     type Value = bool;
 
-    fn form(&self) -> Form {
-        Form::Flag
+    fn form(&self) -> ValueForm {
+        ValueForm::Flag
     }
 
     fn read(&self, value: &DeValue<'_>) -> Result<bool, String> {
@@ -97,11 +97,11 @@ impl<T> Count<T> {
     }
 }
 
-impl<T: TryFrom<usize> + serde::Serialize + Debug + Sync + 'static> Kind for Count<T> {
+impl<T: TryFrom<usize> + serde::Serialize + Debug + Sync + 'static> ValueKind for Count<T> {
     type Value = T;
 
-    fn form(&self) -> Form {
-        Form::Count(*self.0.start(), *self.0.end())
+    fn form(&self) -> ValueForm {
+        ValueForm::Count(*self.0.start(), *self.0.end())
     }
 
     fn read(&self, value: &DeValue<'_>) -> Result<T, String> {
@@ -123,11 +123,11 @@ impl<T: TryFrom<usize> + serde::Serialize + Debug + Sync + 'static> Kind for Cou
 #[derive(Debug)]
 pub struct Number<T: 'static>(pub &'static [(u16, T)]);
 
-impl<T: Copy + PartialEq + Debug + Sync> Kind for Number<T> {
+impl<T: Copy + PartialEq + Debug + Sync> ValueKind for Number<T> {
     type Value = T;
 
-    fn form(&self) -> Form {
-        Form::Number(self.0.iter().map(|(number, _)| *number).collect())
+    fn form(&self) -> ValueForm {
+        ValueForm::Number(self.0.iter().map(|(number, _)| *number).collect())
     }
 
     fn read(&self, value: &DeValue<'_>) -> Result<T, String> {
@@ -149,11 +149,11 @@ impl<T: Copy + PartialEq + Debug + Sync> Kind for Number<T> {
 #[derive(Debug)]
 pub struct Span;
 
-impl Kind for Span {
+impl ValueKind for Span {
     type Value = Duration;
 
-    fn form(&self) -> Form {
-        Form::Span
+    fn form(&self) -> ValueForm {
+        ValueForm::Span
     }
 
     fn read(&self, value: &DeValue<'_>) -> Result<Duration, String> {
@@ -177,11 +177,11 @@ fn read_span(value: &DeValue<'_>, longest: Duration) -> Option<Duration> {
 #[derive(Debug)]
 pub struct Within;
 
-impl Kind for Within {
+impl ValueKind for Within {
     type Value = Duration;
 
-    fn form(&self) -> Form {
-        Form::Span
+    fn form(&self) -> ValueForm {
+        ValueForm::Span
     }
 
     fn read(&self, value: &DeValue<'_>) -> Result<Duration, String> {
@@ -200,11 +200,11 @@ impl Kind for Within {
 #[derive(Debug)]
 pub struct Text(pub &'static str);
 
-impl Kind for Text {
+impl ValueKind for Text {
     type Value = String;
 
-    fn form(&self) -> Form {
-        Form::Text(self.0)
+    fn form(&self) -> ValueForm {
+        ValueForm::Text(self.0)
     }
 
     fn read(&self, value: &DeValue<'_>) -> Result<String, String> {
@@ -225,11 +225,11 @@ impl Kind for Text {
 #[derive(Debug)]
 pub struct FilePath;
 
-impl Kind for FilePath {
+impl ValueKind for FilePath {
     type Value = PathBuf;
 
-    fn form(&self) -> Form {
-        Form::Text("path")
+    fn form(&self) -> ValueForm {
+        ValueForm::Text("path")
     }
 
     fn read(&self, value: &DeValue<'_>) -> Result<PathBuf, String> {
@@ -256,11 +256,11 @@ pub enum UserName {
     Number(u32),
 }
 
-impl Kind for Users {
+impl ValueKind for Users {
     type Value = Vec<UserName>;
 
-    fn form(&self) -> Form {
-        Form::OneOrMore(Form::Text("user").into())
+    fn form(&self) -> ValueForm {
+        ValueForm::OneOrMore(ValueForm::Text("user").into())
     }
 
     fn read(&self, value: &DeValue<'_>) -> Result<Vec<UserName>, String> {
@@ -304,11 +304,11 @@ impl<T> Word<T> {
     }
 }
 
-impl<T: Copy + PartialEq + Debug + Sync> Kind for Word<T> {
+impl<T: Copy + PartialEq + Debug + Sync> ValueKind for Word<T> {
     type Value = T;
 
-    fn form(&self) -> Form {
-        Form::Word(self.words.iter().map(|(word, _)| *word).collect())
+    fn form(&self) -> ValueForm {
+        ValueForm::Word(self.words.iter().map(|(word, _)| *word).collect())
     }
 
     fn read(&self, value: &DeValue<'_>) -> Result<T, String> {
@@ -332,11 +332,11 @@ impl<T: Copy + PartialEq + Debug + Sync> Kind for Word<T> {
 #[derive(Debug)]
 pub struct List<K>(pub K, pub &'static str);
 
-impl<K: Kind> Kind for List<K> {
+impl<K: ValueKind> ValueKind for List<K> {
     type Value = Vec<K::Value>;
 
-    fn form(&self) -> Form {
-        Form::List(Kind::form(&self.0).into())
+    fn form(&self) -> ValueForm {
+        ValueForm::List(ValueKind::form(&self.0).into())
     }
 
     fn read(&self, value: &DeValue<'_>) -> Result<Vec<K::Value>, String> {
@@ -355,11 +355,11 @@ impl<K: Kind> Kind for List<K> {
 #[derive(Debug)]
 pub struct OneOrMore(pub &'static str);
 
-impl Kind for OneOrMore {
+impl ValueKind for OneOrMore {
     type Value = Vec<String>;
 
-    fn form(&self) -> Form {
-        Form::OneOrMore(Form::Text(self.0).into())
+    fn form(&self) -> ValueForm {
+        ValueForm::OneOrMore(ValueForm::Text(self.0).into())
     }
 
     fn read(&self, value: &DeValue<'_>) -> Result<Vec<String>, String> {
@@ -387,8 +387,8 @@ fn one_or_more<'a>(value: &'a DeValue<'a>) -> Vec<&'a DeValue<'a>> {
 pub struct Subtable(pub &'static TableSpec);
 
 impl Describe for Subtable {
-    fn form(&self) -> Form {
-        Form::Table(self.0)
+    fn form(&self) -> ValueForm {
+        ValueForm::Table(self.0)
     }
 }
 
@@ -397,7 +397,7 @@ impl Describe for Subtable {
 pub struct Subtables(pub &'static TableSpec);
 
 impl Describe for Subtables {
-    fn form(&self) -> Form {
-        Form::Tables(self.0)
+    fn form(&self) -> ValueForm {
+        ValueForm::Tables(self.0)
     }
 }

@@ -38,7 +38,7 @@ pub struct WriterSettings {
 
 /// Everything that the configuration says about how to reach one directory.
 #[derive(Debug)]
-pub struct Settings {
+pub struct DirectorySettings {
     /// Its name in the configuration, for logs.
     pub name: String,
     /// The product that it is said to be.
@@ -57,7 +57,7 @@ pub struct Settings {
     pub limits: Limits,
 }
 
-impl Settings {
+impl DirectorySettings {
     /// Lets requests end when every server has failed once, for somebody who waits to be told why.
     pub fn ask_once(&mut self) {
         let writer = self.writer.as_mut().and_then(|writer| writer.connector.as_mut());
@@ -84,12 +84,12 @@ pub struct Directory {
 
 impl Directory {
     /// A directory that is not connected to yet.
-    pub fn new(settings: Settings) -> Self {
+    pub fn new(settings: DirectorySettings) -> Self {
         Self::remembering(settings, &Arc::default())
     }
 
     /// The same, with the logins of service accounts that were refused before.
-    pub fn remembering(settings: Settings, refused: &Arc<RefusedLogins>) -> Self {
+    pub fn remembering(settings: DirectorySettings, refused: &Arc<RefusedLogins>) -> Self {
         let limits = settings.limits;
         let connector = Arc::new(settings.connector);
         let writer = settings.writer.and_then(|writer| {

@@ -18,7 +18,7 @@ use crate::deadline::Deadline;
 use crate::directory::Directory;
 use crate::directory::account::set_password::PasswordMethod;
 use crate::directory::account::state::StateFault;
-use crate::directory::accounts::{Accounts, Candidate, EntryKey, PasswordTarget};
+use crate::directory::backend::{Backend, Candidate, EntryKey, PasswordTarget};
 use crate::directory::diagnosis::MustChange;
 use crate::directory::groups::GroupRule;
 use crate::jid::Account;
@@ -261,7 +261,7 @@ fn refused_by(fault: &StateFault) -> Outcome {
     Outcome::from(fault.denial).with_detail(&fault.text)
 }
 
-impl Accounts for Domain {
+impl Backend for Domain {
     fn admission(&self) -> &Arc<Admission> {
         self.directory.admission()
     }

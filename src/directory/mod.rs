@@ -12,14 +12,14 @@
 //! 8. [`connect`]: from a server to a session.
 //! 9. [`pool`]: sessions that are kept, and how often work is tried.
 //! 10. [`account`] and [`groups`]: what a directory says about an account.
-//! 11. [`Directory`], and [`domain`], which answers for an XMPP domain what [`accounts`] asks.
+//! 11. [`Directory`], and [`domain`], which answers for an XMPP domain what [`backend`] asks.
 //! 12. [`inspect`]: what an administrator asks.
 //!
 //! That a server takes requests and does not answer them shows in [`pool`]: `attempts`, `user_bind` and
 //! `users` say what becomes of the request, and `watch` when the server is asked again.
 
 pub mod account;
-pub mod accounts;
+pub mod backend;
 pub mod connect;
 pub mod diagnosis;
 #[expect(clippy::module_inception, reason = "the directory is what the folder is about")]
@@ -36,4 +36,4 @@ pub mod sasl;
 pub mod session;
 pub mod tls;
 
-pub use self::directory::{Directory, Settings, WriterSettings};
+pub use self::directory::{Directory, DirectorySettings, WriterSettings};

@@ -14,7 +14,7 @@ use tokio::time::sleep;
 use super::control::{self, Administration};
 use super::front::{Client, Closing, Front};
 use super::metrics::{self, Watched};
-use super::settings::{Kind, ListenerSettings};
+use super::settings::{ListenerKind, ListenerSettings};
 use super::socket::{OwnFile, Socket};
 use super::{http, native};
 use crate::answer::Answer;
@@ -43,21 +43,21 @@ enum Bound {
     Tcp(TcpListener),
 }
 
-enum Stream {
+enum AcceptedStream {
     Unix(UnixStream),
     Tcp(TcpStream),
 }
 
 impl Bound {
-    async fn accept(&self) -> io::Result<Stream> {
+    async fn accept(&self) -> io::Result<AcceptedStream> {
         Ok(match self {
-            Self::Unix(listener) => Stream::Unix(listener.accept().await?.0),
-            Self::Tcp(listener) => Stream::Tcp(listener.accept().await?.0),
+            Self::Unix(listener) => AcceptedStream::Unix(listener.accept().await?.0),
+            Self::Tcp(listener) => AcceptedStream::Tcp(listener.accept().await?.0),
         })
     }
 }
 
-impl Stream {
+impl AcceptedStream {
     fn client(&self) -> Client {
         match self {
             Self::Unix(stream) => Client::Local(stream.peer_cred().ok().map(|peer| peer.uid())),
@@ -81,7 +81,9 @@ impl<A: Answer> Listener<A> {
                 listener.set_nonblocking(true)?;
                 (Bound::Unix(UnixListener::from_std(listener)?), own_file)
             }
-            Socket::Tcp(_) if matches!(settings.kind, Kind::Native | Kind::Control) => {
+            Socket::Tcp(_)
+                if matches!(settings.kind, ListenerKind::Native | ListenerKind::Control) =>
+            {
                 let text = "a port has no users and no mode: write the path of a socket";
                 return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
             }
@@ -148,7 +150,7 @@ impl<A: Answer> Listener<A> {
 
     fn begin(
         &self,
-        stream: Stream,
+        stream: AcceptedStream,
         place: OwnedSemaphorePermit,
         daemon: Arc<impl Administration + Watched>,
     ) {
@@ -170,17 +172,19 @@ impl<A: Answer> Listener<A> {
         tokio::spawn(async move {
             let connection = OpenConnection { front, _place: place };
             match (kind, stream) {
-                (Kind::Native, Stream::Unix(stream)) => {
+                (ListenerKind::Native, AcceptedStream::Unix(stream)) => {
                     native::serve(stream, &connection.front, closing).await;
                 }
-                (Kind::Control, Stream::Unix(stream)) => {
+                (ListenerKind::Control, AcceptedStream::Unix(stream)) => {
                     control::serve(stream, &connection.front, closing, &*daemon).await;
                 }
-                (Kind::Native | Kind::Control, Stream::Tcp(stream)) => drop(stream),
-                (kind, Stream::Unix(stream)) => {
+                (ListenerKind::Native | ListenerKind::Control, AcceptedStream::Tcp(stream)) => {
+                    drop(stream)
+                }
+                (kind, AcceptedStream::Unix(stream)) => {
                     serve_http(kind, stream, &connection.front, closing, &*daemon).await;
                 }
-                (kind, Stream::Tcp(stream)) => {
+                (kind, AcceptedStream::Tcp(stream)) => {
                     // Each reply is one write.
                     let _ = stream.set_nodelay(true);
                     serve_http(kind, stream, &connection.front, closing, &*daemon).await;
@@ -191,13 +195,13 @@ impl<A: Answer> Listener<A> {
 }
 
 async fn serve_http<A: Answer>(
-    kind: Kind,
+    kind: ListenerKind,
     stream: impl AsyncRead + AsyncWrite + Unpin + Send,
     front: &Front<A>,
     closing: Closing,
     daemon: &impl Watched,
 ) {
-    if kind == Kind::Metrics {
+    if kind == ListenerKind::Metrics {
         metrics::serve(stream, front.name(), daemon, closing).await;
     } else {
         http::serve(stream, front, closing).await;

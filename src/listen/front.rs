@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::settings::Terms;
+use super::settings::ListenerTerms;
 use crate::answer::Answer;
 use crate::deadline::Deadline;
 use crate::observe::metrics::RequestMetrics;
@@ -20,23 +20,23 @@ use crate::verdict::{Denial, Outage, Outcome};
 #[derive(Debug)]
 pub struct Front<A> {
     name: Arc<str>,
-    state: watch::Sender<State>,
+    state: watch::Sender<FrontState>,
     requests: Requests<A>,
-    counts: Arc<Counts>,
+    counts: Arc<ListenerCounts>,
     misuse: Trouble,
 }
 
 /// What can change while there are connections.
 #[derive(Clone, Debug)]
-struct State {
-    terms: Arc<Terms>,
+struct FrontState {
+    terms: Arc<ListenerTerms>,
     is_closing: bool,
 }
 
 /// When a connection is to end: with its listener, or when its client may not connect any more.
 #[derive(Clone, Debug)]
 pub struct Closing {
-    state: watch::Receiver<State>,
+    state: watch::Receiver<FrontState>,
     client: Client,
 }
 
@@ -51,7 +51,7 @@ pub enum Client {
 
 /// How much goes on at a listener.
 #[derive(Debug, Default)]
-pub struct Counts {
+pub struct ListenerCounts {
     /// Connections that are open.
     pub connections: AtomicUsize,
     /// Requests that are not answered yet.
@@ -64,10 +64,10 @@ pub struct Counts {
 
 /// A request that came through a listener.
 #[derive(Debug)]
-pub struct Received {
+pub struct ReceivedRequest {
     pending: Pending,
     by: Deadline,
-    counts: Arc<Counts>,
+    counts: Arc<ListenerCounts>,
 }
 
 impl<A> Front<A> {
@@ -77,7 +77,7 @@ impl<A> Front<A> {
     }
 
     /// How much goes on.
-    pub fn counts(&self) -> &Counts {
+    pub fn counts(&self) -> &ListenerCounts {
         &self.counts
     }
 
@@ -88,13 +88,13 @@ impl<A> Front<A> {
     }
 
     /// Who may ask what, now.
-    pub fn terms(&self) -> Arc<Terms> {
+    pub fn terms(&self) -> Arc<ListenerTerms> {
         Arc::clone(&self.state.borrow().terms)
     }
 
     /// Keeps to other terms from now on, and lets the connections end whose clients may not connect
     /// by them.
-    pub fn set_terms(&self, terms: Terms) {
+    pub fn set_terms(&self, terms: ListenerTerms) {
         self.state.send_modify(|state| state.terms = Arc::new(terms));
     }
 
@@ -119,7 +119,7 @@ impl Client {
     }
 }
 
-impl State {
+impl FrontState {
     fn is_over_for(&self, client: Client) -> bool {
         self.is_closing || !self.terms.admit(client)
     }
@@ -142,12 +142,17 @@ impl Closing {
 
 impl<A: Answer> Front<A> {
     /// A listener of this name, whose requests `answerer` is asked, and counted in `metrics`.
-    pub fn new(name: &str, terms: Terms, answerer: Arc<A>, metrics: RequestMetrics) -> Self {
+    pub fn new(
+        name: &str,
+        terms: ListenerTerms,
+        answerer: Arc<A>,
+        metrics: RequestMetrics,
+    ) -> Self {
         let name: Arc<str> = name.into();
         Self {
             requests: Requests::through(Arc::clone(&name), answerer, metrics),
             name,
-            state: watch::Sender::new(State { terms: Arc::new(terms), is_closing: false }),
+            state: watch::Sender::new(FrontState { terms: Arc::new(terms), is_closing: false }),
             counts: Arc::default(),
             misuse: Trouble::default(),
         }
@@ -166,7 +171,7 @@ impl<A: Answer> Front<A> {
         within: Option<Duration>,
         read: Instant,
         closing: &Closing,
-    ) -> Received {
+    ) -> ReceivedRequest {
         let terms = self.terms();
         let timing = Timing { born: read, read };
         let by = Deadline::after(read, within.unwrap_or_default().min(terms.answer_within));
@@ -181,7 +186,7 @@ impl<A: Answer> Front<A> {
         };
         self.counts.requests.fetch_add(1, Ordering::Relaxed);
         self.counts.in_flight.fetch_add(1, Ordering::Relaxed);
-        Received { pending, by, counts: Arc::clone(&self.counts) }
+        ReceivedRequest { pending, by, counts: Arc::clone(&self.counts) }
     }
 
     fn settled(&self, request: &Request, timing: Timing, outcome: Outcome) -> Pending {
@@ -190,7 +195,7 @@ impl<A: Answer> Front<A> {
     }
 }
 
-impl Terms {
+impl ListenerTerms {
     /// Whether this client may be connected. Nobody knows whose process comes through a port.
     pub(super) fn admit(&self, client: Client) -> bool {
         match (client, &self.users) {
@@ -215,7 +220,7 @@ impl Terms {
     }
 }
 
-impl Received {
+impl ReceivedRequest {
     /// What became of it. Cancel-safe.
     pub async fn outcome(&mut self) -> Outcome {
         self.pending.outcome().await
@@ -235,7 +240,7 @@ impl Received {
     }
 }
 
-impl Drop for Received {
+impl Drop for ReceivedRequest {
     fn drop(&mut self) {
         self.counts.in_flight.fetch_sub(1, Ordering::Relaxed);
     }

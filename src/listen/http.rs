@@ -19,8 +19,8 @@ use tokio::time::{Duration, Instant};
 pub(super) use self::connection::{Api, converse};
 use super::front::{Closing, Front};
 use crate::answer::Answer;
-use crate::protocol::http::Malformed;
-use crate::protocol::http::form::Form;
+use crate::protocol::http::MalformedHttp;
+use crate::protocol::http::form::FormFields;
 use crate::protocol::http::head::{Head, Method};
 use crate::protocol::http::reply::{Reply, Status};
 use crate::request::{Refused, Request, Verb};
@@ -32,19 +32,19 @@ pub async fn serve<A: Answer>(
     front: &Front<A>,
     closing: Closing,
 ) {
-    let questions = Questions { front, closing: closing.clone() };
+    let questions = AuthApi { front, closing: closing.clone() };
     if let Err(error) = converse(stream, &questions, closing).await {
         tracing::debug!(listener = front.name(), %error, "a client is gone");
     }
 }
 
 /// The questions that come through a listener.
-struct Questions<'a, A> {
+struct AuthApi<'a, A> {
     front: &'a Front<A>,
     closing: Closing,
 }
 
-impl<A: Answer> Api for Questions<'_, A> {
+impl<A: Answer> Api for AuthApi<'_, A> {
     fn admit(&self, head: &Head) -> Result<(), Reply> {
         if self.front.terms().http.credentials.admit(head.authorization.as_deref()) {
             return Ok(());
@@ -70,9 +70,9 @@ impl<A: Answer> Api for Questions<'_, A> {
             (Method::Get | Method::Post, _) => ("", &[][..]),
             (Method::Other, _) => return Reply::text(Status::BadRequest, "this is no question"),
         };
-        let form = Form::parse(fields);
-        let is_repeated = form == Err(Malformed);
-        let Form { user, server, pass } = form.unwrap_or_default();
+        let form = FormFields::parse(fields);
+        let is_repeated = form == Err(MalformedHttp);
+        let FormFields { user, server, pass } = form.unwrap_or_default();
         let request = Request::of_fields(word, user.as_deref(), server.as_deref(), pass.as_deref());
         let verb = match &request {
             Ok(request) => request.verb(),
@@ -88,7 +88,7 @@ impl<A: Answer> Api for Questions<'_, A> {
     }
 }
 
-impl<A: Answer> Questions<'_, A> {
+impl<A: Answer> AuthApi<'_, A> {
     fn reply_to(&self, verb: Verb, verdict: Verdict) -> Reply {
         let reason = verdict.reason();
         match (verb, verdict) {

@@ -13,7 +13,7 @@ use crate::protocol::http::reply::{Reply, Status};
 
 /// How metrics are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Format {
+pub enum MetricsFormat {
     /// OpenMetrics 1.0.
     OpenMetrics,
     /// Prometheus's older text format, 0.0.4.
@@ -23,13 +23,13 @@ pub enum Format {
 /// Who knows how the daemon does.
 pub trait Watched: Send + Sync + 'static {
     /// All metrics.
-    fn metrics(&self, format: Format) -> String;
+    fn metrics(&self, format: MetricsFormat) -> String;
 
     /// What is wrong, each in a line; empty where nothing is.
     fn problems(&self) -> Vec<String>;
 }
 
-impl Format {
+impl MetricsFormat {
     /// The format that a client prefers, by its field `Accept` (RFC 9110, section 12.5.1).
     fn accepted(accept: &[u8]) -> Self {
         let quality = |range: &str| {
@@ -67,14 +67,14 @@ pub(super) async fn serve(
     watched: &impl Watched,
     closing: Closing,
 ) {
-    if let Err(error) = converse(stream, &Questions(watched), closing).await {
+    if let Err(error) = converse(stream, &MetricsApi(watched), closing).await {
         tracing::debug!(listener, %error, "a client is gone");
     }
 }
 
-struct Questions<'a, W>(&'a W);
+struct MetricsApi<'a, W>(&'a W);
 
-impl<W: Watched> Api for Questions<'_, W> {
+impl<W: Watched> Api for MetricsApi<'_, W> {
     fn keeps_open(&self) -> bool {
         false
     }
@@ -86,7 +86,7 @@ impl<W: Watched> Api for Questions<'_, W> {
     async fn reply(&self, head: &Head, _: &[u8], _: Instant) -> Reply {
         match (head.method, head.path.as_str()) {
             (Method::Get, "/metrics") => {
-                let format = Format::accepted(&head.accept);
+                let format = MetricsFormat::accepted(&head.accept);
                 let body = self.0.metrics(format).into();
                 Reply { status: Status::Ok, content_type: format.content_type(), body }
             }
@@ -107,20 +107,23 @@ mod tests {
     #[test]
     fn a_client_gets_the_format_that_it_prefers() {
         for (accept, format) in [
-            ("", Format::Text),
-            ("*/*", Format::Text),
-            ("text/plain", Format::Text),
-            ("application/openmetrics-text", Format::OpenMetrics),
-            ("Application/OpenMetrics-Text; version=1.0.0,*/*;q=0.1", Format::OpenMetrics),
-            ("application/openmetrics-text;version=1.0.0;q=0.5,text/plain;q=0.6", Format::Text),
-            ("application/openmetrics-text;q=0", Format::Text),
+            ("", MetricsFormat::Text),
+            ("*/*", MetricsFormat::Text),
+            ("text/plain", MetricsFormat::Text),
+            ("application/openmetrics-text", MetricsFormat::OpenMetrics),
+            ("Application/OpenMetrics-Text; version=1.0.0,*/*;q=0.1", MetricsFormat::OpenMetrics),
+            (
+                "application/openmetrics-text;version=1.0.0;q=0.5,text/plain;q=0.6",
+                MetricsFormat::Text,
+            ),
+            ("application/openmetrics-text;q=0", MetricsFormat::Text),
             (
                 "application/openmetrics-text;version=1.0.0;q=0.6,application/openmetrics-text;version=0.0.1;q=0.5,text/plain;version=0.0.4;q=0.4,*/*;q=0.3",
-                Format::OpenMetrics,
+                MetricsFormat::OpenMetrics,
             ),
-            ("application/json", Format::Text),
+            ("application/json", MetricsFormat::Text),
         ] {
-            assert_eq!(Format::accepted(accept.as_bytes()), format, "{accept}");
+            assert_eq!(MetricsFormat::accepted(accept.as_bytes()), format, "{accept}");
         }
     }
 }

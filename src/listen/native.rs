@@ -16,11 +16,11 @@ use tokio::net::UnixStream;
 use tokio::task::yield_now;
 use tokio::time::{Instant, sleep_until};
 
-use super::front::{Closing, Front, Received};
+use super::front::{Closing, Front, ReceivedRequest};
 use super::linger::linger;
 use crate::answer::Answer;
 use crate::protocol::native::{
-    self, Ask, Fault, FromClient, Id, LONGEST_LINE, Lines, TooLong, VERSION,
+    self, Ask, Fault, FromClient, LONGEST_LINE, LineTooLong, Lines, RequestId, VERSION,
 };
 use crate::verdict::Outcome;
 
@@ -36,13 +36,13 @@ const UNREAD: usize = 64 * 1024;
 /// How we introduce ourselves.
 pub const NAME: &str = concat!("xmpp-ldap-auth ", env!("CARGO_PKG_VERSION"));
 
-type Answered = (Id, Received, Outcome);
+type Answered = (RequestId, ReceivedRequest, Outcome);
 
 /// One conversation with a client.
 struct Conversation<'a, A> {
     front: &'a Front<A>,
     closing: Closing,
-    stage: Stage,
+    stage: ConversationStage,
     /// Whether the client has said hello.
     has_met: bool,
     lines: Lines,
@@ -50,12 +50,12 @@ struct Conversation<'a, A> {
     out: Vec<u8>,
     work: FuturesUnordered<Pin<Box<dyn Future<Output = Answered> + Send>>>,
     /// Whether an answer is waited for, of each request that is open.
-    open: HashMap<Id, bool>,
+    open: HashMap<RequestId, bool>,
 }
 
 /// How far the conversation is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stage {
+enum ConversationStage {
     /// Nothing was said yet.
     Greeting,
     /// Requests come.
@@ -71,7 +71,7 @@ pub async fn serve<A: Answer>(mut stream: UnixStream, front: &Front<A>, closing:
     let mut conversation = Conversation {
         front,
         closing,
-        stage: Stage::Greeting,
+        stage: ConversationStage::Greeting,
         has_met: false,
         lines: Lines::default(),
         read_at: Instant::now(),
@@ -111,17 +111,19 @@ impl<A: Answer> Conversation<'_, A> {
             {
                 native::write_error(&mut self.out, broken);
                 fault = Some(broken);
-                self.stage = Stage::Ending;
+                self.stage = ConversationStage::Ending;
             }
-            if matches!(self.stage, Stage::Draining | Stage::Ending) && end_by.is_none() {
+            if matches!(self.stage, ConversationStage::Draining | ConversationStage::Ending)
+                && end_by.is_none()
+            {
                 end_by = Some(Instant::now() + self.front.terms().answer_within);
             }
             let is_idle = self.work.is_empty() && self.out.is_empty();
-            if self.stage == Stage::Ending && is_idle {
+            if self.stage == ConversationStage::Ending && is_idle {
                 return Ok(fault);
             }
             let has_room = self.out.len() < UNREAD;
-            let reads = self.stage != Stage::Ending && has_room && !self.is_full();
+            let reads = self.stage != ConversationStage::Ending && has_room && !self.is_full();
             tokio::select! {
                 biased;
                 Some(answered) = self.work.next(), if has_room && !self.work.is_empty() => {
@@ -133,23 +135,23 @@ impl<A: Answer> Conversation<'_, A> {
                 read = reader.read_buf(self.lines.room(READ_SIZE)), if reads => {
                     self.read_at = Instant::now();
                     if read? == 0 {
-                        self.stage = Stage::Ending;
+                        self.stage = ConversationStage::Ending;
                     }
                 }
-                () = sleep_until(hello_by), if self.stage == Stage::Greeting => {
+                () = sleep_until(hello_by), if self.stage == ConversationStage::Greeting => {
                     native::write_error(&mut self.out, Fault::Hello);
                     fault = Some(Fault::Hello);
-                    self.stage = Stage::Ending;
+                    self.stage = ConversationStage::Ending;
                 }
-                () = closing.comes(), if matches!(self.stage, Stage::Greeting | Stage::Asking) => {
+                () = closing.comes(), if matches!(self.stage, ConversationStage::Greeting | ConversationStage::Asking) => {
                     native::write_bye(&mut self.out);
-                    self.stage = Stage::Draining;
+                    self.stage = ConversationStage::Draining;
                 }
                 () = sleep_until(end_by.unwrap_or(self.read_at)), if end_by.is_some() => {
                     return Ok(fault);
                 }
                 // Whatever came before is taken in by now, because this lets the reactor look once more.
-                () = yield_now(), if self.stage == Stage::Draining && is_idle => return Ok(fault),
+                () = yield_now(), if self.stage == ConversationStage::Draining && is_idle => return Ok(fault),
             }
         }
     }
@@ -160,9 +162,9 @@ impl<A: Answer> Conversation<'_, A> {
 
     /// Takes in what is whole of what was read, as far as there is room for work.
     fn take_lines(&mut self) -> Result<(), Fault> {
-        while self.stage != Stage::Ending && !self.is_full() {
+        while self.stage != ConversationStage::Ending && !self.is_full() {
             let Some(line) = self.lines.next_line(LONGEST_LINE) else { break };
-            let said = native::read_client(line.map_err(|TooLong| Fault::Line)?)?;
+            let said = native::read_client(line.map_err(|LineTooLong| Fault::Line)?)?;
             self.take(said)?;
         }
         Ok(())
@@ -173,9 +175,9 @@ impl<A: Answer> Conversation<'_, A> {
             (false, FromClient::Hello { version: VERSION }) => {
                 self.has_met = true;
                 // Its hello can cross our bye, which is all the greeting that it needs then.
-                if self.stage == Stage::Greeting {
+                if self.stage == ConversationStage::Greeting {
                     native::write_daemon_hello(&mut self.out, NAME);
-                    self.stage = Stage::Asking;
+                    self.stage = ConversationStage::Asking;
                 }
             }
             (false, FromClient::Hello { .. }) => return Err(Fault::Version),
@@ -221,7 +223,7 @@ mod tests {
     use super::*;
     use crate::deadline::Deadline;
     use crate::listen::front::Client;
-    use crate::listen::settings::Terms;
+    use crate::listen::settings::ListenerTerms;
     use crate::observe::metrics::RequestMetrics;
     use crate::request::Request;
     use crate::verdict::Verdict;
@@ -236,7 +238,10 @@ mod tests {
 
     #[tokio::test]
     async fn a_request_whose_hello_crosses_our_bye_is_told_that_we_are_closing() {
-        let terms = Terms { verbs: vec![crate::request::Verb::SetPass], ..Terms::default() };
+        let terms = ListenerTerms {
+            verbs: vec![crate::request::Verb::SetPass],
+            ..ListenerTerms::default()
+        };
         let front = Front::new("a", terms, Arc::new(Yes), RequestMetrics::default());
         front.close();
         let (ours, mut client) = UnixStream::pair().unwrap();

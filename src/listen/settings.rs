@@ -27,18 +27,18 @@ pub struct ListenerSettings {
     /// Its name, for logs and people.
     pub name: String,
     /// Where it listens.
-    pub place: Place,
+    pub address: ListenAddress,
     /// What is spoken there.
-    pub kind: Kind,
+    pub kind: ListenerKind,
     /// How many connections it has at once.
     pub max_connections: usize,
     /// Who may ask what.
-    pub terms: Terms,
+    pub terms: ListenerTerms,
 }
 
 /// Where a listener is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum ListenAddress {
     /// A socket that the daemon makes.
     Unix {
         /// Where.
@@ -56,7 +56,7 @@ pub enum Place {
 
 /// What is spoken on a listener.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum ListenerKind {
     /// The native protocol.
     Native,
     /// The questions of mod_auth_http and MongooseIM.
@@ -69,7 +69,7 @@ pub enum Kind {
 
 /// Who may ask what through a listener, and how long it may take.
 #[derive(Clone, Debug)]
-pub struct Terms {
+pub struct ListenerTerms {
     /// The users whose processes may connect; `None` for all that the socket's mode lets in.
     pub users: Option<Vec<u32>>,
     /// What may be asked.
@@ -102,20 +102,20 @@ impl Default for HttpTerms {
 
 impl ListenerSettings {
     /// A listener of which nothing else is said.
-    pub fn plain(name: &str, place: Place, kind: Kind) -> Self {
-        let terms = Terms::default();
-        Self { name: name.to_owned(), place, kind, max_connections: CONNECTIONS, terms }
+    pub fn plain(name: &str, address: ListenAddress, kind: ListenerKind) -> Self {
+        let terms = ListenerTerms::default();
+        Self { name: name.to_owned(), address, kind, max_connections: CONNECTIONS, terms }
     }
 
     /// Whether both are the same but for their terms, which can change while it listens.
     pub fn is_same_place(&self, other: &Self) -> bool {
-        let Self { name, place, kind, max_connections, terms: _ } = other;
-        (&self.name, &self.place, self.kind) == (name, place, *kind)
+        let Self { name, address, kind, max_connections, terms: _ } = other;
+        (&self.name, &self.address, self.kind) == (name, address, *kind)
             && self.max_connections == *max_connections
     }
 }
 
-impl Default for Terms {
+impl Default for ListenerTerms {
     fn default() -> Self {
         Self {
             users: None,
@@ -128,7 +128,7 @@ impl Default for Terms {
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for ListenAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unix { path, .. } => path.display().fmt(f),
@@ -138,7 +138,7 @@ impl fmt::Display for Place {
     }
 }
 
-impl Kind {
+impl ListenerKind {
     /// In a word.
     pub fn name(self) -> &'static str {
         match self {

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use listenfd::ListenFd;
 
-use super::settings::Place;
+use super::settings::ListenAddress;
 
 /// A socket that is listened on.
 #[derive(Debug)]
@@ -76,21 +76,21 @@ impl Passed {
 
     /// The first one of this name, once.
     pub fn claim(&mut self, name: &str) -> Option<Socket> {
-        let place = self.0.iter().position(|(passed, _)| passed == name)?;
-        Some(self.0.remove(place).1)
+        let at = self.0.iter().position(|(passed, _)| passed == name)?;
+        Some(self.0.remove(at).1)
     }
 }
 
-/// Listens at a place. The error says why that cannot be.
-pub fn listen(place: &Place, passed: &mut Passed) -> Result<Socket, String> {
-    match place {
-        Place::Unix { path, mode, group } => make(path, *mode, *group),
-        Place::Systemd(name) => passed.claim(name).ok_or_else(|| {
+/// Listens at an address. The error says why that cannot be.
+pub fn listen(address: &ListenAddress, passed: &mut Passed) -> Result<Socket, String> {
+    match address {
+        ListenAddress::Unix { path, mode, group } => make(path, *mode, *group),
+        ListenAddress::Systemd(name) => passed.claim(name).ok_or_else(|| {
             format!(
                 "systemd passed no socket of this name; write FileDescriptorName={name} in its unit"
             )
         }),
-        Place::Tcp(address) => listen_on_port(*address),
+        ListenAddress::Tcp(address) => listen_on_port(*address),
     }
 }
 

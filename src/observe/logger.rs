@@ -11,7 +11,7 @@ use tracing_subscriber::registry::Registry;
 
 use super::record::Record;
 use super::sink::{Sink, is_stderr_null};
-use super::target::{Format, Log, Target};
+use super::target::{Log, LogFormat, Target};
 use crate::peer::Peer;
 
 /// What to do where there is no place for a log.
@@ -22,7 +22,7 @@ pub const NO_PLACE: &str =
 #[derive(Clone, Debug)]
 pub struct Logger {
     target: Target,
-    format: Format,
+    format: LogFormat,
     peer: Peer,
     output: Arc<Mutex<Output>>,
 }
@@ -99,7 +99,7 @@ impl Logger {
 
 impl Output {
     /// Writes a record, and before it how many were lost.
-    fn write(&mut self, record: &Record, format: Format) {
+    fn write(&mut self, record: &Record, format: LogFormat) {
         let Some(sink) = &mut self.sink else { return };
         if self.lost > 0 {
             let lost =
@@ -212,7 +212,7 @@ mod tests {
         let record = Record::new(Level::INFO, &"x".repeat(1000));
         let mut written = 0;
         let mut write = |output: &mut Output| {
-            output.write(&record, Format::Text);
+            output.write(&record, LogFormat::Text);
             written += 1;
         };
         while output.lost == 0 {
@@ -238,7 +238,7 @@ mod tests {
     #[test]
     fn a_line_that_is_too_long_for_a_pipe_does_not_swallow_the_next_one() {
         let (mut reader, mut output) = piped();
-        for format in [Format::Text, Format::Json] {
+        for format in [LogFormat::Text, LogFormat::Json] {
             for text in ["🔑".repeat(5000), "next".to_owned()] {
                 output.write(&Record::new(Level::INFO, &text), format);
             }
@@ -246,7 +246,7 @@ mod tests {
             let seen: Vec<&str> = seen.lines().collect();
             assert!(seen[0].len() < 4096 && seen[0].contains("🔑🔑…"), "{seen:?}");
             assert!(seen[1].contains("next"), "{seen:?}");
-            if format == Format::Json {
+            if format == LogFormat::Json {
                 let whole: serde_json::Value = serde_json::from_str(seen[0]).unwrap();
                 assert_eq!(whole["level"], "INFO");
             }

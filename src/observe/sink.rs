@@ -12,7 +12,7 @@ use rustix::fs::{FileType, OFlags, Stat, fstat, makedev};
 use rustix::termios::isatty;
 
 use super::record::Record;
-use super::target::{Format, PROTOCOL_STREAM};
+use super::target::{LogFormat, PROTOCOL_STREAM};
 use crate::peer::Peer;
 use crate::stdio::{PIPE_BUF, write_now};
 
@@ -74,7 +74,7 @@ impl Sink {
     }
 
     /// Writes a record, or fails at once.
-    pub(super) fn write(&mut self, record: &Record, format: Format) -> io::Result<()> {
+    pub(super) fn write(&mut self, record: &Record, format: LogFormat) -> io::Result<()> {
         match self {
             Self::Lines { file, is_regular, is_torn } => {
                 let longest = if *is_regular { usize::MAX } else { PIPE_BUF };
@@ -127,13 +127,13 @@ fn kind(status: &Stat) -> FileType {
 
 /// A line that is shorter than `longest`, with all of its fields: the lines of several processes stay
 /// whole on a pipe up to a certain length (pipe(7)).
-fn line(record: &Record, format: Format, longest: usize) -> Vec<u8> {
+fn line(record: &Record, format: LogFormat, longest: usize) -> Vec<u8> {
     /// What the texts are cut to, if the line is too long with the one before. The last is short
     /// enough for all the fields that an event has.
     const CUTS: [usize; 3] = [512, 128, 16];
     let render = |record: &Record| match format {
-        Format::Text => record.line(),
-        Format::Json => record.json(),
+        LogFormat::Text => record.line(),
+        LogFormat::Json => record.json(),
     };
     let cut = CUTS.iter().map(|length| render(&record.clone().cut_to(*length)));
     let mut lines = std::iter::once(render(record)).chain(cut);

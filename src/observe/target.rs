@@ -17,12 +17,12 @@ pub struct Log {
     /// Where to.
     pub target: Target,
     /// How a line looks.
-    pub format: Format,
+    pub format: LogFormat,
 }
 
 impl Default for Log {
     fn default() -> Self {
-        Self { level: LevelFilter::INFO, target: Target::Auto, format: Format::Text }
+        Self { level: LevelFilter::INFO, target: Target::Auto, format: LogFormat::Text }
     }
 }
 
@@ -44,7 +44,7 @@ pub enum Target {
 
 /// How a log line looks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Format {
+pub enum LogFormat {
     /// For people.
     Text,
     /// One JSON object a line.

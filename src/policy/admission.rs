@@ -120,12 +120,12 @@ mod tests {
     const MS: Duration = Duration::from_millis(1);
     const SECOND: Duration = Duration::from_secs(1);
 
-    struct Bed {
+    struct AdmissionBed {
         admission: Arc<Admission>,
         now: Instant,
     }
 
-    impl Bed {
+    impl AdmissionBed {
         fn new() -> Self {
             Self { admission: Arc::default(), now: Instant::now() }
         }
@@ -149,7 +149,7 @@ mod tests {
 
     #[test]
     fn the_queue_counts_at_the_rate_of_the_answers() {
-        let mut bed = Bed::new();
+        let mut bed = AdmissionBed::new();
         bed.answer_each_after(10 * MS, 1000);
         let _under_way = bed.admit_many(9);
         let expected = bed.admit(MS).unwrap_err();
@@ -159,7 +159,7 @@ mod tests {
 
     #[test]
     fn answers_that_come_together_make_a_high_rate() {
-        let mut bed = Bed::new();
+        let mut bed = AdmissionBed::new();
         for _ in 0..8 {
             let slots = bed.admit_many(64);
             bed.now += 100 * MS;
@@ -171,7 +171,7 @@ mod tests {
 
     #[test]
     fn the_first_that_are_awaited_do_not_frighten() {
-        let mut bed = Bed::new();
+        let mut bed = AdmissionBed::new();
         let _under_way = bed.admit_many(8);
         bed.now += 200 * MS;
         assert!(bed.admit(500 * MS).is_ok());
@@ -179,7 +179,7 @@ mod tests {
 
     #[test]
     fn who_gives_up_lowers_the_rate_and_answers_mend_it() {
-        let mut bed = Bed::new();
+        let mut bed = AdmissionBed::new();
         let slots = bed.admit_many(64);
         bed.now += SECOND;
         slots.into_iter().for_each(|slot| slot.end(false, bed.now));
@@ -193,7 +193,7 @@ mod tests {
 
     #[test]
     fn who_steps_aside_awaits_nothing_until_stepping_back() {
-        let mut bed = Bed::new();
+        let mut bed = AdmissionBed::new();
         bed.answer_each_after(10 * MS, 1000);
         let mut waiting = bed.admit_many(1000);
         for slot in &mut waiting {
@@ -215,7 +215,7 @@ mod tests {
 
     #[test]
     fn one_is_always_admitted() {
-        let mut bed = Bed::new();
+        let mut bed = AdmissionBed::new();
         for _ in 0..10 {
             let slot = bed.admit(Duration::ZERO).unwrap();
             bed.now += SECOND;

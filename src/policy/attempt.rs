@@ -3,7 +3,7 @@
 use secrecy::SecretString;
 
 use super::changes::Moment;
-use super::digest::{Digest, Id, ProcessKey};
+use super::digest::{Digest, HashedId, ProcessKey};
 
 /// An attempt to sign in, as it is remembered.
 #[derive(Clone, Copy, Debug)]
@@ -11,12 +11,12 @@ pub struct SignInAttempt {
     /// When it began: what was changed after that may have made another of what it proves.
     pub began: Moment,
     /// The domain.
-    pub domain: Id,
+    pub domain: HashedId,
     /// What failures are counted by: one for all the names by which the directory may know an account,
     /// and perhaps for several accounts.
-    pub counted_as: Id,
+    pub counted_as: HashedId,
     /// The entry, by whatever name its user was called.
-    pub entry: Id,
+    pub entry: HashedId,
     /// The password, as one of this entry.
     pub digest: Digest,
 }

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use super::attempt::SignInAttempt;
 use super::changes::{Changes, Moment};
-use super::digest::Id;
+use super::digest::HashedId;
 use super::lookups::Lookups;
 use super::ttl_cache::TtlCache;
 
@@ -48,9 +48,9 @@ pub struct CacheSettings {
 pub struct Cache {
     mode: Mode,
     /// The entries that accounts had, and the sign-ins that were granted as these entries.
-    entries: TtlCache<Id, Id>,
-    proofs: TtlCache<Id, SignInAttempt>,
-    existing: TtlCache<Id, ()>,
+    entries: TtlCache<HashedId, HashedId>,
+    proofs: TtlCache<HashedId, SignInAttempt>,
+    existing: TtlCache<HashedId, ()>,
     changes: Arc<Changes>,
     /// How often a proof was looked for.
     pub lookups: Lookups,
@@ -75,7 +75,7 @@ impl Cache {
         self.proofs.len()
     }
 
-    fn proof(&self, mode: Mode, account: Id, now: Instant) -> Option<SignInAttempt> {
+    fn proof(&self, mode: Mode, account: HashedId, now: Instant) -> Option<SignInAttempt> {
         let entry = (self.mode == mode).then(|| self.entries.get(&account, now)).flatten()?;
         let proof = self.proofs.get(&entry, now)?;
         (self.changes.last_password(proof.counted_as) <= proof.began).then_some(proof)
@@ -83,7 +83,7 @@ impl Cache {
 
     /// Whether the directory need not be asked to prove the password of this attempt, made on the
     /// entry that the account has now.
-    pub fn spares(&self, account: Id, attempt: &SignInAttempt, now: Instant) -> bool {
+    pub fn spares(&self, account: HashedId, attempt: &SignInAttempt, now: Instant) -> bool {
         let proof = self.proof(Mode::Ttl, account, now);
         let is_hit = proof
             .is_some_and(|proof| proof.entry == attempt.entry && proof.digest == attempt.digest);
@@ -95,7 +95,7 @@ impl Cache {
 
     /// The sign-in of the account that was granted last, if that counts while the directory cannot
     /// answer.
-    pub fn stands_in(&self, account: Id, now: Instant) -> Option<SignInAttempt> {
+    pub fn stands_in(&self, account: HashedId, now: Instant) -> Option<SignInAttempt> {
         let proof = self.proof(Mode::StaleIfUnavailable, account, now);
         match proof {
             Some(_) => self.lookups.add_stale(),
@@ -106,12 +106,12 @@ impl Cache {
     }
 
     /// Whether the account counts as existing while the directory cannot answer.
-    pub fn knows(&self, account: Id, now: Instant) -> bool {
+    pub fn knows(&self, account: HashedId, now: Instant) -> bool {
         self.mode == Mode::StaleIfUnavailable && self.existing.get(&account, now).is_some()
     }
 
     /// The directory has accepted the password.
-    pub fn record_proof(&self, account: Id, attempt: SignInAttempt, now: Instant) {
+    pub fn record_proof(&self, account: HashedId, attempt: SignInAttempt, now: Instant) {
         if self.changes.last_denial(attempt.entry) > attempt.began {
             return;
         }
@@ -121,13 +121,18 @@ impl Cache {
 
     /// The directory has said no to a sign-in of an account, or as one of these entries: under all
     /// their names.
-    pub fn forget_proof(&self, account: Id, entries: impl IntoIterator<Item = Id>, now: Instant) {
+    pub fn forget_proof(
+        &self,
+        account: HashedId,
+        entries: impl IntoIterator<Item = HashedId>,
+        now: Instant,
+    ) {
         let before = self.entries.get(&account, now);
         before.into_iter().chain(entries).for_each(|entry| self.forget_entry(entry));
     }
 
     /// The directory has said that the account exists, when it was asked at some moment.
-    pub fn record_existence(&self, account: Id, asked: Moment, now: Instant) {
+    pub fn record_existence(&self, account: HashedId, asked: Moment, now: Instant) {
         let is_current = self.changes.last_denial(account) <= asked;
         if self.mode == Mode::StaleIfUnavailable && is_current {
             self.existing.put(account, (), now);
@@ -135,12 +140,12 @@ impl Cache {
     }
 
     /// The directory has said that nobody counts who has this name.
-    pub fn forget_existence(&self, account: Id) {
+    pub fn forget_existence(&self, account: HashedId) {
         self.changes.denied(account);
         self.existing.forget(&account);
     }
 
-    fn forget_entry(&self, entry: Id) {
+    fn forget_entry(&self, entry: HashedId) {
         self.changes.denied(entry);
         self.proofs.forget(&entry);
     }
@@ -155,14 +160,14 @@ mod tests {
 
     const MINUTE: Duration = Duration::from_secs(60);
 
-    struct Bed {
+    struct CacheBed {
         cache: Cache,
         changes: Arc<Changes>,
         key: ProcessKey,
         now: Instant,
     }
 
-    impl Bed {
+    impl CacheBed {
         fn new(mode: Mode) -> Self {
             let accounts = NonZeroUsize::new(10).unwrap();
             let settings = CacheSettings { mode, good_for: 10 * MINUTE, accounts };
@@ -196,7 +201,7 @@ mod tests {
 
     #[test]
     fn a_young_proof_spares_the_directory_for_the_same_password_and_entry() {
-        let bed = Bed::new(Mode::Ttl);
+        let bed = CacheBed::new(Mode::Ttl);
         assert!(!bed.spares("alice", "cn=a", "secret", MINUTE));
         bed.prove("alice", "cn=a", "secret");
         assert!(bed.spares("alice", "cn=a", "secret", 9 * MINUTE));
@@ -210,7 +215,7 @@ mod tests {
 
     #[test]
     fn a_stale_proof_counts_only_in_its_mode() {
-        let bed = Bed::new(Mode::StaleIfUnavailable);
+        let bed = CacheBed::new(Mode::StaleIfUnavailable);
         bed.prove("alice", "cn=a", "secret");
         assert!(!bed.spares("alice", "cn=a", "secret", MINUTE));
         assert!(bed.vouches("alice", "secret", 9 * MINUTE));
@@ -221,7 +226,7 @@ mod tests {
 
     #[test]
     fn a_no_and_a_change_are_remembered_by_forgetting() {
-        let bed = Bed::new(Mode::Ttl);
+        let bed = CacheBed::new(Mode::Ttl);
         for forgetful in ["alice", "alice@example.com"] {
             for name in ["alice", "alice@example.com"] {
                 bed.prove(name, "cn=a", "secret");
@@ -243,7 +248,7 @@ mod tests {
     #[test]
     fn what_began_before_a_no_or_a_change_proves_nothing_after_it() {
         for mode in [Mode::Ttl, Mode::StaleIfUnavailable] {
-            let bed = Bed::new(mode);
+            let bed = CacheBed::new(mode);
             let (alice, entry) = (bed.key.id("alice"), bed.key.id("cn=a"));
             let counts = || {
                 bed.spares("alice", "cn=a", "old", MINUTE) || bed.vouches("alice", "old", MINUTE)
@@ -264,7 +269,7 @@ mod tests {
     #[test]
     fn who_existed_is_known_while_nobody_can_say() {
         for (mode, known) in [(Mode::StaleIfUnavailable, true), (Mode::Ttl, false)] {
-            let bed = Bed::new(mode);
+            let bed = CacheBed::new(mode);
             let alice = bed.key.id("alice");
             assert!(!bed.cache.knows(alice, bed.now));
             let asked = bed.changes.now();
@@ -279,7 +284,7 @@ mod tests {
 
     #[test]
     fn a_no_about_an_entry_counts_for_a_name_that_had_another_one() {
-        let bed = Bed::new(Mode::StaleIfUnavailable);
+        let bed = CacheBed::new(Mode::StaleIfUnavailable);
         bed.prove("alice", "cn=a", "secret");
         bed.prove("bob", "cn=b", "secret");
         bed.cache.forget_proof(bed.key.id("alice"), Some(bed.key.id("cn=b")), bed.now);

@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use lru::LruCache;
 
-use super::digest::{ById, Id};
+use super::digest::{ById, HashedId};
 
 /// So many are remembered of each kind of event.
 const REMEMBERED: usize = 10_000;
@@ -16,10 +16,10 @@ pub struct Moment(u64);
 
 /// What happened last to each account.
 #[derive(Debug)]
-pub struct Changes(Mutex<State>);
+pub struct Changes(Mutex<ChangeLog>);
 
 #[derive(Debug)]
-struct State {
+struct ChangeLog {
     now: Moment,
     passwords: Latest,
     denials: Latest,
@@ -28,7 +28,7 @@ struct State {
 /// The last event of each of the accounts that had one.
 #[derive(Debug)]
 struct Latest {
-    events: LruCache<Id, Moment, ById>,
+    events: LruCache<HashedId, Moment, ById>,
     /// When the others may have had one, those that are forgotten.
     others: Moment,
 }
@@ -39,12 +39,12 @@ impl Default for Changes {
             events: LruCache::unbounded_with_hasher(ById::default()),
             others: Moment::default(),
         });
-        Self(Mutex::new(State { now: Moment::default(), passwords, denials }))
+        Self(Mutex::new(ChangeLog { now: Moment::default(), passwords, denials }))
     }
 }
 
 impl Changes {
-    fn locked(&self) -> MutexGuard<'_, State> {
+    fn locked(&self) -> MutexGuard<'_, ChangeLog> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -54,31 +54,31 @@ impl Changes {
     }
 
     /// The password of an account was changed, or may have been.
-    pub fn password_changed(&self, account: Id) {
+    pub fn password_changed(&self, account: HashedId) {
         let mut state = self.locked();
         let now = state.advance();
         state.passwords.record(account, now);
     }
 
     /// When the password of an account was changed last, if not earlier.
-    pub fn last_password(&self, account: Id) -> Moment {
+    pub fn last_password(&self, account: HashedId) -> Moment {
         self.locked().passwords.of(account)
     }
 
     /// The directory has said no to an account, or to an entry.
-    pub fn denied(&self, whom: Id) {
+    pub fn denied(&self, whom: HashedId) {
         let mut state = self.locked();
         let now = state.advance();
         state.denials.record(whom, now);
     }
 
     /// When the directory said no last, if not earlier.
-    pub fn last_denial(&self, whom: Id) -> Moment {
+    pub fn last_denial(&self, whom: HashedId) -> Moment {
         self.locked().denials.of(whom)
     }
 }
 
-impl State {
+impl ChangeLog {
     fn advance(&mut self) -> Moment {
         self.now.0 += 1;
         self.now
@@ -86,7 +86,7 @@ impl State {
 }
 
 impl Latest {
-    fn record(&mut self, id: Id, now: Moment) {
+    fn record(&mut self, id: HashedId, now: Moment) {
         self.events.put(id, now);
         if self.events.len() > REMEMBERED
             && let Some((_, forgotten)) = self.events.pop_lru()
@@ -95,7 +95,7 @@ impl Latest {
         }
     }
 
-    fn of(&self, id: Id) -> Moment {
+    fn of(&self, id: HashedId) -> Moment {
         self.events.peek(&id).copied().unwrap_or(self.others)
     }
 }

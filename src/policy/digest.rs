@@ -10,16 +10,16 @@ use secrecy::{ExposeSecret, SecretString};
 
 /// A domain, an account, an entry: whatever has a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Id([u8; 16]);
+pub struct HashedId([u8; 16]);
 
-impl Hash for Id {
+impl Hash for HashedId {
     fn hash<H: Hasher>(&self, state: &mut H) {
         let [first, ..] = self.0.as_chunks::<8>().0 else { return };
         state.write_u64(u64::from_ne_bytes(*first));
     }
 }
 
-/// For tables of [`Id`]s: nobody who does not know the key can tell one from chance, so a part of it
+/// For tables of [`HashedId`]s: nobody who does not know the key can tell one from chance, so a part of it
 /// is its hash.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct IdHasher(u64);
@@ -38,7 +38,7 @@ impl Hasher for IdHasher {
     }
 }
 
-/// Makes tables of [`Id`]s.
+/// Makes tables of [`HashedId`]s.
 pub type ById = BuildHasherDefault<IdHasher>;
 
 /// A password of an entry: the same password of another entry has another digest.
@@ -58,12 +58,12 @@ impl ProcessKey {
     }
 
     /// The identity of a name.
-    pub fn id(&self, name: &str) -> Id {
-        Id(half(&sign(&self.0, name.as_bytes())))
+    pub fn id(&self, name: &str) -> HashedId {
+        HashedId(half(&sign(&self.0, name.as_bytes())))
     }
 
     /// The digest of an entry's password.
-    pub fn digest(&self, entry: Id, password: &SecretString) -> Digest {
+    pub fn digest(&self, entry: HashedId, password: &SecretString) -> Digest {
         let digest = self.computed(entry, password);
         overwrite_stack();
         digest
@@ -71,7 +71,7 @@ impl ProcessKey {
 
     /// Not inlined, so that what it leaves behind lies below its caller.
     #[inline(never)]
-    fn computed(&self, entry: Id, password: &SecretString) -> Digest {
+    fn computed(&self, entry: HashedId, password: &SecretString) -> Digest {
         let mut context = ring::hmac::Context::with_key(&self.0);
         context.update(&entry.0);
         context.update(password.expose_secret().as_bytes());

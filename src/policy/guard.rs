@@ -30,7 +30,7 @@ use self::refusals::Refusals;
 pub use self::settings::{Budget, GuardSettings, LONGEST_WITHIN};
 use super::attempt::SignInAttempt;
 use super::changes::{Changes, Moment};
-use super::digest::{ById, Digest, Id};
+use super::digest::{ById, Digest, HashedId};
 use crate::verdict::{Denial, Outcome, Verdict};
 
 /// Failures are never forgotten early, so so many times as many accounts may have some as there are
@@ -41,13 +41,13 @@ const MOST_GUESSED_AT: usize = 100;
 const FIRST_SWEEP: usize = 1024;
 
 #[derive(Debug)]
-struct State {
-    records: HashMap<Id, AccountRecord, ById>,
+struct GuardState {
+    records: HashMap<HashedId, AccountRecord, ById>,
     /// With how many records those are looked for that are empty.
     sweep_at: usize,
     /// The password that was right last, and when the attempt with it began.
-    right: LruCache<Id, (Digest, Moment), ById>,
-    domains: HashMap<Id, Failures, ById>,
+    right: LruCache<HashedId, (Digest, Moment), ById>,
+    domains: HashMap<HashedId, Failures, ById>,
     changes: Arc<Changes>,
 }
 
@@ -61,7 +61,7 @@ struct Failures {
 /// Lets attempts through to the directory, or not.
 pub struct Guard {
     settings: GuardSettings,
-    state: Arc<Mutex<State>>,
+    state: Arc<Mutex<GuardState>>,
     refusals: Arc<Refusals>,
 }
 
@@ -172,7 +172,7 @@ impl Drop for Guarded {
 impl Guard {
     /// A guard that has seen nothing yet, and takes these changes into account.
     pub fn new(settings: GuardSettings, changes: &Arc<Changes>) -> Arc<Self> {
-        let state = State {
+        let state = GuardState {
             records: HashMap::default(),
             sweep_at: FIRST_SWEEP,
             right: LruCache::with_hasher(settings.accounts, ById::default()),
@@ -200,7 +200,7 @@ impl Guard {
         &self.settings
     }
 
-    fn locked(&self) -> MutexGuard<'_, State> {
+    fn locked(&self) -> MutexGuard<'_, GuardState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -250,7 +250,7 @@ impl Guard {
 
     /// Forgets what is held against an account, as if the directory had forgotten it too: whether there
     /// was anything.
-    pub fn forgive(&self, account: Id) -> bool {
+    pub fn forgive(&self, account: HashedId) -> bool {
         let mut state = self.locked();
         let Some(record) = state.records.get_mut(&account) else { return false };
         let was_held = record.forget_failures();
@@ -271,7 +271,7 @@ impl Guard {
     }
 }
 
-impl State {
+impl GuardState {
     /// Makes room for an attempt. The sender tells those who wait for its outcome.
     fn admit(
         &mut self,
@@ -335,7 +335,7 @@ impl State {
     }
 
     /// The password that was right last, unless there may be another one now.
-    fn right(&self, account: Id) -> Option<Digest> {
+    fn right(&self, account: HashedId) -> Option<Digest> {
         let (digest, began) = self.right.peek(&account)?;
         (*began >= self.changes.last_password(account)).then_some(*digest)
     }
@@ -344,7 +344,7 @@ impl State {
     fn record_of(
         &mut self,
         settings: &GuardSettings,
-        account: Id,
+        account: HashedId,
         now: Instant,
     ) -> Option<&mut AccountRecord> {
         if self.records.len() >= self.sweep_at {

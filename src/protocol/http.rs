@@ -18,17 +18,17 @@ use std::fmt;
 
 /// No request, or one that is not served in any case. Nothing behind it can be read either.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Malformed;
+pub struct MalformedHttp;
 
 /// Bytes from which messages are cut. They hold passwords, so `Debug` shows only how many they are.
 #[derive(Default)]
-pub struct Received {
+pub struct ReceiveBuffer {
     buffer: Vec<u8>,
     /// What stands before it was taken.
     start: usize,
 }
 
-impl Received {
+impl ReceiveBuffer {
     /// Where to append what is read, with room for it. What was taken is gone then.
     pub fn room(&mut self) -> &mut Vec<u8> {
         const ROOM: usize = 4096;
@@ -55,7 +55,7 @@ impl Received {
     }
 }
 
-impl fmt::Debug for Received {
+impl fmt::Debug for ReceiveBuffer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Received").field("held", &self.bytes().len()).finish_non_exhaustive()
     }
@@ -63,8 +63,8 @@ impl fmt::Debug for Received {
 
 /// The first line of these bytes without its end, and how long it is with it; `None` as long as the
 /// end is missing.
-fn line(bytes: &[u8]) -> Result<Option<(&[u8], usize)>, Malformed> {
+fn line(bytes: &[u8]) -> Result<Option<(&[u8], usize)>, MalformedHttp> {
     let Some(end) = bytes.iter().position(|byte| *byte == b'\n') else { return Ok(None) };
-    let line = bytes.get(..end).and_then(|line| line.strip_suffix(b"\r")).ok_or(Malformed)?;
-    if line.contains(&b'\r') { Err(Malformed) } else { Ok(Some((line, end + 1))) }
+    let line = bytes.get(..end).and_then(|line| line.strip_suffix(b"\r")).ok_or(MalformedHttp)?;
+    if line.contains(&b'\r') { Err(MalformedHttp) } else { Ok(Some((line, end + 1))) }
 }

@@ -26,7 +26,7 @@ use secrecy::ExposeSecret;
 use serde_json::Value;
 
 use self::json::Object;
-pub use self::lines::{Lines, TooLong};
+pub use self::lines::{LineTooLong, Lines};
 use crate::request::{Refused, Request};
 use crate::verdict::{Denial, NO, Outage, UNKNOWN, Verdict, YES};
 
@@ -41,9 +41,9 @@ pub const LONGEST_REPLY: usize = 4_096;
 
 /// What ties an answer to its request: an integer that every language can hold (RFC 7493, section 2.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Id(NonZeroU64);
+pub struct RequestId(NonZeroU64);
 
-impl Id {
+impl RequestId {
     /// The first one.
     pub const FIRST: Self = Self(NonZeroU64::MIN);
     const LAST: u64 = (1 << 53) - 1;
@@ -58,7 +58,7 @@ impl Id {
     }
 }
 
-impl fmt::Display for Id {
+impl fmt::Display for RequestId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
     }
@@ -95,14 +95,14 @@ pub enum FromClient {
     /// It asks.
     Ask(Ask),
     /// It does not wait for this answer any more.
-    Cancel(Id),
+    Cancel(RequestId),
 }
 
 /// A request, and how it is to be answered.
 #[derive(Debug)]
 pub struct Ask {
     /// Which answer is its.
-    pub id: Id,
+    pub id: RequestId,
     /// For how long the client waits; `None` where it does not say so, or not even a millisecond.
     pub within: Option<Duration>,
     /// What is asked.
@@ -118,7 +118,7 @@ pub enum FromDaemon {
         version: u64,
     },
     /// The answer to the request of this id.
-    Answer(Id, Verdict),
+    Answer(RequestId, Verdict),
     /// It takes no more requests on this connection.
     Bye,
     /// It closes the connection, and whether that is for the version.
@@ -137,7 +137,7 @@ pub fn read_client(line: &[u8]) -> Result<FromClient, Fault> {
         let version = object.whole("hello").ok_or(Fault::Hello)?;
         return Ok(FromClient::Hello { version });
     }
-    let id = |key| object.whole(key).and_then(Id::new).ok_or(Fault::Id);
+    let id = |key| object.whole(key).and_then(RequestId::new).ok_or(Fault::Id);
     if object.has("cancel") {
         return id("cancel").map(FromClient::Cancel);
     }
@@ -172,7 +172,9 @@ pub fn read_daemon(line: &[u8]) -> Result<FromDaemon, Fault> {
     if object.has("bye") {
         return Ok(FromDaemon::Bye);
     }
-    let Some(id) = object.whole("id").and_then(Id::new) else { return Ok(FromDaemon::Other) };
+    let Some(id) = object.whole("id").and_then(RequestId::new) else {
+        return Ok(FromDaemon::Other);
+    };
     let [verdict, reason] = ["verdict", "reason"].map(|key| object.text(key).unwrap_or_default());
     let verdict = match verdict.as_str() {
         YES => Verdict::Granted,
@@ -194,7 +196,7 @@ pub fn write_daemon_hello(out: &mut Vec<u8>, daemon: &str) {
 }
 
 /// Writes a request for whose answer the client waits so long, which is at least a millisecond.
-pub fn write_request(out: &mut Vec<u8>, id: Id, request: &Request, within: Duration) {
+pub fn write_request(out: &mut Vec<u8>, id: RequestId, request: &Request, within: Duration) {
     // With room for all of it, because what is moved leaves a copy behind.
     let password = match request {
         Request::Auth { password, .. } | Request::SetPass { password, .. } => {
@@ -218,12 +220,12 @@ pub fn write_request(out: &mut Vec<u8>, id: Id, request: &Request, within: Durat
 }
 
 /// Writes that the client does not wait for an answer any more.
-pub fn write_cancel(out: &mut Vec<u8>, id: Id) {
+pub fn write_cancel(out: &mut Vec<u8>, id: RequestId) {
     write_line(out, format_args!("{{\"cancel\":{id}}}"));
 }
 
 /// Writes an answer.
-pub fn write_answer(out: &mut Vec<u8>, id: Id, verdict: Verdict) {
+pub fn write_answer(out: &mut Vec<u8>, id: RequestId, verdict: Verdict) {
     let (word, reason) = (verdict.word(), verdict.reason());
     write_line(out, format_args!("{{\"id\":{id},\"verdict\":\"{word}\",\"reason\":\"{reason}\"}}"));
 }

@@ -12,7 +12,7 @@ use tokio::sync::{Notify, oneshot};
 use tokio::time::Instant;
 
 use crate::deadline::Deadline;
-use crate::protocol::native::{self, FromDaemon, Id, LONGEST_REPLY, Lines, VERSION};
+use crate::protocol::native::{self, FromDaemon, LONGEST_REPLY, Lines, RequestId, VERSION};
 use crate::request::Request;
 use crate::verdict::{Outage, Verdict};
 
@@ -51,16 +51,16 @@ pub(super) enum Lost {
 #[derive(Debug)]
 pub(super) struct Connection {
     stream: UnixStream,
-    state: Mutex<State>,
+    state: Mutex<ConnectionState>,
     /// There is something to write for which the socket had no room, or the connection is over.
     changed: Notify,
 }
 
 #[derive(Debug)]
-struct State {
-    stage: Stage,
-    next_id: Id,
-    waiting: HashMap<Id, Waiting>,
+struct ConnectionState {
+    stage: ConnectionStage,
+    next_id: RequestId,
+    waiting: HashMap<RequestId, OpenRequest>,
     /// What is to be written, and how many bytes were written before it.
     out: Vec<u8>,
     written: u64,
@@ -72,7 +72,7 @@ struct State {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Stage {
+enum ConnectionStage {
     /// It has not answered our hello.
     Greeting,
     /// It takes requests.
@@ -84,7 +84,7 @@ enum Stage {
 }
 
 #[derive(Debug)]
-struct Waiting {
+struct OpenRequest {
     /// How many bytes are written when its request is.
     end: u64,
     tell: oneshot::Sender<Result<Verdict, Lost>>,
@@ -93,7 +93,7 @@ struct Waiting {
 /// A request that was sent; dropping it tells the daemon that nobody waits for its answer.
 struct Awaited<'a> {
     connection: &'a Connection,
-    id: Id,
+    id: RequestId,
     by: Deadline,
 }
 
@@ -102,9 +102,9 @@ impl Connection {
     pub(super) fn start(stream: UnixStream) -> Arc<Self> {
         let mut out = Vec::new();
         native::write_client_hello(&mut out, NAME);
-        let state = State {
-            stage: Stage::Greeting,
-            next_id: Id::FIRST,
+        let state = ConnectionState {
+            stage: ConnectionStage::Greeting,
+            next_id: RequestId::FIRST,
             waiting: HashMap::new(),
             out,
             written: 0,
@@ -119,13 +119,13 @@ impl Connection {
         connection
     }
 
-    fn locked(&self) -> MutexGuard<'_, State> {
+    fn locked(&self) -> MutexGuard<'_, ConnectionState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether it takes requests.
     pub(super) fn is_open(&self) -> bool {
-        matches!(self.locked().stage, Stage::Greeting | Stage::Open)
+        matches!(self.locked().stage, ConnectionStage::Greeting | ConnectionStage::Open)
     }
 
     /// The daemon's verdict on a request. To be dropped at the deadline.
@@ -139,9 +139,9 @@ impl Connection {
         &self,
         request: &Request,
         by: Deadline,
-    ) -> Result<(Id, oneshot::Receiver<Result<Verdict, Lost>>), Lost> {
+    ) -> Result<(RequestId, oneshot::Receiver<Result<Verdict, Lost>>), Lost> {
         let mut state = self.locked();
-        if !matches!(state.stage, Stage::Greeting | Stage::Open) {
+        if !matches!(state.stage, ConnectionStage::Greeting | ConnectionStage::Open) {
             return Err(Lost::Unsent);
         }
         if state.waiting.is_empty() {
@@ -152,13 +152,13 @@ impl Connection {
         native::write_request(&mut state.out, id, request, by.remaining().saturating_sub(MARGIN));
         let end = state.written + u64::try_from(state.out.len()).unwrap_or(u64::MAX);
         let (tell, answer) = oneshot::channel();
-        state.waiting.insert(id, Waiting { end, tell });
+        state.waiting.insert(id, OpenRequest { end, tell });
         self.write(&mut state);
         Ok((id, answer))
     }
 
     /// Writes what there is room for.
-    fn write(&self, state: &mut State) {
+    fn write(&self, state: &mut ConnectionState) {
         while !state.out.is_empty() {
             match self.stream.try_write(&state.out) {
                 Ok(length) => state.sent(length),
@@ -182,7 +182,7 @@ impl Connection {
                 let state = self.locked();
                 (state.stage.clone(), !state.out.is_empty(), !state.waiting.is_empty())
             };
-            if stage == Stage::Lost || stage == Stage::Draining && !is_waiting {
+            if stage == ConnectionStage::Lost || stage == ConnectionStage::Draining && !is_waiting {
                 return self.locked().lose();
             }
             tokio::select! {
@@ -215,7 +215,7 @@ impl Connection {
     }
 }
 
-impl State {
+impl ConnectionState {
     fn sent(&mut self, length: usize) {
         self.written += u64::try_from(length).unwrap_or(u64::MAX);
         if length < self.out.len() {
@@ -230,8 +230,10 @@ impl State {
 
     fn hear(&mut self, said: FromDaemon) {
         match (&self.stage, said) {
-            (Stage::Lost, _) | (_, FromDaemon::Other) => {}
-            (Stage::Greeting, FromDaemon::Hello { version: VERSION }) => self.stage = Stage::Open,
+            (ConnectionStage::Lost, _) | (_, FromDaemon::Other) => {}
+            (ConnectionStage::Greeting, FromDaemon::Hello { version: VERSION }) => {
+                self.stage = ConnectionStage::Open
+            }
             (_, FromDaemon::Hello { .. } | FromDaemon::Error { is_version: true }) => {
                 self.end(|| {
                     Lost::Absent(format!(
@@ -239,7 +241,7 @@ impl State {
                     ))
                 });
             }
-            (_, FromDaemon::Bye) => self.stage = Stage::Draining,
+            (_, FromDaemon::Bye) => self.stage = ConnectionStage::Draining,
             (_, FromDaemon::Error { is_version: false }) => {
                 tracing::error!("the daemon says that we broke the protocol; please report it");
                 self.lose();
@@ -248,7 +250,7 @@ impl State {
                 self.misses = 0;
                 if verdict == Verdict::Unavailable(Outage::Closing) {
                     // Its bye comes behind that.
-                    self.stage = Stage::Draining;
+                    self.stage = ConnectionStage::Draining;
                 }
                 match self.waiting.remove(&id) {
                     Some(waiting) => drop(waiting.tell.send(Ok(verdict))),
@@ -280,8 +282,8 @@ impl State {
         }
     }
 
-    fn close(&mut self) -> HashMap<Id, Waiting> {
-        self.stage = Stage::Lost;
+    fn close(&mut self) -> HashMap<RequestId, OpenRequest> {
+        self.stage = ConnectionStage::Lost;
         self.out.zeroize();
         std::mem::take(&mut self.waiting)
     }

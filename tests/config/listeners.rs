@@ -4,7 +4,7 @@ use std::fs::{Permissions, set_permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
-use xmpp_ldap_auth::listen::settings::{Kind, ListenerSettings, Place};
+use xmpp_ldap_auth::listen::settings::{ListenAddress, ListenerKind, ListenerSettings};
 use xmpp_ldap_auth::protocol::http::reply::Status;
 
 use crate::{GOOD, read, site};
@@ -32,12 +32,12 @@ fn http_and_metrics_listen_on_ports_of_this_machine_or_on_sockets() {
     let (listeners, problems) = listening(&listen, "a:b\nc:d:e\n");
     assert_eq!(problems, "");
     let of = |name| listeners.iter().find(|listener| listener.name == name).unwrap();
-    assert_eq!(of("h").kind, Kind::Http);
-    assert_eq!(of("h").place, Place::Tcp("127.0.0.1:5281".parse().unwrap()));
-    assert_eq!(of("m").kind, Kind::Metrics);
-    assert_eq!(of("m").place, Place::Tcp("[::1]:9781".parse().unwrap()));
-    let unix = Place::Unix { path: "/run/m".into(), mode: 0o660, group: None };
-    assert_eq!(of("s").place, unix);
+    assert_eq!(of("h").kind, ListenerKind::Http);
+    assert_eq!(of("h").address, ListenAddress::Tcp("127.0.0.1:5281".parse().unwrap()));
+    assert_eq!(of("m").kind, ListenerKind::Metrics);
+    assert_eq!(of("m").address, ListenAddress::Tcp("[::1]:9781".parse().unwrap()));
+    let unix = ListenAddress::Unix { path: "/run/m".into(), mode: 0o660, group: None };
+    assert_eq!(of("s").address, unix);
 }
 
 #[test]

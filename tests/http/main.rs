@@ -31,7 +31,7 @@ use xmpp_ldap_auth::deadline::Deadline;
 use xmpp_ldap_auth::listen::front::{Client as Connected, Front};
 use xmpp_ldap_auth::listen::http;
 use xmpp_ldap_auth::listen::http::credentials::Credentials;
-use xmpp_ldap_auth::listen::settings::{HttpTerms, Terms};
+use xmpp_ldap_auth::listen::settings::{HttpTerms, ListenerTerms};
 use xmpp_ldap_auth::observe::metrics::RequestMetrics;
 use xmpp_ldap_auth::request::{Request, Verb};
 use xmpp_ldap_auth::verdict::{Denial, Outage, Outcome, Verdict};
@@ -101,20 +101,20 @@ struct Served {
     task: JoinHandle<()>,
 }
 
-fn terms() -> Terms {
+fn terms() -> ListenerTerms {
     let credentials = SecretString::from("prosody:s3cret\nmongooseim:other\n");
-    Terms {
+    ListenerTerms {
         verbs: vec![Verb::Auth, Verb::IsUser, Verb::SetPass],
         answer_within: Duration::from_secs(2),
         http: HttpTerms {
             credentials: Credentials::parse(&credentials).unwrap(),
             ..HttpTerms::default()
         },
-        ..Terms::default()
+        ..ListenerTerms::default()
     }
 }
 
-fn front(terms: Terms, answerer: &Arc<Scripted>) -> Arc<Front<Scripted>> {
+fn front(terms: ListenerTerms, answerer: &Arc<Scripted>) -> Arc<Front<Scripted>> {
     Arc::new(Front::new("http", terms, Arc::clone(answerer), RequestMetrics::default()))
 }
 
@@ -128,7 +128,7 @@ fn connect(front: &Arc<Front<Scripted>>) -> Served {
     Served { client: Client::new(ours), front, task }
 }
 
-fn serve(terms: Terms, answerer: &Arc<Scripted>) -> Served {
+fn serve(terms: ListenerTerms, answerer: &Arc<Scripted>) -> Served {
     connect(&front(terms, answerer))
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
-use xmpp_ldap_auth::listen::settings::{HttpTerms, Terms};
+use xmpp_ldap_auth::listen::settings::{HttpTerms, ListenerTerms};
 use xmpp_ldap_auth::protocol::http::reply::Status;
 use xmpp_ldap_auth::request::Verb;
 
@@ -179,7 +179,7 @@ async fn nobody_asks_without_credentials() {
             assert!(is_admitted || answerer.asked() == before);
         }
     }
-    let mut served = serve(Terms { http: HttpTerms::default(), ..terms() }, &answerer);
+    let mut served = serve(ListenerTerms { http: HttpTerms::default(), ..terms() }, &answerer);
     assert_eq!(served.client.ask(get(RIGHT)).await.status, 401);
 }
 
@@ -204,7 +204,7 @@ async fn credentials_are_judged_before_the_body_is_there() {
 #[tokio::test]
 async fn only_what_the_listener_allows_is_asked() {
     let answerer = Scripted::knowing("s3cret");
-    let allowed = Terms {
+    let allowed = ListenerTerms {
         verbs: vec![Verb::Auth],
         domains: Some(vec!["other.example".to_owned()]),
         ..terms()
@@ -223,7 +223,7 @@ async fn only_what_the_listener_allows_is_asked() {
 #[tokio::test]
 async fn the_status_for_cannot_tell_can_be_chosen() {
     let http = HttpTerms { unavailable: Status::ServiceUnavailable, ..terms().http };
-    let mut served = serve(Terms { http, ..terms() }, &Scripted::knowing("s3cret"));
+    let mut served = serve(ListenerTerms { http, ..terms() }, &Scripted::knowing("s3cret"));
     let request = get("/check_password?user=out&server=example.com&pass=x");
     assert_eq!(served.client.ask(request).await.status, 503);
 }

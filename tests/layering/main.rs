@@ -46,7 +46,7 @@ const LAYERS: &[&str] = &[
     "directory/groups",
     "directory/directory",
     "directory/facts",
-    "directory/accounts",
+    "directory/backend",
     "directory/domain",
     "directory/inspect",
     "directory",

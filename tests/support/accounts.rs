@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use secrecy::{ExposeSecret, SecretString};
 use xmpp_ldap_auth::deadline::Deadline;
-use xmpp_ldap_auth::directory::accounts::{Accounts, Candidate, EntryKey, PasswordTarget};
+use xmpp_ldap_auth::directory::backend::{Backend, Candidate, EntryKey, PasswordTarget};
 use xmpp_ldap_auth::jid::Account;
 use xmpp_ldap_auth::policy::admission::Admission;
 use xmpp_ldap_auth::policy::guard::Permit;
@@ -69,7 +69,7 @@ impl<S> Clone for Scripted<S> {
     }
 }
 
-impl<S: Script> Accounts for Scripted<S> {
+impl<S: Script> Backend for Scripted<S> {
     fn admission(&self) -> &Arc<Admission> {
         &self.admission
     }

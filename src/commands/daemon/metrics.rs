@@ -10,14 +10,14 @@ use prometheus_client::registry::Registry;
 use super::families::{Families, NONE, number};
 use super::process;
 use crate::directory::facts::{Facts, ServerFacts};
-use crate::listen::metrics::Format;
+use crate::listen::metrics::MetricsFormat;
 use crate::observe::metrics::RequestMetrics;
 
 /// What all names begin with but those of the process.
 const PREFIX: &str = "xmpp_ldap_auth";
 
 /// How often there was each of three things.
-type Counts = [(&'static str, u64); 3];
+type LabelledCounts = [(&'static str, u64); 3];
 
 /// What there is to say at the moment, besides requests that were answered.
 #[derive(Debug)]
@@ -26,16 +26,16 @@ pub(super) struct Snapshot {
     pub(super) listeners: Vec<(String, usize, usize)>,
     pub(super) late_answers: u64,
     pub(super) directories: Vec<(String, Facts)>,
-    pub(super) guard_refusals: Option<Counts>,
+    pub(super) guard_refusals: Option<LabelledCounts>,
     /// Some cache, which may be one of several of its kind, and what became of look-ups in it.
-    pub(super) lookups: Vec<(&'static str, Counts)>,
+    pub(super) lookups: Vec<(&'static str, LabelledCounts)>,
     pub(super) is_reloaded: bool,
     pub(super) log_lines_lost: u64,
 }
 
 impl Snapshot {
     /// All of it, and `requests`.
-    pub(super) fn written(self, requests: &RequestMetrics, format: Format) -> String {
+    pub(super) fn written(self, requests: &RequestMetrics, format: MetricsFormat) -> String {
         let mut registry = Registry::default();
         registry.register_collector(Box::new(process::Usage));
         let own = registry.sub_registry_with_prefix(PREFIX);
@@ -43,8 +43,8 @@ impl Snapshot {
         own.register_collector(Box::new(self));
         let mut written = String::new();
         let result = match format {
-            Format::OpenMetrics => text::encode(&mut written, &registry),
-            Format::Text => prometheus_text::encode(&mut written, &registry),
+            MetricsFormat::OpenMetrics => text::encode(&mut written, &registry),
+            MetricsFormat::Text => prometheus_text::encode(&mut written, &registry),
         };
         if let Err(error) = result {
             tracing::error!(%error, "the metrics cannot be written");

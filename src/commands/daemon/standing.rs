@@ -18,7 +18,7 @@ use crate::jid::Account;
 use crate::listen::accept::Listener;
 use crate::listen::control::Administration;
 use crate::listen::front::Front;
-use crate::listen::metrics::{Format, Watched};
+use crate::listen::metrics::{MetricsFormat, Watched};
 use crate::listen::settings::ListenerSettings;
 use crate::observe::logger::Logger;
 use crate::observe::metrics::RequestMetrics;
@@ -41,11 +41,11 @@ pub(super) struct Standing {
     authenticator: OnceLock<Arc<Authenticator<Domain>>>,
     log: Logger,
     requests: RequestMetrics,
-    state: Mutex<State>,
+    state: Mutex<StandingState>,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct StandingState {
     listeners: Vec<(ListenerSettings, Arc<Front<Served>>)>,
     /// The names of those that were written in the configuration that is in use.
     written: Vec<String>,
@@ -67,7 +67,7 @@ impl Standing {
         &self.requests
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, StandingState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -105,7 +105,7 @@ impl Standing {
     }
 }
 
-impl State {
+impl StandingState {
     /// Lets the listeners keep to what is written now, as far as that can change while they listen.
     fn set_terms(&mut self, written: &[ListenerSettings]) {
         let names = written.iter().map(|settings| settings.name.clone()).collect();
@@ -144,7 +144,7 @@ impl State {
 }
 
 impl Watched for Standing {
-    fn metrics(&self, format: Format) -> String {
+    fn metrics(&self, format: MetricsFormat) -> String {
         let state = self.state();
         let listeners = state.listeners.iter().map(|(settings, front)| {
             let counts = front.counts();
@@ -194,7 +194,7 @@ impl Administration for Standing {
             json!({
                 "name": settings.name,
                 "kind": settings.kind.name(),
-                "place": settings.place.to_string(),
+                "place": settings.address.to_string(),
                 "connections": counts.connections.load(Ordering::Relaxed),
                 "in_flight": counts.in_flight.load(Ordering::Relaxed),
                 "requests": counts.requests.load(Ordering::Relaxed),

@@ -85,7 +85,7 @@ impl TableSpec {
         }
         sections.push(Section { table: self, text, keys: keys.clone(), shared });
         for key in keys {
-            if let Form::Table(table) | Form::Tables(table) = key.kind().form() {
+            if let ValueForm::Table(table) | ValueForm::Tables(table) = key.kind().form() {
                 table.add_sections(key.text, sections);
             }
         }
@@ -108,7 +108,7 @@ pub struct Section {
 /// What a value looks like, whatever is made of it.
 pub trait Describe: Debug + Sync + 'static {
     /// What can be written.
-    fn form(&self) -> Form;
+    fn form(&self) -> ValueForm;
 
     /// What stands in where nothing is written, as it would be written, if that is always the same.
     fn default(&self) -> Option<Value> {
@@ -118,7 +118,7 @@ pub trait Describe: Debug + Sync + 'static {
 
 /// What a value looks like.
 #[derive(Debug)]
-pub enum Form {
+pub enum ValueForm {
     /// `true` or `false`.
     Flag,
     /// A whole number from the first to the second.
@@ -141,7 +141,7 @@ pub enum Form {
     Tables(&'static TableSpec),
 }
 
-impl Form {
+impl ValueForm {
     /// What can be written, in a few words of Markdown.
     pub fn words(&self) -> String {
         match self {

@@ -8,7 +8,7 @@ use super::domain::DOMAIN;
 use super::listen::LISTEN;
 use super::memory::{CACHE, THROTTLE};
 use crate::config::value::{Count, FilePath, Flag, Or, Span, Subtable, Subtables, Text, Word};
-use crate::observe::target::Format;
+use crate::observe::target::LogFormat;
 use crate::protocol::dialect::Dialect;
 use crate::session::lock_step::FirstRequest;
 
@@ -29,7 +29,7 @@ const LEVELS: &[(&str, LevelFilter)] = &[
 const FIRST_REQUESTS: &[(&str, FirstRequest)] =
     &[("discard", FirstRequest::Discard), ("answer", FirstRequest::Answer)];
 
-const FORMATS: &[(&str, Format)] = &[("text", Format::Text), ("json", Format::Json)];
+const FORMATS: &[(&str, LogFormat)] = &[("text", LogFormat::Text), ("json", LogFormat::Json)];
 
 /// The top of the file.
 pub static TOP: TableSpec = TableSpec { name: "", groups: &[KEYS], mistakes: &[] };
@@ -111,6 +111,6 @@ keys! {
     TARGET = "target": Text = Text("where to"), otherwise "`\"auto\"`";
 
     /// text for people, or one JSON object a line
-    FORMAT = "format": Or<Word<Format>> =
-        Or(Word::advised(FORMATS, "write \"text\" or \"json\""), Format::Text);
+    FORMAT = "format": Or<Word<LogFormat>> =
+        Or(Word::advised(FORMATS, "write \"text\" or \"json\""), LogFormat::Text);
 }

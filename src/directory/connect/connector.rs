@@ -14,7 +14,7 @@ use crate::directory::locate::server::{Endpoint, Server};
 use crate::directory::locate::servers::Servers;
 use crate::directory::locate::trial::Trial;
 use crate::directory::message::Query;
-use crate::directory::sasl::principal::{Principal, Stream, Transport};
+use crate::directory::sasl::principal::{ByteStream, Principal, Transport};
 use crate::directory::session::Session;
 use crate::directory::session::error::{ConnectError, SessionError};
 use crate::directory::session::record::ServerRecord;
@@ -238,7 +238,7 @@ impl Connector {
     }
 
     /// Begins a session on a stream that has carried no LDAP yet, but for StartTLS.
-    async fn begin<S: Stream + 'static>(
+    async fn begin<S: ByteStream + 'static>(
         &self,
         server: &Server,
         stream: S,

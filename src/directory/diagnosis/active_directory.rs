@@ -1,7 +1,7 @@
 //! What domain controllers of Active Directory say, Microsoft's and Samba's, with codes of Windows
 //! (MS-ERREF, section 2.2).
 
-use super::meaning::{Meaning, Table, by_sign, cannot_tell, no};
+use super::meaning::{Meaning, MeaningTable, by_sign, cannot_tell, no};
 use super::windows_error::WindowsCode::{self, Data, Status};
 use super::windows_error::{BAD_BINDINGS, MUST_CHANGE, PASSWORD_RESTRICTION};
 use crate::directory::message::LdapResult;
@@ -17,7 +17,7 @@ static UNLISTED: Meaning = cannot_tell(
 
 /// The refusal of a bind is told by its data, that of a change by its status.
 #[rustfmt::skip]
-pub(super) static TABLE: &Table<WindowsCode> = &[
+pub(super) static TABLE: &MeaningTable<WindowsCode> = &[
     (INVALID_CREDENTIALS, Data(0x56), no(WrongPassword, "a wrong password")),
     (INVALID_CREDENTIALS, Data(0x4f1), cannot_tell(Outage::Directory, "the domain controller reached no other")),
     (INVALID_CREDENTIALS, Data(0x51f), cannot_tell(Outage::Directory, "the domain controller found no logon server")),

@@ -1,6 +1,6 @@
 //! What result codes mean by themselves (RFC 4511, appendix A.2).
 
-use super::meaning::{Meaning, Table, YES, by_sign, cannot_tell, no};
+use super::meaning::{Meaning, MeaningTable, YES, by_sign, cannot_tell, no};
 use crate::result_code::{
     BUSY, CONSTRAINT_VIOLATION, INAPPROPRIATE_AUTHENTICATION, INSUFFICIENT_ACCESS_RIGHTS,
     INVALID_CREDENTIALS, NO_SUCH_OBJECT, PROTOCOL_ERROR, REFERRAL, SUCCESS, UNAVAILABLE,
@@ -14,7 +14,7 @@ const NOT_THERE: Meaning =
     cannot_tell(Outage::Directory, "the server is shutting down, or is not there yet");
 
 #[rustfmt::skip]
-pub(super) static BIND: &Table<()> = &[
+pub(super) static BIND: &MeaningTable<()> = &[
     (SUCCESS, (), YES),
     (REFERRAL, (), cannot_tell(Outage::Referral, "")),
     (NO_SUCH_OBJECT, (), no(UnknownUser, "no such entry")),
@@ -26,7 +26,7 @@ pub(super) static BIND: &Table<()> = &[
 ];
 
 #[rustfmt::skip]
-pub(super) static PASSWORD_CHANGE: &Table<()> = &[
+pub(super) static PASSWORD_CHANGE: &MeaningTable<()> = &[
     (SUCCESS, (), YES),
     (PROTOCOL_ERROR, (), cannot_tell(Outage::NoPasswordOperation, "the server does not know this operation")),
     (REFERRAL, (), cannot_tell(Outage::ReadOnly, "the server refers to another one for changes")),

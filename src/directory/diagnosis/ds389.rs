@@ -1,13 +1,13 @@
 //! What 389 Directory Server, FreeIPA and their relatives say in their messages.
 
-use super::meaning::{Meaning, Table, by_words, cannot_tell, no};
+use super::meaning::{Meaning, MeaningTable, by_words, cannot_tell, no};
 use crate::directory::message::LdapResult;
 use crate::result_code::{CONSTRAINT_VIOLATION, INVALID_CREDENTIALS, UNWILLING_TO_PERFORM};
 use crate::verdict::Denial::*;
 use crate::verdict::Outage;
 
 #[rustfmt::skip]
-pub(super) static BIND: &Table<&str> = &[
+pub(super) static BIND: &MeaningTable<&str> = &[
     (CONSTRAINT_VIOLATION, "inactivity limit", no(AccountDisabled, "not used for too long")),
     (CONSTRAINT_VIOLATION, "TPR checking", no(PasswordExpired, "the temporary password is used up, has expired or is not valid yet")),
     (CONSTRAINT_VIOLATION, "password retry limit", no(AccountLocked, "too many wrong passwords")),
@@ -20,7 +20,7 @@ pub(super) static BIND: &Table<&str> = &[
 ];
 
 #[rustfmt::skip]
-pub(super) static PASSWORD_CHANGE: &Table<&str> = &[
+pub(super) static PASSWORD_CHANGE: &MeaningTable<&str> = &[
     (UNWILLING_TO_PERFORM, "read only", cannot_tell(Outage::ReadOnly, "the database is read-only")),
     (UNWILLING_TO_PERFORM, "read-only", cannot_tell(Outage::ReadOnly, "the database is read-only")),
 ];

@@ -90,7 +90,7 @@ impl Meaning {
 
 /// What answers mean, by their result code and a sign in them. No answer fits two rows, so the rows
 /// have no order.
-pub(super) type Table<Sign> = [(u32, Sign, Meaning)];
+pub(super) type MeaningTable<Sign> = [(u32, Sign, Meaning)];
 
 /// What answers mean by their words alone, where a product does not keep to one result code for them:
 /// any of those that refuse a bind.
@@ -111,7 +111,7 @@ pub(super) fn by_words_of_refusal(
 
 /// The row of an answer with this sign.
 pub(super) fn by_sign<S: PartialEq>(
-    table: &'static Table<S>,
+    table: &'static MeaningTable<S>,
     code: u32,
     sign: &S,
 ) -> Option<&'static Meaning> {
@@ -120,7 +120,7 @@ pub(super) fn by_sign<S: PartialEq>(
 
 /// The row of an answer that has these words in its message, in upper or lower case.
 pub(super) fn by_words(
-    table: &'static Table<&'static str>,
+    table: &'static MeaningTable<&'static str>,
     answer: &LdapResult,
 ) -> Option<&'static Meaning> {
     table

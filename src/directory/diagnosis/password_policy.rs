@@ -1,6 +1,6 @@
 //! What the controls of a password policy mean, of whatever product.
 
-use super::meaning::{Meaning, Table, by_sign, no};
+use super::meaning::{Meaning, MeaningTable, by_sign, no};
 use crate::directory::message::password_policy::{PasswordPolicy, PolicyError};
 use crate::result_code::{
     CONSTRAINT_VIOLATION, INSUFFICIENT_ACCESS_RIGHTS, INVALID_CREDENTIALS, SUCCESS,
@@ -10,7 +10,7 @@ use crate::verdict::Denial::*;
 
 /// By the error of the password policy control.
 #[rustfmt::skip]
-pub(super) static BIND: &Table<PolicyError> = &[
+pub(super) static BIND: &MeaningTable<PolicyError> = &[
     (SUCCESS, PolicyError::ChangeAfterReset, no(MustChangePassword, "the password must be changed")),
     (CONSTRAINT_VIOLATION, PolicyError::AccountLocked, no(AccountLocked, "the account is locked")),
     (INVALID_CREDENTIALS, PolicyError::AccountLocked, no(AccountLocked, "the account is locked")),
@@ -21,7 +21,7 @@ pub(super) static BIND: &Table<PolicyError> = &[
 
 /// By Netscape's control, which says the same of a password that has expired and of one that must be
 /// changed.
-pub(super) static NETSCAPE_BIND: &Table<()> = &[
+pub(super) static NETSCAPE_BIND: &MeaningTable<()> = &[
     (SUCCESS, (), no(MustChangePassword, "the password must be changed")),
     (INVALID_CREDENTIALS, (), no(PasswordExpired, "the password has expired")),
 ];

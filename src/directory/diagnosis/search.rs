@@ -1,12 +1,12 @@
 //! What the answer to a search means that did not succeed.
 
-use super::meaning::{Judged, Judgement, Meaning, Table, by_sign, cannot_tell};
+use super::meaning::{Judged, Judgement, Meaning, MeaningTable, by_sign, cannot_tell};
 use super::windows_error::{NOT_AUTHENTICATED, WindowsCode};
 use crate::directory::message::LdapResult;
 use crate::result_code::{OPERATIONS_ERROR, REFERRAL, UNWILLING_TO_PERFORM, judges_nobody};
 use crate::verdict::{Outage, Verdict};
 
-static SEARCH: &Table<()> = &[(REFERRAL, (), cannot_tell(Outage::Referral, ""))];
+static SEARCH: &MeaningTable<()> = &[(REFERRAL, (), cannot_tell(Outage::Referral, ""))];
 
 /// What proxies and servers say of a session that has lost its bind.
 const LOST_BIND: [&str; 2] = ["without authentication", "successful bind must be completed"];

@@ -4,7 +4,7 @@ use std::fmt;
 
 use proptest::prelude::*;
 
-use super::meaning::{Meaning, REFUSALS, Table, Words};
+use super::meaning::{Meaning, MeaningTable, REFUSALS, Words};
 use super::windows_error::WindowsCode::{self, Data};
 use super::*;
 use crate::directory::message::oid::PASSWORD_POLICY;
@@ -140,7 +140,7 @@ fn captured_answers_mean_what_they_should() {
 /// Else the order of rows would count.
 #[test]
 fn no_answer_fits_two_rows_of_a_table() {
-    fn check<S: PartialEq + fmt::Debug>(table: &Table<S>, covers: fn(&S, &S) -> bool) {
+    fn check<S: PartialEq + fmt::Debug>(table: &MeaningTable<S>, covers: fn(&S, &S) -> bool) {
         for (index, (code, sign, _)) in table.iter().enumerate() {
             let mut others = table.iter().enumerate().filter(|(other, _)| *other != index);
             let twice = others.any(|(_, (other, its, _))| other == code && covers(its, sign));

@@ -7,7 +7,7 @@
 
 use unicode_normalization::UnicodeNormalization;
 
-use crate::directory::accounts::EntryKey;
+use crate::directory::backend::EntryKey;
 use crate::directory::names::dn::Dn;
 
 /// The key of the entry that the directory of this name told of by its DN.

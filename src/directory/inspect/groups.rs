@@ -3,7 +3,7 @@
 use crate::directory::domain::Rules;
 use crate::directory::groups::{GroupEntry, GroupMethod, GroupRule};
 use crate::directory::inspect::report::Report;
-use crate::directory::inspect::view::{Unanswered, View};
+use crate::directory::inspect::view::{UnansweredSearch, View};
 use crate::directory::message::Query;
 
 pub(super) async fn look(
@@ -11,7 +11,7 @@ pub(super) async fn look(
     domain: &str,
     rules: &Rules,
     report: &mut Report,
-) -> Result<(), Unanswered> {
+) -> Result<(), UnansweredSearch> {
     look_at_rule(view, domain, &rules.sign_in, report).await?;
     if !rules.exist.is_same_as(&rules.sign_in) {
         look_at_rule(view, domain, &rules.exist, report).await?;
@@ -24,7 +24,7 @@ async fn look_at_rule(
     domain: &str,
     rule: &GroupRule,
     report: &mut Report,
-) -> Result<(), Unanswered> {
+) -> Result<(), UnansweredSearch> {
     if !rule.is_needed() {
         return Ok(());
     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::directory::inspect::report::{Report, Severity};
-use crate::directory::inspect::view::{Unanswered, View};
+use crate::directory::inspect::view::{UnansweredSearch, View};
 use crate::directory::message::entry::Entry;
 use crate::directory::message::{Filter, Query, Scope};
 use crate::directory::names::time::windows_span;
@@ -100,7 +100,7 @@ pub(super) async fn look(
     view: &View,
     guard: Option<&GuardSettings>,
     report: &mut Report,
-) -> Result<(), Unanswered> {
+) -> Result<(), UnansweredSearch> {
     let rules = read_rules(view).await?;
     if rules.is_empty() {
         let text =
@@ -115,7 +115,7 @@ pub(super) async fn look(
 }
 
 /// The rules that the service account may read.
-async fn read_rules(view: &View) -> Result<Vec<LockoutRule>, Unanswered> {
+async fn read_rules(view: &View) -> Result<Vec<LockoutRule>, UnansweredSearch> {
     let root_dse = &view.root_dse;
     let attributes = SCHEMAS.concat();
     let attributes: Vec<&str> = attributes.into_iter().filter(|name| !name.is_empty()).collect();

@@ -7,7 +7,7 @@ use crate::directory::Directory;
 use crate::directory::diagnosis::{Judgement, of_root_dse};
 use crate::directory::domain::Rules;
 use crate::directory::inspect::report::{Report, Severity};
-use crate::directory::inspect::view::{Unanswered, View};
+use crate::directory::inspect::view::{UnansweredSearch, View};
 use crate::directory::inspect::{groups, lockout, passwords, product, users};
 use crate::directory::locate::server::Server;
 use crate::directory::message::entry::Entry;
@@ -44,7 +44,7 @@ async fn look_at_entries(
     domains: &[(&str, &Rules)],
     guard: Option<&GuardSettings>,
     report: &mut Report,
-) -> Result<(), Unanswered> {
+) -> Result<(), UnansweredSearch> {
     for (domain, rules) in domains {
         users::look(view, domain, rules, report).await?;
         groups::look(view, domain, rules, report).await?;

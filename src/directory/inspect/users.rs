@@ -4,7 +4,7 @@ use crate::directory::account::state::StateSchema;
 use crate::directory::diagnosis::has_lost_its_bind;
 use crate::directory::domain::{Rules, Search};
 use crate::directory::inspect::report::{Report, Severity};
-use crate::directory::inspect::view::{Unanswered, View};
+use crate::directory::inspect::view::{UnansweredSearch, View};
 use crate::directory::message::Query;
 use crate::directory::names::dn::Dn;
 use crate::directory::session::root_dse::RootDse;
@@ -16,7 +16,7 @@ pub(super) async fn look(
     domain: &str,
     rules: &Rules,
     report: &mut Report,
-) -> Result<(), Unanswered> {
+) -> Result<(), UnansweredSearch> {
     if let Some(search) = rules.lookup.search() {
         for base in &search.bases {
             let problem = problem_with(base, view).await?;
@@ -36,7 +36,7 @@ pub(super) async fn look(
 }
 
 /// Why nobody is found below a base, if that is sure.
-async fn problem_with(base: &str, view: &View) -> Result<Option<String>, Unanswered> {
+async fn problem_with(base: &str, view: &View) -> Result<Option<String>, UnansweredSearch> {
     let found = view.search(&Query::entry(base, &[])).await?;
     let is_held = || {
         let dn = Dn::parse(base);
@@ -67,7 +67,7 @@ async fn look_below(
     domain: &str,
     search: &Search,
     report: &mut Report,
-) -> Result<(), Unanswered> {
+) -> Result<(), UnansweredSearch> {
     let filter = search.filter.for_anyone();
     let (severity, found) = if finds_strangers(view, domain, search, base).await? {
         (Severity::Bad, "finds an entry for a name that nobody has: make it stricter")
@@ -94,7 +94,7 @@ async fn finds_strangers(
     domain: &str,
     search: &Search,
     base: &str,
-) -> Result<bool, Unanswered> {
+) -> Result<bool, UnansweredSearch> {
     let nobody = Account::new(&format!("nobody-{:016x}", fastrand::u64(..)), domain);
     match nobody {
         Some(nobody) => view.has_below(base, &search.filter.fill(&nobody)).await,

@@ -22,7 +22,7 @@ pub(super) struct View {
 /// answer one is asked no more.
 #[derive(Debug, thiserror::Error)]
 #[error("{about}: {error}; what else there is was not asked")]
-pub(super) struct Unanswered {
+pub(super) struct UnansweredSearch {
     /// The entry that was asked for, or the base of a search.
     about: String,
     error: SessionError,
@@ -30,14 +30,18 @@ pub(super) struct Unanswered {
 
 impl View {
     /// What a search comes to.
-    pub(super) async fn search(&self, query: &Query<'_>) -> Result<Found, Unanswered> {
+    pub(super) async fn search(&self, query: &Query<'_>) -> Result<Found, UnansweredSearch> {
         let found = self.by.bound(self.session.search(query, self.by.remaining())).await;
         let found = found.unwrap_or(Err(SessionError::Silent));
-        found.map_err(|error| Unanswered { about: query.base.to_owned(), error })
+        found.map_err(|error| UnansweredSearch { about: query.base.to_owned(), error })
     }
 
     /// Whether there is such an entry below a base.
-    pub(super) async fn has_below(&self, base: &str, filter: &Filter) -> Result<bool, Unanswered> {
+    pub(super) async fn has_below(
+        &self,
+        base: &str,
+        filter: &Filter,
+    ) -> Result<bool, UnansweredSearch> {
         let query = Query { scope: Scope::Subtree, filter, ..Query::entry(base, &[]) };
         Ok(!self.search(&query).await?.entries.is_empty())
     }

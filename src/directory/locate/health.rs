@@ -49,19 +49,19 @@ const DOUBTED_AT: u32 = 2;
 const ALL_DOWN: &str = "all servers are down; they are asked again in the background";
 
 /// A server, by its name in the configuration or in DNS.
-type Name = Arc<str>;
+type ServerName = Arc<str>;
 
 /// What is known about the servers of one directory.
 #[derive(Debug, Default)]
 pub struct Health {
-    state: Mutex<State>,
+    state: Mutex<HealthState>,
     /// A server came up, went down or is doubted.
     pub changed: Notify,
 }
 
 #[derive(Debug, Default)]
-struct State {
-    known: HashMap<Name, Known>,
+struct HealthState {
+    known: HashMap<ServerName, ServerHealth>,
     /// How many servers there are.
     servers: usize,
     /// Since when all of them are down.
@@ -70,7 +70,7 @@ struct State {
 
 /// What is known about a server.
 #[derive(Debug, Default)]
-struct Known {
+struct ServerHealth {
     liveness: Liveness,
     /// What went wrong last.
     fault: Option<Box<str>>,
@@ -97,7 +97,7 @@ enum Liveness {
     },
 }
 
-impl Known {
+impl ServerHealth {
     fn is_down(&self) -> bool {
         matches!(self.liveness, Liveness::Down { .. })
     }
@@ -109,7 +109,7 @@ impl Known {
     }
 }
 
-impl State {
+impl HealthState {
     fn is_out(&self) -> bool {
         self.servers > 0
             && self.known.values().filter(|known| known.is_down()).count() >= self.servers
@@ -122,7 +122,7 @@ impl State {
 }
 
 impl Health {
-    fn locked(&self) -> MutexGuard<'_, State> {
+    fn locked(&self) -> MutexGuard<'_, HealthState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -141,11 +141,11 @@ impl Health {
 
     /// Whether a server is down.
     pub fn is_down(&self, server: &str) -> bool {
-        self.locked().known.get(server).is_some_and(Known::is_down)
+        self.locked().known.get(server).is_some_and(ServerHealth::is_down)
     }
 
     /// A server has done its work; that it can be connected to says little.
-    pub fn did(&self, server: &Name, work: Work<'_>, now: Instant) {
+    pub fn did(&self, server: &ServerName, work: Work<'_>, now: Instant) {
         if let Some(known) = self.locked().known.get_mut(server) {
             match work {
                 Work::UserBind(_) => known.unanswered_binds = 0,
@@ -159,7 +159,7 @@ impl Health {
     /// A server has answered what it was asked for, in these words.
     pub fn answered(
         &self,
-        server: &Name,
+        server: &ServerName,
         work: Work<'_>,
         judged: Judged,
         words: &str,
@@ -186,7 +186,7 @@ impl Health {
 
     /// A server said that it cannot answer this search now. If it said the same of another one, it has
     /// to answer one of both before it is up; of one alone, what it is a search in.
-    fn cannot_search(&self, server: &Name, query: &Query<'_>, words: &str, now: Instant) {
+    fn cannot_search(&self, server: &ServerName, query: &Query<'_>, words: &str, now: Instant) {
         let mut state = self.locked();
         let unanswerable = &mut state.known.entry(Arc::clone(server)).or_default().unanswerable;
         let sample = SampleQuery::of(query);
@@ -205,7 +205,13 @@ impl Health {
 
     /// A session broke, or nothing came on it for as long as it was waited for; `is_reused` says
     /// whether it was open before.
-    pub fn broke(&self, server: &Name, work: Work<'_>, error: &SessionError, is_reused: bool) {
+    pub fn broke(
+        &self,
+        server: &ServerName,
+        work: Work<'_>,
+        error: &SessionError,
+        is_reused: bool,
+    ) {
         let is_doubtful = match error {
             SessionError::Malformed(_) => true,
             // A firewall may have forgotten the session. If there is no other server, this one is
@@ -224,12 +230,12 @@ impl Health {
     }
 
     /// Another server could answer what this one could not, so it is no fault of the question.
-    pub fn outdone(&self, server: &Name, query: &Query<'_>) {
+    pub fn outdone(&self, server: &ServerName, query: &Query<'_>) {
         self.doubt(server, Trial::Search(Arc::new([SampleQuery::of(query)])));
     }
 
     /// No session came about. Who judges an account that signs in is there.
-    pub fn not_connected(&self, server: &Name, error: &ConnectError, now: Instant) {
+    pub fn not_connected(&self, server: &ServerName, error: &ConnectError, now: Instant) {
         if error.is_judged() {
             self.did(server, Work::Answer, now);
         } else {
@@ -239,24 +245,24 @@ impl Health {
 
     /// A server is silent where another would have answered: it is not to be asked first again, before
     /// it is known whether it is only slow.
-    pub fn is_silent(&self, server: &Name) {
+    pub fn is_silent(&self, server: &ServerName) {
         self.doubt(server, Trial::Answer);
     }
 
     /// A server has passed these trials.
-    pub fn passed(&self, server: &Name, trials: &[Trial], now: Instant) {
+    pub fn passed(&self, server: &ServerName, trials: &[Trial], now: Instant) {
         self.clear(server, now, |trial| trials.contains(trial));
     }
 
     /// A server has failed a trial by this fault. If it has done meanwhile for a request what it failed at, it is
     /// only slow.
-    pub fn failed(&self, server: &Name, trial: &Trial, fault: &str, now: Instant) {
+    pub fn failed(&self, server: &ServerName, trial: &Trial, fault: &str, now: Instant) {
         if self.is_suspect(server) {
             self.mark_down(server, trial.clone(), fault, now);
         }
     }
 
-    fn clear(&self, server: &Name, now: Instant, is_passed: impl Fn(&Trial) -> bool) {
+    fn clear(&self, server: &ServerName, now: Instant, is_passed: impl Fn(&Trial) -> bool) {
         let mut state = self.locked();
         let Some(known) = state.known.get_mut(server) else { return };
         known.trials.retain(|trial| !is_passed(trial));
@@ -285,7 +291,7 @@ impl Health {
     }
 
     /// Something went wrong that may be the server's fault: it is probed at once.
-    fn doubt(&self, server: &Name, trial: Trial) {
+    fn doubt(&self, server: &ServerName, trial: Trial) {
         let mut state = self.locked();
         let known = state.known.entry(Arc::clone(server)).or_default();
         known.must(trial);
@@ -298,7 +304,7 @@ impl Health {
     }
 
     /// A server could not be reached, said that it cannot work, or failed a trial.
-    fn mark_down(&self, server: &Name, trial: Trial, fault: &str, now: Instant) {
+    fn mark_down(&self, server: &ServerName, trial: Trial, fault: &str, now: Instant) {
         let mut state = self.locked();
         let known = state.known.entry(Arc::clone(server)).or_default();
         known.fault = Some(fault.into());
@@ -328,7 +334,7 @@ impl Health {
     }
 
     /// A bind as the user of this name was not answered as long as anybody waited for it.
-    pub fn bind_unanswered(&self, server: &Name, name: &str) {
+    pub fn bind_unanswered(&self, server: &ServerName, name: &str) {
         let mut state = self.locked();
         let known = state.known.entry(Arc::clone(server)).or_default();
         known.unanswered_binds = known.unanswered_binds.saturating_add(1);
@@ -340,7 +346,7 @@ impl Health {
     }
 
     /// A connection was made in this time.
-    pub fn connected(&self, server: &Name, took: Duration) {
+    pub fn connected(&self, server: &ServerName, took: Duration) {
         let mut state = self.locked();
         state.known.entry(Arc::clone(server)).or_default().connect_time = Some(took);
     }
@@ -375,8 +381,9 @@ impl Health {
     /// Why nobody waits for servers that are all down: what went wrong last with each.
     pub fn outage(&self) -> String {
         let state = self.locked();
-        let fault =
-            |(name, known): (&Name, &Known)| Some(format!("{name}: {}", known.fault.as_ref()?));
+        let fault = |(name, known): (&ServerName, &ServerHealth)| {
+            Some(format!("{name}: {}", known.fault.as_ref()?))
+        };
         let mut faults: Vec<String> = state.known.iter().filter_map(fault).collect();
         faults.sort_unstable();
         faults.insert(0, ALL_DOWN.to_owned());
@@ -391,20 +398,23 @@ impl Health {
     /// Whether another server than these is up.
     pub fn has_besides(&self, servers: &[Arc<str>]) -> bool {
         let state = self.locked();
-        let is_down = |(name, known): &(&Name, &Known)| !servers.contains(name) && known.is_down();
+        let is_down = |(name, known): &(&ServerName, &ServerHealth)| {
+            !servers.contains(name) && known.is_down()
+        };
         state.known.iter().filter(is_down).count() + servers.len() < state.servers
     }
 
     /// Whether another server than this one is up.
     pub fn has_other(&self, server: &str) -> bool {
         let state = self.locked();
-        let is_suspect =
-            |(name, known): &(&Name, &Known)| &***name != server && known.liveness != Liveness::Up;
+        let is_suspect = |(name, known): &(&ServerName, &ServerHealth)| {
+            &***name != server && known.liveness != Liveness::Up
+        };
         state.known.iter().filter(is_suspect).count() + 1 < state.servers
     }
 
     /// The servers that are to be probed now, each with its trials, and when the next one is.
-    pub fn probe_due(&self, now: Instant) -> (Vec<(Name, Vec<Trial>)>, Option<Instant>) {
+    pub fn probe_due(&self, now: Instant) -> (Vec<(ServerName, Vec<Trial>)>, Option<Instant>) {
         let state = self.locked();
         let (mut due, mut next) = (Vec::new(), None);
         for (name, known) in &state.known {

@@ -50,13 +50,13 @@ pub enum Site {
 pub struct Discovery {
     wanted: Wanted,
     dns: Arc<Dns>,
-    known: Mutex<Known>,
+    known: Mutex<KnownRecords>,
     /// Held by whoever asks.
     turn: tokio::sync::Mutex<()>,
 }
 
 #[derive(Debug, Default)]
-struct Known {
+struct KnownRecords {
     /// Those near, then all; each list in itself without an order.
     records: [Vec<SrvRecord>; 2],
     /// When DNS is asked again.
@@ -118,7 +118,7 @@ impl Discovery {
         let result = match found {
             Ok((records, until)) => {
                 let result = summary(&records);
-                *known = Known { records, refresh_at: Some(until), fault: None };
+                *known = KnownRecords { records, refresh_at: Some(until), fault: None };
                 result
             }
             Err(error) => {
@@ -139,7 +139,7 @@ impl Discovery {
         step.ends(&result);
     }
 
-    fn locked(&self) -> std::sync::MutexGuard<'_, Known> {
+    fn locked(&self) -> std::sync::MutexGuard<'_, KnownRecords> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 /// The answer is not what an LDAP server sends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a well-formed LDAP message: {0}")]
-pub struct Malformed(
+pub struct MalformedMessage(
     /// Why not.
     pub &'static str,
 );
@@ -47,10 +47,10 @@ pub mod tag {
 
 /// The header at the start of `input`: the tag, and where content begins and ends. `None` if
 /// `input` ends within the header.
-fn header(input: &[u8]) -> Result<Option<(u8, usize, usize)>, Malformed> {
+fn header(input: &[u8]) -> Result<Option<(u8, usize, usize)>, MalformedMessage> {
     let (Some(&tag), Some(&first)) = (input.first(), input.get(1)) else { return Ok(None) };
     if tag & 0x1f == 0x1f {
-        return Err(Malformed("a tag of several bytes"));
+        return Err(MalformedMessage("a tag of several bytes"));
     }
     let (start, length) = match first {
         0..=0x7f => (2, usize::from(first)),
@@ -59,28 +59,28 @@ fn header(input: &[u8]) -> Result<Option<(u8, usize, usize)>, Malformed> {
             let Some(digits) = input.get(2..start) else { return Ok(None) };
             (start, digits.iter().fold(0, |length, digit| length << 8 | usize::from(*digit)))
         }
-        _ => return Err(Malformed("an indefinite or enormous length")),
+        _ => return Err(MalformedMessage("an indefinite or enormous length")),
     };
     Ok(Some((tag, start, start.saturating_add(length))))
 }
 
 /// How long the message at the start of `input` is, or `None` while that cannot be told. A message
 /// that would exceed [`LARGEST_MESSAGE`] is refused as soon as its length is known.
-pub fn message_length(input: &[u8]) -> Result<Option<usize>, Malformed> {
+pub fn message_length(input: &[u8]) -> Result<Option<usize>, MalformedMessage> {
     match header(input)? {
         None => Ok(None),
         Some((tag::SEQUENCE, _, end)) if end <= LARGEST_MESSAGE => Ok(Some(end)),
-        Some((tag::SEQUENCE, _, _)) => Err(Malformed("longer than 8 MiB")),
+        Some((tag::SEQUENCE, _, _)) => Err(MalformedMessage("longer than 8 MiB")),
         Some((tag::TLS_ALERT, _, _)) => {
-            Err(Malformed("it is TLS, not LDAP: write ldaps:// for this port"))
+            Err(MalformedMessage("it is TLS, not LDAP: write ldaps:// for this port"))
         }
-        Some(_) => Err(Malformed("it does not begin with a SEQUENCE")),
+        Some(_) => Err(MalformedMessage("it does not begin with a SEQUENCE")),
     }
 }
 
 /// A message that exceeds [`LARGEST_MESSAGE`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TooLong {
+pub struct OversizedMessage {
     /// How long it is.
     pub length: usize,
     /// Its message ID, if that has arrived.
@@ -88,7 +88,7 @@ pub struct TooLong {
 }
 
 /// Whether the message at the start of `input` exceeds [`LARGEST_MESSAGE`], and can be read over.
-pub fn too_long(input: &[u8]) -> Option<TooLong> {
+pub fn too_long(input: &[u8]) -> Option<OversizedMessage> {
     let (tag::SEQUENCE, start, length) = header(input).ok()?? else { return None };
     if !(LARGEST_MESSAGE + 1..=LARGEST_SKIPPED).contains(&length) {
         return None;
@@ -101,7 +101,7 @@ pub fn too_long(input: &[u8]) -> Option<TooLong> {
             .map(|digits| digits.iter().fold(0, |id, digit| id << 8 | u32::from(*digit))),
         Some(_) => return None,
     };
-    Some(TooLong { length, id })
+    Some(OversizedMessage { length, id })
 }
 
 /// Whether elements of this type hold others.
@@ -202,28 +202,30 @@ impl<'a> Reader<'a> {
     }
 
     /// The tag and the content of the next element, if there is one.
-    pub fn read(&mut self) -> Result<Option<(u8, &'a [u8])>, Malformed> {
+    pub fn read(&mut self) -> Result<Option<(u8, &'a [u8])>, MalformedMessage> {
         if self.0.is_empty() {
             return Ok(None);
         }
-        let (tag, start, end) = header(self.0)?.ok_or(Malformed("an element is cut off"))?;
-        let content =
-            self.0.get(start..end).ok_or(Malformed("an element is longer than its parent"))?;
+        let (tag, start, end) = header(self.0)?.ok_or(MalformedMessage("an element is cut off"))?;
+        let content = self
+            .0
+            .get(start..end)
+            .ok_or(MalformedMessage("an element is longer than its parent"))?;
         self.0 = self.0.get(end..).unwrap_or_default();
         Ok(Some((tag, content)))
     }
 
     /// The content of the next element, which must have this tag.
-    pub fn expect(&mut self, tag: u8) -> Result<&'a [u8], Malformed> {
+    pub fn expect(&mut self, tag: u8) -> Result<&'a [u8], MalformedMessage> {
         match self.read()? {
             Some((found, content)) if found == tag => Ok(content),
-            Some(_) => Err(Malformed("an element of another type than the protocol says")),
-            None => Err(Malformed("an element is missing")),
+            Some(_) => Err(MalformedMessage("an element of another type than the protocol says")),
+            None => Err(MalformedMessage("an element is missing")),
         }
     }
 
     /// The next element, which must be an OCTET STRING; what is not UTF-8 in it is read as U+FFFD.
-    pub fn text(&mut self) -> Result<Cow<'a, str>, Malformed> {
+    pub fn text(&mut self) -> Result<Cow<'a, str>, MalformedMessage> {
         self.expect(tag::OCTET_STRING).map(String::from_utf8_lossy)
     }
 

@@ -1,6 +1,6 @@
 //! A search result entry: a DN and attributes (RFC 4511, section 4.5.2).
 
-use crate::directory::message::ber::{Malformed, Reader, tag};
+use crate::directory::message::ber::{MalformedMessage, Reader, tag};
 
 /// An entry as the server sent it. Attributes are looked up without regard to case (RFC 4512,
 /// section 2.5).
@@ -18,7 +18,7 @@ impl Entry {
     }
 
     /// Reads the content of a search result entry; none if its DN is not UTF-8.
-    pub(in crate::directory) fn read(content: &[u8]) -> Result<Option<Self>, Malformed> {
+    pub(in crate::directory) fn read(content: &[u8]) -> Result<Option<Self>, MalformedMessage> {
         let mut fields = Reader::new(content);
         let dn = std::str::from_utf8(fields.expect(tag::OCTET_STRING)?);
         let mut list = Reader::new(fields.expect(tag::SEQUENCE)?);
@@ -32,14 +32,14 @@ impl Entry {
                 values.push(set.expect(tag::OCTET_STRING)?.to_vec());
             }
             if !attribute.is_at_end() {
-                return Err(Malformed("bytes behind an attribute"));
+                return Err(MalformedMessage("bytes behind an attribute"));
             }
             attributes.push((name, values));
         }
         if fields.is_at_end() {
             Ok(dn.ok().map(|dn| Self { dn: dn.to_owned(), attributes }))
         } else {
-            Err(Malformed("bytes behind an entry"))
+            Err(MalformedMessage("bytes behind an entry"))
         }
     }
 

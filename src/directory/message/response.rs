@@ -1,6 +1,6 @@
 //! The responses to requests, read down to the last element.
 
-use crate::directory::message::ber::{Malformed, Reader, tag};
+use crate::directory::message::ber::{MalformedMessage, Reader, tag};
 use crate::directory::message::entry::Entry;
 
 /// Tags within responses: of the token of a bind (section 4.2.2), and of the name and the value of an
@@ -84,15 +84,16 @@ pub enum Response {
 
 impl<'a> Envelope<'a> {
     /// Opens one whole message.
-    pub fn open(message: &'a [u8]) -> Result<Self, Malformed> {
+    pub fn open(message: &'a [u8]) -> Result<Self, MalformedMessage> {
         let mut outer = Reader::new(message);
         let mut fields = Reader::new(outer.expect(tag::SEQUENCE)?);
         let digits = fields.expect(tag::INTEGER)?;
         if !matches!(digits, [0..=0x7f] | [0..=0x7f, _] | [0..=0x7f, _, _] | [0..=0x7f, _, _, _]) {
-            return Err(Malformed("a message ID that is no positive 32-bit integer"));
+            return Err(MalformedMessage("a message ID that is no positive 32-bit integer"));
         }
         let id = digits.iter().fold(0, |id, digit| id << 8 | u32::from(*digit));
-        let (operation, content) = fields.read()?.ok_or(Malformed("there is no operation"))?;
+        let (operation, content) =
+            fields.read()?.ok_or(MalformedMessage("there is no operation"))?;
         let mut behind = fields.read()?;
         // Active Directory writes the name of its Notice of Disconnection behind the operation.
         if id == 0 && matches!(behind, Some((RESPONSE_NAME, _))) {
@@ -101,10 +102,12 @@ impl<'a> Envelope<'a> {
         let controls = match behind {
             None => Default::default(),
             Some((tag::CONTROLS, controls)) => controls,
-            Some(_) => return Err(Malformed("an element of another type than the protocol says")),
+            Some(_) => {
+                return Err(MalformedMessage("an element of another type than the protocol says"));
+            }
         };
         if !fields.is_at_end() || !outer.is_at_end() {
-            return Err(Malformed("bytes behind the last element"));
+            return Err(MalformedMessage("bytes behind the last element"));
         }
         Ok(Self { id, operation, content, controls })
     }
@@ -124,7 +127,7 @@ impl<'a> Envelope<'a> {
     }
 
     /// Reads the response.
-    pub fn response(&self) -> Result<Response, Malformed> {
+    pub fn response(&self) -> Result<Response, MalformedMessage> {
         let controls = read_controls(self.controls)?;
         match self.operation {
             tag::BIND_RESPONSE
@@ -138,12 +141,12 @@ impl<'a> Envelope<'a> {
                 Ok(entry.map_or(Response::NamelessEntry, Response::Entry))
             }
             tag::SEARCH_REFERENCE => texts(self.content).map(Response::References),
-            _ => Err(Malformed("an operation that was not asked for")),
+            _ => Err(MalformedMessage("an operation that was not asked for")),
         }
     }
 
     /// Reads a response that ends an operation, of whichever type, without its controls.
-    pub fn result(&self) -> Result<LdapResult, Malformed> {
+    pub fn result(&self) -> Result<LdapResult, MalformedMessage> {
         let mut fields = Reader::new(self.content);
         // One byte for every assigned code, two for the private range, and no longer than it must be
         // (X.690, section 8.3.2): another encoding of 0 would read as success.
@@ -151,7 +154,7 @@ impl<'a> Envelope<'a> {
             [code @ 0..=0x7f] => u32::from(*code),
             [high @ 1..=0x7f, low] => u32::from(*high) << 8 | u32::from(*low),
             [0, low @ 0x80..=0xff] => u32::from(*low),
-            _ => return Err(Malformed("a result code of an odd length")),
+            _ => return Err(MalformedMessage("a result code of an odd length")),
         };
         let _matched_dn = fields.expect(tag::OCTET_STRING)?;
         let text = fields.text()?.into_owned();
@@ -165,7 +168,7 @@ impl<'a> Envelope<'a> {
                 RESPONSE_NAME | RESPONSE_VALUE => {}
                 // The same part in another form.
                 _ if matches!(field & 0x1f, 3 | 7 | 10 | 11) => {
-                    return Err(Malformed("a part of a result of an odd form"));
+                    return Err(MalformedMessage("a part of a result of an odd form"));
                 }
                 // What later versions may add is to be ignored (section 4).
                 _ => {}
@@ -175,7 +178,7 @@ impl<'a> Envelope<'a> {
     }
 }
 
-fn texts(content: &[u8]) -> Result<Vec<String>, Malformed> {
+fn texts(content: &[u8]) -> Result<Vec<String>, MalformedMessage> {
     let (mut list, mut texts) = (Reader::new(content), Vec::new());
     while !list.is_at_end() {
         texts.push(list.text()?.into_owned());
@@ -183,7 +186,7 @@ fn texts(content: &[u8]) -> Result<Vec<String>, Malformed> {
     Ok(texts)
 }
 
-fn read_controls(content: &[u8]) -> Result<Vec<ResponseControl>, Malformed> {
+fn read_controls(content: &[u8]) -> Result<Vec<ResponseControl>, MalformedMessage> {
     let mut list = Reader::new(content);
     let mut controls = Vec::new();
     while !list.is_at_end() {
@@ -192,14 +195,14 @@ fn read_controls(content: &[u8]) -> Result<Vec<ResponseControl>, Malformed> {
         let mut next = control.read()?;
         if let Some((tag::BOOLEAN, content)) = next {
             if content.len() != 1 {
-                return Err(Malformed("a BOOLEAN of an odd length"));
+                return Err(MalformedMessage("a BOOLEAN of an odd length"));
             }
             next = control.read()?;
         }
         let value = match next {
             None => None,
             Some((tag::OCTET_STRING, value)) if control.is_at_end() => Some(value.to_vec()),
-            Some(_) => return Err(Malformed("a control with unknown parts")),
+            Some(_) => return Err(MalformedMessage("a control with unknown parts")),
         };
         controls.push(ResponseControl { oid, value });
     }
@@ -211,7 +214,7 @@ mod tests {
     use super::*;
     use crate::directory::message::ber::Writer;
 
-    fn read(message: &[u8]) -> Result<Response, Malformed> {
+    fn read(message: &[u8]) -> Result<Response, MalformedMessage> {
         Envelope::open(message)?.response()
     }
 

@@ -42,12 +42,12 @@ impl Placeholder {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Part<T> {
+enum TemplatePart<T> {
     Literal(T),
     Placeholder(Placeholder),
 }
 
-impl<T> Part<T> {
+impl<T> TemplatePart<T> {
     fn names_the_user(&self) -> bool {
         matches!(self, Self::Placeholder(placeholder) if *placeholder != Placeholder::Domain)
     }
@@ -55,7 +55,7 @@ impl<T> Part<T> {
 
 /// A text with placeholders, as it is written in the configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TextTemplate(Vec<Part<String>>);
+pub struct TextTemplate(Vec<TemplatePart<String>>);
 
 impl TextTemplate {
     /// Reads a text; the error says what to write instead.
@@ -72,11 +72,14 @@ impl TextTemplate {
                     "{{{name}}} is no placeholder; write {{localpart}}, {{domain}}, {{jid}} or {{address}}"
                 )
             })?;
-            parts.extend([Part::Literal(text.to_owned()), Part::Placeholder(placeholder)]);
+            parts.extend([
+                TemplatePart::Literal(text.to_owned()),
+                TemplatePart::Placeholder(placeholder),
+            ]);
             rest = behind;
         }
-        parts.push(Part::Literal(rest.to_owned()));
-        if parts.iter().any(Part::names_the_user) {
+        parts.push(TemplatePart::Literal(rest.to_owned()));
+        if parts.iter().any(TemplatePart::names_the_user) {
             Ok(Self(parts))
         } else {
             Err("it never mentions {localpart}, {jid} or {address}, so it would be the same for everyone"
@@ -110,7 +113,7 @@ impl TextTemplate {
     /// Whether an escape of the form `\xx` begins before a placeholder and ends in what fills it.
     pub fn cuts_an_escape(&self) -> bool {
         self.0.windows(2).any(|pair| match pair {
-            [Part::Literal(text), Part::Placeholder(_)] => {
+            [TemplatePart::Literal(text), TemplatePart::Placeholder(_)] => {
                 let before = text.strip_suffix(|c: char| c.is_ascii_hexdigit()).unwrap_or(text);
                 [text, before]
                     .into_iter()
@@ -124,7 +127,7 @@ impl TextTemplate {
     pub fn is_address(&self) -> bool {
         matches!(
             self.0.as_slice(),
-            [Part::Literal(before), Part::Placeholder(Placeholder::Address), Part::Literal(after)]
+            [TemplatePart::Literal(before), TemplatePart::Placeholder(Placeholder::Address), TemplatePart::Literal(after)]
                 if before.is_empty() && after.is_empty()
         )
     }
@@ -134,8 +137,8 @@ impl TextTemplate {
         let mut filled = String::with_capacity(128);
         for part in &self.0 {
             match part {
-                Part::Literal(literal) => filled.push_str(literal),
-                Part::Placeholder(placeholder) => fill(*placeholder, &mut filled),
+                TemplatePart::Literal(literal) => filled.push_str(literal),
+                TemplatePart::Placeholder(placeholder) => fill(*placeholder, &mut filled),
             }
         }
         filled
@@ -145,8 +148,8 @@ impl TextTemplate {
 impl fmt::Display for TextTemplate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|part| match part {
-            Part::Literal(text) => f.write_str(text),
-            Part::Placeholder(placeholder) => write!(f, "{{{}}}", placeholder.name()),
+            TemplatePart::Literal(text) => f.write_str(text),
+            TemplatePart::Placeholder(placeholder) => write!(f, "{{{}}}", placeholder.name()),
         })
     }
 }
@@ -162,16 +165,19 @@ impl Mark {
 
 /// A value with placeholders, in which nothing is escaped.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ValueTemplate(Vec<Part<Vec<u8>>>);
+pub struct ValueTemplate(Vec<TemplatePart<Vec<u8>>>);
 
 impl ValueTemplate {
     /// Reads a value of a text with marks; `None` if no placeholder is in it.
     pub fn read(value: &[u8], Mark(mark): Mark) -> Option<Self> {
         let mut pieces = value.split(|byte| *byte == mark);
-        let mut parts = vec![Part::Literal(pieces.next()?.to_vec())];
+        let mut parts = vec![TemplatePart::Literal(pieces.next()?.to_vec())];
         while let Some(name) = pieces.next() {
             let known = Placeholder::ALL.into_iter().find(|known| known.name().as_bytes() == name);
-            parts.extend([Part::Placeholder(known?), Part::Literal(pieces.next()?.to_vec())]);
+            parts.extend([
+                TemplatePart::Placeholder(known?),
+                TemplatePart::Literal(pieces.next()?.to_vec()),
+            ]);
         }
         (parts.len() > 1).then_some(Self(parts))
     }
@@ -180,8 +186,8 @@ impl ValueTemplate {
     pub fn fill(&self, account: &Account, mut take: impl FnMut(&[u8])) {
         for part in &self.0 {
             match part {
-                Part::Literal(literal) => take(literal),
-                Part::Placeholder(placeholder) => {
+                TemplatePart::Literal(literal) => take(literal),
+                TemplatePart::Placeholder(placeholder) => {
                     placeholder.value(account).iter().for_each(|piece| take(piece.as_bytes()));
                 }
             }
@@ -190,6 +196,6 @@ impl ValueTemplate {
 
     /// Whether it differs from user to user.
     pub fn names_the_user(&self) -> bool {
-        self.0.iter().any(Part::names_the_user)
+        self.0.iter().any(TemplatePart::names_the_user)
     }
 }

@@ -17,43 +17,43 @@ const FORGOTTEN_AFTER: Duration = Duration::from_secs(3600);
 #[derive(Debug, Default)]
 pub struct RefusedLogins {
     key: RandomState,
-    refused: Mutex<HashMap<Login, (Outcome, Instant)>>,
+    refused: Mutex<HashMap<LoginDigest, (Outcome, Instant)>>,
 }
 
 /// A name and a secret at some servers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Login(u64);
+pub(super) struct LoginDigest(u64);
 
 impl RefusedLogins {
-    fn locked(&self) -> MutexGuard<'_, HashMap<Login, (Outcome, Instant)>> {
+    fn locked(&self) -> MutexGuard<'_, HashMap<LoginDigest, (Outcome, Instant)>> {
         self.refused.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn login(&self, servers: &[&str], name: &str, secret: &str) -> Login {
-        Login(self.key.hash_one((servers, name, secret)))
+    pub(super) fn login(&self, servers: &[&str], name: &str, secret: &str) -> LoginDigest {
+        LoginDigest(self.key.hash_one((servers, name, secret)))
     }
 
     /// This login was refused now, and that was what became of it.
-    pub(super) fn add(&self, login: Login, outcome: &Outcome) {
+    pub(super) fn add(&self, login: LoginDigest, outcome: &Outcome) {
         let mut refused = self.locked();
         refused.retain(|_, (_, at)| at.elapsed() < FORGOTTEN_AFTER);
         refused.insert(login, (outcome.clone(), Instant::now()));
     }
 
     /// This login was accepted.
-    pub(super) fn remove(&self, login: Login) {
+    pub(super) fn remove(&self, login: LoginDigest) {
         self.locked().remove(&login);
     }
 
     /// What became of a login that was refused a moment ago, or `within` the time.
-    pub(super) fn refused_within(&self, login: Login, within: Duration) -> Option<Outcome> {
+    pub(super) fn refused_within(&self, login: LoginDigest, within: Duration) -> Option<Outcome> {
         let refused = self.locked();
         let (outcome, at) = refused.get(&login)?;
         (at.elapsed() < within).then(|| outcome.clone())
     }
 
     /// What became of a login that was refused and may still count against its account.
-    pub(super) fn refused_lately(&self, login: Login) -> Option<Outcome> {
+    pub(super) fn refused_lately(&self, login: LoginDigest) -> Option<Outcome> {
         self.refused_within(login, FORGOTTEN_AFTER)
     }
 }

@@ -40,7 +40,7 @@ pub struct ServicePool {
     connector: Arc<Connector>,
     account: ServiceAccount,
     limits: Limits,
-    shared: Mutex<Vec<Slot>>,
+    shared: Mutex<Vec<SharedSession>>,
     /// Whose turn it is to open a session where there is none.
     opening: tokio::sync::Mutex<()>,
     /// All sessions are busy.
@@ -48,12 +48,12 @@ pub struct ServicePool {
 }
 
 #[derive(Debug)]
-struct Slot {
+struct SharedSession {
     session: Arc<Session>,
     last_used: Instant,
 }
 
-impl Slot {
+impl SharedSession {
     fn new(session: Session) -> Self {
         Self { session: Arc::new(session), last_used: Instant::now() }
     }
@@ -64,7 +64,7 @@ impl Slot {
     }
 }
 
-fn is_crowded(shared: &[Slot]) -> bool {
+fn is_crowded(shared: &[SharedSession]) -> bool {
     (1..MOST_SESSIONS).contains(&shared.len()) && shared.iter().all(|slot| slot.load() >= BUSY_AT)
 }
 
@@ -113,7 +113,7 @@ impl ServicePool {
         if let Some(share) = self.least_busy(avoided, since) {
             return Ok(share);
         }
-        let slot = Slot::new(self.open_waiting(avoided, by, since).await?);
+        let slot = SharedSession::new(self.open_waiting(avoided, by, since).await?);
         let session = Arc::clone(&slot.session);
         self.locked().push(slot);
         Ok(Share { session, is_reused: false })
@@ -134,7 +134,7 @@ impl ServicePool {
         Some(Share { session: Arc::clone(&slot.session), is_reused })
     }
 
-    fn locked(&self) -> MutexGuard<'_, Vec<Slot>> {
+    fn locked(&self) -> MutexGuard<'_, Vec<SharedSession>> {
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -147,7 +147,7 @@ impl ServicePool {
             }
             let by = Deadline::after(Instant::now(), GROWN_WITHIN);
             match by.bound(self.open(by)).await {
-                Ok(Ok(session)) => self.locked().push(Slot::new(session)),
+                Ok(Ok(session)) => self.locked().push(SharedSession::new(session)),
                 // Those that are open go on without it.
                 Ok(Err(_)) | Err(_) => sleep(BIND_AGAIN_AFTER).await,
             }

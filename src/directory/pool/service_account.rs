@@ -9,7 +9,7 @@ use secrecy::ExposeSecret;
 use crate::directory::diagnosis::{is_account_refused, of_service_bind};
 use crate::directory::message::LdapResult;
 use crate::directory::pool::identity::{Credential, Identity};
-use crate::directory::pool::refused_logins::{Login, RefusedLogins};
+use crate::directory::pool::refused_logins::{LoginDigest, RefusedLogins};
 use crate::directory::session::Session;
 use crate::directory::session::error::SessionError;
 use crate::observe::StepUnderWay;
@@ -27,7 +27,7 @@ pub(super) struct ServiceAccount {
     /// Whether it was the second of two credentials that was accepted last.
     second_is_right: AtomicBool,
     /// What it signs in by: one for each credential.
-    logins: Vec<Login>,
+    logins: Vec<LoginDigest>,
     refused: Arc<RefusedLogins>,
     /// Whether it was refused here, and not only by the same login elsewhere, since it was accepted.
     was_refused: AtomicBool,
@@ -67,7 +67,7 @@ impl ServiceAccount {
         self.each_refused(|login| self.refused.refused_lately(login))
     }
 
-    fn each_refused(&self, of: impl Fn(Login) -> Option<Outcome>) -> Option<Outcome> {
+    fn each_refused(&self, of: impl Fn(LoginDigest) -> Option<Outcome>) -> Option<Outcome> {
         let refusals: Option<Vec<Outcome>> = self.logins.iter().map(|login| of(*login)).collect();
         refusals?.pop()
     }
@@ -107,7 +107,7 @@ impl ServiceAccount {
     async fn bind_as_any(
         &self,
         session: &Session,
-        credentials: &[(&Credential, Login)],
+        credentials: &[(&Credential, LoginDigest)],
     ) -> Result<LdapResult, SessionError> {
         let (likely, other) = match credentials {
             [first, second] => {
@@ -147,7 +147,7 @@ impl ServiceAccount {
     async fn simple_bind(
         &self,
         session: &Session,
-        (credential, login): (&Credential, Login),
+        (credential, login): (&Credential, LoginDigest),
     ) -> Result<LdapResult, SessionError> {
         let answer = session.bind(&credential.name, credential.password.expose_secret()).await?;
         if answer.code == result_code::SUCCESS {

@@ -26,14 +26,14 @@ use crate::verdict::{Outage, Outcome};
 const FIRST_QUESTION: Duration = Duration::from_secs(1);
 
 /// A bind that is under way; where it is dropped before it is over, nobody waits any more.
-struct Unanswered<'a> {
+struct BindUnderWay<'a> {
     health: &'a Health,
     server: &'a Arc<str>,
     name: &'a str,
     is_over: bool,
 }
 
-impl Drop for Unanswered<'_> {
+impl Drop for BindUnderWay<'_> {
     fn drop(&mut self) {
         if !self.is_over {
             self.health.bind_unanswered(self.server, self.name);
@@ -109,7 +109,7 @@ impl UserPool {
         silence.set(Some(&server));
         let bound = {
             let health = &self.connector().servers.health;
-            let mut unanswered = Unanswered { health, server: &server, name, is_over: false };
+            let mut unanswered = BindUnderWay { health, server: &server, name, is_over: false };
             let bound = tokio::select! {
                 bound = lease.bind(name, password) => bound,
                 () = self.death_of(&server, silence, turn.by) => Err(SessionError::Silent),

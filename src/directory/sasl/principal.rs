@@ -23,9 +23,9 @@ pub struct Kerberos {
 }
 
 /// A stream to a server.
-pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+pub trait ByteStream: AsyncRead + AsyncWrite + Send + Unpin {}
 
-impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> ByteStream for S {}
 
 /// What protects a stream before anybody signs in on it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,7 +41,7 @@ pub enum Transport {
 /// What comes of signing in.
 pub struct SignedIn {
     /// The stream to go on with.
-    pub stream: Box<dyn Stream>,
+    pub stream: Box<dyn ByteStream>,
     /// Whether nobody on the way can read it.
     pub is_private: bool,
 }
@@ -55,7 +55,7 @@ pub trait Principal: fmt::Debug + Send + Sync {
     /// within `ticket_within`.
     fn sign_in<'a>(
         &'a self,
-        stream: Box<dyn Stream>,
+        stream: Box<dyn ByteStream>,
         host: &'a str,
         transport: Transport,
         ticket_within: Duration,

@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 
 use crate::directory::diagnosis::Refusal;
-use crate::directory::message::ber::Malformed;
+use crate::directory::message::ber::MalformedMessage;
 use crate::directory::tls;
 use crate::observe::UNANSWERED;
 use crate::verdict::{Outage, Outcome};
@@ -85,8 +85,8 @@ impl From<io::Error> for SessionError {
     }
 }
 
-impl From<Malformed> for SessionError {
-    fn from(Malformed(what): Malformed) -> Self {
+impl From<MalformedMessage> for SessionError {
+    fn from(MalformedMessage(what): MalformedMessage) -> Self {
         Self::Malformed(what)
     }
 }

@@ -5,7 +5,7 @@ use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 
 use crate::directory::message::{Envelope, LdapResult, Operation, Response};
 use crate::directory::session::error::SessionError;
-use crate::directory::session::incoming::{Incoming, Part, disconnection};
+use crate::directory::session::incoming::{Incoming, IncomingMessage, disconnection};
 
 /// Makes a request that has one response, and reads that.
 ///
@@ -22,8 +22,8 @@ pub(in crate::directory) async fn exchange(
         incoming.receive(stream).await?;
         let message = match incoming.next()? {
             None => continue,
-            Some(Part::Message(message)) => message,
-            Some(Part::TooLong { .. }) => return Err(SessionError::TooLarge),
+            Some(IncomingMessage::Whole(message)) => message,
+            Some(IncomingMessage::Oversized { .. }) => return Err(SessionError::TooLarge),
         };
         let envelope = Envelope::open(message)?;
         if envelope.id == 0 {

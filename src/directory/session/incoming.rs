@@ -4,7 +4,7 @@ use std::io;
 
 use tokio::io::{AsyncRead, AsyncReadExt};
 
-use crate::directory::message::ber::{self, Malformed, TooLong};
+use crate::directory::message::ber::{self, MalformedMessage, OversizedMessage};
 use crate::directory::message::{Envelope, LdapResult};
 use crate::directory::session::error::SessionError;
 
@@ -22,9 +22,9 @@ pub(super) struct Incoming {
 
 /// A whole message, or that one is there which nobody can take.
 #[derive(Debug)]
-pub(super) enum Part<'a> {
-    Message(&'a [u8]),
-    TooLong {
+pub(super) enum IncomingMessage<'a> {
+    Whole(&'a [u8]),
+    Oversized {
         /// Its message ID.
         id: u32,
     },
@@ -49,23 +49,23 @@ impl Incoming {
 
     /// The next message, if all of it is there, or so much of a longer one that it can be told whose it
     /// is.
-    pub(super) fn next(&mut self) -> Result<Option<Part<'_>>, Malformed> {
+    pub(super) fn next(&mut self) -> Result<Option<IncomingMessage<'_>>, MalformedMessage> {
         let arrived = self.buffer.len() - self.taken;
         let skipped = self.to_skip.min(arrived);
         self.taken += skipped;
         self.to_skip -= skipped;
         let rest = self.buffer.get(self.taken..).unwrap_or_default();
-        if let Some(TooLong { length, id }) = ber::too_long(rest) {
+        if let Some(OversizedMessage { length, id }) = ber::too_long(rest) {
             if id.is_some() {
                 self.to_skip = length;
             }
-            return Ok(id.map(|id| Part::TooLong { id }));
+            return Ok(id.map(|id| IncomingMessage::Oversized { id }));
         }
         let Some(message) = ber::message_length(rest)?.and_then(|length| rest.get(..length)) else {
             return Ok(None);
         };
         self.taken += message.len();
-        Ok(Some(Part::Message(message)))
+        Ok(Some(IncomingMessage::Whole(message)))
     }
 
     /// Whether nothing has arrived behind the last message.
@@ -75,7 +75,7 @@ impl Incoming {
 }
 
 /// What a message without a request says: that the server ends the session (RFC 4511, section 4.4).
-pub(super) fn disconnection(envelope: &Envelope<'_>) -> Result<SessionError, Malformed> {
+pub(super) fn disconnection(envelope: &Envelope<'_>) -> Result<SessionError, MalformedMessage> {
     let LdapResult { code, text, .. } = envelope.result()?;
     Ok(SessionError::Disconnected(format!("result code {code}, {text:?}")))
 }

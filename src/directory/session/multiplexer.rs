@@ -16,7 +16,7 @@ use crate::directory::message::entry::Entry;
 use crate::directory::message::{Control, Envelope, LdapResult, Operation, Response};
 use crate::directory::session::error::SessionError;
 use crate::directory::session::farewell::Farewell;
-use crate::directory::session::incoming::{Incoming, Part, disconnection};
+use crate::directory::session::incoming::{Incoming, IncomingMessage, disconnection};
 
 /// What the entries of one search may take: a page of them, each far larger than any user's.
 const LARGEST_RESULT: usize = 16 << 20;
@@ -40,7 +40,7 @@ pub struct Found {
 /// A stream that many requests share. Dropping it closes the stream.
 #[derive(Debug)]
 pub(in crate::directory) struct Multiplexer {
-    requests: mpsc::UnboundedSender<Request>,
+    requests: mpsc::UnboundedSender<OutgoingMessage>,
     last_id: AtomicU32,
     carrier: AbortHandle,
     /// How the stream ended.
@@ -48,15 +48,15 @@ pub(in crate::directory) struct Multiplexer {
 }
 
 #[derive(Debug)]
-struct Request {
+struct OutgoingMessage {
     id: u32,
     message: Vec<u8>,
-    waiting: Waiting,
+    waiting: OutstandingOperation,
 }
 
 /// Who waits for the end of an operation, and what has come for it.
 #[derive(Debug)]
-struct Waiting {
+struct OutstandingOperation {
     operation: u8,
     at_most: usize,
     entries: Vec<Entry>,
@@ -68,8 +68,8 @@ struct Waiting {
 
 /// The requests that are not answered yet, by their message IDs.
 #[derive(Debug, Default)]
-struct Unanswered {
-    waiting: HashMap<u32, Waiting>,
+struct Outstanding {
+    waiting: HashMap<u32, OutstandingOperation>,
     /// The highest message ID of a request that was made.
     last_id: u32,
     has_answered: bool,
@@ -93,7 +93,7 @@ impl Multiplexer {
         let (server, tell) = (Arc::clone(server), Arc::clone(&end));
         let carrier = tokio::spawn(async move {
             let mut queue = queue;
-            let unanswered = Mutex::new(Unanswered::default());
+            let unanswered = Mutex::new(Outstanding::default());
             let error = match carry(Farewell(stream), &mut queue, &unanswered).await {
                 error if error.is_bare_end() && !locked(&unanswered).has_answered => {
                     SessionError::ClosedAtOnce { in_clear }
@@ -116,7 +116,7 @@ impl Multiplexer {
     ) -> Result<Found, SessionError> {
         let id = self.last_id.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
         let (asker, answer) = oneshot::channel();
-        let waiting = Waiting {
+        let waiting = OutstandingOperation {
             operation: operation.tag(),
             at_most: operation.at_most(),
             entries: Vec::new(),
@@ -125,7 +125,7 @@ impl Multiplexer {
             size: 0,
             asker,
         };
-        let request = Request { id, message: operation.message(id, controls), waiting };
+        let request = OutgoingMessage { id, message: operation.message(id, controls), waiting };
         // If the carrier has ended, so has the other end of `answer`.
         let _ = self.requests.send(request);
         let ended = |_| Err(self.end.get().cloned().unwrap_or(SessionError::Closed));
@@ -141,8 +141,8 @@ impl Multiplexer {
 /// Carries messages both ways until either side closes or the server misbehaves.
 async fn carry(
     stream: impl AsyncRead + AsyncWrite,
-    queue: &mut mpsc::UnboundedReceiver<Request>,
-    unanswered: &Mutex<Unanswered>,
+    queue: &mut mpsc::UnboundedReceiver<OutgoingMessage>,
+    unanswered: &Mutex<Outstanding>,
 ) -> SessionError {
     let (mut input, mut output) = tokio::io::split(stream);
     let sending = async {
@@ -170,8 +170,8 @@ async fn carry(
             }
             loop {
                 match messages.next() {
-                    Ok(Some(Part::TooLong { id })) => locked(unanswered).fail(id),
-                    Ok(Some(Part::Message(message))) => {
+                    Ok(Some(IncomingMessage::Oversized { id })) => locked(unanswered).fail(id),
+                    Ok(Some(IncomingMessage::Whole(message))) => {
                         if let Err(error) = locked(unanswered).take(message) {
                             return error;
                         }
@@ -188,17 +188,17 @@ async fn carry(
     }
 }
 
-fn locked(unanswered: &Mutex<Unanswered>) -> MutexGuard<'_, Unanswered> {
+fn locked(unanswered: &Mutex<Outstanding>) -> MutexGuard<'_, Outstanding> {
     unanswered.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn keep(request: Request, unanswered: &mut Unanswered) -> Vec<u8> {
+fn keep(request: OutgoingMessage, unanswered: &mut Outstanding) -> Vec<u8> {
     unanswered.last_id = unanswered.last_id.max(request.id);
     unanswered.waiting.insert(request.id, request.waiting);
     request.message
 }
 
-impl Unanswered {
+impl Outstanding {
     /// The answer to this request cannot be taken, which is no matter of the others. What comes for it
     /// later is dropped.
     fn fail(&mut self, id: u32) {
@@ -244,7 +244,8 @@ impl Unanswered {
             }
             Response::End(answer) => {
                 if let Some(waiting) = self.waiting.remove(&envelope.id) {
-                    let Waiting { entries, has_nameless, references, asker, .. } = waiting;
+                    let OutstandingOperation { entries, has_nameless, references, asker, .. } =
+                        waiting;
                     let _ = asker.send(Ok(Found { entries, has_nameless, references, answer }));
                 }
             }

@@ -35,17 +35,17 @@ pub(super) enum PolicyControl {
 
 /// What is known about a server.
 #[derive(Debug, Default)]
-pub struct Peculiarities(Mutex<Known>);
+pub struct Peculiarities(Mutex<Learned>);
 
 #[derive(Clone, Copy, Debug, Default)]
-struct Known {
+struct Learned {
     policy: PolicyControl,
     /// How many of [`PAGE_SIZES`] it refuses, and when that was found.
     pages_refused: Option<(usize, Instant)>,
 }
 
 impl Peculiarities {
-    fn with<T>(&self, change: impl FnOnce(&mut Known) -> T) -> T {
+    fn with<T>(&self, change: impl FnOnce(&mut Learned) -> T) -> T {
         change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 

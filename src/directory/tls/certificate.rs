@@ -5,7 +5,7 @@ use std::fmt;
 use std::time::SystemTime;
 
 use super::algorithm::{self, RSA_KEY};
-use crate::directory::message::ber::{Malformed, Reader, tag};
+use crate::directory::message::ber::{MalformedMessage, Reader, tag};
 use crate::directory::names::time::generalized_time;
 
 /// An RSA key shorter than this is not accepted.
@@ -56,7 +56,7 @@ pub(super) struct PublicKey<'a>(pub(super) &'a [u8]);
 
 impl<'a> Certificate<'a> {
     /// Reads a certificate in DER.
-    pub(super) fn read(certificate: &'a [u8]) -> Result<Self, Malformed> {
+    pub(super) fn read(certificate: &'a [u8]) -> Result<Self, MalformedMessage> {
         let mut outer = Reader::new(Reader::new(certificate).expect(tag::SEQUENCE)?);
         let mut inner = Reader::new(outer.expect(tag::SEQUENCE)?);
         let is_version_1 = !matches!(inner.read()?, Some((VERSION, _)));

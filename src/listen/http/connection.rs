@@ -16,7 +16,7 @@ use crate::listen::linger::linger;
 use crate::protocol::http::body::BodyReader;
 use crate::protocol::http::head::{Head, HeadReader, Method};
 use crate::protocol::http::reply::{Reply, Status};
-use crate::protocol::http::{Malformed, Received};
+use crate::protocol::http::{MalformedHttp, ReceiveBuffer};
 
 /// The time for a head from its first byte on, for a body, and for the client to take a reply. A
 /// client that was not admitted yet has this time for a head from the beginning on.
@@ -39,7 +39,7 @@ pub(in crate::listen) trait Api: Sync {
 /// One client.
 struct HttpConnection<S> {
     stream: S,
-    received: Received,
+    received: ReceiveBuffer,
     heads: HeadReader,
 }
 
@@ -53,8 +53,8 @@ enum Ending {
     Malformed,
 }
 
-impl From<Malformed> for Ending {
-    fn from(Malformed: Malformed) -> Self {
+impl From<MalformedHttp> for Ending {
+    fn from(MalformedHttp: MalformedHttp) -> Self {
         Self::Malformed
     }
 }
@@ -65,7 +65,7 @@ pub(in crate::listen) async fn converse(
     api: &impl Api,
     mut closing: Closing,
 ) -> io::Result<()> {
-    let (received, heads) = (Received::default(), HeadReader::default());
+    let (received, heads) = (ReceiveBuffer::default(), HeadReader::default());
     let mut connection = HttpConnection { stream, received, heads };
     match connection.serve(api, &mut closing).await? {
         Ending::Over => return Ok(()),

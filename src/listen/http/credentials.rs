@@ -8,12 +8,12 @@ use base64::engine::general_purpose::STANDARD;
 use secrecy::ExposeSecret;
 use secrecy::SecretString;
 
-use crate::policy::digest::{Id, ProcessKey};
+use crate::policy::digest::{HashedId, ProcessKey};
 
 /// The credentials (RFC 7617) of those who may ask; by default there are none. `Debug` shows only how
 /// many they are.
 #[derive(Clone, Default)]
-pub struct Credentials(Option<(ProcessKey, Vec<Id>)>);
+pub struct Credentials(Option<(ProcessKey, Vec<HashedId>)>);
 
 /// Why a text is no list of credentials.
 #[derive(Debug, thiserror::Error)]

@@ -29,13 +29,13 @@ pub(super) struct AccountRecord {
     /// When the last of all these was counted.
     last: Option<Instant>,
     /// The passwords that the directory has refused.
-    refused: Vec<Refused>,
+    refused: Vec<RefusedPassword>,
     pub(super) asking: Vec<Asking>,
 }
 
 /// A password that the directory has refused: when, and when the attempt with it began.
 #[derive(Debug)]
-struct Refused {
+struct RefusedPassword {
     digest: Digest,
     began: Moment,
     at: Instant,
@@ -66,7 +66,8 @@ impl AccountRecord {
             self.last = None;
         }
         let remembered = settings.remember_wrong.max(within);
-        self.refused.retain(|Refused { at, .. }| now.saturating_duration_since(*at) < remembered);
+        self.refused
+            .retain(|RefusedPassword { at, .. }| now.saturating_duration_since(*at) < remembered);
     }
 
     /// Forgets the failures at once: whether there were any. What is under way counts, but is not
@@ -140,7 +141,7 @@ impl AccountRecord {
 
     pub(super) fn add_refused(&mut self, digest: Digest, began: Moment, at: Instant) {
         self.refused.retain(|refused| refused.digest != digest);
-        self.refused.push(Refused { digest, began, at });
+        self.refused.push(RefusedPassword { digest, began, at });
     }
 
     /// `at` is when the answer was due: the directory may judge as late as that.

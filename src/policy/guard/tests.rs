@@ -21,13 +21,13 @@ fn settings() -> GuardSettings {
     }
 }
 
-struct Bed {
+struct GuardBed {
     guard: Arc<Guard>,
     key: ProcessKey,
     start: Instant,
 }
 
-impl Bed {
+impl GuardBed {
     fn new() -> Self {
         let key = ProcessKey::new().unwrap();
         Self { guard: Guard::new(settings(), &Arc::default()), key, start: Instant::now() }
@@ -96,7 +96,7 @@ const GRANTED: Verdict = Verdict::Granted;
 
 #[test]
 fn the_same_wrong_password_is_asked_once_in_each_window() {
-    let bed = Bed::new();
+    let bed = GuardBed::new();
     assert_eq!(bed.sign_in("alice", "old", no(), Duration::ZERO), None);
     for at in [SECOND, MINUTE, 59 * MINUTE] {
         assert_eq!(bed.sign_in("alice", "old", no(), at), same_again(at));
@@ -112,7 +112,7 @@ fn the_same_wrong_password_is_asked_once_in_each_window() {
 #[test]
 fn a_wrong_password_is_remembered_for_as_long_as_the_window_at_least() {
     for (remember_wrong, refused) in [(SECOND, 60 * MINUTE), (90 * MINUTE, 90 * MINUTE)] {
-        let bed = Bed::keeping_to(GuardSettings { remember_wrong, ..settings() });
+        let bed = GuardBed::keeping_to(GuardSettings { remember_wrong, ..settings() });
         assert_eq!(bed.sign_in("alice", "old", no(), Duration::ZERO), None);
         let at = refused - SECOND;
         assert_eq!(bed.sign_in("alice", "old", no(), at), same_again(at));
@@ -122,7 +122,7 @@ fn a_wrong_password_is_remembered_for_as_long_as_the_window_at_least() {
 
 #[test]
 fn nothing_is_forgiven_before_a_whole_quiet_window() {
-    let bed = Bed::new();
+    let bed = GuardBed::new();
     // A directory may count all of them until there was none for a whole window.
     for at in [0, 25, 50] {
         assert_eq!(bed.sign_in("alice", &at.to_string(), no(), at * MINUTE), None);
@@ -134,7 +134,7 @@ fn nothing_is_forgiven_before_a_whole_quiet_window() {
 
 #[test]
 fn the_password_that_was_right_last_is_let_through_and_one_place_is_kept_for_it() {
-    let bed = Bed::new();
+    let bed = GuardBed::new();
     assert_eq!(bed.sign_in("alice", "right", GRANTED, Duration::ZERO), None);
     for password in ["a", "b"] {
         assert_eq!(bed.sign_in("alice", password, no(), SECOND), None);
@@ -153,7 +153,7 @@ fn the_password_that_was_right_last_is_let_through_and_one_place_is_kept_for_it(
 
 #[test]
 fn what_proves_nothing_about_a_password_takes_nothing() {
-    let bed = Bed::new();
+    let bed = GuardBed::new();
     for (outcome, at) in [
         Outcome::from(Outage::NoServer),
         Denial::AccountLocked.into(),
@@ -177,7 +177,7 @@ fn what_proves_nothing_about_a_password_takes_nothing() {
 
 #[test]
 fn a_lock_takes_the_right_password_from_nobody() {
-    let bed = Bed::new();
+    let bed = GuardBed::new();
     assert_eq!(bed.sign_in("alice", "right", GRANTED, Duration::ZERO), None);
     for password in ["a", "b"] {
         assert_eq!(bed.sign_in("alice", password, no(), Duration::ZERO), None);
@@ -190,7 +190,7 @@ fn a_lock_takes_the_right_password_from_nobody() {
 
 #[test]
 fn what_was_sent_and_not_answered_counts_from_when_the_answer_was_due() {
-    let bed = Bed::new();
+    let bed = GuardBed::new();
     assert_eq!(bed.send_in_vain("alice", "x", 1, Duration::ZERO), [true]);
     assert_eq!(bed.send_in_vain("alice", "x", 2, SECOND), [true, true]);
     assert_eq!(bed.sign_in("alice", "x", no(), 2 * SECOND), spent(60 * MINUTE + 3 * SECOND));
@@ -204,7 +204,7 @@ fn what_was_sent_and_not_answered_counts_from_when_the_answer_was_due() {
 
 #[test]
 fn one_attempt_sends_no_more_binds_than_may_be_wrong() {
-    let bed = Bed::new();
+    let bed = GuardBed::new();
     assert_eq!(bed.sign_in("alice", "a", no(), Duration::ZERO), None);
     assert_eq!(bed.send_in_vain("alice", "x", 5, SECOND), [true, true, false, false, false]);
     let Entrance::Ask(permit) = bed.enter("bob", "x", SECOND) else { panic!() };
@@ -217,7 +217,7 @@ fn one_attempt_sends_no_more_binds_than_may_be_wrong() {
 
 #[test]
 fn a_password_that_is_accepted_was_not_wrong_before() {
-    let bed = Bed::new();
+    let bed = GuardBed::new();
     assert_eq!(bed.send_in_vain("alice", "right", 2, Duration::ZERO), [true, true]);
     assert_eq!(bed.sign_in("alice", "right", GRANTED, SECOND), None);
     for password in ["a", "b"] {
@@ -228,7 +228,7 @@ fn a_password_that_is_accepted_was_not_wrong_before() {
 
 #[test]
 fn guesses_at_a_remembered_password_take_the_same_budget_but_not_its_owners_place() {
-    let bed = Bed::new();
+    let bed = GuardBed::new();
     assert_eq!(bed.sign_in("alice", "right", GRANTED, Duration::ZERO), None);
     let compare = |password: &str| {
         let attempt = bed.attempt("alice", password);
@@ -248,7 +248,7 @@ fn guesses_at_a_remembered_password_take_the_same_budget_but_not_its_owners_plac
 
 #[test]
 fn a_domain_with_more_wrong_passwords_than_usual_is_told_of_once() {
-    let bed = Bed::new();
+    let bed = GuardBed::new();
     let mut told = Vec::new();
     for (index, at) in (0..40).zip([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 61].into_iter().cycle())
     {
@@ -263,7 +263,7 @@ fn a_domain_with_more_wrong_passwords_than_usual_is_told_of_once() {
 
 #[test]
 fn a_change_forgets_which_passwords_were_wrong_and_not_how_many() {
-    let bed = Bed::new();
+    let bed = GuardBed::new();
     for password in ["a", "b"] {
         assert_eq!(bed.sign_in("alice", password, no(), Duration::ZERO), None);
     }
@@ -274,7 +274,7 @@ fn a_change_forgets_which_passwords_were_wrong_and_not_how_many() {
 
 #[test]
 fn what_began_before_a_change_says_nothing_about_the_password_after_it() {
-    let bed = Bed::new();
+    let bed = GuardBed::new();
     let change = || bed.changes().password_changed(bed.key.id("alice"));
     let enter = |password: &str| bed.enter("alice", password, SECOND);
     let Entrance::Ask(slow) = enter("new") else { panic!() };
@@ -297,7 +297,7 @@ fn what_began_before_a_change_says_nothing_about_the_password_after_it() {
 
 #[test]
 fn what_was_forgiven_meanwhile_counts_and_is_asked_again() {
-    let bed = Bed::new();
+    let bed = GuardBed::new();
     let Entrance::Ask(slow) = bed.enter("alice", "new", SECOND) else { panic!() };
     bed.guard.forgive(bed.key.id("alice"));
     assert!(matches!(bed.enter("alice", "new", SECOND), Entrance::Wait(_)));
@@ -311,7 +311,7 @@ fn what_was_forgiven_meanwhile_counts_and_is_asked_again() {
 #[test]
 fn every_refused_password_is_remembered_for_as_long_as_it_is_promised() {
     let account = Budget { failures: 3, within: SECOND };
-    let bed = Bed::keeping_to(GuardSettings { account, remember_wrong: HOUR, ..settings() });
+    let bed = GuardBed::keeping_to(GuardSettings { account, remember_wrong: HOUR, ..settings() });
     for number in 0..100 {
         assert_eq!(bed.sign_in("alice", &number.to_string(), no(), number * SECOND), None);
     }
@@ -324,14 +324,14 @@ fn every_refused_password_is_remembered_for_as_long_as_it_is_promised() {
 
 #[test]
 fn another_budget_counts_what_was_wrong_before() {
-    let bed = Bed::new();
+    let bed = GuardBed::new();
     for password in ["a", "b"] {
         assert_eq!(bed.sign_in("alice", password, no(), Duration::ZERO), None);
     }
     for (failures, is_held) in [(2, true), (5, false)] {
         let account = Budget { failures, within: 60 * MINUTE };
         let guard = bed.guard.adjusted(GuardSettings { account, ..settings() });
-        let bed = Bed { guard, key: bed.key.clone(), start: bed.start };
+        let bed = GuardBed { guard, key: bed.key.clone(), start: bed.start };
         assert_eq!(bed.sign_in("alice", "c", no(), SECOND).is_some(), is_held, "{failures}");
         assert_eq!(bed.sign_in("alice", "a", no(), SECOND), same_again(SECOND));
     }
@@ -339,7 +339,7 @@ fn another_budget_counts_what_was_wrong_before() {
 
 #[tokio::test]
 async fn identical_attempts_at_the_same_time_are_one() {
-    let bed = Bed::new();
+    let bed = GuardBed::new();
     let enter = |password: &str| bed.enter("alice", password, Duration::ZERO);
     let Entrance::Ask(permit) = enter("secret") else { panic!() };
     let Entrance::Share(outcome) = enter("secret") else { panic!() };
@@ -358,7 +358,7 @@ async fn identical_attempts_at_the_same_time_are_one() {
 #[test]
 fn memory_is_bounded_and_nothing_is_forgotten_early_to_keep_it_so() {
     let one = NonZeroUsize::MIN;
-    let bed = Bed::keeping_to(GuardSettings { accounts: one, ..settings() });
+    let bed = GuardBed::keeping_to(GuardSettings { accounts: one, ..settings() });
     let guess = |user: u32, at| bed.sign_in(&format!("user{user}"), "x", no(), at);
     for user in 0..100 {
         assert_eq!(guess(user, Duration::ZERO), None);
@@ -366,7 +366,7 @@ fn memory_is_bounded_and_nothing_is_forgotten_early_to_keep_it_so() {
     assert_eq!(guess(100, SECOND), spent(60 * MINUTE));
     assert_eq!(guess(0, SECOND), same_again(SECOND));
     assert_eq!(bed.guard.locked().records.len(), 100);
-    let bed = Bed::new();
+    let bed = GuardBed::new();
     for user in 0..20_000u32 {
         bed.sign_in(&format!("user{user}"), "x", no(), user * 10 * SECOND);
         bed.sign_in(&format!("user{user}"), "right", GRANTED, user * 10 * SECOND);
@@ -378,7 +378,7 @@ fn memory_is_bounded_and_nothing_is_forgotten_early_to_keep_it_so() {
 
 #[test]
 fn no_more_passwords_are_under_way_than_may_be_wrong() {
-    let bed = Bed::new();
+    let bed = GuardBed::new();
     let enter = |password: &str| bed.enter("alice", password, Duration::ZERO);
     let asking: Vec<_> = ["a", "b", "c"].map(enter).into_iter().collect();
     assert!(asking.iter().all(|entrance| matches!(entrance, Entrance::Ask(_))));
@@ -396,7 +396,7 @@ fn no_more_passwords_are_under_way_than_may_be_wrong() {
 
 #[test]
 fn how_often_it_stepped_in_is_counted_whatever_it_keeps_to() {
-    let bed = Bed::new();
+    let bed = GuardBed::new();
     let wrong = Denial::WrongPassword;
     for (second, password) in (0..).zip(["a", "b", "a", "c", "d", "e", "a"]) {
         let _ = bed.sign_in("alice", password, wrong, second * SECOND);
@@ -411,7 +411,7 @@ fn how_often_it_stepped_in_is_counted_whatever_it_keeps_to() {
 
 #[test]
 fn a_hang_keeps_nobody_out_whose_password_was_right() {
-    let bed = Bed::new();
+    let bed = GuardBed::new();
     assert_eq!(bed.sign_in("alice", "right", Verdict::Granted, Duration::ZERO), None);
     for second in [1, 6, 11] {
         assert_eq!(bed.send_in_vain("alice", "right", 1, SECOND * second), [true]);
@@ -425,7 +425,7 @@ fn a_hang_keeps_nobody_out_whose_password_was_right() {
 
 #[test]
 fn in_a_hang_the_right_password_is_sent_once_a_minute_and_a_guess_no_more() {
-    let bed = Bed::new();
+    let bed = GuardBed::new();
     assert_eq!(bed.sign_in("alice", "right", Verdict::Granted, Duration::ZERO), None);
     let sent = |password: &str| {
         let seconds = (1..600).map(|second| SECOND * second);

@@ -1,7 +1,7 @@
 //! The body of a request: so many bytes, or chunks (RFC 9112, section 7.1).
 
 use super::head::Length;
-use super::{Malformed, Received, line};
+use super::{MalformedHttp, ReceiveBuffer, line};
 
 /// The longest body in bytes, and so long may all its chunks be together.
 pub const LONGEST_BODY: usize = 256 * 1024;
@@ -35,9 +35,9 @@ enum Next {
 
 impl BodyReader {
     /// For a body of this length.
-    pub fn new(length: Length) -> Result<Self, Malformed> {
+    pub fn new(length: Length) -> Result<Self, MalformedHttp> {
         let next = match length {
-            Length::Exact(length) if length > LONGEST_BODY => return Err(Malformed),
+            Length::Exact(length) if length > LONGEST_BODY => return Err(MalformedHttp),
             Length::Exact(length) => Next::Whole(length),
             Length::Chunked => Next::Size,
         };
@@ -45,7 +45,7 @@ impl BodyReader {
     }
 
     /// Cuts off what belongs to the body, which is given out once it is whole.
-    pub fn next(&mut self, received: &mut Received) -> Result<Option<Vec<u8>>, Malformed> {
+    pub fn next(&mut self, received: &mut ReceiveBuffer) -> Result<Option<Vec<u8>>, MalformedHttp> {
         loop {
             match self.next {
                 Next::Whole(length) => {
@@ -64,10 +64,10 @@ impl BodyReader {
                 Next::Size | Next::ChunkEnd | Next::Trailers(_) => {
                     let Some((line, length)) = line(received.bytes())? else {
                         let is_short = received.bytes().len() <= LONGEST_LINE;
-                        return if is_short { Ok(None) } else { Err(Malformed) };
+                        return if is_short { Ok(None) } else { Err(MalformedHttp) };
                     };
                     if length > LONGEST_LINE {
-                        return Err(Malformed);
+                        return Err(MalformedHttp);
                     }
                     match self.next.behind(line)? {
                         Some(next) => self.next = next,
@@ -78,7 +78,7 @@ impl BodyReader {
                     }
                     if matches!(self.next, Next::Chunk(size) if size + self.body.len() > LONGEST_BODY)
                     {
-                        return Err(Malformed);
+                        return Err(MalformedHttp);
                     }
                     received.take(length);
                 }
@@ -89,7 +89,7 @@ impl BodyReader {
 
 impl Next {
     /// What comes behind this line; `None` behind the last one.
-    fn behind(&self, line: &[u8]) -> Result<Option<Self>, Malformed> {
+    fn behind(&self, line: &[u8]) -> Result<Option<Self>, MalformedHttp> {
         match self {
             Self::Size => match chunk_size(line)? {
                 0 => Ok(Some(Self::Trailers(MOST_TRAILERS))),
@@ -98,20 +98,22 @@ impl Next {
             Self::ChunkEnd if line.is_empty() => Ok(Some(Self::Size)),
             Self::Trailers(_) if line.is_empty() => Ok(None),
             Self::Trailers(left @ 1..) => Ok(Some(Self::Trailers(left - 1))),
-            Self::ChunkEnd | Self::Trailers(0) | Self::Whole(_) | Self::Chunk(_) => Err(Malformed),
+            Self::ChunkEnd | Self::Trailers(0) | Self::Whole(_) | Self::Chunk(_) => {
+                Err(MalformedHttp)
+            }
         }
     }
 }
 
-fn chunk_size(line: &[u8]) -> Result<usize, Malformed> {
+fn chunk_size(line: &[u8]) -> Result<usize, MalformedHttp> {
     let digits = line.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii_end();
     if !digits.iter().all(u8::is_ascii_hexdigit) {
-        return Err(Malformed);
+        return Err(MalformedHttp);
     }
-    let digits = str::from_utf8(digits).map_err(|_| Malformed)?;
+    let digits = str::from_utf8(digits).map_err(|_| MalformedHttp)?;
     match usize::from_str_radix(digits, 16) {
         Ok(size) if size <= LONGEST_BODY => Ok(size),
-        Ok(_) | Err(_) => Err(Malformed),
+        Ok(_) | Err(_) => Err(MalformedHttp),
     }
 }
 
@@ -126,8 +128,8 @@ mod tests {
         length: Length,
         bytes: &[u8],
         part: usize,
-    ) -> Result<(Option<Vec<u8>>, usize), Malformed> {
-        let (mut reader, mut received) = (BodyReader::new(length)?, Received::default());
+    ) -> Result<(Option<Vec<u8>>, usize), MalformedHttp> {
+        let (mut reader, mut received) = (BodyReader::new(length)?, ReceiveBuffer::default());
         let mut body = reader.next(&mut received)?;
         for part in bytes.chunks(part) {
             received.room().extend_from_slice(part);

@@ -2,12 +2,12 @@
 
 use std::fmt;
 
-use super::Malformed;
+use super::MalformedHttp;
 
 /// The fields that questions have. One is missing where it is, and where what it holds is no text:
 /// after a `%` stand no two hexadecimal digits, or the bytes are not UTF-8. `Debug` shows none.
 #[derive(Clone, Default, PartialEq, Eq)]
-pub struct Form {
+pub struct FormFields {
     /// The part of a JID before the `@`.
     pub user: Option<String>,
     /// The part of a JID after the `@`.
@@ -16,10 +16,10 @@ pub struct Form {
     pub pass: Option<String>,
 }
 
-impl Form {
+impl FormFields {
     /// Reads a query or a form. Other fields do not matter; which of two equal ones counts would be a
     /// guess, so that they are refused.
-    pub fn parse(source: &[u8]) -> Result<Self, Malformed> {
+    pub fn parse(source: &[u8]) -> Result<Self, MalformedHttp> {
         let mut form = [const { None::<Option<String>> }; 3];
         for pair in source.split(|byte| *byte == b'&') {
             let mut parts = pair.splitn(2, |byte| *byte == b'=');
@@ -32,7 +32,7 @@ impl Form {
                 _ => continue,
             };
             if field.replace(decoded(parts.next().unwrap_or_default())).is_some() {
-                return Err(Malformed);
+                return Err(MalformedHttp);
             }
         }
         let [user, server, pass] = form.map(Option::flatten);
@@ -40,7 +40,7 @@ impl Form {
     }
 }
 
-impl fmt::Debug for Form {
+impl fmt::Debug for FormFields {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Form").finish_non_exhaustive()
     }
@@ -72,17 +72,17 @@ mod tests {
     use super::*;
 
     fn pass(source: &[u8]) -> Option<String> {
-        Form::parse(source).unwrap().pass
+        FormFields::parse(source).unwrap().pass
     }
 
     #[test]
     fn fields_come_in_any_order_beside_others() {
-        let form = Form::parse(b"x=y&pass=a+b%2bc&&server=h&user=%C3%A4&z").unwrap();
+        let form = FormFields::parse(b"x=y&pass=a+b%2bc&&server=h&user=%C3%A4&z").unwrap();
         let text = |text: &str| Some(text.to_owned());
-        assert_eq!(form, Form { user: text("ä"), server: text("h"), pass: text("a b+c") });
-        assert_eq!(Form::parse(b"").unwrap(), Form::default());
-        let form = Form::parse(b"user&server=&pass").unwrap();
-        assert_eq!(form, Form { user: text(""), server: text(""), pass: text("") });
+        assert_eq!(form, FormFields { user: text("ä"), server: text("h"), pass: text("a b+c") });
+        assert_eq!(FormFields::parse(b"").unwrap(), FormFields::default());
+        let form = FormFields::parse(b"user&server=&pass").unwrap();
+        assert_eq!(form, FormFields { user: text(""), server: text(""), pass: text("") });
     }
 
     #[test]
@@ -133,14 +133,14 @@ mod tests {
             b"pass=%&pass=a",
             b"server=a&x=1&server=b",
         ] {
-            assert_eq!(Form::parse(source), Err(Malformed), "{source:?}");
+            assert_eq!(FormFields::parse(source), Err(MalformedHttp), "{source:?}");
         }
-        assert!(Form::parse(b"x=1&x=2&user=a").is_ok());
+        assert!(FormFields::parse(b"x=1&x=2&user=a").is_ok());
     }
 
     #[test]
     fn debug_output_hides_the_fields() {
-        let shown = format!("{:?}", Form::parse(b"pass=s3cret&user=s3cret"));
+        let shown = format!("{:?}", FormFields::parse(b"pass=s3cret&user=s3cret"));
         assert!(!shown.contains("s3cret"), "{shown}");
     }
 
@@ -164,8 +164,8 @@ mod tests {
 
         #[test]
         fn any_bytes_are_fields_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-            let _ = Form::parse(&bytes);
-            let _ = Form::parse(&[b"pass=", &bytes[..]].concat());
+            let _ = FormFields::parse(&bytes);
+            let _ = FormFields::parse(&[b"pass=", &bytes[..]].concat());
         }
     }
 

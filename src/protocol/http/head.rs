@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Malformed, Received};
+use super::{MalformedHttp, ReceiveBuffer};
 
 /// The longest head in bytes.
 pub const LONGEST_HEAD: usize = 256 * 1024;
@@ -79,18 +79,18 @@ pub struct HeadReader {
 impl HeadReader {
     /// Cuts the next head off, once it is whole. Empty lines before it do not count (RFC 9112,
     /// section 2.2).
-    pub fn next(&mut self, received: &mut Received) -> Result<Option<Head>, Malformed> {
+    pub fn next(&mut self, received: &mut ReceiveBuffer) -> Result<Option<Head>, MalformedHttp> {
         let length = loop {
             let bytes = received.bytes();
             let unsearched = bytes.get(self.searched..).unwrap_or_default();
             let Some(end) = unsearched.iter().position(|byte| *byte == b'\n') else {
                 self.searched = bytes.len();
                 let is_short = bytes.len() <= LONGEST_HEAD;
-                return if is_short { Ok(None) } else { Err(Malformed) };
+                return if is_short { Ok(None) } else { Err(MalformedHttp) };
             };
             let end = self.searched + end;
             let line = bytes.get(self.line..end).unwrap_or_default();
-            let is_empty = line.strip_suffix(b"\r").ok_or(Malformed)?.is_empty();
+            let is_empty = line.strip_suffix(b"\r").ok_or(MalformedHttp)?.is_empty();
             match (is_empty, self.line) {
                 (true, 0) => {
                     received.take(end + 1);
@@ -101,16 +101,20 @@ impl HeadReader {
             }
         };
         *self = Self::default();
-        if length > LONGEST_HEAD { Err(Malformed) } else { parse(&received.take(length)).map(Some) }
+        if length > LONGEST_HEAD {
+            Err(MalformedHttp)
+        } else {
+            parse(&received.take(length)).map(Some)
+        }
     }
 }
 
-fn parse(bytes: &[u8]) -> Result<Head, Malformed> {
+fn parse(bytes: &[u8]) -> Result<Head, MalformedHttp> {
     let mut fields = [httparse::EMPTY_HEADER; MOST_FIELDS];
     let mut request = httparse::Request::new(&mut fields);
-    let parsed = request.parse(bytes).map_err(|_| Malformed)?;
+    let parsed = request.parse(bytes).map_err(|_| MalformedHttp)?;
     if parsed != httparse::Status::Complete(bytes.len()) || request.version != Some(1) {
-        return Err(Malformed);
+        return Err(MalformedHttp);
     }
     let method = match request.method {
         Some("GET") => Method::Get,
@@ -123,7 +127,7 @@ fn parse(bytes: &[u8]) -> Result<Head, Malformed> {
     let connection = fields.all("connection");
     let expectation = fields.only("expect")?;
     if expectation.is_some_and(|value| !value.eq_ignore_ascii_case(b"100-continue")) {
-        return Err(Malformed);
+        return Err(MalformedHttp);
     }
     Ok(Head {
         method,
@@ -140,18 +144,18 @@ fn parse(bytes: &[u8]) -> Result<Head, Malformed> {
 }
 
 /// The path and the query of a target in origin form or in absolute form (RFC 9112, section 3.2).
-fn split_target(target: &str) -> Result<(&str, &str), Malformed> {
+fn split_target(target: &str) -> Result<(&str, &str), MalformedHttp> {
     let local = if target.starts_with('/') {
         target
     } else {
-        let (scheme, rest) = target.split_once("://").ok_or(Malformed)?;
+        let (scheme, rest) = target.split_once("://").ok_or(MalformedHttp)?;
         if !scheme.eq_ignore_ascii_case("http") {
-            return Err(Malformed);
+            return Err(MalformedHttp);
         }
         rest.find(['/', '?']).and_then(|path| rest.get(path..)).unwrap_or_default()
     };
     if local.contains('#') {
-        return Err(Malformed);
+        return Err(MalformedHttp);
     }
     Ok(local.split_once('?').unwrap_or((local, "")))
 }
@@ -166,10 +170,10 @@ impl Fields<'_> {
     }
 
     /// The value of a field that may be there once.
-    fn only(&self, name: &str) -> Result<Option<&[u8]>, Malformed> {
+    fn only(&self, name: &str) -> Result<Option<&[u8]>, MalformedHttp> {
         let mut values = self.named(name);
         let value = values.next();
-        if values.next().is_some() { Err(Malformed) } else { Ok(value) }
+        if values.next().is_some() { Err(MalformedHttp) } else { Ok(value) }
     }
 
     /// The values of a field that is a list.
@@ -177,15 +181,15 @@ impl Fields<'_> {
         self.named(name).collect::<Vec<_>>().join(&b","[..])
     }
 
-    fn length(&self) -> Result<Length, Malformed> {
+    fn length(&self) -> Result<Length, MalformedHttp> {
         match (self.only("transfer-encoding")?, self.only("content-length")?) {
             (None, None) => Ok(Length::Exact(0)),
             (Some(coding), None) if coding.eq_ignore_ascii_case(b"chunked") => Ok(Length::Chunked),
             (None, Some(digits)) if digits.iter().all(u8::is_ascii_digit) => {
-                let length = str::from_utf8(digits).map_err(|_| Malformed)?.parse();
-                length.map(Length::Exact).map_err(|_| Malformed)
+                let length = str::from_utf8(digits).map_err(|_| MalformedHttp)?.parse();
+                length.map(Length::Exact).map_err(|_| MalformedHttp)
             }
-            _ => Err(Malformed),
+            _ => Err(MalformedHttp),
         }
     }
 }
@@ -196,13 +200,13 @@ mod tests {
 
     use super::*;
 
-    fn read(bytes: &[u8]) -> Result<Option<Head>, Malformed> {
-        let mut received = Received::default();
+    fn read(bytes: &[u8]) -> Result<Option<Head>, MalformedHttp> {
+        let mut received = ReceiveBuffer::default();
         received.room().extend_from_slice(bytes);
         HeadReader::default().next(&mut received)
     }
 
-    fn head(fields: &str) -> Result<Option<Head>, Malformed> {
+    fn head(fields: &str) -> Result<Option<Head>, MalformedHttp> {
         read(format!("GET /a?b=c HTTP/1.1\r\nHost: h\r\n{fields}\r\n").as_bytes())
     }
 
@@ -328,7 +332,7 @@ mod tests {
         #[test]
         fn however_they_are_cut_two_heads_are_two(cuts in proptest::collection::vec(1_usize..40, 1..9)) {
             let bytes = b"\r\nGET /a?b HTTP/1.1\r\nHost: h\r\n\r\n\r\n\r\nPOST /c HTTP/1.1\r\nA:\r\n\r\n";
-            let (mut received, mut reader) = (Received::default(), HeadReader::default());
+            let (mut received, mut reader) = (ReceiveBuffer::default(), HeadReader::default());
             let (mut heads, mut rest, mut cuts) = (Vec::new(), &bytes[..], cuts.iter().cycle());
             while !rest.is_empty() {
                 let (part, after) = rest.split_at((*cuts.next().unwrap()).min(rest.len()));

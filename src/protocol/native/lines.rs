@@ -16,7 +16,7 @@ pub struct Lines {
 
 /// A line that is longer than lines may be, or is already without its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TooLong;
+pub struct LineTooLong;
 
 impl Lines {
     /// Where what is read goes, at its end.
@@ -42,16 +42,16 @@ impl Lines {
     /// The next whole line without its end; `None` when more input is needed. With its end a line has
     /// at most `longest` bytes. Behind one that is too long nothing is a line any more: its end may be
     /// missing for ever, and every call says so.
-    pub fn next_line(&mut self, longest: usize) -> Option<Result<&[u8], TooLong>> {
+    pub fn next_line(&mut self, longest: usize) -> Option<Result<&[u8], LineTooLong>> {
         let unsearched = self.bytes.get(self.searched..)?;
         let Some(length) = unsearched.iter().position(|byte| *byte == b'\n') else {
             self.searched = self.bytes.len();
-            return (self.searched - self.taken >= longest).then_some(Err(TooLong));
+            return (self.searched - self.taken >= longest).then_some(Err(LineTooLong));
         };
         let (start, end) = (self.taken, self.searched + length);
         (self.taken, self.searched) = (end + 1, end + 1);
         let line = self.bytes.get(start..end).filter(|line| line.len() < longest);
-        Some(line.ok_or(TooLong))
+        Some(line.ok_or(LineTooLong))
     }
 
     /// Whether a line has begun that is not whole.
@@ -72,14 +72,14 @@ mod tests {
 
     use super::*;
 
-    fn cut(chunks: &[&[u8]], longest: usize) -> Vec<Result<Vec<u8>, TooLong>> {
+    fn cut(chunks: &[&[u8]], longest: usize) -> Vec<Result<Vec<u8>, LineTooLong>> {
         let mut lines = Lines::default();
         let mut cut = Vec::new();
         for chunk in chunks {
             lines.room(chunk.len()).extend_from_slice(chunk);
             while let Some(line) = lines.next_line(longest) {
                 cut.push(line.map(<[u8]>::to_vec));
-                if cut.last() == Some(&Err(TooLong)) {
+                if cut.last() == Some(&Err(LineTooLong)) {
                     return cut;
                 }
             }
@@ -90,9 +90,9 @@ mod tests {
     #[test]
     fn a_line_has_so_many_bytes_with_its_end_and_no_more() {
         assert_eq!(cut(&[b"abc\n"], 4), [Ok(b"abc".to_vec())]);
-        assert_eq!(cut(&[b"abcd\n"], 4), [Err(TooLong)]);
+        assert_eq!(cut(&[b"abcd\n"], 4), [Err(LineTooLong)]);
         assert_eq!(cut(&[b"abc"], 4), []);
-        assert_eq!(cut(&[b"abcd"], 4), [Err(TooLong)]);
+        assert_eq!(cut(&[b"abcd"], 4), [Err(LineTooLong)]);
         assert_eq!(cut(&[b"ab", b"c", b"\n\na\n"], 4).len(), 3);
     }
 

@@ -34,8 +34,8 @@ fn a_hello_names_a_version_and_nothing_else_counts() {
 
 #[test]
 fn an_id_is_an_integer_that_every_language_can_hold() {
-    for (id, number) in [("1", 1), ("9007199254740991", Id::LAST)] {
-        assert_eq!(ask(&format!("{{\"id\":{id}}}")).id, Id::new(number).unwrap());
+    for (id, number) in [("1", 1), ("9007199254740991", RequestId::LAST)] {
+        assert_eq!(ask(&format!("{{\"id\":{id}}}")).id, RequestId::new(number).unwrap());
     }
     for id in ["0", "-1", "9007199254740992", "1.5", "\"7\"", "null", "true", "[1]", "1e400"] {
         for key in ["id", "cancel"] {
@@ -44,7 +44,7 @@ fn an_id_is_an_integer_that_every_language_can_hold() {
         }
     }
     assert_eq!(read_client(br#"{"verb":"auth"}"#).unwrap_err(), Fault::Id);
-    assert_eq!(Id(NonZeroU64::new(Id::LAST).unwrap()).next(), Id::FIRST);
+    assert_eq!(RequestId(NonZeroU64::new(RequestId::LAST).unwrap()).next(), RequestId::FIRST);
 }
 
 #[test]
@@ -112,7 +112,7 @@ fn fractions_of_a_millisecond_are_cut() {
 
 #[test]
 fn what_a_daemon_says_is_read_with_care() {
-    let id = |number| Id::new(number).unwrap();
+    let id = |number| RequestId::new(number).unwrap();
     for (line, expected) in [
         (r#"{"hello":1,"server":"x"}"#, FromDaemon::Hello { version: 1 }),
         (r#"{"hello":2}"#, FromDaemon::Hello { version: 2 }),
@@ -169,7 +169,7 @@ proptest! {
         localpart in "[a-z\"\\\\ü]{1,20}",
         password in text(),
         verb in 0..3,
-        number in 1..=Id::LAST,
+        number in 1..=RequestId::LAST,
         within in 1_u64..100_000,
     ) {
         let account = Arc::new(Account::new(&localpart, "example.com").unwrap());
@@ -179,7 +179,7 @@ proptest! {
             1 => Request::SetPass { account, password: secret },
             _ => Request::IsUser { account },
         };
-        let (id, mut line) = (Id::new(number).unwrap(), Vec::new());
+        let (id, mut line) = (RequestId::new(number).unwrap(), Vec::new());
         write_request(&mut line, id, &request, Duration::from_millis(within));
         prop_assert_eq!(line.pop(), Some(b'\n'));
         prop_assert!(!line.contains(&b'\n'));

@@ -3,9 +3,9 @@
 
 use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
 use xmpp_ldap_auth::protocol::http::body::{BodyReader, LONGEST_BODY};
-use xmpp_ldap_auth::protocol::http::form::Form;
+use xmpp_ldap_auth::protocol::http::form::FormFields;
 use xmpp_ldap_auth::protocol::http::head::{Head, HeadReader, Length, Method};
-use xmpp_ldap_auth::protocol::http::{Malformed, Received};
+use xmpp_ldap_auth::protocol::http::{MalformedHttp, ReceiveBuffer};
 
 /// What a request says: its method, path, query, and body.
 type Facts = (Method, String, Vec<u8>, Vec<u8>);
@@ -13,7 +13,7 @@ type Facts = (Method, String, Vec<u8>, Vec<u8>);
 /// Cuts requests out of what it is given.
 #[derive(Default)]
 struct Reader {
-    received: Received,
+    received: ReceiveBuffer,
     heads: HeadReader,
     /// The request whose body is being read.
     begun: Option<(Head, BodyReader)>,
@@ -21,7 +21,7 @@ struct Reader {
 }
 
 impl Reader {
-    fn push(&mut self, bytes: &[u8]) -> Result<(), Malformed> {
+    fn push(&mut self, bytes: &[u8]) -> Result<(), MalformedHttp> {
         self.received.room().extend_from_slice(bytes);
         loop {
             let (head, mut body) = match self.begun.take() {
@@ -68,12 +68,12 @@ pub fn check(input: &[u8]) {
 }
 
 fn check_form(source: &[u8]) {
-    let Ok(form) = Form::parse(source) else { return };
+    let Ok(form) = FormFields::parse(source) else { return };
     let fields = [("user", &form.user), ("server", &form.server), ("pass", &form.pass)];
     let written = fields.map(|(name, value)| match value {
         Some(value) => format!("{name}={}", percent_encode(value.as_bytes(), NON_ALPHANUMERIC)),
         // Neither is it there, nor can it be read.
         None => format!("{name}=%"),
     });
-    assert_eq!(Form::parse(written.join("&").as_bytes()), Ok(form));
+    assert_eq!(FormFields::parse(written.join("&").as_bytes()), Ok(form));
 }

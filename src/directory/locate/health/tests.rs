@@ -16,7 +16,7 @@ fn health(servers: usize) -> (Health, Instant) {
 #[test]
 fn a_server_that_fell_is_asked_again_ever_later() {
     let (health, mut now) = health(2);
-    let a: Name = "a".into();
+    let a: ServerName = "a".into();
     let mut before = Duration::ZERO;
     for round in 0..8 {
         health.mark_down(&a, Trial::Answer, "", now);
@@ -42,7 +42,7 @@ fn a_server_that_fell_is_asked_again_ever_later() {
 #[test]
 fn a_server_that_was_up_for_long_is_as_good_as_new() {
     let (health, now) = health(2);
-    let a: Name = "a".into();
+    let a: ServerName = "a".into();
     for _ in 0..5 {
         health.mark_down(&a, Trial::Answer, "", now);
         health.did(&a, Work::Answer, now);
@@ -56,7 +56,7 @@ fn a_server_that_was_up_for_long_is_as_good_as_new() {
 #[test]
 fn whoever_does_not_wait_is_told_what_went_wrong_last_with_each_server() {
     let (health, now) = health(2);
-    let [a, b]: [Name; 2] = ["a".into(), "b".into()];
+    let [a, b]: [ServerName; 2] = ["a".into(), "b".into()];
     health.not_connected(&b, &ConnectError::Unreachable("it is off".to_owned()), now);
     health.not_connected(&a, &ConnectError::Unreachable("connection refused".to_owned()), now);
     // Its pause is not over yet, and more is known about it.
@@ -68,7 +68,7 @@ fn whoever_does_not_wait_is_told_what_went_wrong_last_with_each_server() {
 #[test]
 fn failures_of_the_same_moment_are_one() {
     let (health, now) = health(2);
-    let a: Name = "a".into();
+    let a: ServerName = "a".into();
     for _ in 0..64 {
         health.mark_down(&a, Trial::Answer, "", now);
     }
@@ -78,7 +78,7 @@ fn failures_of_the_same_moment_are_one() {
 #[test]
 fn an_outage_is_of_all_servers_and_is_given_up_after_a_while() {
     let (health, now) = health(2);
-    let (a, b): (Name, Name) = ("a".into(), "b".into());
+    let (a, b): (ServerName, ServerName) = ("a".into(), "b".into());
     health.mark_down(&a, Trial::Answer, "", now);
     assert!(!health.all_down() && !health.circuit_open(now + 10 * SECOND));
     assert!(health.has_other("a") && !health.has_other("b"));
@@ -93,7 +93,7 @@ fn an_outage_is_of_all_servers_and_is_given_up_after_a_while() {
 #[test]
 fn who_is_alone_is_asked_again_soon() {
     let (health, mut now) = health(1);
-    let a: Name = "a".into();
+    let a: ServerName = "a".into();
     for _ in 0..8 {
         health.mark_down(&a, Trial::Answer, "", now);
         let next = health.probe_due(now).1.unwrap();
@@ -135,7 +135,7 @@ fn a_server_comes_back_when_it_has_done_what_it_failed_at() {
         for (work, proves) in works.into_iter().zip(proofs) {
             for is_down in [false, true] {
                 let (health, now) = health(2);
-                let a: Name = "a".into();
+                let a: ServerName = "a".into();
                 if is_down {
                     health.mark_down(&a, trial.clone(), "", now);
                 } else {
@@ -151,7 +151,7 @@ fn a_server_comes_back_when_it_has_done_what_it_failed_at() {
 #[test]
 fn a_doubted_server_is_probed_at_once_and_is_not_down() {
     let (health, now) = health(1);
-    let a: Name = "a".into();
+    let a: ServerName = "a".into();
     health.doubt(&a, Trial::ServiceBind);
     health.doubt(&a, search("dc=x"));
     assert!(health.is_suspect("a") && !health.all_down());
@@ -168,7 +168,7 @@ fn a_doubted_server_is_probed_at_once_and_is_not_down() {
 #[test]
 fn one_bind_without_an_answer_says_nothing_about_its_server() {
     let (health, now) = health(2);
-    let a: Name = "a".into();
+    let a: ServerName = "a".into();
     let (name, query) = ("cn=a,dc=x", Query::entry("dc=x", &[]));
     for _ in 0..4 {
         health.bind_unanswered(&a, name);
@@ -210,7 +210,7 @@ fn what_an_answer_makes_of_its_server_depends_on_whom_it_judges() {
 #[test]
 fn one_search_that_cannot_be_answered_takes_no_server_down_and_two_have_to_be_answered_again() {
     let (health, now) = health(1);
-    let a: Name = "a".into();
+    let a: ServerName = "a".into();
     let queries = ["cn=a,dc=x", "cn=b,dc=x"].map(|base| Query::entry(base, &[]));
     let [first, second] = queries.each_ref().map(Work::Search);
     for _ in 0..4 {
@@ -234,7 +234,7 @@ fn one_search_that_cannot_be_answered_takes_no_server_down_and_two_have_to_be_an
 #[tokio::test(start_paused = true)]
 async fn nobody_waits_for_long_in_an_outage_that_lasts() {
     let (health, now) = health(1);
-    let a: Name = "a".into();
+    let a: ServerName = "a".into();
     let given_up = async |since| {
         tokio::time::timeout(60 * SECOND, health.given_up(since)).await.map(|()| now.elapsed())
     };
@@ -272,7 +272,7 @@ fn who_judges_an_account_while_connecting_is_there() {
         ConnectError::Refused(Refusal { code: Some(49), is_judged, text: String::new() })
     };
     let (health, now) = health(1);
-    let a: Name = "a".into();
+    let a: ServerName = "a".into();
     health.not_connected(&a, &refused(false), now);
     assert!(health.all_down());
     health.not_connected(&a, &refused(true), now);

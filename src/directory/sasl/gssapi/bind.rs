@@ -3,7 +3,7 @@
 
 use crate::directory::diagnosis::of_sasl_bind;
 use crate::directory::message::{LdapResult, Operation};
-use crate::directory::sasl::principal::Stream;
+use crate::directory::sasl::principal::ByteStream;
 use crate::directory::session::error::ConnectError;
 use crate::directory::session::exchange::exchange;
 use crate::result_code::{SASL_BIND_IN_PROGRESS, SUCCESS};
@@ -27,7 +27,7 @@ impl Bind {
     /// Hands a token to the server.
     pub(super) async fn send(
         &mut self,
-        mut stream: &mut dyn Stream,
+        mut stream: &mut dyn ByteStream,
         token: &[u8],
     ) -> Result<BindAnswer, ConnectError> {
         self.steps = self.steps.saturating_add(1);

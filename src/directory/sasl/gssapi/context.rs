@@ -17,7 +17,7 @@ use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
 use crate::directory::diagnosis::of_ticket;
-use crate::directory::sasl::gssapi::security_layer::Way;
+use crate::directory::sasl::gssapi::security_layer::Direction;
 use crate::directory::session::error::ConnectError;
 
 static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
@@ -95,13 +95,18 @@ impl Ticket {
 
     /// Protects messages in one direction and checks those of the other; with `hides`, against
     /// readers as well.
-    pub(super) fn protect(&mut self, hides: bool, way: Way, message: &[u8]) -> io::Result<Vec<u8>> {
+    pub(super) fn protect(
+        &mut self,
+        hides: bool,
+        way: Direction,
+        message: &[u8],
+    ) -> io::Result<Vec<u8>> {
         match way {
-            Way::Seal => Ok(self.context.wrap(hides, message).map_err(failed)?.to_vec()),
-            Way::Open if hides && !is_hidden(message) => {
+            Direction::Seal => Ok(self.context.wrap(hides, message).map_err(failed)?.to_vec()),
+            Direction::Open if hides && !is_hidden(message) => {
                 Err(io::Error::new(io::ErrorKind::InvalidData, "a message that is not sealed"))
             }
-            Way::Open => self.open(message),
+            Direction::Open => self.open(message),
         }
     }
 }

@@ -18,7 +18,7 @@ use futures_util::future::BoxFuture;
 use self::bind::{Bind, BindAnswer, LayerOffer, Protection, choice};
 use self::context::{Parties, Ticket};
 use self::security_layer::Layer;
-use crate::directory::sasl::principal::{Kerberos, Principal, SignedIn, Stream, Transport};
+use crate::directory::sasl::principal::{ByteStream, Kerberos, Principal, SignedIn, Transport};
 use crate::directory::session::error::ConnectError;
 
 /// Kerberos needs one token and its answer, SASL one more round; a server that wants many plays
@@ -40,7 +40,7 @@ impl Principal for GssapiPrincipal {
 
     fn sign_in<'a>(
         &'a self,
-        stream: Box<dyn Stream>,
+        stream: Box<dyn ByteStream>,
         host: &'a str,
         transport: Transport,
         ticket_within: Duration,
@@ -52,7 +52,7 @@ impl Principal for GssapiPrincipal {
 impl GssapiPrincipal {
     async fn sign_in_by_gssapi(
         &self,
-        mut stream: Box<dyn Stream>,
+        mut stream: Box<dyn ByteStream>,
         host: &str,
         transport: Transport,
         ticket_within: Duration,
@@ -81,7 +81,7 @@ impl GssapiPrincipal {
     /// largest sealed message that the server takes.
     async fn converse(
         &self,
-        stream: &mut dyn Stream,
+        stream: &mut dyn ByteStream,
         host: &str,
         binding: Option<Vec<u8>>,
         wanted: &[Protection],

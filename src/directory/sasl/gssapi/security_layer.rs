@@ -31,7 +31,7 @@ const READ_SIZE: usize = 4096;
 
 /// Seals or opens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Way {
+pub(super) enum Direction {
     /// From plain to sealed.
     Seal,
     /// From sealed to plain.
@@ -39,7 +39,7 @@ pub(super) enum Way {
 }
 
 /// Turns the bytes of one message into those of the other kind.
-pub(super) type Cipher = Box<dyn FnMut(Way, &[u8]) -> io::Result<Vec<u8>> + Send>;
+pub(super) type Cipher = Box<dyn FnMut(Direction, &[u8]) -> io::Result<Vec<u8>> + Send>;
 
 /// A stream whose bytes are sealed on the way.
 pub(super) struct Layer<S> {
@@ -113,13 +113,13 @@ impl<S> Layer<S> {
         }
         let length = usize::try_from(length).unwrap_or(usize::MAX);
         let Some(message) = rest.get(..length) else { return Ok(false) };
-        self.opened = Queue::new((self.cipher)(Way::Open, message)?);
+        self.opened = Queue::new((self.cipher)(Direction::Open, message)?);
         self.sealed.drain(..LENGTH + length);
         Ok(true)
     }
 
     fn seal(&mut self, plain: &[u8]) -> io::Result<()> {
-        let message = (self.cipher)(Way::Seal, plain)?;
+        let message = (self.cipher)(Direction::Seal, plain)?;
         let length = u32::try_from(message.len()).unwrap_or(u32::MAX);
         if message.len() > self.largest {
             return Err(odd("sealing made a message larger than the server takes"));
@@ -219,9 +219,9 @@ mod tests {
     /// Seals by a mark in front, so that a test can see what was sealed at once.
     fn marked() -> Cipher {
         Box::new(|way, message| match (way, message.split_first()) {
-            (Way::Seal, _) => Ok([b"S", message].concat()),
-            (Way::Open, Some((b'S', plain))) => Ok(plain.to_vec()),
-            (Way::Open, _) => Err(odd("forged")),
+            (Direction::Seal, _) => Ok([b"S", message].concat()),
+            (Direction::Open, Some((b'S', plain))) => Ok(plain.to_vec()),
+            (Direction::Open, _) => Err(odd("forged")),
         })
     }
 

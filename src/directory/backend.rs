@@ -123,7 +123,7 @@ pub struct PasswordTarget {
 /// Implementations answer by the deadline where they can; the caller drops the future at the
 /// deadline, and an implementation must leave nothing behind that would serve a later request
 /// wrongly when that happens.
-pub trait Accounts: Send + Sync + 'static {
+pub trait Backend: Send + Sync + 'static {
     /// How fast it answers sign-ins.
     fn admission(&self) -> &Arc<Admission>;
 
