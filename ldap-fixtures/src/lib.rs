@@ -24,5 +24,6 @@ pub mod samba;
 pub mod scripted;
 pub mod slapd;
 pub mod stream;
+pub mod systemd;
 pub mod tls;
 pub mod xmpp;

@@ -10,7 +10,7 @@ use tracing_subscriber::layer::{Context, SubscriberExt};
 use tracing_subscriber::registry::Registry;
 
 use super::record::Record;
-use super::sink::{Sink, is_stderr_null};
+use super::sink::{Sink, is_stderr_journal, is_stderr_null};
 use super::target::{Log, LogFormat, Target};
 use crate::peer::Peer;
 
@@ -134,7 +134,7 @@ pub fn describe(target: &Target, peer: Peer) -> String {
     };
     match target {
         Target::Auto if peer.leaves_stderr() => {
-            format!("standard error; where that is /dev/null, {elsewhere}")
+            format!("standard error; where that is /dev/null or the journal's, {elsewhere}")
         }
         Target::Auto | Target::Stderr if !peer.leaves_stderr() => elsewhere,
         target => match can_be_opened(target) {
@@ -168,9 +168,10 @@ fn open(target: &Target, peer: Peer) -> io::Result<Option<Sink>> {
     match target {
         Target::Stderr if peer.leaves_stderr() => return Sink::stderr(peer).map(Some),
         Target::Auto if peer.leaves_stderr() && !is_stderr_null() => {
-            if let Ok(sink) = Sink::stderr(peer) {
-                return Ok(Some(sink));
-            }
+            let stderr = || Sink::stderr(peer).ok();
+            let other = || elsewhere().map(|(_, sink)| sink);
+            let is_journal = is_stderr_journal();
+            return Ok(if is_journal { other().or_else(stderr) } else { stderr().or_else(other) });
         }
         Target::Auto | Target::Stderr => {}
         Target::Journald => return Sink::journal().map(Some),

@@ -106,6 +106,13 @@ pub(super) fn is_stderr_null() -> bool {
     })
 }
 
+/// Whether standard error leads to the journal (`$JOURNAL_STREAM` of systemd.exec(5)), which takes the
+/// fields of a line only in its own protocol.
+pub(super) fn is_stderr_journal() -> bool {
+    let Ok(stream) = std::env::var("JOURNAL_STREAM") else { return false };
+    fstat(io::stderr()).is_ok_and(|own| stream == format!("{}:{}", own.st_dev, own.st_ino))
+}
+
 /// Whether this is, under whatever name, what the requests come from or the replies go to.
 fn carries_protocol(file: &File) -> bool {
     let Ok(status) = fstat(file) else { return false };

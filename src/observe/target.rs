@@ -29,8 +29,8 @@ impl Default for Log {
 /// Where log lines go.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
-    /// Standard error; the journal, or else syslog, where standard error is /dev/null or carries the
-    /// protocol.
+    /// Standard error; the journal, or else syslog, where standard error is /dev/null, leads to the
+    /// journal, or carries the protocol.
     Auto,
     /// Standard error; the same as `Auto` if it carries the protocol.
     Stderr,

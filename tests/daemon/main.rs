@@ -13,6 +13,7 @@ mod client;
 mod control;
 mod lifecycle;
 mod listeners;
+mod machine;
 mod native;
 mod relay;
 #[path = "../support/mod.rs"]

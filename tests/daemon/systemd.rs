@@ -18,9 +18,9 @@ use crate::client::{Client, Daemon, auth, corp, site};
 use crate::listeners::pass;
 use crate::support::{Adapter, Answer, Framing, PATIENCE, Site};
 
-const SERVICE: &str = "xmpp-ldap-auth.service";
-const SOCKET: &str = "xmpp-ldap-auth@.socket";
-const INSTALLED: &str = "/usr/bin/xmpp-ldap-auth";
+pub const SERVICE: &str = "xmpp-ldap-auth.service";
+pub const SOCKET: &str = "xmpp-ldap-auth@.socket";
+pub const INSTALLED: &str = "/usr/bin/xmpp-ldap-auth";
 
 /// The exposure that systemd may find, of 100.
 const EXPOSURE: u32 = 20;

@@ -107,7 +107,7 @@ keys! {
 
     /// `"stderr"`, `"journald"`, `"syslog"` or `"file:/path"` (reopened on SIGHUP), but no name of the
     /// stream that carries the replies; auto: standard error, or the journal or syslog where that is
-    /// /dev/null or carries the replies; see [The log](log.md)
+    /// /dev/null or leads to the journal or carries the replies; see [The log](log.md)
     TARGET = "target": Text = Text("where to"), otherwise "`\"auto\"`";
 
     /// text for people, or one JSON object a line
