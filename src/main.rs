@@ -9,7 +9,7 @@ use xmpp_ldap_auth::commands::ending::{conclude, refuse};
 use xmpp_ldap_auth::commands::{
     check, control, daemon, explain, login, manual, probe, prosody_module, run,
 };
-use xmpp_ldap_auth::peer::process::{Process, ProcessEnd};
+use xmpp_ldap_auth::peer::process::{Process, ProcessEnd, admit_signals};
 use zeroizing_alloc::ZeroAlloc;
 
 /// Overwrites what is freed: passwords pass through buffers of many libraries, none of which does.
@@ -27,9 +27,13 @@ fn start(process: &mut Process) -> ProcessEnd {
         Err(error) => return refuse(process, &error),
     };
     given.caller = given.caller.or_else(|| caller_from_name(&program));
-    match command.unwrap_or(Command::Run) {
+    let command = command.unwrap_or(Command::Run);
+    if !matches!(command, Command::Run | Command::Daemon) {
+        admit_signals();
+    }
+    match command {
         Command::Run => run::run(process, given),
-        Command::Daemon => conclude(daemon::daemon(process, given)),
+        Command::Daemon => conclude(daemon::daemon(given)),
         Command::Status(args) => conclude(control::status(&args, given)),
         Command::Forgive(args) => conclude(control::forgive(&args, given)),
         Command::Check(args) => conclude(check::check(&args, given)),

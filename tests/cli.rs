@@ -9,7 +9,8 @@
 
 mod support;
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
@@ -573,6 +574,47 @@ fn what_is_in_flight_is_answered_before_sigterm_ends_it(new_site: MakeSite) {
     rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
     assert_eq!(adapter.answer(), CannotTell);
     assert!(adapter.wait().success());
+}
+
+/// From the first moment on: before the process has said what becomes of signals, it is only the one
+/// who starts it that can say so.
+#[test]
+fn a_hang_up_that_is_ignored_at_the_start_ends_nobody() {
+    let site = Site::new(NOBODY);
+    let inner = site.command();
+    let mut command = Command::new("sh");
+    command
+        .args(["-c", "trap '' HUP; echo begins >&2; exec \"$0\" \"$@\""])
+        .arg(inner.get_program());
+    command.args(inner.get_args()).args(["--caller", "ejabberd"]);
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .env_remove("XMPP_LDAP_AUTH_CONFIG")
+        .spawn()
+        .unwrap();
+    let mut log = BufReader::new(child.stderr.take().unwrap()).lines();
+    assert_eq!(log.next().unwrap().unwrap(), "begins");
+    let pid = rustix::process::Pid::from_child(&child);
+    rustix::process::kill_process(pid, rustix::process::Signal::HUP).unwrap();
+    assert!(log.any(|line| line.unwrap().contains("ready")));
+    rustix::process::kill_process(pid, rustix::process::Signal::HUP).unwrap();
+    assert!(log.any(|line| line.unwrap().contains("read again")), "it listens to it afterwards");
+    drop(child.stdin.take());
+    assert!(child.wait().unwrap().success());
+}
+
+#[test]
+fn whatever_goes_wrong_a_caller_that_speaks_lines_sees_a_0() {
+    for (framing, code) in [(Framing::Line, 0), (Framing::Packet, 74)] {
+        let site = Site::new(NOBODY);
+        let unreadable = File::open(site.path()).unwrap();
+        let mut command = site.command();
+        command.args(["--caller", framing.caller(), "run"]).stdin(unreadable);
+        let output = command.output().unwrap();
+        assert_eq!(output.status.code(), Some(code), "{}", told(&output));
+    }
 }
 
 #[test]

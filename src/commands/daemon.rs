@@ -35,7 +35,6 @@ use crate::listen::settings::{ListenAddress, ListenerKind, ListenerSettings};
 use crate::listen::socket::{self, Passed, Socket};
 use crate::observe::logger::Logger;
 use crate::peer::Peer;
-use crate::peer::process::Process;
 use crate::protocol::dialect::Dialect;
 use crate::turns::InTurn;
 
@@ -43,8 +42,7 @@ use crate::turns::InTurn;
 const GRACE: Duration = Duration::from_secs(2);
 
 /// Serves the sockets of the configuration until SIGTERM.
-pub fn daemon(process: &Process, given: Given) -> Result<Code, Failure> {
-    process.take_over_signals();
+pub fn daemon(given: Given) -> Result<Code, Failure> {
     let path = config::path(given.config);
     // Nobody in particular asks; what is derived from the caller is as for the most patient one.
     let reading = load(&path, Some(Dialect::Ejabberd), None);

@@ -132,16 +132,16 @@ impl Talk {
             }
         };
         session.settle().await;
-        ending(end, caller)
+        ending(end)
     }
 }
 
-fn ending(end: io::Result<SessionEnd>, caller: Caller) -> ProcessEnd {
+fn ending(end: io::Result<SessionEnd>) -> ProcessEnd {
     match end {
         Ok(end) => {
             tracing::info!(because = %end, "ending");
             match end {
-                SessionEnd::Late => ProcessEnd::Late(caller.terms.dialect.framing()),
+                SessionEnd::Late => ProcessEnd::Late,
                 SessionEnd::InputFailed => ProcessEnd::Streams,
                 SessionEnd::FirstRequest
                 | SessionEnd::InputClosed

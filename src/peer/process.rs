@@ -25,6 +25,8 @@ const SHORTEST_LIFE: Duration = Duration::from_secs(4);
 #[derive(Clone, Copy, Debug)]
 pub struct Process {
     peer: Peer,
+    /// How it talks with a caller, once that is known.
+    framing: Option<Framing>,
     started: Instant,
     /// How long before that a caller may have begun to wait.
     age: Duration,
@@ -39,8 +41,8 @@ pub enum ProcessEnd {
     Defect,
     /// It did what it was started for: the caller wants no more answers, or somebody sent SIGTERM.
     Done,
-    /// A reply could not be written before the caller gave up, in this framing.
-    Late(Framing),
+    /// A reply could not be written before the caller gave up.
+    Late,
     /// The configuration names another caller now, for which a new process is needed.
     Renewed,
     /// Standard input or output cannot be used.
@@ -52,11 +54,14 @@ pub enum ProcessEnd {
 impl Process {
     /// Does all the work of this process. To be called once, before anything else can fail or print;
     /// whatever way the work ends, a panic included, only [`end`](Self::end) says how that is seen.
+    ///
+    /// Signals wait from now on until [`admit_signals`].
     pub fn run(work: impl FnOnce(&mut Self) -> ProcessEnd) -> ExitCode {
+        hold_signals();
         keep_memory_private();
         let peer = Peer::at(io::stdin());
         let age = birth::age().unwrap_or_default();
-        let process = Self { peer, started: Instant::now(), age };
+        let process = Self { peer, framing: None, started: Instant::now(), age };
         if !process.peer.leaves_stderr() {
             // A panic's message would be read as a reply.
             set_hook(Box::new(|_| {}));
@@ -76,6 +81,7 @@ impl Process {
 
     /// Looks again who started it, now that it is known which server the configuration names.
     pub fn asked_by(&mut self, dialect: Dialect) {
+        self.framing = Some(dialect.framing());
         let peer = self.peer.asked_by(dialect);
         if peer != self.peer {
             self.peer = peer;
@@ -98,27 +104,25 @@ impl Process {
     fn end(self, end: ProcessEnd) -> ExitCode {
         let code = match end {
             ProcessEnd::Told(code) => return code.into(),
-            // What speaks lines over a pipe stands in for lpty, and is treated like it.
-            ProcessEnd::Done | ProcessEnd::Late(Framing::Line) => Code::OK,
-            ProcessEnd::Defect | ProcessEnd::Late(Framing::Packet) => Code::SOFTWARE,
+            ProcessEnd::Done => Code::OK,
+            ProcessEnd::Defect | ProcessEnd::Late => Code::SOFTWARE,
             ProcessEnd::Renewed => Code::CONFIG,
             ProcessEnd::Streams => Code::IO,
             ProcessEnd::Usage => Code::USAGE,
         };
-        match self.peer {
-            Peer::Lpty { .. } => return Code::OK.into(),
-            Peer::Pipe if code != Code::OK => {
+        match (self.peer, self.framing) {
+            // What speaks lines over a pipe stands in for lpty.
+            (Peer::Lpty { .. }, _) | (Peer::Pipe, Some(Framing::Line)) => return Code::OK.into(),
+            (Peer::Pipe, _) if code != Code::OK => {
                 sleep(SHORTEST_LIFE.saturating_sub(self.started.elapsed()));
             }
-            Peer::Pipe | Peer::Person | Peer::Nobody => {}
+            (Peer::Pipe | Peer::Person | Peer::Nobody, _) => {}
         }
         code.into()
     }
 
-    /// Takes over what the caller left open or switched on, before a secret is read. Signals wait
-    /// from now on until [`admit_signals`].
+    /// Takes over what the caller left open or switched on, before a secret is read.
     pub fn take_over(self) {
-        self.take_over_signals();
         // Prosody leaks its listening sockets, its clients' and the other end of our terminal, which
         // keeps us from noticing that it died.
         close_inherited();
@@ -129,12 +133,6 @@ impl Process {
             // Libraries may print.
             let _ = rustix::stdio::dup2_stderr(null);
         }
-    }
-
-    /// Takes over what a service manager left switched on, and nothing that it left open. Signals
-    /// wait from now on until [`admit_signals`].
-    pub fn take_over_signals(self) {
-        let _ = signals().thread_block();
     }
 }
 
@@ -161,8 +159,12 @@ pub fn start_anew(environment: impl IntoIterator<Item = (&'static str, OsString)
     command.args(arguments).envs(environment).exec()
 }
 
-/// To be called when somebody listens to them: before, each would end the process by itself, which
-/// Prosody does not survive.
+/// Lets signals wait: each would end the process by itself, which Prosody does not survive.
+fn hold_signals() {
+    let _ = signals().thread_block();
+}
+
+/// To be called when somebody listens to signals, or when each may end the process.
 pub fn admit_signals() {
     let _ = signals().thread_unblock();
 }
@@ -191,7 +193,7 @@ mod tests {
 
     fn old(peer: Peer) -> Process {
         let started = Instant::now().checked_sub(LONG_AGO).unwrap();
-        Process { peer, started, age: Duration::ZERO }
+        Process { peer, framing: None, started, age: Duration::ZERO }
     }
 
     fn code(exit: ExitCode) -> String {
@@ -199,19 +201,26 @@ mod tests {
     }
 
     #[test]
-    fn whatever_ends_it_prosody_sees_a_0() {
-        for end in [
-            ProcessEnd::Defect,
-            ProcessEnd::Done,
-            ProcessEnd::Late(Framing::Line),
-            ProcessEnd::Late(Framing::Packet),
-            ProcessEnd::Renewed,
-            ProcessEnd::Streams,
-            ProcessEnd::Usage,
+    fn whatever_ends_it_prosody_sees_a_0_at_once() {
+        let lines = Process { framing: Some(Framing::Line), ..old(Peer::Pipe) };
+        for process in [
+            old(Peer::Lpty { is_fresh: false }),
+            old(Peer::Lpty { is_fresh: true }),
+            // As through ssh, or a wrapper that has no terminal.
+            lines,
         ] {
-            for is_fresh in [false, true] {
-                let exit = old(Peer::Lpty { is_fresh }).end(end);
-                assert_eq!(code(exit), code(ExitCode::SUCCESS), "{end:?}");
+            for end in [
+                ProcessEnd::Defect,
+                ProcessEnd::Done,
+                ProcessEnd::Late,
+                ProcessEnd::Renewed,
+                ProcessEnd::Streams,
+                ProcessEnd::Usage,
+            ] {
+                let started = Instant::now();
+                let exit = Process { started, ..process }.end(end);
+                assert_eq!(code(exit), code(ExitCode::SUCCESS), "{process:?} {end:?}");
+                assert!(started.elapsed() < SHORTEST_LIFE / 2, "{process:?} {end:?}");
             }
         }
     }
@@ -221,8 +230,7 @@ mod tests {
         for (end, expected, may_be_soon) in [
             (ProcessEnd::Defect, Code::SOFTWARE, false),
             (ProcessEnd::Done, Code::OK, true),
-            (ProcessEnd::Late(Framing::Line), Code::OK, true),
-            (ProcessEnd::Late(Framing::Packet), Code::SOFTWARE, false),
+            (ProcessEnd::Late, Code::SOFTWARE, false),
             (ProcessEnd::Renewed, Code::CONFIG, false),
             (ProcessEnd::Streams, Code::IO, false),
             (ProcessEnd::Usage, Code::USAGE, false),
