@@ -554,6 +554,41 @@ async fn an_answer_that_is_too_large_fails_its_own_request() {
     assert_eq!(server.count(Request::is_service_bind), 1);
 }
 
+/// Where the bytes of a message are whole, the others on the stream are what they are.
+#[tokio::test]
+async fn what_is_not_well_formed_within_a_message_fails_its_own_request() {
+    let odd_entry = (0x64, Outage::UnreadableEntry);
+    for ((tag, outage), content) in [
+        (odd_entry, &b""[..]),
+        (odd_entry, b"\x04\x09cn=a,dc=x\x31\x00"),
+        (odd_entry, b"\x04\x09cn=a,dc=x\x30\x04\x30\x02\x04\x00"),
+        (odd_entry, b"\x04\x09cn=a,dc=x\x30\x00\x04\x00"),
+        ((0x73, Outage::BadReply), b"\x05\x00"),
+        ((0x65, Outage::BadReply), b"\x0a\x05\x00\x00\x00\x00\x00\x04\x00\x04\x00"),
+    ] {
+        let server = Server::start(move |request| {
+            let is_odd = request.is_search() && request.has(b"odd");
+            Some(if is_odd {
+                [message(request.id, tag, content), request.result(0)].concat()
+            } else {
+                request.good()
+            })
+        })
+        .await;
+        let domain = domain(&[&server], "");
+        assert_eq!(sign_in(&domain, "right").await, Verdict::Granted);
+        let odd = join_all((0..3).map(|_| sign_in_as(&domain, "odd", "x")));
+        let right = join_all((0..3).map(|_| sign_in(&domain, "right")));
+        let (odd, right) = tokio::join!(odd, right);
+        assert_eq!(odd, [Verdict::Unavailable(outage); 3], "{content:?}");
+        assert_eq!(right, [Verdict::Granted; 3], "{content:?}");
+        if outage == Outage::UnreadableEntry {
+            assert_eq!(server.count(Request::is_service_bind), 1, "{content:?}");
+            assert!(!domain.directory().is_out());
+        }
+    }
+}
+
 #[tokio::test]
 async fn references_alone_judge_nobody() {
     let server = Server::start(|request| {

@@ -222,7 +222,7 @@ impl Health {
             | SessionError::ClosedAtOnce { .. }
             | SessionError::Disconnected(_)
             | SessionError::Io(_) => !is_reused,
-            SessionError::TooLarge => false,
+            SessionError::Unreadable(_) => false,
         };
         if is_doubtful {
             self.doubt(server, work.trial());

@@ -126,7 +126,7 @@ impl<T> Attempt<T> {
     pub(super) fn spoils_sessions(&self) -> bool {
         match self {
             Self::Stale(_) => true,
-            Self::Broken { error, .. } => !matches!(error, SessionError::TooLarge),
+            Self::Broken { error, .. } => !matches!(error, SessionError::Unreadable(_)),
             Self::Answered { judged, .. } => *judged == Judged::NotNow,
             Self::Done { .. } | Self::Over(_) | Self::NotConnected(_) => false,
         }
@@ -243,8 +243,8 @@ impl<'a> Attempts<'a> {
             Attempt::NotConnected(error) if error.is_judged() => return Err(error.outcome()),
             Attempt::NotConnected(error) => error.outcome(),
             Attempt::Stale(outcome) => outcome,
-            // Of no other session would it be smaller.
-            Attempt::Broken { server, error: error @ SessionError::TooLarge, .. } => {
+            // On no other session would it be another.
+            Attempt::Broken { server, error: error @ SessionError::Unreadable(_), .. } => {
                 return Err(error.outcome(&server));
             }
             Attempt::Broken { server, error, is_reused } => {

@@ -33,17 +33,20 @@ pub enum SessionError {
     /// The server sent what no server may send here.
     #[error("{0}")]
     Malformed(&'static str),
-    /// The answer to this request is larger than any that is wanted; the session goes on.
-    #[error(
-        "the answer is larger than is taken of one request: messages of 8 MiB, 16 MiB and 100000 entries in all"
-    )]
-    TooLarge,
+    /// What was found for this request cannot be taken, and why not; the session goes on.
+    #[error("{0}")]
+    Unreadable(&'static str),
     /// No answer came for so long that the server must be taken for dead.
     #[error("{}", UNANSWERED)]
     Silent,
 }
 
 impl SessionError {
+    /// The answer is larger than any that is wanted.
+    pub(super) const TOO_LARGE: Self = Self::Unreadable(
+        "the answer is larger than is taken of one request: messages of 8 MiB, 16 MiB and 100000 entries in all",
+    );
+
     /// Whether the connection ended and nothing was said about why.
     pub(super) fn is_bare_end(&self) -> bool {
         use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset};
@@ -68,7 +71,7 @@ impl SessionError {
     pub fn outcome(&self, server: &Arc<str>) -> Outcome {
         let outage = match self {
             Self::Malformed(_) => Outage::BadReply,
-            Self::TooLarge => Outage::UnreadableEntry,
+            Self::Unreadable(_) => Outage::UnreadableEntry,
             Self::Closed
             | Self::ClosedAtOnce { .. }
             | Self::Disconnected(_)

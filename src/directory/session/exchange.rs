@@ -23,7 +23,7 @@ pub(in crate::directory) async fn exchange(
         let message = match incoming.next()? {
             None => continue,
             Some(IncomingMessage::Whole(message)) => message,
-            Some(IncomingMessage::Oversized { .. }) => return Err(SessionError::TooLarge),
+            Some(IncomingMessage::Oversized { .. }) => return Err(SessionError::TOO_LARGE),
         };
         let envelope = Envelope::open(message)?;
         if envelope.id == 0 {

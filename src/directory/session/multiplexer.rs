@@ -2,7 +2,7 @@
 //!
 //! A response counts only if it is well-formed, belongs to a request that was made, and is of the
 //! type that was asked for. Anything else ends the stream, and with it whatever waits for an answer;
-//! but what is too large is read over, and ends its own request alone.
+//! but what is too large, or not well-formed within its message, ends its own request alone.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -12,6 +12,7 @@ use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::AbortHandle;
 
+use crate::directory::message::ber::{Malformed, tag};
 use crate::directory::message::entry::Entry;
 use crate::directory::message::{Control, Envelope, LdapResult, Operation, Response};
 use crate::directory::session::error::SessionError;
@@ -170,7 +171,9 @@ async fn carry(
             }
             loop {
                 match messages.next() {
-                    Ok(Some(IncomingMessage::Oversized { id })) => locked(unanswered).fail(id),
+                    Ok(Some(IncomingMessage::Oversized { id })) => {
+                        locked(unanswered).fail(id, SessionError::TOO_LARGE);
+                    }
                     Ok(Some(IncomingMessage::Whole(message))) => {
                         if let Err(error) = locked(unanswered).take(message) {
                             return error;
@@ -201,9 +204,9 @@ fn keep(request: OutgoingMessage, unanswered: &mut Outstanding) -> Vec<u8> {
 impl Outstanding {
     /// The answer to this request cannot be taken, which is no matter of the others. What comes for it
     /// later is dropped.
-    fn fail(&mut self, id: u32) {
+    fn fail(&mut self, id: u32, error: SessionError) {
         if let Some(waiting) = self.waiting.remove(&id) {
-            let _ = waiting.asker.send(Err(SessionError::TooLarge));
+            let _ = waiting.asker.send(Err(error));
         }
         self.has_answered = true;
     }
@@ -226,23 +229,30 @@ impl Outstanding {
         }
         waiting.size += message.len();
         if waiting.size > LARGEST_RESULT {
-            self.fail(envelope.id);
+            self.fail(envelope.id, SessionError::TOO_LARGE);
             return Ok(());
         }
-        match envelope.response()? {
-            Response::Entry(entry) => {
+        match envelope.response() {
+            Err(Malformed(what)) => {
+                let error = match envelope.operation {
+                    tag::SEARCH_ENTRY => SessionError::Unreadable(what),
+                    _ => SessionError::Malformed(what),
+                };
+                self.fail(envelope.id, error);
+            }
+            Ok(Response::Entry(entry)) => {
                 // Not every server keeps to a size limit.
                 if waiting.entries.len() < waiting.at_most {
                     waiting.entries.push(entry);
                 }
             }
-            Response::NamelessEntry => waiting.has_nameless = true,
-            Response::References(references) => {
+            Ok(Response::NamelessEntry) => waiting.has_nameless = true,
+            Ok(Response::References(references)) => {
                 if waiting.references.len() < MOST_REFERENCES {
                     waiting.references.extend(references);
                 }
             }
-            Response::End(answer) => {
+            Ok(Response::End(answer)) => {
                 if let Some(waiting) = self.waiting.remove(&envelope.id) {
                     let OutstandingOperation { entries, has_nameless, references, asker, .. } =
                         waiting;

@@ -154,7 +154,7 @@ impl Session {
             && let Some(cookie) = paged_results::next_page(&all.answer)
         {
             if all.entries.len() > MOST_ENTRIES {
-                return Err(SessionError::TooLarge);
+                return Err(SessionError::TOO_LARGE);
             }
             let mut next = self.search_with(query, within, page(&cookie).as_slice()).await?;
             all.entries.append(&mut next.entries);
