@@ -38,6 +38,8 @@ struct Plan {
     /// The entry that is remembered, and is not looked up to sign in.
     remembered: Option<&'static str>,
     is_doubtful: bool,
+    /// Whether its name follows from the account's, so that nobody reads it.
+    is_unasked: bool,
     /// Why whoever is found is denied.
     denial: Option<Outcome>,
     /// Why it does not exist for `isuser`.
@@ -65,6 +67,7 @@ impl Script for Mutex<Plan> {
         match (&plan.search, &plan.denial) {
             (Some(outcome), _) => Err(outcome.clone()),
             (None, _) if plan.is_doubtful => Ok(found.doubtful()),
+            (None, _) if plan.is_unasked => Ok(found.unasked()),
             (None, Some(denial)) => Ok(found.refused(denial.clone())),
             (None, None) => Ok(found),
         }
@@ -221,6 +224,20 @@ async fn a_doubtful_account_is_the_directorys_to_judge() {
         assert_eq!(bed.binds(), 2);
         bed.script(|script| script.bind = out());
         assert_eq!(bed.sign_in("right").await, OUT, "{mode:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_account_that_nobody_reads_is_the_directorys_to_judge() {
+    for (mode, in_outage) in [(Mode::Ttl, OUT), (Mode::StaleIfUnavailable, Verdict::Granted)] {
+        let bed = Bed::new(None, Some(mode));
+        bed.script(|script| script.is_unasked = true);
+        for binds in 1..=2 {
+            assert_eq!(bed.sign_in("right").await, Verdict::Granted);
+            assert_eq!(bed.binds(), binds, "{mode:?}");
+        }
+        bed.script(|script| script.bind = out());
+        assert_eq!(bed.sign_in("right").await, in_outage, "{mode:?}");
     }
 }
 

@@ -15,6 +15,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use ldap_fixtures::tls::Authority;
@@ -350,6 +352,45 @@ fn a_server_that_is_not_there_is_told_at_once_and_once() {
         assert!(command == "login" || told.contains(advised), "{told}");
     }
     assert!(started.elapsed() < Duration::from_secs(4));
+}
+
+/// A server of another protocol does not become one of LDAP by being dialled again.
+#[test]
+fn a_port_of_another_protocol_is_dialled_once_by_login() {
+    for greeting in ["SSH-2.0-OpenSSH_9.2\r\n", "220 mail ESMTP\r\n"] {
+        let other = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = other.local_addr().unwrap().port().to_string();
+        let dialled = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&dialled);
+        std::thread::spawn(move || {
+            for stream in other.incoming() {
+                counted.fetch_add(1, Ordering::SeqCst);
+                std::io::Write::write_all(&mut stream.unwrap(), greeting.as_bytes()).unwrap();
+            }
+        });
+        let config = NOBODY.replace("127.0.0.1:9\"", &format!("127.0.0.1:{port}\""));
+        let search = "anonymous = true\nbase = \"dc=x\"\nuser_filter = \"(uid={localpart})\"";
+        let user_dn = "user_dn = \"uid={localpart},dc=example,dc=com\"";
+        for config in [config.clone(), config.replace(user_dn, search)] {
+            let site = Site::new(&config);
+            let before = dialled.load(Ordering::SeqCst);
+            let mut child = site
+                .command()
+                .args(["--caller", "ejabberd", "login", "--password-stdin", "alice@example.com"])
+                .stdin(Stdio::piped())
+                .stdout(Stdio::piped())
+                .spawn()
+                .unwrap();
+            std::io::Write::write_all(child.stdin.as_mut().unwrap(), b"secret\n").unwrap();
+            let told = told(&child.wait_with_output().unwrap());
+            assert_eq!(dialled.load(Ordering::SeqCst) - before, 1, "{told}");
+            assert!(
+                told.contains("not a well-formed LDAP message")
+                    || told.contains("it does not begin"),
+                "{told}"
+            );
+        }
+    }
 }
 
 /// Starts a shell on a terminal of its own, which runs `login` as `"$@"`, and waits for the question.

@@ -56,7 +56,9 @@ impl<D: Backend> Inquiry<'_, D> {
             Err(outcome) => return SignInEnd::without_attempt(outcome),
         };
         let attempt = self.attempt(&first, password);
-        if !first.is_doubtful()
+        // A look at the entry stands for the bind that is spared.
+        if first.was_read()
+            && !first.is_doubtful()
             && let Some((cache, account)) = self.cached
             && cache.spares(account, &attempt, Instant::now())
         {

@@ -51,6 +51,9 @@ impl Configuration {
             .collect();
         domains::read(top, &mut tables);
         gssapi::check_keytabs(top, tables.iter().filter_map(DirectoryTable::settings));
+        if let Some(cache) = policy.cache {
+            tables.iter().for_each(|table| table.remark_cache(cache.mode));
+        }
         let finished = tables.into_iter().map(DirectoryTable::finish);
         let directories = finished.collect::<Option<_>>()?;
         Some(Self { policy, directories, effective: top.effective() })

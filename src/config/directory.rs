@@ -15,6 +15,7 @@ use crate::directory::account::set_password::PasswordMethod;
 use crate::directory::domain::{Lookup, Rules};
 use crate::directory::pool::limits::Limits;
 use crate::directory::{DirectorySettings, WriterSettings};
+use crate::policy::cache::Mode;
 
 /// A directory and the XMPP domains that it serves.
 #[derive(Debug)]
@@ -112,7 +113,12 @@ impl<'a> DirectoryTable<'a> {
         };
         let rules = rules::read(overrides, self.has_service);
         match rules.as_ref().map(|rules| &rules.lookup) {
-            Some(Lookup::Plain(_)) => {
+            Some(Lookup::Plain(template)) => {
+                if template.names_principals()
+                    && self.preset.is_some_and(Preset::is_active_directory)
+                {
+                    self.table.remark("nobody reads whose name it is that is bound with: a computer or a service with a userPrincipalName of its own signs in like a user; let base find the users, or write 'DOMAIN\\{localpart}', if that matters");
+                }
                 self.table.remark("user_dn is no DN, so nobody can look a user up: isuser is answered with \"cannot tell\"");
                 if self.sets_passwords {
                     self.table.problem(&keys::SET_PASSWORD, rules::ALONE);
@@ -133,6 +139,15 @@ impl<'a> DirectoryTable<'a> {
     /// Serves a domain by these rules.
     pub(super) fn serve(&mut self, domain: String, rules: Rules) {
         self.domains.insert(domain, rules);
+    }
+
+    /// Remarks on the cache where it cannot spare a bind, because no entry is read.
+    pub(super) fn remark_cache(&self, mode: Mode) {
+        let reads_none =
+            |rules: &Rules| matches!(rules.lookup, Lookup::Plain(_)) || !self.has_service;
+        if mode == Mode::Ttl && self.domains.values().any(reads_none) {
+            self.table.remark("[cache] mode = \"ttl\" spares no sign-in here: it reads the entry in place of the bind, and with user_dn alone nobody reads it");
+        }
     }
 
     /// How to reach it; `None` where there is a mistake.

@@ -48,6 +48,8 @@ fn check_domain(name: &str) -> Result<(), String> {
         "there is a blank in the name of the domain: leave it out"
     } else if name.ends_with('.') {
         "XMPP servers send the name of a domain without a dot at its end: leave it out"
+    } else if name.contains('*') {
+        "each domain is written by its own name: there is none for several"
     } else if name.contains(':') && !name.starts_with('[') {
         "a domain has no port: leave it out"
     } else {

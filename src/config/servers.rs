@@ -9,7 +9,7 @@ use super::keys::{AnyKey, directory as keys};
 use super::table::Table;
 use crate::directory::connect::connector::Connector;
 use crate::directory::locate::dns::Dns;
-use crate::directory::locate::server::{Endpoint, Rank, Server, domain_to_ascii};
+use crate::directory::locate::server::{Endpoint, Rank, Server, check_address, domain_to_ascii};
 use crate::directory::locate::servers::Servers;
 use crate::directory::locate::srv::{Discovery, Site, Wanted};
 use crate::directory::tls::Tls;
@@ -142,10 +142,11 @@ fn read_wanted(table: &Table<'_>, start_tls: bool) -> Option<Wanted> {
 
 fn name_server(text: &str) -> Result<SocketAddr, String> {
     let address = text.parse::<IpAddr>().map(|address| (address, 53).into());
-    address.or_else(|_| text.parse()).map_err(|_| {
-        "write addresses of name servers, such as [\"192.0.2.53\"], with a port if it is not 53"
-            .to_owned()
-    })
+    let address: Result<SocketAddr, _> = address.or_else(|_| text.parse());
+    let address = address.ok().filter(|address| address.port() != 0).ok_or(
+        "write addresses of name servers, such as [\"192.0.2.53\"], with a port if it is not 53",
+    )?;
+    check_address(&address.ip()).map(|()| address)
 }
 
 fn is_ldaps(server: &Server) -> bool {

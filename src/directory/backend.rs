@@ -103,6 +103,11 @@ impl Candidate {
         !matches!(self.basis, Basis::Remembered | Basis::Unasked)
     }
 
+    /// Whether its entry was read, now or when it was looked up last.
+    pub fn was_read(&self) -> bool {
+        !matches!(self.basis, Basis::Unasked)
+    }
+
     /// Whether something keeps it from signing in, or may.
     pub fn is_doubtful(&self) -> bool {
         matches!(self.basis, Basis::FoundDoubtful | Basis::Refused(_))

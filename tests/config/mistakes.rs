@@ -137,6 +137,11 @@ fn each_mistake_is_told_with_what_to_write() {
             "line 4: directory.corp.nameservers: write addresses of name servers",
         ),
         (
+            "servers = [\"ldaps://ldap.example.com\"]",
+            "discover = \"corp.example\"\nnameservers = [\"0.0.0.0\"]",
+            "line 4: directory.corp.nameservers: it is an address of no one server",
+        ),
+        (
             "base = \"dc=example,dc=com\"",
             "preset = \"samba\"\nbase = \"\"",
             "directory.corp.base: only a global catalog (port 3268 or 3269) is searched from \"\"",
@@ -268,6 +273,7 @@ fn each_mistake_is_told_with_what_to_write() {
         ("\"example.com\"]", "\"xmpp://example.com\"]", "a domain is no URL"),
         ("\"example.com\"]", "\"example.com.\"]", "without a dot at its end"),
         ("\"example.com\"]", "\"example.com:5222\"]", "a domain has no port"),
+        ("\"example.com\"]", "\"*\"]", "each domain is written by its own name"),
         (
             "directory = \"corp\"",
             "directory = \"corp\"\naliases = [\"a b\"]",

@@ -10,11 +10,51 @@ fn mistakes(directory: &str, domain: &str) -> String {
         "caller = \"ejabberd\"\n[directory.corp]\nservers = [\"ldaps://x\"]\n{directory}\n\
          [domain.\"example.com\"]\ndirectory = \"corp\"\n{domain}\n"
     );
-    let reading = read(&site(&config));
+    told(&config)
+}
+
+/// What is wrong with a configuration, or else what is odd about it.
+fn told(config: &str) -> String {
+    let reading = read(&site(config));
     let remarks: Vec<String> = reading.remarks.iter().map(|remark| remark.text.clone()).collect();
     match reading.configuration {
         Ok(_) => remarks.join("\n"),
         Err(problems) => problems.to_string(),
+    }
+}
+
+/// What keeps computers away is their entry, or the `$` that a down-level name ends in.
+#[test]
+fn a_name_that_others_than_users_can_have_is_remarked_on() {
+    for (preset, user_dn, is_said) in [
+        ("active-directory", "{localpart}@corp.example", true),
+        ("samba", "{address}", true),
+        ("active-directory", "CORP\\{localpart}", false),
+        ("openldap", "{localpart}@corp.example", false),
+    ] {
+        let text = mistakes(&format!("preset = {preset:?}\nuser_dn = {user_dn:?}"), "");
+        assert_eq!(
+            text.contains("userPrincipalName of its own"),
+            is_said,
+            "{preset} {user_dn}: {text}"
+        );
+    }
+}
+
+#[test]
+fn a_cache_that_can_spare_nothing_is_remarked_on() {
+    for (user_dn, bind, mode, is_said) in [
+        ("uid={localpart},dc=x", false, "ttl", true),
+        ("CORP\\{localpart}", true, "ttl", true),
+        ("uid={localpart},dc=x", true, "ttl", false),
+        ("uid={localpart},dc=x", false, "stale-if-unavailable", false),
+    ] {
+        let bind = if bind { "anonymous = true\n" } else { "" };
+        let text = told(&format!(
+            "caller = \"ejabberd\"\n[directory.corp]\nservers = [\"ldaps://x\"]\nuser_dn = {user_dn:?}\n{bind}\
+             [domain.\"example.com\"]\ndirectory = \"corp\"\n[cache]\nmode = \"{mode}\"\n"
+        ));
+        assert_eq!(text.contains("spares no sign-in"), is_said, "{user_dn} {mode}: {text}");
     }
 }
 
@@ -23,7 +63,11 @@ fn without_a_service_account_there_is_a_remark() {
     let config = "caller = \"ejabberd\"\n[directory.corp]\nservers = [\"ldap://localhost\"]\nuser_dn = \"{localpart}@corp.example\"\n[domain.x]\ndirectory = \"corp\"";
     let reading = read(&site(config));
     assert!(reading.configuration.is_ok());
-    assert!(reading.remarks[0].text.contains("isuser"), "{:?}", reading.remarks);
+    assert!(
+        reading.remarks.iter().any(|remark| remark.text.contains("isuser")),
+        "{:?}",
+        reading.remarks
+    );
 }
 
 #[test]

@@ -75,11 +75,18 @@ impl Server {
                     .to_owned(),
             );
         }
+        if url.port() == Some(0) {
+            return Err(format!("nobody can connect to port 0; {FORMS}"));
+        }
+        let address = |address: IpAddr| check_address(&address).map(|()| address.to_string());
         let tcp = |port, ldaps| {
             let host = match Host::parse(host) {
+                Ok(Host::Domain(name)) if name.contains('*') => {
+                    return Err("a server has a name of its own, without *; write discover = \"corp.example\" to find the servers of a domain".to_owned());
+                }
                 Ok(Host::Domain(name)) => name,
-                Ok(Host::Ipv4(address)) => address.to_string(),
-                Ok(Host::Ipv6(address)) => address.to_string(),
+                Ok(Host::Ipv4(it)) => address(it.into())?,
+                Ok(Host::Ipv6(it)) => address(it.into())?,
                 Err(_) => return Err(format!("the host is no name and no address; {FORMS}")),
             };
             Ok(Endpoint::Tcp { host, port: url.port().unwrap_or(port), ldaps })
@@ -120,6 +127,15 @@ impl Server {
             },
         }
     }
+}
+
+/// Whether a server can have this address; the error says what to write instead.
+pub fn check_address(address: &IpAddr) -> Result<(), String> {
+    let is_broadcast = matches!(address, IpAddr::V4(it) if it.is_broadcast());
+    if address.is_unspecified() || address.is_multicast() || is_broadcast {
+        return Err("it is an address of no one server: write the server's own, or 127.0.0.1 for this machine".to_owned());
+    }
+    Ok(())
 }
 
 /// A name as DNS has it: international labels as `xn--…` (RFC 5890). What is no name stays as it is.
@@ -182,10 +198,16 @@ mod tests {
             "ldap://s3cret dc1",
             "ldap://dc1:s3cret",
             "ldaps://a.example, ldaps://s3cret",
+            "ldap://127.0.0.1:0",
+            "ldaps://*.example.com",
+            "ldaps://0.0.0.0",
+            "ldap://[::]:389",
+            "ldap://255.255.255.255",
+            "ldap://[ff02::1]",
             " ldaps://s3cret",
         ] {
             let error = Server::parse(source).unwrap_err();
-            assert!(error.contains("ldap") || error.contains("bind_dn"), "{source}: {error}");
+            assert!(error.contains("write"), "{source}: {error}");
             assert!(!error.contains("s3cret"), "{source}: {error}");
         }
     }

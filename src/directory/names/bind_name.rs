@@ -55,6 +55,12 @@ impl PlainTemplate {
         }
     }
 
+    /// Whether it makes user principal names, which other accounts than users' can have as well; a
+    /// down-level logon name tells them apart by its `$`.
+    pub fn names_principals(&self) -> bool {
+        !self.to_string().contains('\\')
+    }
+
     /// The name for an account, or `None` if it could be somebody else's: where the localpart holds a
     /// character that separates the parts of such names, for which there is no escaping; where domain
     /// controllers would take it for another account's as well; and for what is no user there, a

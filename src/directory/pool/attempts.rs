@@ -48,7 +48,8 @@ pub(in crate::directory) struct Attempts<'a> {
     /// How many more may be left without an answer.
     may_be_unanswered: usize,
     pause: Duration,
-    /// The servers that answered and judged nothing.
+    /// The servers that are not asked again: they answered and judged nothing, or, for whoever asks each
+    /// once, nothing that an LDAP server says.
     avoided: Vec<Arc<str>>,
     /// What the last of them said.
     unjudged: Option<Outcome>,
@@ -254,6 +255,9 @@ impl<'a> Attempts<'a> {
                 if self.may_be_unanswered == 0 {
                     return Err(outcome);
                 }
+                if self.servers.asked_once && matches!(error, SessionError::Malformed(_)) {
+                    self.avoided.push(Arc::clone(&server));
+                }
                 if matches!(error, SessionError::Silent | SessionError::Malformed(_)) {
                     self.failed_at.push(server);
                 }
@@ -274,10 +278,9 @@ impl<'a> Attempts<'a> {
                 outcome
             }
         };
-        if let Some(unjudged) = &self.unjudged
-            && !health.has_besides(&self.avoided)
-        {
-            return Err(unjudged.clone());
+        let is_worth_asking_once = self.unjudged.is_some() || self.servers.asked_once;
+        if is_worth_asking_once && !health.has_besides(&self.avoided) {
+            return Err(self.unjudged.take().unwrap_or(outcome));
         }
         if !health.all_down() {
             self.made += 1;
@@ -291,9 +294,6 @@ impl<'a> Attempts<'a> {
                 let _ = timeout(self.next_pause(), health.changed.notified()).await;
             }
             return Ok(None);
-        }
-        if self.servers.asked_once {
-            return Err(outcome);
         }
         let pause = self.next_pause();
         if health.circuit_open(Instant::now()) || self.by.remaining() < 2 * pause {

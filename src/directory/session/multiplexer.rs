@@ -12,7 +12,7 @@ use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::AbortHandle;
 
-use crate::directory::message::ber::{Malformed, tag};
+use crate::directory::message::ber::{MalformedMessage, tag};
 use crate::directory::message::entry::Entry;
 use crate::directory::message::{Control, Envelope, LdapResult, Operation, Response};
 use crate::directory::session::error::SessionError;
@@ -233,7 +233,7 @@ impl Outstanding {
             return Ok(());
         }
         match envelope.response() {
-            Err(Malformed(what)) => {
+            Err(MalformedMessage(what)) => {
                 let error = match envelope.operation {
                     tag::SEARCH_ENTRY => SessionError::Unreadable(what),
                     _ => SessionError::Malformed(what),
