@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
 use crate::protocol::dialect::Dialect;
@@ -57,27 +57,25 @@ pub enum Command {
         /// bash, zsh, fish, elvish or powershell
         shell: Shell,
     },
-    /// Print a manual page, in roff
-    Man {
-        /// That of this program, or that of its configuration
-        #[arg(value_enum, default_value_t = Page::Program)]
-        page: Page,
-    },
+    /// Show a page of the manual, or list its pages
+    Man(ManArgs),
     /// Print the JSON schema of the configuration
     Schema,
     /// Print mod_auth_xmpp_ldap.lua, by which Prosody asks the daemon
     ProsodyModule,
 }
 
-/// A manual page.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub enum Page {
-    /// xmpp-ldap-auth(1)
-    #[value(name = "xmpp-ldap-auth")]
-    Program,
-    /// xmpp-ldap-auth.toml(5)
-    #[value(name = "xmpp-ldap-auth.toml")]
-    Configuration,
+/// The arguments of `man`.
+#[derive(Args, Debug)]
+pub struct ManArgs {
+    /// Which page, such as guard, check or xmpp-ldap-auth.toml
+    pub page: Option<String>,
+    /// Print it in HTML instead of roff
+    #[arg(long)]
+    pub html: bool,
+    /// Write all pages into this directory instead
+    #[arg(long, value_name = "DIRECTORY", conflicts_with = "page")]
+    pub all: Option<PathBuf>,
 }
 
 /// The arguments of `status`.

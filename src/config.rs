@@ -12,7 +12,6 @@ mod identity;
 pub mod keys;
 mod keytab;
 pub mod listen;
-pub mod manual;
 pub mod policy;
 pub mod problem;
 mod rules;

@@ -24,6 +24,22 @@ impl Code {
     pub const NOPERM: Self = Self(77);
     /// The configuration is wrong.
     pub const CONFIG: Self = Self(78);
+
+    /// Every one.
+    pub const ALL: [Self; 7] = [
+        Self::OK,
+        Self::USAGE,
+        Self::UNAVAILABLE,
+        Self::SOFTWARE,
+        Self::IO,
+        Self::NOPERM,
+        Self::CONFIG,
+    ];
+
+    /// Its number.
+    pub fn number(self) -> u8 {
+        self.0
+    }
 }
 
 impl From<Code> for ExitCode {

@@ -48,7 +48,7 @@
 //! Each module uses only those before it: [`aside`], [`exit`], [`result_code`], [`verdict`],
 //! [`deadline`], [`jid`], [`request`], [`answer`], [`turns`]; [`printable`], [`files`], [`protocol`],
 //! [`stdio`], [`peer`]; [`policy`], [`observe`], [`directory`], [`authenticator`]; [`pending`],
-//! [`session`], [`listen`], [`relay`]; [`confine`], [`config`], [`cli`], [`commands`].
+//! [`session`], [`listen`], [`relay`]; [`confine`], [`config`], [`cli`], [`manual`], [`commands`].
 
 pub mod answer;
 pub mod aside;
@@ -63,6 +63,7 @@ pub mod exit;
 pub mod files;
 pub mod jid;
 pub mod listen;
+pub mod manual;
 pub mod observe;
 pub mod peer;
 pub mod pending;

@@ -41,7 +41,7 @@ fn start(process: &mut Process) -> ProcessEnd {
         Command::Login(args) => conclude(login::login(&args, given)),
         Command::Explain(args) => conclude(explain::explain(&args, given)),
         Command::Completions { shell } => conclude(manual::completions(shell)),
-        Command::Man { page } => conclude(manual::man(page)),
+        Command::Man(args) => conclude(manual::man(&args)),
         Command::Schema => conclude(manual::schema()),
         Command::ProsodyModule => conclude(prosody_module::prosody_module()),
     }

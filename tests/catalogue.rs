@@ -1,4 +1,5 @@
-//! The catalogue of keys: each has its text and is read, and what is made of the catalogue is true.
+//! The catalogues: each key has its text and is read, each reason and event of the log is told of in the
+//! manual, and what is made of the catalogues is true.
 
 #![allow(
     clippy::unwrap_used,
@@ -20,10 +21,7 @@ use xmpp_ldap_auth::config::keys::top::{CALLER, TOP};
 use xmpp_ldap_auth::config::keys::{AnyKey, Section, TableSpec, ValueForm};
 use xmpp_ldap_auth::config::schema::schema;
 use xmpp_ldap_auth::protocol::dialect::Dialect;
-
-/// The lines of the manual's page between which the tables are.
-const START: &str = "<!-- keys -->\n";
-const END: &str = "<!-- end of keys -->\n";
+use xmpp_ldap_auth::verdict::{Denial, Outage, Verdict};
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -61,22 +59,107 @@ fn below(key: &AnyKey) -> Option<&'static TableSpec> {
     }
 }
 
-#[test]
-fn the_manual_shows_the_catalogue() {
-    let path = root().join("src/manual/configuration.md");
-    let page = fs::read_to_string(&path).unwrap();
-    let (before, rest) = page.split_once(START).unwrap();
-    let (shown, behind) = rest.split_once(END).unwrap();
-    let tables = tables();
+/// What stands in a page of the manual between the lines `<!-- what -->` and `<!-- end of what -->`
+/// must be this; if asked for, it is made so.
+fn holds(page: &str, what: &str, made: &str) {
+    let path = root().join("src/manual").join(page);
+    let text = fs::read_to_string(&path).unwrap();
+    let (start, end) = (format!("<!-- {what} -->\n"), format!("<!-- end of {what} -->\n"));
+    let (before, rest) = text.split_once(&start).unwrap();
+    let (shown, behind) = rest.split_once(&end).unwrap();
     if std::env::var_os("UPDATE_MANUAL").is_some() {
-        fs::write(&path, [before, START, &tables, END, behind].concat()).unwrap();
+        fs::write(&path, [before, &start, made, &end, behind].concat()).unwrap();
     } else {
         assert!(
-            shown == tables,
-            "the tables of keys in the manual are not those of the catalogue; make them anew with\n\
+            shown == made,
+            "the {what} in {page} are not those of the catalogue; make them anew with\n\
              UPDATE_MANUAL=1 cargo test --test catalogue manual"
         );
     }
+}
+
+#[test]
+fn the_manual_shows_every_key() {
+    holds("configuration.md", "keys", &tables());
+}
+
+#[test]
+fn the_manual_shows_every_reason() {
+    let mut made = String::new();
+    let mut add = |title: &str, verdicts: &mut dyn Iterator<Item = (Verdict, &'static str)>| {
+        writeln!(made, "\n## {title}\n\n| reason | | do |\n|---|---|---|").unwrap();
+        let mut rows: Vec<String> = verdicts
+            .map(|(verdict, meaning)| {
+                let (reason, advice) = (verdict.reason(), verdict.advice());
+                format!("| `{reason}` | {} | {advice} |", meaning.trim_end_matches('.'))
+            })
+            .collect();
+        rows.sort_unstable();
+        rows.iter().for_each(|row| writeln!(made, "{row}").unwrap());
+    };
+    let denials = Denial::ALL.iter().map(|it| (Verdict::Denied(*it), it.meaning()));
+    add("Why it was \"no\"", &mut { denials });
+    let outages = Outage::ALL.iter().map(|it| (Verdict::Unavailable(*it), it.meaning()));
+    add("Why nobody could tell", &mut { outages });
+    holds("log.md", "reasons", &made);
+}
+
+/// The messages of the events in a file: of each call of a macro of `tracing` above debugging, the
+/// string that is no field's value.
+fn messages(source: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for level in ["error", "warn", "info"] {
+        for call in source.split(&format!("tracing::{level}!(")).skip(1) {
+            let (mut before, mut rest, mut depth) = ('(', call, 1);
+            while let Some(c) = rest.chars().next().filter(|_| depth > 0) {
+                rest = &rest[c.len_utf8()..];
+                match c {
+                    '(' => depth += 1,
+                    ')' => depth -= 1,
+                    '"' => {
+                        let end = (0..rest.len())
+                            .find(|at| rest[*at..].starts_with('"') && !rest[..*at].ends_with('\\'))
+                            .unwrap();
+                        if depth == 1 && matches!(before, '(' | ',') {
+                            found.push(rest[..end].replace("\\\"", "\""));
+                        }
+                        rest = &rest[end + 1..];
+                    }
+                    _ => {}
+                }
+                before = if c.is_whitespace() { before } else { c };
+            }
+        }
+    }
+    found
+}
+
+fn sources(directory: &Path, found: &mut Vec<String>) {
+    for entry in fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            sources(&path, found);
+        } else if path.extension().is_some_and(|kind| kind == "rs") {
+            found.push(fs::read_to_string(path).unwrap());
+        }
+    }
+}
+
+#[test]
+fn the_manual_shows_every_event() {
+    let source = "tracing::warn!(a = f(\"x\"), b = \"y\", \"one \\\"two\\\" (three\"); g(\"z\")";
+    assert_eq!(messages(source), ["one \"two\" (three"]);
+    let page = fs::read_to_string(root().join("src/manual/log.md")).unwrap();
+    let mut files = Vec::new();
+    sources(&root().join("src"), &mut files);
+    let mut count = 0;
+    for message in files.iter().flat_map(|file| messages(file)).filter(|it| it != "{}") {
+        // Code in Markdown cannot hold the sign that ends it.
+        let message = message.split('`').next().unwrap();
+        assert!(page.contains(&format!("`{}`", message.trim_end())), "log.md lacks {message}");
+        count += 1;
+    }
+    assert!(count > 40, "{count}");
 }
 
 /// Every key of a table and of those below it, with the table that it stands in.

@@ -70,15 +70,21 @@ fn the_log_tells_whose_request_was_malformed(new_site: MakeSite) {
 #[test]
 fn manual_pages_and_the_schema_are_printed() {
     for (arguments, expected) in [
-        (&["man"][..], ".TH xmpp-ldap-auth 1"),
-        (&["man", "xmpp-ldap-auth"], ".TH xmpp-ldap-auth 1"),
-        (&["man", "xmpp-ldap-auth.toml"], ".TH xmpp-ldap-auth.toml 5"),
+        (&["man"][..], "guard               Guarding accounts\n"),
+        (&["man", "xmpp-ldap-auth"], ".TH XMPP-LDAP-AUTH 1"),
+        (&["man", "check"], ".TH XMPP-LDAP-AUTH-CHECK 1"),
+        (&["man", "xmpp-ldap-auth-guard"], ".TH XMPP-LDAP-AUTH-GUARD 7"),
+        (&["man", "xmpp-ldap-auth.toml"], ".TH XMPP-LDAP-AUTH.TOML 5"),
+        (&["man", "--html", "guard"], "<h1>Guarding accounts</h1>"),
         (&["schema"], "https://json-schema.org/draft/2020-12/schema"),
     ] {
         let output = binary().args(arguments).output().unwrap();
         let text = String::from_utf8_lossy(&output.stdout);
         assert!(output.status.success() && text.contains(expected), "{arguments:?}: {text}");
     }
+    let output = binary().args(["man", "gard"]).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.code() == Some(64) && text.contains("there is no page gard"), "{text}");
 }
 
 #[test]

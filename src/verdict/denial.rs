@@ -2,16 +2,16 @@
 //! does next.
 
 macro_rules! denials {
-    ($($(#[$meaning:meta])* $denial:ident = $name:literal, $advice:literal;)*) => {
+    ($($(#[doc = $meaning:literal])+ $denial:ident = $name:literal, $advice:literal;)*) => {
         /// Why a request was answered with "no".
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub enum Denial {
-            $($(#[$meaning])* $denial,)*
+            $($(#[doc = $meaning])+ $denial,)*
         }
 
         impl Denial {
-            #[cfg(test)]
-            pub(super) const ALL: &[Self] = &[$(Self::$denial,)*];
+            /// Each.
+            pub const ALL: &[Self] = &[$(Self::$denial,)*];
 
             /// The denial for the reason of this name.
             pub fn named(reason: &str) -> Self {
@@ -25,6 +25,13 @@ macro_rules! denials {
             pub fn name(self) -> &'static str {
                 match self {
                     $(Self::$denial => $name,)*
+                }
+            }
+
+            /// What it means, for the manual.
+            pub fn meaning(self) -> &'static str {
+                match self {
+                    $(Self::$denial => concat!($($meaning),+).trim_ascii_start(),)*
                 }
             }
 

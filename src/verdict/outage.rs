@@ -4,64 +4,90 @@
 use crate::result_code;
 use crate::verdict::denial::Denial;
 
-/// Why nobody could judge a request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outage {
-    /// More than one entry matches; picking one could sign in the wrong person.
-    Ambiguous,
-    /// The directory's answer is not well-formed LDAP.
-    BadReply,
-    /// The directory has not answered the user's bind, and answers other questions.
-    BindUnanswered,
-    /// The password would have crossed the network in clear text.
-    ClearText,
-    /// The daemon is ending, and takes no more requests.
-    Closing,
-    /// The time to answer ran out.
-    DeadlinePassed,
-    /// The directory says that it cannot judge now, and why.
-    Directory,
-    /// The user is in more groups, or in deeper ones, than are followed.
-    GroupsTooDeep,
-    /// A defect of this program, contained to one request.
-    Internal,
-    /// The connection ended before the answer came.
-    LostConnection,
-    /// The configuration is not usable.
-    Misconfigured,
-    /// The daemon cannot be asked.
-    NoDaemon,
-    /// The server knows no operation to set a password by.
-    NoPasswordOperation,
-    /// No server could be reached.
-    NoServer,
-    /// So many sign-ins wait for the directory that this one's turn would come too late.
-    Overloaded,
-    /// The server takes no changes.
-    ReadOnly,
-    /// The server refers to another server; referrals are never chased.
-    Referral,
-    /// The server answered with a result code that judges nobody (RFC 4511, section 4.1.9).
-    Refused {
-        /// The result code; none if it was told to another process.
-        code: Option<u32>,
-    },
-    /// The service account could not bind.
-    ServiceBind {
-        /// The result code of its bind; none if it was the KDC that refused it.
-        code: Option<u32>,
-    },
-    /// The service account could not bind because of the state that it is in.
-    ServiceState(Denial),
-    /// There were so many wrong passwords that one more might lock the account, so the directory is
-    /// not asked for a while.
-    TooManyFailures,
-    /// Nothing is configured that could answer this kind of question.
-    Unanswerable,
-    /// The answer about this account cannot be used, as where its DN is not UTF-8 or it is too large.
-    UnreadableEntry,
-    /// The daemon says so, for a reason that this program does not know.
-    Unexplained,
+/// Makes what is written to each reason its meaning in the manual as well.
+macro_rules! with_meanings {
+    (
+        $(#[$about:meta])+
+        pub enum Outage {
+            $($(#[doc = $meaning:literal])+ $outage:ident $({ $($field:tt)+ })? $(($of:ty))?,)+
+        }
+    ) => {
+        $(#[$about])+
+        pub enum Outage {
+            $($(#[doc = $meaning])+ $outage $({ $($field)+ })? $(($of))?,)+
+        }
+
+        impl Outage {
+            /// What it means, for the manual.
+            pub fn meaning(self) -> &'static str {
+                match self {
+                    $(Self::$outage { .. } => concat!($($meaning),+).trim_ascii_start(),)+
+                }
+            }
+        }
+    };
+}
+
+with_meanings! {
+    /// Why nobody could judge a request.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Outage {
+        /// More than one entry matches; picking one could sign in the wrong person.
+        Ambiguous,
+        /// The directory's answer is not well-formed LDAP.
+        BadReply,
+        /// The directory has not answered the user's bind, and answers other questions.
+        BindUnanswered,
+        /// The password would have crossed the network in clear text.
+        ClearText,
+        /// The daemon is ending, and takes no more requests.
+        Closing,
+        /// The time to answer ran out.
+        DeadlinePassed,
+        /// The directory says that it cannot judge now, and why.
+        Directory,
+        /// The user is in more groups, or in deeper ones, than are followed.
+        GroupsTooDeep,
+        /// A defect of this program, contained to one request.
+        Internal,
+        /// The connection ended before the answer came.
+        LostConnection,
+        /// The configuration is not usable.
+        Misconfigured,
+        /// The daemon cannot be asked.
+        NoDaemon,
+        /// The server knows no operation to set a password by.
+        NoPasswordOperation,
+        /// No server could be reached.
+        NoServer,
+        /// So many sign-ins wait for the directory that this one's turn would come too late.
+        Overloaded,
+        /// The server takes no changes.
+        ReadOnly,
+        /// The server refers to another server; referrals are never chased.
+        Referral,
+        /// The server answered with a result code that judges nobody (RFC 4511, section 4.1.9).
+        Refused {
+            /// The result code; none if it was told to another process.
+            code: Option<u32>,
+        },
+        /// The service account could not bind.
+        ServiceBind {
+            /// The result code of its bind; none if it was the KDC that refused it.
+            code: Option<u32>,
+        },
+        /// The service account could not bind because of the state that it is in.
+        ServiceState(Denial),
+        /// There were so many wrong passwords that one more might lock the account, so the directory is
+        /// not asked for a while.
+        TooManyFailures,
+        /// Nothing is configured that could answer this kind of question.
+        Unanswerable,
+        /// The answer about this account cannot be used, as where its DN is not UTF-8 or it is too large.
+        UnreadableEntry,
+        /// The daemon says so, for a reason that this program does not know.
+        Unexplained,
+    }
 }
 
 /// Whom an outage concerns.
@@ -79,7 +105,7 @@ enum Concern {
 
 impl Outage {
     /// Each, without what it holds besides.
-    pub(super) const ALL: [Self; 23] = [
+    pub const ALL: [Self; 23] = [
         Self::Ambiguous,
         Self::BadReply,
         Self::BindUnanswered,

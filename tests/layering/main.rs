@@ -58,6 +58,7 @@ const LAYERS: &[&str] = &[
     "confine",
     "config",
     "cli",
+    "manual",
     "commands",
     "lib",
     "main",
