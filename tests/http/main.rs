@@ -13,6 +13,7 @@ mod hostile;
 #[path = "../daemon/client.rs"]
 #[allow(dead_code, unreachable_pub, missing_docs, reason = "helpers of other tests")]
 mod native;
+mod prometheus;
 mod prosody;
 mod questions;
 #[path = "../support/mod.rs"]
