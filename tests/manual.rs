@@ -1,4 +1,4 @@
-//! The manual as it is printed: pages that `man` and a browser read without a complaint.
+//! README, and the manual as it is printed: pages that `man` and a browser read without a complaint.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -60,4 +60,18 @@ fn every_link_of_the_site_leads_to_a_page() {
             assert!(is_page || link.starts_with("https://"), "{}: {link}", path.display());
         }
     }
+}
+
+#[test]
+fn readme_is_short_and_leads_to_the_rest() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let readme = fs::read_to_string(root.join("README.md")).unwrap();
+    assert!(readme.lines().count() <= 200);
+    let mut linked = 0;
+    for link in readme.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+        let (file, _) = link.split_once('#').unwrap_or((link, ""));
+        assert!(root.join(file).exists() || file.starts_with("https://"), "{file}");
+        linked += usize::from(file.starts_with("src/manual/"));
+    }
+    assert!(linked > 20, "{linked}");
 }

@@ -16,9 +16,20 @@ pub fn schema() -> Value {
 
 fn of_key(key: &AnyKey) -> Value {
     let mut schema = of_form(&key.kind().form());
-    schema.insert("description".to_owned(), json!(key.text));
+    schema.insert("description".to_owned(), json!(without_links(key.text)));
     schema.extend(key.kind().default().map(|default| ("default".to_owned(), default)));
     Value::Object(schema)
+}
+
+/// Of links in Markdown, the text: they lead from page to page of the manual.
+fn without_links(text: &str) -> String {
+    let mut links = text.split("](");
+    let first = links.next().unwrap_or_default().to_owned();
+    links.fold(first, |done, rest| {
+        let (before, link) = done.rsplit_once('[').unwrap_or((&done, ""));
+        let behind = rest.split_once(')').map_or("", |(_, behind)| behind);
+        format!("{before}{link}{behind}")
+    })
 }
 
 fn of_form(form: &ValueForm) -> Map<String, Value> {

@@ -3,7 +3,9 @@
 use std::fs;
 use std::time::Duration;
 
+use ldap_fixtures::tls::Authority;
 use xmpp_ldap_auth::config;
+use xmpp_ldap_auth::directory::account::preset::Preset;
 use xmpp_ldap_auth::protocol::dialect::Dialect;
 use xmpp_ldap_auth::session::lock_step::FirstRequest;
 
@@ -61,13 +63,19 @@ fn every_example_is_right() {
             site(&fs::read_to_string(&path).unwrap().replace("/etc/xmpp-ldap-auth/", "{dir}/"));
         site.secret("company.password", "x");
         fs::rename(site.path().join("ca.pem"), site.path().join("company-ca.pem")).unwrap();
+        let client = Authority::create(site.path()).unwrap().client().unwrap();
+        fs::rename(client.certificate, site.path().join("client.pem")).unwrap();
+        fs::rename(client.key, site.path().join("client.key")).unwrap();
         let output = binary().arg("check").arg("--config").arg(site.config()).output().unwrap();
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         assert!(output.status.success(), "{}: {text}", path.display());
         assert!(text.contains("is right"), "{text}");
+        let name = path.file_stem().unwrap().to_str().unwrap();
+        let mut lines = text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+        assert!(lines.any(|words| words == ["preset", name, "(file)"]), "{name}: {text}");
         count += 1;
     }
-    assert!(count >= 10);
+    assert_eq!(count, Preset::ALL.len());
 }
 
 #[test]
