@@ -1,8 +1,8 @@
-//! Debian's ejabberd, with external authentication.
+//! Debian's ejabberd, with external authentication, or with its own LDAP.
 
 use std::fs;
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -13,6 +13,7 @@ use tempfile::TempDir;
 
 use crate::family;
 use crate::process::{Process, free_port, require, speaks_xmpp, wait_until};
+use crate::slapd::{BASE, SERVICE_DN, SERVICE_PASSWORD};
 use crate::tls::Authority;
 
 const START: Duration = Duration::from_secs(60);
@@ -24,17 +25,38 @@ pub struct Options {
     pub pool_size: u32,
     /// Whether it remembers their answers.
     pub use_cache: bool,
+    /// Whether it insists on STARTTLS.
+    pub encrypted: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { pool_size: 2, use_cache: false }
+        Self { pool_size: 2, use_cache: false, encrypted: true }
     }
 }
 
 impl Options {
     /// Starts it with an authentication program: a command line.
     pub fn start(self, program: &str) -> Result<Ejabberd> {
+        // A JSON string is a YAML string.
+        let program = Value::from(program);
+        self.start_by(&format!(
+            "auth_method: [external]\nextauth_program: {program}\nextauth_pool_size: {}",
+            self.pool_size
+        ))
+    }
+
+    /// Starts it with its own LDAP, which asks the slapd of this address.
+    pub fn start_ldap(self, server: SocketAddr) -> Result<Ejabberd> {
+        self.start_by(&format!(
+            "auth_method: [ldap]\nldap_servers: [\"{}\"]\nldap_port: {}\nldap_base: \"{BASE}\"\n\
+             ldap_rootdn: \"{SERVICE_DN}\"\nldap_password: \"{SERVICE_PASSWORD}\"",
+            server.ip(),
+            server.port()
+        ))
+    }
+
+    fn start_by(self, authentication: &str) -> Result<Ejabberd> {
         let directory = tempfile::Builder::new().prefix("ejabberd-").tempdir()?;
         let path = directory.path();
         let credential = Authority::create(path)?.good()?;
@@ -42,9 +64,8 @@ impl Options {
         fs::write(path.join("server.pem"), pem)?;
         let template = include_str!("../ejabberd/ejabberd.yml.in")
             .replace("@dir@", path.to_str().context("the path is not UTF-8")?)
-            // A JSON string is a YAML string.
-            .replace("@program@", &Value::from(program).to_string())
-            .replace("@pool@", &self.pool_size.to_string())
+            .replace("@authentication@", authentication)
+            .replace("@encrypted@", &self.encrypted.to_string())
             .replace("@cache@", &self.use_cache.to_string());
         let mut last_error = anyhow!("ejabberd does not start");
         // Between choosing a port and using it somebody else may take it.

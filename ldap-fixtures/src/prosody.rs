@@ -1,7 +1,8 @@
-//! Debian's Prosody, 0.12 or 13.0, with an authentication program on lpty's terminal or with the
-//! module of a daemon.
+//! Debian's Prosody, 0.12 or 13.0, with an authentication program on lpty's terminal, with the module
+//! of a daemon, or with what these are measured against.
 
 use std::fs;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -14,6 +15,7 @@ use crate::built::built;
 use crate::component::Component;
 use crate::family;
 use crate::process::{Process, free_port, require, speaks_xmpp, wait_until};
+use crate::slapd::{BASE, SERVICE_DN, SERVICE_PASSWORD};
 use crate::tls::Authority;
 
 const START: Duration = Duration::from_secs(30);
@@ -50,6 +52,51 @@ pub enum Authentication<'a> {
     Module(&'a str, &'a Path, u32),
     /// By a service that is asked over HTTP: the port on loopback, and `user:password`.
     Http(u16, &'a str),
+    /// By Prosody's own `mod_auth_ldap`, which asks the slapd of this address.
+    Ldap(SocketAddr),
+    /// Everybody, with any password, without asking.
+    Anybody,
+}
+
+impl Authentication<'_> {
+    /// The lines of Prosody's configuration; a module that comes with it goes into `plugins`.
+    fn lines(self, plugins: &Path) -> Result<String> {
+        Ok(match self {
+            Self::Terminal(command, timeout) => format!(
+                "authentication = \"lpty_external\"; external_auth_command = \"{}\"; \
+                 external_auth_timeout = {timeout}",
+                text(command)?
+            ),
+            Self::Module(source, socket, timeout) => {
+                fs::write(plugins.join("mod_auth_xmpp_ldap.lua"), source)?;
+                format!(
+                    "authentication = \"xmpp_ldap\"; xmpp_ldap_socket = \"{}\"; \
+                     xmpp_ldap_timeout = {timeout}",
+                    text(socket)?
+                )
+            }
+            Self::Http(port, credentials) => format!(
+                "authentication = \"asks_http\"; asks_http_service = \"http://127.0.0.1:{port}\"; \
+                 asks_http_credentials = \"{credentials}\""
+            ),
+            Self::Ldap(server) => format!(
+                "authentication = \"ldap\"; ldap_server = \"{server}\"; ldap_base = \"{BASE}\"; \
+                 ldap_rootdn = \"{SERVICE_DN}\"; ldap_password = \"{SERVICE_PASSWORD}\""
+            ),
+            Self::Anybody => "authentication = \"anybody\"".to_owned(),
+        })
+    }
+}
+
+/// Whether clients must use STARTTLS, and how much is logged.
+#[derive(Clone, Copy, Debug)]
+struct Manner {
+    encrypted: bool,
+    log_level: &'static str,
+}
+
+fn text(path: &Path) -> Result<&str> {
+    path.to_str().context("the path is not UTF-8")
 }
 
 /// A Prosody for the domain `example.com`. Dropping it ends it and its program.
@@ -63,37 +110,35 @@ pub struct Prosody {
 }
 
 impl Prosody {
-    /// Starts one.
+    /// Starts one that insists on STARTTLS.
     pub fn start(version: Version, authentication: Authentication<'_>) -> Result<Self> {
+        let manner = Manner { encrypted: true, log_level: "debug" };
+        Self::start_in(manner, version, authentication)
+    }
+
+    /// Starts one to be measured: for clients in clear text, because TLS would be most of the work,
+    /// and with a log as Debian has it.
+    pub fn start_bare(version: Version, authentication: Authentication<'_>) -> Result<Self> {
+        let manner = Manner { encrypted: false, log_level: "info" };
+        Self::start_in(manner, version, authentication)
+    }
+
+    fn start_in(
+        manner: Manner,
+        version: Version,
+        authentication: Authentication<'_>,
+    ) -> Result<Self> {
         let directory = tempfile::Builder::new().prefix("prosody-").tempdir()?;
         let plugins = directory.path().join("plugins");
         fs::create_dir(directory.path().join("data"))?;
         fs::create_dir(&plugins)?;
         Authority::create(directory.path())?.good()?;
-        let text = |path: &Path| path.to_str().map(str::to_owned).context("the path is not UTF-8");
-        let authentication = match authentication {
-            Authentication::Terminal(command, timeout) => format!(
-                "authentication = \"lpty_external\"; external_auth_command = \"{}\"; \
-                 external_auth_timeout = {timeout}",
-                text(command)?
-            ),
-            Authentication::Module(source, socket, timeout) => {
-                fs::write(plugins.join("mod_auth_xmpp_ldap.lua"), source)?;
-                format!(
-                    "authentication = \"xmpp_ldap\"; xmpp_ldap_socket = \"{}\"; \
-                     xmpp_ldap_timeout = {timeout}",
-                    text(socket)?
-                )
-            }
-            Authentication::Http(port, credentials) => format!(
-                "authentication = \"asks_http\"; asks_http_service = \"http://127.0.0.1:{port}\"; \
-                 asks_http_credentials = \"{credentials}\""
-            ),
-        };
         let template = include_str!("../prosody/prosody.cfg.lua.in")
-            .replace("@dir@", &text(directory.path())?)
+            .replace("@dir@", text(directory.path())?)
             .replace("@plugins@", concat!(env!("CARGO_MANIFEST_DIR"), "/prosody"))
-            .replace("@authentication@", &authentication);
+            .replace("@encrypted@", &manner.encrypted.to_string())
+            .replace("@log_level@", manner.log_level)
+            .replace("@authentication@", &authentication.lines(&plugins)?);
         let mut last_error = anyhow!("Prosody does not start");
         // Between choosing ports and using them somebody else may take one.
         for _ in 0..5 {

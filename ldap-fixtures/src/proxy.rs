@@ -23,6 +23,8 @@ pub enum Fault {
     None,
     /// Holds each piece of a reply back for this long.
     Delay(Duration),
+    /// Holds each answer to a bind back for this long, as a server does whose hash is slow.
+    DelayBinds(Duration),
     /// Carries nothing in either direction, not even the end of a connection.
     BlackHole,
     /// A black hole for the connections that are open now, and for good, as a firewall that has
@@ -275,6 +277,12 @@ fn replies(connection: &Connection, shared: &Shared) {
                 sleep(delay);
                 (length, false)
             }
+            Fault::DelayBinds(delay) => {
+                if is_bind_response(bytes) {
+                    sleep(delay);
+                }
+                (length, false)
+            }
             Fault::None
             | Fault::BlackHole
             | Fault::DropIdle
@@ -293,6 +301,16 @@ fn replies(connection: &Connection, shared: &Shared) {
         }
     }
     end(connection);
+}
+
+/// Whether a piece of replies begins with a BindResponse, which nothing else comes with: a client has
+/// no other request under way (RFC 4511, section 4.2.1).
+fn is_bind_response(piece: &[u8]) -> bool {
+    // [0x30, length, 2, length, message ID, 0x61, …], where a length of 128 or more has more bytes.
+    let [0x30, first, rest @ ..] = piece else { return false };
+    let more = if *first < 0x80 { 0 } else { usize::from(first & 0x7f) };
+    let Some([2, id, rest @ ..]) = rest.get(more..) else { return false };
+    rest.get(usize::from(*id)) == Some(&0x61)
 }
 
 /// Ends a connection, unless that was already done in one way or the other.

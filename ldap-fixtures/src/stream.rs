@@ -17,32 +17,45 @@ use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, SignatureSch
 use crate::xmpp::Outcome;
 
 /// How long a server may take for one reply.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 const OPENING: &str = "<?xml version='1.0'?><stream:stream to='example.com' version='1.0' \
                        xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'>";
 
-/// A client's stream, encrypted by STARTTLS. The server's certificate is not verified.
+/// A client's stream. The server's certificate is not verified.
 #[derive(Debug)]
 pub struct Stream {
-    connection: StreamOwned<ClientConnection, TcpStream>,
+    connection: Connection,
     unread: String,
 }
 
+#[derive(Debug)]
+enum Connection {
+    Clear(TcpStream),
+    Encrypted(Box<StreamOwned<ClientConnection, TcpStream>>),
+}
+
 impl Stream {
-    /// Connects to this port of 127.0.0.1, and goes as far as to be asked for a password.
+    /// Connects to this port of 127.0.0.1, and goes as far as to be asked for a password over TLS.
     pub fn open(port: u16) -> Result<Self> {
-        let mut plain = TcpStream::connect(("127.0.0.1", port))?;
-        plain.set_read_timeout(Some(PATIENCE))?;
-        plain.set_nodelay(true)?;
-        plain.write_all(OPENING.as_bytes())?;
-        let mut unread = String::new();
-        read_to(&mut plain, &mut unread, "</stream:features>")?;
-        plain.write_all(b"<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>")?;
-        read_to(&mut plain, &mut unread, "/>")?;
+        let (mut clear, mut unread) = (connect(port)?, String::new());
+        clear.write_all(OPENING.as_bytes())?;
+        read_to(&mut clear, &mut unread, "</stream:features>")?;
+        clear.write_all(b"<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>")?;
+        read_to(&mut clear, &mut unread, "/>")?;
         let name = ServerName::try_from("example.com")?;
         let session = ClientConnection::new(Arc::new(config()?), name)?;
-        let mut stream = Self { connection: StreamOwned::new(session, plain), unread };
+        let encrypted = Box::new(StreamOwned::new(session, clear));
+        Self::begin(Connection::Encrypted(encrypted))
+    }
+
+    /// The same in clear text, as far as the server lets it.
+    pub fn open_clear(port: u16) -> Result<Self> {
+        Self::begin(Connection::Clear(connect(port)?))
+    }
+
+    fn begin(connection: Connection) -> Result<Self> {
+        let mut stream = Self { connection, unread: String::new() };
         stream.write(OPENING)?;
         stream.read_to("</stream:features>")?;
         Ok(stream)
@@ -83,12 +96,25 @@ impl Stream {
     }
 
     fn write(&mut self, text: &str) -> Result<()> {
-        Ok(self.connection.write_all(text.as_bytes())?)
+        Ok(match &mut self.connection {
+            Connection::Clear(stream) => stream.write_all(text.as_bytes()),
+            Connection::Encrypted(stream) => stream.write_all(text.as_bytes()),
+        }?)
     }
 
     fn read_to(&mut self, end: &str) -> Result<String> {
-        read_to(&mut self.connection, &mut self.unread, end)
+        match &mut self.connection {
+            Connection::Clear(stream) => read_to(stream, &mut self.unread, end),
+            Connection::Encrypted(stream) => read_to(stream, &mut self.unread, end),
+        }
     }
+}
+
+fn connect(port: u16) -> Result<TcpStream> {
+    let stream = TcpStream::connect(("127.0.0.1", port))?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_nodelay(true)?;
+    Ok(stream)
 }
 
 /// The text up to and with the next `end`.

@@ -73,6 +73,29 @@ fn a_delay_holds_replies_back() {
 }
 
 #[test]
+fn a_delay_of_binds_holds_nothing_else_back() {
+    // LDAPMessages with the ID 300 and no result: a BindResponse, the same with a long form of its
+    // length, and a SearchResultDone (RFC 4511, section 4.1.1).
+    let bind: &[u8] = &[0x30, 6, 2, 2, 1, 44, 0x61, 0];
+    let long: &[u8] = &[0x30, 0x84, 0, 0, 0, 6, 2, 2, 1, 44, 0x61, 0];
+    let search: &[u8] = &[0x30, 6, 2, 2, 1, 44, 0x65, 0];
+    let proxy = Proxy::start(echo()).unwrap();
+    let mut stream = client(&proxy);
+    proxy.set(Fault::DelayBinds(LONG));
+    for piece in [search, b"hello", &[0x30], &[0x30, 0xff], &[0x30, 2, 2, 0xff]] {
+        stream.write_all(piece).unwrap();
+        assert_eq!(stream.read(&mut [0; 64]).unwrap(), piece.len());
+    }
+    for piece in [bind, long] {
+        proxy.set(Fault::DelayBinds(SOON));
+        let started = Instant::now();
+        stream.write_all(piece).unwrap();
+        assert_eq!(stream.read(&mut [0; 64]).unwrap(), piece.len());
+        assert!(started.elapsed() >= SOON);
+    }
+}
+
+#[test]
 fn a_black_hole_swallows_and_gives_back() {
     let proxy = Proxy::start(echo()).unwrap();
     let mut stream = client(&proxy);

@@ -16,6 +16,8 @@ use std::time::Duration;
 use ldap_fixtures::ejabberd::{Ejabberd, Options};
 use ldap_fixtures::process::{speaks_xmpp, wait_until};
 use ldap_fixtures::prosody::{Authentication, Prosody, Version};
+use ldap_fixtures::slapd::Slapd;
+use ldap_fixtures::stream::Stream;
 use ldap_fixtures::xmpp::{Client, Outcome};
 use rustix::process::Signal;
 use tempfile::TempDir;
@@ -144,8 +146,9 @@ fn prosody_takes_a_late_reply_for_the_next_one() {
 fn ejabberd_asks_its_programs() {
     let program = program();
     // One, because the program keeps its passwords to itself.
-    let mut ejabberd =
-        Options { pool_size: 1, use_cache: false }.start(program.path.to_str().unwrap()).unwrap();
+    let mut ejabberd = Options { pool_size: 1, ..Options::default() }
+        .start(program.path.to_str().unwrap())
+        .unwrap();
     signs_in_and_changes_passwords(Client::new(ejabberd.port()));
     assert!(ejabberd.user_exists("bob").unwrap());
     assert!(!ejabberd.user_exists("nobody").unwrap());
@@ -159,11 +162,44 @@ fn ejabberd_asks_its_programs() {
 fn ejabberd_runs_as_many_programs_as_it_was_told() {
     let program = program();
     let command = program.path.to_str().unwrap();
-    let three = Options { pool_size: 3, use_cache: true };
+    let three = Options { pool_size: 3, use_cache: true, ..Options::default() };
     for (ejabberd, size) in
         [(Ejabberd::start(command).unwrap(), 2), (three.start(command).unwrap(), 3)]
     {
         wait_until("the programs", Duration::from_secs(5), || ejabberd.programs().len() == size)
             .unwrap();
+    }
+}
+
+/// By a client that does without TLS.
+fn sign_in(port: u16, user: &str, password: &str) -> Outcome {
+    let mut stream = Stream::open_clear(port).unwrap();
+    let outcome = stream.sign_in(user, password).unwrap();
+    if outcome == Outcome::Success {
+        stream.ping().unwrap();
+    }
+    outcome
+}
+
+#[test]
+fn servers_ask_slapd_by_themselves() {
+    let slapd = Slapd::start().unwrap();
+    let prosody = Version::ALL.map(|version| {
+        Prosody::start_bare(version, Authentication::Ldap(slapd.address())).unwrap()
+    });
+    let bare = Options { encrypted: false, ..Options::default() };
+    let ejabberd = bare.start_ldap(slapd.address()).unwrap();
+    for port in [prosody[0].port(), prosody[1].port(), ejabberd.port()] {
+        assert_eq!(sign_in(port, "alice", "secret"), Outcome::Success);
+        assert_eq!(sign_in(port, "alice", "wrong"), refused());
+        assert_eq!(sign_in(port, "nobody", "secret"), refused());
+    }
+}
+
+#[test]
+fn prosody_lets_anybody_in() {
+    for version in Version::ALL {
+        let prosody = Prosody::start_bare(version, Authentication::Anybody).unwrap();
+        assert_eq!(sign_in(prosody.port(), "nobody", "whatever"), Outcome::Success);
     }
 }

@@ -63,7 +63,7 @@ impl Lines<'_> {
         let mut body = String::new();
         for mark in [1.0_f64, 2.0, 5.0]
             .iter()
-            .flat_map(|lead| [1e1_f64, 1e2, 1e3, 1e4, 1e5].map(|p| lead * p))
+            .flat_map(|lead| [0.1_f64, 1e0, 1e1, 1e2, 1e3, 1e4, 1e5].map(|p| lead * p))
         {
             if (lowest - 0.05..=highest + 0.05).contains(&mark.log10()) {
                 let y = y(mark);

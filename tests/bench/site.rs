@@ -1,6 +1,7 @@
 //! The directory that all contenders ask, and the configurations of the binary.
 
 use std::fs;
+use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -79,9 +80,10 @@ impl Site {
         } else {
             format!("base = {BASE:?}\nuser_filter = {:?}", filter("{localpart}"))
         };
-        let url = match setting.security {
-            Security::ClearText | Security::StartTls => self.slapd.url(),
-            Security::Ldaps => self.slapd.ldaps_url(),
+        let url = match (setting.server, setting.security) {
+            (Some(server), _) => format!("ldap://{server}"),
+            (None, Security::ClearText | Security::StartTls) => self.slapd.url(),
+            (None, Security::Ldaps) => self.slapd.ldaps_url(),
         };
         let text = format!(
             "caller = \"ejabberd\"\n{}\n[directory.bench]\nservers = [{url:?}]\n\
@@ -119,6 +121,8 @@ pub fn binary(config: &Path) -> Command {
 pub struct Setting<'a> {
     pub work: Work,
     pub security: Security,
+    /// What is asked in the place of slapd: a proxy before it.
+    pub server: Option<SocketAddr>,
     /// Lines for `[directory.NAME.pool]`.
     pub pool: &'a str,
     /// Lines for the top of the file.
@@ -127,7 +131,7 @@ pub struct Setting<'a> {
 
 impl Setting<'_> {
     pub fn of(work: Work) -> Self {
-        Self { work, security: Security::ClearText, pool: "", top: "" }
+        Self { work, security: Security::ClearText, server: None, pool: "", top: "" }
     }
 }
 

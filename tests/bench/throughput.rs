@@ -30,6 +30,7 @@ mod saslauthd;
 mod site;
 mod start;
 mod storm;
+mod xmpp;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -68,6 +69,7 @@ enum Part {
     FirstAnswer,
     Memory,
     Storm,
+    Xmpp,
 }
 
 /// How much is done.
@@ -77,13 +79,15 @@ struct Scale {
     lasting: Duration,
     starts: usize,
     requests: usize,
+    slowest_bind: Duration,
 }
 
 impl Arguments {
     fn scale(&self) -> Scale {
         if self.quick {
             let lasting = Duration::from_millis(20);
-            Scale { users: 160, rounds: 1, lasting, starts: 2, requests: 2000 }
+            let slowest_bind = Duration::from_millis(50);
+            Scale { users: 160, rounds: 1, lasting, starts: 2, requests: 2000, slowest_bind }
         } else {
             Scale {
                 users: 10_000,
@@ -91,6 +95,7 @@ impl Arguments {
                 lasting: Duration::from_millis(500),
                 starts: 40,
                 requests: 1_000_000,
+                slowest_bind: Duration::from_secs(1),
             }
         }
     }
@@ -126,13 +131,14 @@ fn main() -> Result<()> {
 }
 
 fn measure(part: Part, site: &Site, libldap: &libldap::Program, scale: &Scale) -> Result<Section> {
-    let Scale { users, rounds, lasting, starts, requests } = *scale;
+    let Scale { users, rounds, lasting, starts, requests, slowest_bind } = *scale;
     match part {
         Part::Rates => Ok(comparison::section(&rates::measure(site, libldap, rounds, lasting)?)),
         Part::Tls => encryption::measure(site, libldap, rounds, lasting),
         Part::FirstAnswer => start::measure(site, starts),
         Part::Memory => memory::measure(site, requests),
         Part::Storm => storm::measure(users),
+        Part::Xmpp => xmpp::measure(site, rounds.min(3), 2 * lasting, slowest_bind),
     }
 }
 
@@ -161,6 +167,11 @@ counts. Nobody has a cache.
 CPU is the user and system time of all processes of a contender for each request, by the kernel's
 accounting. MiB is their resident memory without what is mapped from files; what processes share since
 a fork counts once.
+
+Clients of XMPP servers sign in without TLS, each as another user, from the connection to the bound
+resource; one more, who was signed in before, pings the server all the while (XEP-0199). A load takes a
+second, or until each client has signed in; what took longer than five is done in one round alone.
+Whoever says yes to all asks no directory. `pool.size` is 64.
 ";
 
 /// Writes everything into a directory.
