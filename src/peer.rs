@@ -19,6 +19,10 @@ use crate::protocol::dialect::{Dialect, Framing};
 const USED: Winsize = Winsize { ws_row: 0, ws_col: 0, ws_xpixel: 0x5850, ws_ypixel: 0x4d50 };
 
 /// Who stands at the other end of standard input.
+///
+/// It is looked at as soon as the process starts, before anything can print or fail, and once more
+/// when the configuration was read and says which XMPP server asks: a wrapper may have switched on the
+/// echo of Prosody's terminal, which then looks like a person's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Peer {
     /// A terminal that echoes what is typed: somebody sits before it.
@@ -56,9 +60,8 @@ impl Peer {
         Self::Lpty { is_fresh: !is_used }
     }
 
-    /// Who it is, now that it is known which server the configuration names: a wrapper can have
-    /// switched the echo of Prosody's terminal on. A shell gives each of its jobs a process group, and
-    /// Prosody none to what it starts.
+    /// Who it is, now that it is known which server the configuration names. A shell gives each of its
+    /// jobs a process group, and Prosody none to what it starts.
     pub fn asked_by(self, dialect: Dialect) -> Self {
         // A leader outside our PID namespace is 0: of a session, it is nobody that lpty started.
         let outside = Pid::from_raw(0);

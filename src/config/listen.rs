@@ -164,7 +164,7 @@ fn check_address(table: &Table<'_>, address: &ListenAddress) {
     }
 }
 
-/// What holds for HTTP alone; `None` if there is a mistake in it.
+/// What holds for HTTP alone; `None` if nobody could be let in by it.
 fn read_http(table: &Table<'_>, kind: ListenerKind) -> Option<HttpTerms> {
     if kind != ListenerKind::Http {
         let only: [&AnyKey; 3] =
@@ -174,10 +174,7 @@ fn read_http(table: &Table<'_>, kind: ListenerKind) -> Option<HttpTerms> {
         }
         return Some(HttpTerms::default());
     }
-    let unavailable = match table.get(&keys::UNAVAILABLE_STATUS) {
-        None if table.has(&keys::UNAVAILABLE_STATUS) => return None,
-        written => written.unwrap_or(HttpTerms::default().unavailable),
-    };
+    let unavailable = table.get_or_default(&keys::UNAVAILABLE_STATUS);
     let Some(path) = table.path(&keys::CREDENTIALS_FILE) else {
         table.problem(
             &keys::HTTP,
@@ -224,8 +221,8 @@ fn read_users(table: &Table<'_>, users: &[UserName]) -> Vec<u32> {
 
 #[cfg(test)]
 mod tests {
+    use super::*;
     use crate::config;
-    use crate::protocol::dialect::Dialect;
 
     #[test]
     fn a_mistake_in_a_listener_leaves_no_other_listener_in_its_place() {
@@ -246,8 +243,51 @@ mod tests {
             "answer_within = \"soon\"",
             "max_connections = 0",
             "max_in_flight = 0",
+            "unavailable_status = 400",
         ] {
             assert_eq!(listeners(mistake), ["ab"], "{mistake}");
+        }
+    }
+
+    /// The values in the text about what stands in for a key, in the order in which they stand there.
+    fn defaults(key: &AnyKey) -> Vec<&'static str> {
+        key.otherwise
+            .unwrap()
+            .split('`')
+            .skip(1)
+            .step_by(2)
+            .filter(|text| text.contains('"'))
+            .collect()
+    }
+
+    #[test]
+    fn what_the_catalogue_says_of_a_default_is_what_stands_in() {
+        let directory = tempfile::tempdir().unwrap();
+        let credentials = directory.path().join("credentials");
+        std::fs::write(&credentials, "a:b\n").unwrap();
+        let private = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+        std::fs::set_permissions(&credentials, private).unwrap();
+        let http = format!("http = \"127.0.0.1:1\"\ncredentials_file = {credentials:?}\n");
+        let of_mongooseim = format!("{http}caller = \"mongooseim\"\n");
+        let (socket, control) = ("socket = \"/a\"\n", "control = \"/a\"\n");
+        for (key, listeners) in [
+            (&keys::MODE as &AnyKey, &[socket, control][..]),
+            (&keys::VERBS_ALLOWED, &[socket]),
+            (&keys::ANSWER_WITHIN, &[socket, &http, &of_mongooseim]),
+        ] {
+            let values = match key.name {
+                "mode" => defaults(key).into_iter().filter(|text| *text != "control").collect(),
+                _ => defaults(key),
+            };
+            assert_eq!(values.len(), listeners.len(), "{values:?}");
+            for (value, listener) in values.iter().zip(listeners) {
+                let read = |more: &str| {
+                    let text = format!("[listen.a]\n{listener}{more}");
+                    let mut read = config::read(&text, Some(Dialect::Prosody), None).listeners;
+                    format!("{:?}", read.pop().unwrap())
+                };
+                assert_eq!(read(""), read(&format!("{} = {value}", key.name)), "{listener}");
+            }
         }
     }
 }

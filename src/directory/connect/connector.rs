@@ -75,15 +75,16 @@ impl Connector {
     ///
     /// The next server is dialled as soon as the one before has failed, or has been silent for
     /// [`STAGGER`]; the first that is connected is taken. None of `avoided` is dialled. While the
-    /// circuit is open, all others are dialled at once, and none is waited for any longer than that; and
-    /// what one attempt came to holds for whoever has been waiting since before it ended, `since` then.
+    /// circuit is open, all others are dialled at once, until whoever asked `since` then is given up;
+    /// and what one attempt came to holds for all who have been waiting since before it ended.
     pub async fn connect(
         &self,
         principal: Option<&dyn Principal>,
         avoided: &[Arc<str>],
         since: Instant,
     ) -> Result<Session, ConnectError> {
-        if !self.servers.health.circuit_open(Instant::now()) {
+        let health = &self.servers.health;
+        if !health.circuit_open(Instant::now()) {
             return self.connect_to_first(principal, avoided, false).await;
         }
         let mut last = self.last.lock().await;
@@ -92,9 +93,11 @@ impl Connector {
         {
             return Err(ConnectError::Unreachable(text.clone()));
         }
-        let attempt = timeout(STAGGER, self.connect_to_first(principal, avoided, true)).await;
-        let outage = |_| Err(ConnectError::Unreachable(self.servers.health.outage()));
-        let attempt = attempt.unwrap_or_else(outage);
+        let attempt = tokio::select! {
+            biased;
+            attempt = self.connect_to_first(principal, avoided, true) => attempt,
+            () = health.given_up(since) => Err(ConnectError::Unreachable(health.outage())),
+        };
         if let Err(ConnectError::Unreachable(text)) = &attempt {
             *last = Some((Instant::now(), text.clone()));
         }

@@ -10,7 +10,7 @@
 //! at, because a server can well answer one question and hang in another.
 //!
 //! While all servers are down, requests wait for the first to come back. When that has lasted, the
-//! circuit is open: requests are answered at once, and only probes go on.
+//! circuit is open: a request looks once whether one is back, and is given up a moment later.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -362,7 +362,8 @@ impl Health {
         since.is_some_and(|since| now.saturating_duration_since(since) >= OPENS_AFTER)
     }
 
-    /// Ends when the circuit is open and whoever asked `since` then has waited long enough.
+    /// Ends when the circuit is open and whoever asked `since` then has waited long enough, for
+    /// whatever it is. No other rule bounds a request in an outage.
     pub async fn given_up(&self, since: Instant) {
         loop {
             let changed = self.changed.notified();
