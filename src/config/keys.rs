@@ -35,8 +35,10 @@ pub mod domain;
 mod key;
 pub mod listen;
 pub mod memory;
+mod section;
 pub mod tls;
 pub mod top;
 pub mod users;
 
-pub use self::key::{AnyKey, Describe, Key, Section, TableSpec, ValueForm};
+pub use self::key::{AnyKey, Describe, Key, TableSpec, ValueForm};
+pub use self::section::Section;

@@ -174,7 +174,7 @@ fn read_http(table: &Table<'_>, kind: ListenerKind) -> Option<HttpTerms> {
         }
         return Some(HttpTerms::default());
     }
-    let unavailable = table.get_or_default(&keys::UNAVAILABLE_STATUS);
+    let unavailable = table.get(&keys::UNAVAILABLE_STATUS);
     let Some(path) = table.path(&keys::CREDENTIALS_FILE) else {
         table.problem(
             &keys::HTTP,
@@ -185,6 +185,7 @@ fn read_http(table: &Table<'_>, kind: ListenerKind) -> Option<HttpTerms> {
     let read = secret::text_of_file(&path)
         .and_then(|text| Credentials::parse(&text).map_err(|error| error.to_string()));
     let credentials = read.map_err(|text| table.problem(&keys::CREDENTIALS_FILE, text)).ok()?;
+    let unavailable = unavailable.unwrap_or(HttpTerms::default().unavailable);
     Some(HttpTerms { credentials, unavailable })
 }
 
@@ -249,17 +250,6 @@ mod tests {
         }
     }
 
-    /// The values in the text about what stands in for a key, in the order in which they stand there.
-    fn defaults(key: &AnyKey) -> Vec<&'static str> {
-        key.otherwise
-            .unwrap()
-            .split('`')
-            .skip(1)
-            .step_by(2)
-            .filter(|text| text.contains('"'))
-            .collect()
-    }
-
     #[test]
     fn what_the_catalogue_says_of_a_default_is_what_stands_in() {
         let directory = tempfile::tempdir().unwrap();
@@ -273,12 +263,12 @@ mod tests {
         for (key, listeners) in [
             (&keys::MODE as &AnyKey, &[socket, control][..]),
             (&keys::VERBS_ALLOWED, &[socket]),
+            (&keys::UNAVAILABLE_STATUS, &[&http]),
             (&keys::ANSWER_WITHIN, &[socket, &http, &of_mongooseim]),
         ] {
-            let values = match key.name {
-                "mode" => defaults(key).into_iter().filter(|text| *text != "control").collect(),
-                _ => defaults(key),
-            };
+            // Each value stands between backticks, and so does the key of a listener that it is for.
+            let values = key.otherwise.unwrap().split('`').skip(1).step_by(2);
+            let values: Vec<_> = values.filter(|text| *text != "control").collect();
             assert_eq!(values.len(), listeners.len(), "{values:?}");
             for (value, listener) in values.iter().zip(listeners) {
                 let read = |more: &str| {

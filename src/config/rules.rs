@@ -49,15 +49,15 @@ impl<'a> Overrides<'a> {
         self.with(key).has(key)
     }
 
-    fn get<K: ValueKind>(&self, key: &Key<K>) -> Option<K::Value> {
+    fn get<K: ValueKind>(&self, key: &Key<K>) -> Option<K::Parsed> {
         self.with(key).get(key)
     }
 
-    fn get_or_default<K: ValueKind<Value: Copy>>(&self, key: &Key<Or<K>>) -> K::Value {
+    fn get_or_default<K: ValueKind<Parsed: Copy>>(&self, key: &Key<Or<K>>) -> K::Parsed {
         self.with(key).get_or_default(key)
     }
 
-    fn stand_in<K: ValueKind>(&self, key: &Key<K>, value: K::Value, origin: Origin) -> K::Value {
+    fn stand_in<K: ValueKind>(&self, key: &Key<K>, value: K::Parsed, origin: Origin) -> K::Parsed {
         self.directory.stand_in(key, value, origin)
     }
 
@@ -65,9 +65,9 @@ impl<'a> Overrides<'a> {
     fn of_preset<K: ValueKind>(
         &self,
         key: &Key<K>,
-        value: impl FnOnce(Preset) -> K::Value,
-        otherwise: K::Value,
-    ) -> K::Value {
+        value: impl FnOnce(Preset) -> K::Parsed,
+        otherwise: K::Parsed,
+    ) -> K::Parsed {
         match self.preset {
             Some(preset) => self.stand_in(key, value(preset), Origin::Preset),
             None => self.stand_in(key, otherwise, Origin::Default),

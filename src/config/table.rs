@@ -111,7 +111,7 @@ impl<'a> Table<'a> {
     }
 
     /// The value of a key.
-    pub(super) fn get<K: ValueKind>(&self, key: &Key<K>) -> Option<K::Value> {
+    pub(super) fn get<K: ValueKind>(&self, key: &Key<K>) -> Option<K::Parsed> {
         let Some(value) = self.raw(key) else {
             if let Some(words) = key.otherwise {
                 self.record(key.name, words.replace('`', ""), Origin::Default);
@@ -123,7 +123,7 @@ impl<'a> Table<'a> {
     }
 
     /// The value of a key, or its default.
-    pub(super) fn get_or_default<K: ValueKind<Value: Copy>>(&self, key: &Key<Or<K>>) -> K::Value {
+    pub(super) fn get_or_default<K: ValueKind<Parsed: Copy>>(&self, key: &Key<Or<K>>) -> K::Parsed {
         self.get(key).unwrap_or_else(|| self.stand_in(key, key.kind().1, Origin::Default))
     }
 
@@ -131,9 +131,9 @@ impl<'a> Table<'a> {
     pub(super) fn stand_in<K: ValueKind>(
         &self,
         key: &Key<K>,
-        value: K::Value,
+        value: K::Parsed,
         origin: Origin,
-    ) -> K::Value {
+    ) -> K::Parsed {
         self.record(key.name, text_of(&key.kind().show(&value)), origin);
         value
     }
@@ -170,7 +170,7 @@ impl<'a> Table<'a> {
     /// Strings, each of which `parse` understands.
     pub(super) fn all_parsed<T>(
         &self,
-        key: &Key<impl ValueKind<Value = Vec<String>>>,
+        key: &Key<impl ValueKind<Parsed = Vec<String>>>,
         parse: impl Fn(&str) -> Result<T, String>,
     ) -> Vec<T> {
         let parsed = self.get(key).into_iter().flatten().map(|item| parse(&item));

@@ -18,10 +18,6 @@ pub const WINDOW: usize = 64;
 /// A native request is worked on for so long, if nothing else is said.
 pub const ANSWER_WITHIN: Duration = Duration::from_secs(25);
 
-/// The status of "cannot tell" over HTTP, if nothing else is said: MongooseIM up to 6.8.0 fails on
-/// others.
-pub const UNAVAILABLE: Status = Status::BadRequest;
-
 /// The name by which systemd's descriptors are asked for in place of a path.
 pub const SYSTEMD: &str = "systemd:";
 
@@ -100,7 +96,7 @@ pub struct HttpTerms {
 impl Default for HttpTerms {
     /// Nobody may ask.
     fn default() -> Self {
-        Self { credentials: Credentials::default(), unavailable: UNAVAILABLE }
+        Self { credentials: Credentials::default(), unavailable: Status::BadRequest }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::TableSpec;
 use crate::config::value::{Count, FilePath, List, Number, OneOrMore, Or, Span, Text, Users, Word};
-use crate::listen::settings::{CONNECTIONS, UNAVAILABLE, WINDOW};
+use crate::listen::settings::{CONNECTIONS, WINDOW};
 use crate::protocol::dialect::Dialect;
 use crate::protocol::http::reply::Status;
 use crate::request::Verb;
@@ -37,7 +37,8 @@ keys! {
     CALLER = "caller": Word<Dialect> = Word::of(HTTP_CALLERS);
 
     /// the status of "cannot tell" over HTTP; MongooseIM up to 6.8.0 fails on 503
-    UNAVAILABLE_STATUS = "unavailable_status": Or<Number<Status>> = Or(Number(STATUSES), UNAVAILABLE);
+    UNAVAILABLE_STATUS = "unavailable_status": Number<Status> = Number(STATUSES),
+        otherwise "`400`";
 
     /// `/metrics` for Prometheus, and `/healthz`: as `http`, without credentials
     METRICS = "metrics": Text = Text("address");
