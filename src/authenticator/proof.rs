@@ -7,7 +7,7 @@ use super::inquiry::{Inquiry, is_judged};
 use crate::directory::backend::{Backend, Candidate};
 use crate::policy::admission::SignInSlot;
 use crate::policy::attempt::SignInAttempt;
-use crate::policy::guard::{Budget, Entrance, Guard, Hold, Permit};
+use crate::policy::guard::{Barred, Budget, Guard, Hold, Permit};
 use crate::verdict::{Denial, Outage, Outcome, Verdict};
 
 impl<D: Backend> Inquiry<'_, D> {
@@ -26,7 +26,7 @@ impl<D: Backend> Inquiry<'_, D> {
         let mut unanswered = None;
         let outcome = loop {
             match guard.enter(attempt, self.by.instant(), Instant::now()) {
-                Entrance::Ask(permit) => {
+                Ok(permit) => {
                     slot.step_back(Instant::now());
                     let outcome = self.directory.prove(candidate, password, &permit, self.by).await;
                     if permit.conclude(&outcome, Instant::now()) {
@@ -34,7 +34,7 @@ impl<D: Backend> Inquiry<'_, D> {
                     }
                     break outcome;
                 }
-                Entrance::Share(same) => {
+                Err(Barred::Share(same)) => {
                     slot.step_aside(Instant::now());
                     match self.by.bound(same.ended()).await {
                         Ok(Some(outcome)) if is_judged(&outcome) => break outcome,
@@ -43,14 +43,14 @@ impl<D: Backend> Inquiry<'_, D> {
                         Err(_) => break Outage::BindUnanswered.into(),
                     }
                 }
-                Entrance::Wait(other) => {
+                Err(Barred::Wait(other)) => {
                     slot.step_aside(Instant::now());
                     match self.by.bound(other.ended()).await {
                         Ok(outcome) => unanswered = outcome.filter(is_unanswered).or(unanswered),
                         Err(_) => break Outage::BindUnanswered.into(),
                     }
                 }
-                Entrance::Deny(hold) => break held(hold),
+                Err(Barred::Deny(hold)) => break held(hold),
             }
         };
         // What is left of the time may be too short to see once more that the directory is there.

@@ -19,7 +19,7 @@ use xmpp_ldap_auth::jid::Account;
 use xmpp_ldap_auth::policy::attempt::SignInAttempt;
 use xmpp_ldap_auth::policy::changes::Changes;
 use xmpp_ldap_auth::policy::digest::ProcessKey;
-use xmpp_ldap_auth::policy::guard::{Budget, Entrance, Guard, GuardSettings};
+use xmpp_ldap_auth::policy::guard::{Budget, Guard, GuardSettings};
 use xmpp_ldap_auth::protocol::Decoder;
 use xmpp_ldap_auth::protocol::dialect::{Dialect, Framing};
 use xmpp_ldap_auth::request::{Request, Verb};
@@ -204,8 +204,8 @@ fn pass_guard(times: u64) {
     let outcome = Outcome::from(Verdict::Granted);
     for _ in 0..times {
         match guard.enter(black_box(attempt), now, now) {
-            Entrance::Ask(permit) => drop(permit.conclude(&outcome, now)),
-            Entrance::Share(_) | Entrance::Wait(_) | Entrance::Deny(_) => {
+            Ok(permit) => drop(permit.conclude(&outcome, now)),
+            Err(_) => {
                 unreachable!("the password is right")
             }
         }

@@ -12,24 +12,19 @@
 //! While all servers are down, requests wait for the first to come back. When that has lasted, the
 //! circuit is open: a request looks once whether one is back, and is given up a moment later.
 
-use std::collections::HashMap;
+mod state;
+
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
+use self::state::{HealthState, Liveness, ServerHealth, ServerName, pause};
 use crate::directory::diagnosis::Judged;
 use crate::directory::locate::trial::{Trial, Work};
 use crate::directory::message::{Query, SampleQuery};
 use crate::directory::session::error::{ConnectError, SessionError};
-
-/// The time for which a server is left alone after its first failure, and at most.
-const FIRST_PAUSE: Duration = Duration::from_secs(1);
-const LONGEST_PAUSE: Duration = Duration::from_secs(30);
-
-/// The longest such time while all servers are down: then nothing is gained by leaving one alone.
-const LONGEST_PAUSE_OF_ALL: Duration = Duration::from_secs(2);
 
 /// The failures of a server that has been up for this long are forgotten.
 const FORGIVEN_AFTER: Duration = Duration::from_secs(60);
@@ -48,77 +43,12 @@ const DOUBTED_AT: u32 = 2;
 /// Why nobody waits for servers.
 const ALL_DOWN: &str = "all servers are down; they are asked again in the background";
 
-/// A server, by its name in the configuration or in DNS.
-type ServerName = Arc<str>;
-
 /// What is known about the servers of one directory.
 #[derive(Debug, Default)]
 pub struct Health {
     state: Mutex<HealthState>,
     /// A server came up, went down or is doubted.
     pub changed: Notify,
-}
-
-#[derive(Debug, Default)]
-struct HealthState {
-    known: HashMap<ServerName, ServerHealth>,
-    /// How many servers there are.
-    servers: usize,
-    /// Since when all of them are down.
-    out_since: Option<Instant>,
-}
-
-/// What is known about a server.
-#[derive(Debug, Default)]
-struct ServerHealth {
-    liveness: Liveness,
-    /// What went wrong last.
-    fault: Option<Box<str>>,
-    /// What it has to do before it is up; nothing of one that is.
-    trials: Vec<Trial>,
-    /// How often it went down, and when it did so or came up last, until that is forgiven.
-    failures: u32,
-    changed: Option<Instant>,
-    /// How long it took to connect last.
-    connect_time: Option<Duration>,
-    /// How many binds of users had no answer since one had.
-    unanswered_binds: u32,
-    /// Different searches that it said that it cannot answer now, since it has answered one.
-    unanswerable: Vec<SampleQuery>,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Liveness {
-    #[default]
-    Up,
-    Doubted,
-    Down {
-        probe_at: Instant,
-    },
-}
-
-impl ServerHealth {
-    fn is_down(&self) -> bool {
-        matches!(self.liveness, Liveness::Down { .. })
-    }
-
-    /// Adds a trial, in the place of one of the same kind.
-    fn must(&mut self, trial: Trial) {
-        self.trials.retain(|known| !known.is_of_kind(&trial));
-        self.trials.push(trial);
-    }
-}
-
-impl HealthState {
-    fn is_out(&self) -> bool {
-        self.servers > 0
-            && self.known.values().filter(|known| known.is_down()).count() >= self.servers
-    }
-
-    /// To be called after each change.
-    fn note_outage(&mut self, now: Instant) {
-        self.out_since = if self.is_out() { self.out_since.or(Some(now)) } else { None };
-    }
 }
 
 impl Health {
@@ -320,8 +250,7 @@ impl Health {
         known.failures = known.failures.saturating_add(1);
         let failures = known.failures;
         state.note_outage(now);
-        let longest = if state.is_out() { LONGEST_PAUSE_OF_ALL } else { LONGEST_PAUSE };
-        let pause = jittered(pause(failures, longest));
+        let pause = pause(failures, state.is_out());
         if let Some(known) = state.known.get_mut(server) {
             known.liveness = Liveness::Down { probe_at: now + pause };
         }
@@ -431,17 +360,6 @@ impl Health {
         }
         (due, next)
     }
-}
-
-/// The time for which a server is left alone after so many failures.
-fn pause(failures: u32, longest: Duration) -> Duration {
-    let doublings = failures.saturating_sub(1).min(16);
-    (FIRST_PAUSE * 2_u32.saturating_pow(doublings)).min(longest)
-}
-
-/// Between three quarters of a time and five quarters.
-fn jittered(time: Duration) -> Duration {
-    time.mul_f64(0.75 + fastrand::f64() / 2.0)
 }
 
 #[cfg(test)]

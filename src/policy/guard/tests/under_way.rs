@@ -1,0 +1,150 @@
+//! What is under way, or was sent and never answered.
+
+use super::*;
+
+#[test]
+fn what_was_sent_and_not_answered_counts_from_when_the_answer_was_due() {
+    let bed = GuardBed::new();
+    assert_eq!(bed.send_in_vain("alice", "x", 1, Duration::ZERO), [true]);
+    assert_eq!(bed.send_in_vain("alice", "x", 2, SECOND), [true, true]);
+    assert_eq!(bed.sign_in("alice", "x", no(), 2 * SECOND), spent(60 * MINUTE + 3 * SECOND));
+    assert_eq!(bed.sign_in("alice", "x", no(), 60 * MINUTE + 5 * SECOND), None);
+    // Nothing was sent: nothing counts.
+    for at in 0..9 {
+        assert!(bed.send_in_vain("bob", "x", 0, at * SECOND).is_empty());
+    }
+    assert_eq!(bed.sign_in("bob", "x", no(), 9 * SECOND), None);
+}
+
+#[test]
+fn one_attempt_sends_no_more_binds_than_may_be_wrong() {
+    let bed = GuardBed::new();
+    assert_eq!(bed.sign_in("alice", "a", no(), Duration::ZERO), None);
+    assert_eq!(bed.send_in_vain("alice", "x", 5, SECOND), [true, true, false, false, false]);
+    let Ok(permit) = bed.enter("bob", "x", SECOND) else { panic!() };
+    // A server that is busy has judged nothing.
+    for _ in 0..9 {
+        assert!(permit.send());
+        permit.answered();
+    }
+}
+
+#[test]
+fn a_password_that_is_accepted_was_not_wrong_before() {
+    let bed = GuardBed::new();
+    assert_eq!(bed.send_in_vain("alice", "right", 2, Duration::ZERO), [true, true]);
+    assert_eq!(bed.sign_in("alice", "right", GRANTED, SECOND), None);
+    for password in ["a", "b"] {
+        assert_eq!(bed.sign_in("alice", password, no(), MINUTE), None);
+    }
+    assert!(bed.sign_in("alice", "c", no(), MINUTE).is_some());
+}
+
+#[test]
+fn a_change_forgets_which_passwords_were_wrong_and_not_how_many() {
+    let bed = GuardBed::new();
+    for password in ["a", "b"] {
+        assert_eq!(bed.sign_in("alice", password, no(), Duration::ZERO), None);
+    }
+    bed.changes().password_changed(bed.key.id("alice"));
+    assert_eq!(bed.sign_in("alice", "a", no(), SECOND), None);
+    assert!(matches!(bed.sign_in("alice", "c", no(), SECOND), Some(Hold::Spent { .. })));
+}
+
+#[test]
+fn what_began_before_a_change_says_nothing_about_the_password_after_it() {
+    let bed = GuardBed::new();
+    let change = || bed.changes().password_changed(bed.key.id("alice"));
+    let enter = |password: &str| bed.enter("alice", password, SECOND);
+    let Ok(slow) = enter("new") else { panic!() };
+    assert!(slow.send());
+    change();
+    // Who asks now is not told what was true before.
+    assert!(matches!(enter("new"), Err(Barred::Wait(_))));
+    slow.answered();
+    slow.conclude(&no(), bed.start);
+    assert_eq!(bed.sign_in("alice", "new", GRANTED, SECOND), None);
+    // It was a failure, all the same, and the last share is kept for the new password.
+    assert_eq!(bed.sign_in("alice", "a", no(), SECOND), None);
+    assert_eq!(bed.sign_in("alice", "b", no(), SECOND), spent(60 * MINUTE));
+    let Ok(slow) = enter("new") else { panic!() };
+    change();
+    slow.conclude(&GRANTED.into(), bed.start);
+    assert_eq!(bed.sign_in("alice", "other", no(), SECOND), None);
+    assert_eq!(bed.sign_in("alice", "new", GRANTED, SECOND), spent(60 * MINUTE));
+}
+
+#[test]
+fn what_was_forgiven_meanwhile_counts_and_is_asked_again() {
+    let bed = GuardBed::new();
+    let Ok(slow) = bed.enter("alice", "new", SECOND) else { panic!() };
+    bed.guard.forgive(bed.key.id("alice"));
+    assert!(matches!(bed.enter("alice", "new", SECOND), Err(Barred::Wait(_))));
+    slow.conclude(&no(), bed.start);
+    for password in ["new", "b"] {
+        assert_eq!(bed.sign_in("alice", password, no(), SECOND), None);
+    }
+    assert_eq!(bed.sign_in("alice", "c", no(), SECOND), spent(60 * MINUTE));
+}
+
+#[tokio::test]
+async fn identical_attempts_at_the_same_time_are_one() {
+    let bed = GuardBed::new();
+    let enter = |password: &str| bed.enter("alice", password, Duration::ZERO);
+    let Ok(permit) = enter("secret") else { panic!() };
+    let Err(Barred::Share(outcome)) = enter("secret") else { panic!() };
+    assert!(enter("other").is_ok());
+    permit.conclude(&GRANTED.into(), bed.start);
+    let shared = outcome.ended().await;
+    assert_eq!(shared.unwrap().verdict, GRANTED);
+    // Whoever gave up tells nobody anything.
+    let Ok(permit) = enter("secret") else { panic!() };
+    let Err(Barred::Share(outcome)) = enter("secret") else { panic!() };
+    drop(permit);
+    assert!(outcome.ended().await.is_none());
+    assert!(enter("secret").is_ok());
+}
+
+#[test]
+fn no_more_passwords_are_under_way_than_may_be_wrong() {
+    let bed = GuardBed::new();
+    let enter = |password: &str| bed.enter("alice", password, Duration::ZERO);
+    let asking: Vec<_> = ["a", "b", "c"].map(enter).into_iter().collect();
+    assert!(asking.iter().all(|entrance| entrance.is_ok()));
+    assert!(matches!(enter("d"), Err(Barred::Wait(_))));
+    assert!(matches!(enter("a"), Err(Barred::Share(_))));
+    assert_eq!(bed.sign_in("bob", "d", no(), SECOND), None);
+    let mut verdicts = [no(), no(), Denial::AccountLocked.into()].into_iter();
+    for entrance in asking {
+        let Ok(permit) = entrance else { panic!() };
+        permit.conclude(&verdicts.next().unwrap(), bed.start);
+    }
+    assert_eq!(bed.sign_in("alice", "d", no(), SECOND), None);
+    assert_eq!(bed.sign_in("alice", "e", no(), SECOND), spent(60 * MINUTE));
+}
+
+#[test]
+fn a_hang_keeps_nobody_out_whose_password_was_right() {
+    let bed = GuardBed::new();
+    assert_eq!(bed.sign_in("alice", "right", Verdict::Granted, Duration::ZERO), None);
+    for second in [1, 6, 11] {
+        assert_eq!(bed.send_in_vain("alice", "right", 1, SECOND * second), [true]);
+    }
+    // The last answer was due at 15 s.
+    let refused = bed.sign_in("alice", "right", Verdict::Granted, SECOND * 20);
+    assert_eq!(refused, Some(Hold::Spent { left: SECOND * 55 }));
+    assert_eq!(bed.sign_in("alice", "right", Verdict::Granted, SECOND * 75), None);
+    assert_eq!(bed.sign_in("alice", "right", Verdict::Granted, SECOND * 76), None);
+}
+
+#[test]
+fn in_a_hang_the_right_password_is_sent_once_a_minute_and_a_guess_no_more() {
+    let bed = GuardBed::new();
+    assert_eq!(bed.sign_in("alice", "right", Verdict::Granted, Duration::ZERO), None);
+    let sent = |password: &str| {
+        let seconds = (1..600).map(|second| SECOND * second);
+        seconds.map(|at| bed.send_in_vain("alice", password, 1, at).len()).sum::<usize>()
+    };
+    assert_eq!(sent("right"), 3 + 9);
+    assert_eq!(sent("guess"), 0);
+}
