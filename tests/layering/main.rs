@@ -157,7 +157,7 @@ fn each_thing_is_known_only_where_it_belongs() {
                 "listen/control.rs",
             ],
         ),
-        ("std::env", &["main.rs", "peer/process.rs", "config"]),
+        ("std::env", &["main.rs", "peer/process.rs", "config", "observe/sink.rs"]),
         (
             "Instant::now()",
             &[
