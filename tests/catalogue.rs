@@ -15,7 +15,9 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use clap::Parser;
 use serde_json::Value;
+use xmpp_ldap_auth::cli::Cli;
 use xmpp_ldap_auth::config;
 use xmpp_ldap_auth::config::effective::{Origin, Subject};
 use xmpp_ldap_auth::config::keys::domain::DOMAIN;
@@ -381,6 +383,62 @@ fn every_example_is_what_the_schema_says() {
     for (complaint, document) in complaints(&wrong).iter().zip(&wrong) {
         assert_ne!(complaint, "", "{document}");
     }
+}
+
+/// The code in this language in README and in the manual, with the page that it is in.
+fn code(language: &str) -> Vec<(String, String)> {
+    let pages = fs::read_dir(root().join("src/manual")).unwrap().map(|entry| entry.unwrap().path());
+    let pages = pages.filter(|path| path.extension().is_some_and(|kind| kind == "md"));
+    let start = format!("```{language}\n");
+    let mut found = Vec::new();
+    for page in pages.chain([root().join("README.md")]) {
+        for rest in fs::read_to_string(&page).unwrap().split(&start).skip(1) {
+            let block = rest.split("```").next().unwrap().to_owned();
+            found.push((page.display().to_string(), block));
+        }
+    }
+    found
+}
+
+/// What stands there is a whole configuration, a part of one, or what is added to `[directory.NAME]`.
+#[test]
+fn every_configuration_in_the_manual_is_what_the_schema_says() {
+    let blocks = code("toml");
+    // MongooseIM has a TOML of its own.
+    let blocks: Vec<_> = blocks.into_iter().filter(|(_, text)| !text.contains("[auth.")).collect();
+    assert!(blocks.len() >= 6, "{blocks:?}");
+    let mut documents = Vec::new();
+    for (page, text) in &blocks {
+        let table: toml::Table = toml::from_str(text).unwrap_or_else(|it| panic!("{page}: {it}"));
+        documents.push(serde_json::json!({ "directory": { "x": table } }));
+        documents.push(serde_json::to_value(table).unwrap());
+    }
+    let found = complaints(&documents);
+    assert_eq!(found.len(), documents.len());
+    for (complaints, (page, text)) in found.chunks(2).zip(&blocks) {
+        assert!(complaints.iter().any(String::is_empty), "{page}: {text}{complaints:?}");
+    }
+}
+
+#[test]
+fn every_command_in_the_manual_is_one() {
+    let blocks = code("sh").into_iter().flat_map(|(page, text)| {
+        text.lines().map(|line| (page.clone(), line.to_owned())).collect::<Vec<_>>()
+    });
+    let mut count = 0;
+    for (page, line) in blocks {
+        let mut words =
+            line.split_whitespace().skip_while(|word| ["sudo", "-u", "$who"].contains(word));
+        if words.next() == Some("xmpp-ldap-auth") {
+            let arguments = words.take_while(|word| !word.starts_with(['|', '<', '>', '#']));
+            if let Err(error) = Cli::try_parse_from(["xmpp-ldap-auth"].into_iter().chain(arguments))
+            {
+                panic!("{page}: {line}: {error}");
+            }
+            count += 1;
+        }
+    }
+    assert!(count > 20, "{count}");
 }
 
 /// Where a value is described, no link is left: an editor would lead it nowhere.

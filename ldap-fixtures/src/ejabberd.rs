@@ -56,7 +56,8 @@ impl Options {
         ))
     }
 
-    fn start_by(self, authentication: &str) -> Result<Ejabberd> {
+    /// Starts it with these lines of its configuration, which say how it signs users in.
+    pub fn start_by(self, authentication: &str) -> Result<Ejabberd> {
         let directory = tempfile::Builder::new().prefix("ejabberd-").tempdir()?;
         let path = directory.path();
         let credential = Authority::create(path)?.good()?;

@@ -1,7 +1,7 @@
 //! Debian 12 with systemd as its first process, in namespaces of its own. Its network is this machine's.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::Duration;
 
@@ -60,6 +60,11 @@ impl Machine {
         command.args(["--root", "--wdns=/root", "--", program]);
         command.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
         Ok(command)
+    }
+
+    /// Where a file of the machine is found from here.
+    pub fn path(&self, file: &str) -> PathBuf {
+        Path::new("/proc").join(&self.first).join("root").join(file.trim_start_matches('/'))
     }
 
     /// What a line of a shell comes to there.

@@ -22,6 +22,7 @@ mod faults;
 mod groups;
 #[cfg(feature = "gssapi")]
 mod gssapi;
+mod guides;
 mod hostile;
 mod load;
 mod lookup;
