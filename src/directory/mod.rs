@@ -15,8 +15,18 @@
 //! 11. [`Directory`], and [`domain`], which answers for an XMPP domain what [`backend`] asks.
 //! 12. [`inspect`]: what an administrator asks.
 //!
-//! That a server takes requests and does not answer them shows in [`pool`]: `attempts`, `user_bind` and
-//! `users` say what becomes of the request, and `watch` when the server is asked again.
+//! Where what is dealt with:
+//!
+//! | what | where |
+//! |---|---|
+//! | a Kerberos ticket that is refused | `sasl/gssapi/context` asks for it; `diagnosis/kerberos` says what the refusal means |
+//! | a certificate that is not trusted | `tls/rejection` |
+//! | a result code, a message, the sub-code behind a refusal of Active Directory (`data 775`) | [`diagnosis`]: a file for each product, such as `active_directory` |
+//! | an account that is locked, disabled or expired by its attributes | `account/state`: a file for each product |
+//! | a group that users must be in | `groups/rule`, and a file for each method by which membership is found out |
+//! | a server that is down, or takes requests and does not answer them | `locate/health` judges it and `pool/watch` probes it; `pool/attempts` and `pool/user_bind` say what becomes of the request |
+//! | what a server does not take | `session/peculiarities` |
+//! | a service password that is refused | `pool/service_account` |
 
 pub mod account;
 pub mod backend;

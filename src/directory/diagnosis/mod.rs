@@ -3,6 +3,10 @@
 //! Each kind of answer has a function, and each product a table for each kind of answer that it has
 //! words of its own for. Whatever no table lists is "cannot tell", because nobody knows that the user
 //! was judged.
+//!
+//! The functions are in `bind`, `search`, `service_bind`, `sasl_bind`, `start_tls`, `password_change`,
+//! `root_dse` and `kerberos`; the tables in `active_directory`, `openldap`, `ds389`, `edirectory`,
+//! `others` and, for what has no words, `bare_code`.
 
 mod active_directory;
 mod bare_code;

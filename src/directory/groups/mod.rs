@@ -1,4 +1,7 @@
 //! Whether a user is in the groups that may sign in, also through groups within groups.
+//!
+//! `rule` chooses among the methods: `member_of` reads the user's entry, `walk` asks which groups name
+//! the user, `in_chain` lets Active Directory do so, and `sids` reads what only it keeps.
 
 mod group;
 mod in_chain;

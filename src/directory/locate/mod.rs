@@ -1,4 +1,7 @@
 //! Which servers a directory has, and which of them is asked (RFC 2782, MS-ADTS 6.3).
+//!
+//! `srv` finds them, `servers` has them in the order in which they are asked, and `health` knows which
+//! of them do their work.
 
 pub mod dns;
 pub mod health;

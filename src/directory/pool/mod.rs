@@ -1,4 +1,7 @@
 //! Sessions that are kept, and how often work on them is tried.
+//!
+//! `service` has those for searches and `users` those for binds as users; `search` and `user_bind` do
+//! the work, `attempts` says how often, and `watch` probes the servers that failed at it.
 
 pub(in crate::directory) mod attempts;
 pub mod identity;
