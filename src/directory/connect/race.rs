@@ -78,12 +78,12 @@ mod tests {
     /// Which attempts end, and which servers each has overtaken, where each takes so many seconds.
     async fn run(stagger: Duration, seconds: &[u32]) -> Vec<(String, Vec<String>)> {
         let name = |server: &Server| server.name.trim_start_matches("ldap://").to_owned();
-        let servers = (0..seconds.len()).map(|n| Server::parse(&format!("ldap://{n}x")).unwrap());
+        let servers = (0..seconds.len()).map(|n| Server::parse(&format!("ldap://x{n}")).unwrap());
         let mut race = Race::new(
             servers.collect(),
             |_: &Server| stagger,
             |server: Server| async move {
-                let index: usize = name(&server).trim_end_matches('x').parse().unwrap();
+                let index: usize = name(&server).trim_start_matches('x').parse().unwrap();
                 sleep(SECOND * seconds[index]).await;
                 (server, ())
             },
@@ -96,14 +96,14 @@ mod tests {
     }
 
     fn order(ended: &[(String, Vec<String>)]) -> String {
-        ended.iter().map(|(name, _)| name.trim_end_matches('x')).collect()
+        ended.iter().map(|(name, _)| name.trim_start_matches('x')).collect()
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_silent_server_is_overtaken() {
         let ended = run(3 * SECOND, &[10, 1, 1]).await;
         assert_eq!(order(&ended), "120");
-        assert_eq!(ended[0].1, ["0x"]);
+        assert_eq!(ended[0].1, ["x0"]);
         assert!(ended[2].1.is_empty());
     }
 
