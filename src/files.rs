@@ -135,12 +135,13 @@ impl PathEntry {
     }
 
     /// What changes where the entry is replaced, or becomes another's to read or write; of a file,
-    /// also where it is written.
-    fn version(&self) -> Option<[i64; 10]> {
+    /// also where it is written, and so of a directory that is itself the `end` of the way, whose entries
+    /// come and go.
+    fn version(&self, end: bool) -> Option<[i64; 10]> {
         let metadata = self.metadata.as_ref()?;
         let access = [metadata.mode(), metadata.uid(), metadata.gid()].map(i64::from);
         let [device, number] = [metadata.dev(), metadata.ino()].map(u64::cast_signed);
-        let content = if metadata.is_dir() {
+        let content = if metadata.is_dir() && !end {
             [0; 5]
         } else {
             let (changed, written) = (metadata.ctime_nsec(), metadata.mtime_nsec());
@@ -209,7 +210,9 @@ struct Version(Vec<Option<[i64; 10]>>);
 
 impl Version {
     fn of(path: &Path) -> Self {
-        Self(steps(path).iter().map(PathEntry::version).collect())
+        let mut entries = steps(path).into_iter().rev();
+        let end = entries.next().and_then(|entry| entry.version(true));
+        Self(std::iter::once(end).chain(entries.map(|entry| entry.version(false))).collect())
     }
 }
 
@@ -264,6 +267,16 @@ mod tests {
         let mut watch = Watch::default();
         paths.iter().for_each(|path| watch.add(path));
         watch
+    }
+
+    #[test]
+    fn of_a_directory_that_is_watched_the_entries_count_and_of_others_not() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("file");
+        write(&file, "a").unwrap();
+        let [of_directory, of_file] = [directory.path(), &file].map(|path| watch(&[path]));
+        write(directory.path().join("other"), "a").unwrap();
+        assert!(of_directory.has_changed() && !of_file.has_changed());
     }
 
     #[test]

@@ -10,7 +10,17 @@
 #[path = "support/mod.rs"]
 mod support;
 
+use std::fs::{self, File};
+use std::io;
+use std::net::TcpListener;
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
+use std::path::PathBuf;
+use std::process::Command;
+
+use rustix::process::{getppid, test_kill_process};
 use support::{Adapter, Answer, Framing, Site};
+use xmpp_ldap_auth::confine::{Confinement, confine};
 
 const UNCONFINED: &str = "this kernel has no Landlock";
 
@@ -87,4 +97,78 @@ fn its_log_can_be_rotated() {
     while !written().contains("elsewhere.example") {
         assert_eq!(adapter.ask("isuser:alice:elsewhere.example"), Answer::No);
     }
+}
+
+/// Where the process is confined that [`what_is_confined_can_do_what_it_is_for_and_nothing_else`] starts.
+const PLACE: &str = "CONFINED_IN";
+
+/// What is tried by a process that is confined to these directories of a place, and whether it may.
+fn trials(place: &std::path::Path) -> Vec<(&'static str, bool, bool, io::Result<()>)> {
+    let path = |name: &str| place.join(name);
+    let append = |name: &str| File::options().append(true).open(path(name)).map(drop);
+    let abstract_name = SocketAddr::from_abstract_name(place.to_str().unwrap()).unwrap();
+    let always = true;
+    vec![
+        ("read what is named", true, always, fs::read(path("named/file")).map(drop)),
+        ("read what replaces it", true, always, fs::read(path("named/new")).map(drop)),
+        ("read something else", false, always, fs::read(path("other/file")).map(drop)),
+        ("write what is named", false, always, append("named/file")),
+        ("make a file beside it", false, always, fs::write(path("named/more"), "")),
+        ("remove what is named", false, always, fs::remove_file(path("named/file"))),
+        ("write the log", true, always, append("log/log")),
+        ("make a log", true, always, fs::write(path("log/more"), "")),
+        ("write something else", false, always, append("other/file")),
+        ("remove the socket", true, always, fs::remove_file(path("run/socket"))),
+        ("start a program", false, always, Command::new("/bin/true").status().map(drop)),
+        ("listen", false, false, TcpListener::bind("127.0.0.1:0").map(drop)),
+        ("call what has no file", false, false, UnixStream::connect_addr(&abstract_name).map(drop)),
+        (
+            "signal its parent",
+            false,
+            false,
+            test_kill_process(getppid().unwrap()).map_err(Into::into),
+        ),
+    ]
+}
+
+#[test]
+#[ignore = "it cannot be undone, and is done in a process that another test starts"]
+fn confined() {
+    let place = PathBuf::from(std::env::var_os(PLACE).unwrap());
+    let [named, log, socket] = ["named/file", "log/log", "run/socket"].map(|name| place.join(name));
+    let done = confine([&*named].into_iter(), Some(&*log), &[socket], false).unwrap();
+    if done == Confinement::None {
+        return;
+    }
+    for (what, may, by_any_kernel, tried) in trials(&place) {
+        if by_any_kernel || done == Confinement::Full {
+            assert_eq!(tried.is_ok(), may, "{what}: {tried:?}");
+        }
+    }
+}
+
+#[test]
+fn what_is_confined_can_do_what_it_is_for_and_nothing_else() {
+    let place = tempfile::tempdir().unwrap();
+    for file in ["named/file", "named/new", "other/file", "log/log", "run/socket"] {
+        let path = place.path().join(file);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, "").unwrap();
+    }
+    let name = SocketAddr::from_abstract_name(place.path().to_str().unwrap()).unwrap();
+    let _listener = UnixListener::bind_addr(&name).unwrap();
+    // Without it, all of this can be done.
+    for (what, _, _, tried) in trials(place.path()) {
+        assert!(tried.is_ok() || what.contains("remove"), "{what}: {tried:?}");
+    }
+    for file in ["named/file", "run/socket"] {
+        fs::write(place.path().join(file), "").unwrap();
+    }
+    fs::remove_file(place.path().join("named/more")).unwrap();
+    fs::remove_file(place.path().join("log/more")).unwrap();
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["--ignored", "--exact", "confined"]).env(PLACE, place.path());
+    let output = command.output().unwrap();
+    let told = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && told.contains("1 passed"), "{told}");
 }

@@ -21,7 +21,7 @@ use xmpp_ldap_auth::directory::backend::Candidate;
 use xmpp_ldap_auth::jid::Account;
 use xmpp_ldap_auth::policy::Policies;
 use xmpp_ldap_auth::policy::cache::{CacheSettings, Mode};
-use xmpp_ldap_auth::policy::guard::{Budget, GuardSettings, Permit};
+use xmpp_ldap_auth::policy::guard::{Budget, GuardSettings, Judge, Permit};
 use xmpp_ldap_auth::request::Request;
 use xmpp_ldap_auth::verdict::{Denial, Outage, Outcome, Verdict};
 
@@ -65,6 +65,9 @@ struct Counting {
     failures: Mutex<HashMap<String, Failures>>,
     password: Mutex<&'static str>,
     is_slow: Mutex<bool>,
+    /// Whose wrong passwords it has not read yet, while it hangs.
+    hung: Mutex<Option<Vec<String>>>,
+    judge: Arc<Judge>,
     within: Duration,
 }
 
@@ -75,10 +78,14 @@ impl Script for Counting {
 
     async fn bind(&self, entry: &str, password: &str, permit: &Permit, by: Deadline) -> Outcome {
         loop {
-            if !permit.send() {
+            if !permit.send(&self.judge) {
                 return Outage::TooManyFailures.into();
             }
             let is_right = password == *self.password.lock().unwrap();
+            if let Some(unread) = &mut *self.hung.lock().unwrap() {
+                unread.extend((!is_right).then(|| entry.to_owned()));
+                return Outage::DeadlinePassed.into();
+            }
             if !is_right {
                 let mut failures = self.failures.lock().unwrap();
                 failures.entry(entry.to_owned()).or_default().add(self.within, Instant::now());
@@ -92,6 +99,7 @@ impl Script for Counting {
                 continue;
             }
             permit.answered();
+            self.judge.answered(Instant::now());
             return if is_right { Verdict::Granted.into() } else { Denial::WrongPassword.into() };
         }
     }
@@ -115,6 +123,8 @@ impl Attack {
             failures: Mutex::default(),
             password: Mutex::new("right"),
             is_slow: Mutex::default(),
+            hung: Mutex::default(),
+            judge: Arc::default(),
             within,
         });
         let served = ServedDomains {
@@ -148,6 +158,20 @@ impl Attack {
 
     fn set_slow(&self, is_slow: bool) {
         *self.directory.script.is_slow.lock().unwrap() = is_slow;
+    }
+
+    fn hang(&self) {
+        *self.directory.script.hung.lock().unwrap() = Some(Vec::new());
+    }
+
+    /// The directory reads what it was sent while it hung, and answers others.
+    fn go_on(&self) {
+        let script = &self.directory.script;
+        for entry in script.hung.lock().unwrap().take().into_iter().flatten() {
+            let mut failures = script.failures.lock().unwrap();
+            failures.entry(entry).or_default().add(script.within, Instant::now());
+        }
+        script.judge.answered(Instant::now());
     }
 }
 
@@ -239,6 +263,22 @@ async fn binds_that_are_not_answered(attack: &Attack) {
     }
 }
 
+async fn a_server_that_hangs_for_longer_than_failures_count(attack: &Attack) {
+    while attack.is_going_on(2 * DURATION) {
+        attack.hang();
+        for _ in 0..12 {
+            let _ = attack.guess("alice").await;
+            sleep(attack.directory.script.within / 8).await;
+        }
+        attack.go_on();
+        for _ in 0..5 {
+            let _ = attack.guess("alice").await;
+            sleep(SECOND).await;
+        }
+        sleep(attack.directory.script.within).await;
+    }
+}
+
 async fn callers_that_give_up(attack: &Attack) {
     attack.set_slow(true);
     while attack.is_going_on(HOUR) {
@@ -279,6 +319,7 @@ async fn no_attack_brings_more_wrong_passwords_than_promised_to_the_directory() 
             "owner" if failures > 1 => with_its_owner_in_between(attack).await,
             "changed" => a_password_that_was_changed_elsewhere(attack).await,
             "unanswered" => binds_that_are_not_answered(attack).await,
+            "hang" => a_server_that_hangs_for_longer_than_failures_count(attack).await,
             "given up" => callers_that_give_up(attack).await,
             "setpass" => changes_of_the_password_in_between(attack).await,
             _ => {}
@@ -292,6 +333,7 @@ async fn no_attack_brings_more_wrong_passwords_than_promised_to_the_directory() 
             "owner",
             "changed",
             "unanswered",
+            "hang",
             "given up",
             "setpass",
         ] {
@@ -330,6 +372,7 @@ async fn what_is_sent_and_not_answered_counts_once_for_each_bind() {
     }
     assert_eq!(attack.directory.script.failures.lock().unwrap()["alice"].at.len(), 3);
     attack.set_slow(false);
+    attack.go_on();
     let held = attack.try_password("alice", "right").await;
     assert_eq!(held, Verdict::Unavailable(Outage::TooManyFailures));
     sleep_until(attack.started + HOUR + MINUTE).await;

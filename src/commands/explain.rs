@@ -10,6 +10,7 @@ use super::control::mention_daemon;
 use super::ending::Failure;
 use super::inspection::{Inspection, wait_for};
 use super::print::{BAD, GOOD, ODD, print_json, unless_closed};
+use super::steps::{Steps, naming_silence};
 use crate::cli::{ExplainArgs, Given};
 use crate::config;
 use crate::config::configuration::Configuration;
@@ -65,14 +66,14 @@ fn find(account: &Account, configuration: Configuration) -> Result<Domain, Expla
 
 /// What the directory says about the account, within the time.
 fn ask(account: &Account, domain: &Domain, within: Duration) -> io::Result<Explanation> {
+    let steps = Steps::collect();
     let by = Deadline::after(Instant::now(), within);
-    let explanation = wait_for(async { by.bound(explain_sign_in(domain, account, by)).await })?;
-    Ok(explanation.unwrap_or_else(|elapsed| {
-        let text = "not asked: no answer in time".to_owned();
-        Explanation {
-            steps: vec![ExplainStep { what: "entry", text, refusal: Some(elapsed.into()) }],
-        }
-    }))
+    let mut explanation = wait_for(explain_sign_in(domain, account, by))?;
+    let steps = steps.take();
+    for step in &mut explanation.steps {
+        step.refusal = step.refusal.take().map(|outcome| naming_silence(outcome, &steps));
+    }
+    Ok(explanation)
 }
 
 fn note(what: &'static str, text: String) -> ExplainStep {

@@ -11,7 +11,7 @@ use super::control::{Daemon, mention_daemon};
 use super::ending::Failure;
 use super::inspection::{Inspection, read_jid, wait_for};
 use super::print::{BAD, GOOD, ODD, print_json, unless_closed};
-use super::steps::{Step, Steps};
+use super::steps::{Step, Steps, naming_silence};
 use super::{build, password_prompt};
 use crate::answer::Answer;
 use crate::authenticator::Authenticator;
@@ -20,7 +20,7 @@ use crate::config;
 use crate::deadline::Deadline;
 use crate::exit::Code;
 use crate::jid::Account;
-use crate::observe::{UNANSWERED, advice, milliseconds};
+use crate::observe::{advice, milliseconds};
 use crate::printable::printable;
 use crate::protocol::control::Order;
 use crate::request::Request;
@@ -87,24 +87,6 @@ fn stand_alone(args: &LoginArgs, given: Given, account: Account) -> Result<Login
     let (took, steps) = (started.elapsed(), steps.take());
     let outcome = naming_silence(outcome, &steps);
     Ok(LoginReport { outcome, took, steps, daemon: None })
-}
-
-/// The outcome, which tells of the step that was waited for in vain, if it is about that.
-fn naming_silence(outcome: Outcome, steps: &[Step]) -> Outcome {
-    let Verdict::Unavailable(
-        Outage::DeadlinePassed | Outage::LostConnection | Outage::BindUnanswered,
-    ) = outcome.verdict
-    else {
-        return outcome;
-    };
-    let is_meant =
-        |step: &&Step| outcome.server.as_deref().is_none_or(|server| server == step.server);
-    let unanswered = steps.iter().filter(|step| step.is_unanswered()).filter(is_meant);
-    // Others may have been begun in the last moment.
-    let Some(step) = unanswered.max_by_key(|step| step.took) else { return outcome };
-    let how = outcome.detail.as_deref().unwrap_or(UNANSWERED);
-    let text = format!("{} on {}: {how}", step.step, step.server);
-    outcome.from_server(&step.server.as_str().into()).with_detail(&text)
 }
 
 /// Signs in by the daemon, whose guard counts it.

@@ -12,6 +12,7 @@ use tracing_subscriber::registry::Registry;
 
 use crate::observe::{STEP, UNANSWERED, milliseconds};
 use crate::printable::printable;
+use crate::verdict::{Outage, Outcome, Verdict};
 
 /// One step of an authentication, as the directory told of it.
 #[derive(Debug, Default)]
@@ -61,6 +62,24 @@ impl Visit for Step {
             self.server = format!("{value:?}");
         }
     }
+}
+
+/// The outcome, which tells of the step that was waited for in vain, if it is about that.
+pub(super) fn naming_silence(outcome: Outcome, steps: &[Step]) -> Outcome {
+    let Verdict::Unavailable(
+        Outage::DeadlinePassed | Outage::LostConnection | Outage::BindUnanswered,
+    ) = outcome.verdict
+    else {
+        return outcome;
+    };
+    let is_meant =
+        |step: &&Step| outcome.server.as_deref().is_none_or(|server| server == step.server);
+    let unanswered = steps.iter().filter(|step| step.is_unanswered()).filter(is_meant);
+    // Others may have been begun in the last moment.
+    let Some(step) = unanswered.max_by_key(|step| step.took) else { return outcome };
+    let how = outcome.detail.as_deref().unwrap_or(UNANSWERED);
+    let text = format!("{} on {}: {how}", step.step, step.server);
+    outcome.from_server(&step.server.as_str().into()).with_detail(&text)
 }
 
 /// Collects the steps that the directory tells of.

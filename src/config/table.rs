@@ -4,7 +4,7 @@
 //! answers as if the key were not there. So one pass finds every mistake. What a look-up finds is
 //! recorded as [`Effective`], and so is what the caller lets stand in for it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use toml::de::{DeTable, DeValue};
 
@@ -91,6 +91,11 @@ impl<'a> Table<'a> {
         Some(path)
     }
 
+    /// A file that is read although no key names it.
+    pub(super) fn reads(&self, path: &Path) {
+        self.source.reads(path);
+    }
+
     /// Records a problem with a key, or with the table where the key is missing.
     pub(super) fn problem(&self, key: &AnyKey, text: impl Into<String>) {
         self.problem_at(key.name, text.into());
@@ -151,6 +156,11 @@ impl<'a> Table<'a> {
         let mut effective = self.source.effective.borrow_mut();
         effective.record(&alias, "alias_of".to_owned(), domain.clone(), Origin::File);
         effective.copy(&self.subject, &alias);
+    }
+
+    /// Shows what was found where a key says.
+    pub(super) fn show(&self, name: &str, value: String) {
+        self.record(name, value, Origin::File);
     }
 
     fn record(&self, key: &str, value: String, origin: Origin) {

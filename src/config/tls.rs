@@ -37,11 +37,15 @@ pub(super) fn read(table: &Table<'_>, is_needed: bool) -> Option<Arc<Tls>> {
         None if is_needed => Trust::System,
         None => Trust::Nobody,
     };
+    trust.paths().iter().for_each(|path| table.reads(path));
     let client = certificate.zip(key);
     let min_version = table.get_or_default(&keys::MIN_VERSION);
     let tls = Tls::new(TlsSettings { trust, pins, server_name, client, min_version })
         .map_err(|error| table.problem_at(error.key, error.text))
         .ok()?;
+    if !tls.authorities().is_empty() {
+        table.show("authorities", tls.authorities().join("; "));
+    }
     tls.remarks().iter().for_each(|text| table.remark_at(&keys::CA_FILE, text));
     Some(Arc::new(tls))
 }

@@ -24,8 +24,8 @@ use crate::policy::guard::Permit;
 use crate::policy::lookups::Lookups;
 use crate::verdict::{Outage, Outcome};
 
-/// How often connections whose time is over are looked for.
-const REAP_EVERY: Duration = Duration::from_secs(15);
+/// How often connections whose time is over are looked for, and servers that were not found.
+const REAP_EVERY: Duration = Duration::from_secs(5);
 
 /// Where and as whom passwords are set, if not as searches are done.
 #[derive(Debug)]
@@ -138,6 +138,7 @@ impl Directory {
             for connector in [Some(self.connector()), self.writer_connector()].into_iter().flatten()
             {
                 connector.servers.refresh(connector.connect_within).await;
+                connector.ask_awaited().await;
             }
             self.users.reap();
             if let Some(service) = &self.service {

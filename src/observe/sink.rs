@@ -9,6 +9,7 @@ use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 
 use rustix::fs::{FileType, OFlags, Stat, fstat, makedev};
+use rustix::io::Errno;
 use rustix::termios::isatty;
 
 use super::record::Record;
@@ -93,8 +94,8 @@ impl Sink {
                 *is_torn = written < line.len();
                 if *is_torn { Err(io::ErrorKind::WriteZero.into()) } else { Ok(()) }
             }
-            Self::Journal(socket) => send(socket, JOURNAL, &record.journal()),
-            Self::Syslog(socket) => send(socket, SYSLOG, &record.syslog()),
+            Self::Journal(socket) => send(socket, JOURNAL, record, Record::journal),
+            Self::Syslog(socket) => send(socket, SYSLOG, record, Record::syslog),
         }
     }
 }
@@ -132,12 +133,13 @@ fn kind(status: &Stat) -> FileType {
     FileType::from_raw_mode(status.st_mode)
 }
 
+/// What the texts of a record are cut to, if it is too long with the one before. The last is short
+/// enough for all the fields that an event has.
+const CUTS: [usize; 3] = [512, 128, 16];
+
 /// A line that is shorter than `longest`, with all of its fields: the lines of several processes stay
 /// whole on a pipe up to a certain length (pipe(7)).
 fn line(record: &Record, format: LogFormat, longest: usize) -> Vec<u8> {
-    /// What the texts are cut to, if the line is too long with the one before. The last is short
-    /// enough for all the fields that an event has.
-    const CUTS: [usize; 3] = [512, 128, 16];
     let render = |record: &Record| match format {
         LogFormat::Text => record.line(),
         LogFormat::Json => record.json(),
@@ -156,6 +158,45 @@ fn datagrams(path: &str) -> io::Result<UnixDatagram> {
     Ok(socket)
 }
 
-fn send(socket: &UnixDatagram, path: &str, datagram: &[u8]) -> io::Result<()> {
-    socket.send_to(datagram, path).map(drop)
+/// Sends a record, with as much of its texts as the socket takes of one datagram.
+fn send(
+    socket: &UnixDatagram,
+    path: &str,
+    record: &Record,
+    render: impl Fn(&Record) -> Vec<u8>,
+) -> io::Result<()> {
+    let mut sent = socket.send_to(&render(record), path);
+    for length in CUTS {
+        match &sent {
+            Err(error) if error.raw_os_error() == Some(Errno::MSGSIZE.raw_os_error()) => {
+                sent = socket.send_to(&render(&record.clone().cut_to(length)), path);
+            }
+            _ => break,
+        }
+    }
+    sent.map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use tracing::Level;
+
+    use super::*;
+
+    #[test]
+    fn what_is_too_large_for_a_datagram_is_cut_and_not_lost() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("journal");
+        let journal = UnixDatagram::bind(&path).unwrap();
+        let record = Record::new(Level::INFO, &"x".repeat(1 << 20));
+        let path = path.to_str().unwrap();
+        for render in [Record::journal, Record::syslog] {
+            let socket = UnixDatagram::unbound().unwrap();
+            send(&socket, path, &record, render).unwrap();
+            let mut bytes = [0; 4096];
+            let length = journal.recv(&mut bytes).unwrap();
+            let text = String::from_utf8_lossy(&bytes[..length]).into_owned();
+            assert!(text.contains(&"x".repeat(400)) && length < 1024, "{text}");
+        }
+    }
 }

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 const QUIET: Duration = Duration::from_secs(60);
 
 /// What the log has told of a trouble that comes again and again: it is told of once, then at most
-/// once a minute, and once when it is over.
+/// once a minute, however often it is over between, and once when what was told of is over.
 #[derive(Debug, Default)]
 pub struct Trouble(Mutex<Option<Told>>);
 
@@ -17,6 +17,7 @@ pub struct Trouble(Mutex<Option<Told>>);
 struct Told {
     last: Instant,
     untold: u64,
+    is_over: bool,
 }
 
 impl Trouble {
@@ -37,13 +38,13 @@ impl Trouble {
             Some(told) => told.untold,
             None => 0,
         };
-        *told = Some(Told { last: now, untold: 0 });
+        *told = Some(Told { last: now, untold: 0, is_over: false });
         Some(untold)
     }
 
     /// It is over. Whether the log has told of it, and has to tell of this.
     pub fn ends(&self) -> bool {
-        self.locked().take().is_some()
+        self.locked().as_mut().is_some_and(|told| !std::mem::replace(&mut told.is_over, true))
     }
 }
 
@@ -61,6 +62,19 @@ mod tests {
         sleep(QUIET).await;
         assert_eq!([trouble.comes(), trouble.comes()], [Some(2), None]);
         assert_eq!([trouble.ends(), trouble.ends()], [true, false]);
-        assert_eq!(trouble.comes(), Some(0));
+        sleep(QUIET).await;
+        assert_eq!(trouble.comes(), Some(1));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_comes_and_goes_is_told_of_no_more_often() {
+        let trouble = Trouble::default();
+        let (mut begun, mut over) = (0, 0);
+        for _ in 0..1200 {
+            begun += u32::from(trouble.comes().is_some());
+            over += u32::from(trouble.ends());
+            sleep(QUIET / 600).await;
+        }
+        assert_eq!((begun, over), (2, 2));
     }
 }

@@ -3,7 +3,8 @@
 //! At most so many binds as the budget has failures may be judged wrong before the account was quiet
 //! for a whole budget's time. A bind takes its share when it is sent, and gives it back when the
 //! answer shows that no password was judged wrong; one that is not answered is never given back,
-//! unless the same password is accepted later.
+//! unless the same password is accepted later, and counts for as long as its server has answered
+//! nothing else: one that hangs judges what it was sent when it goes on.
 //!
 //! Identical attempts at the same time are one, and a password that was refused is refused from
 //! memory, so that a device with yesterday's password counts once. The last share is kept for the
@@ -13,6 +14,7 @@
 //! nothing about the password that the account has now.
 
 mod barred;
+mod judge;
 mod record;
 mod refusals;
 mod settings;
@@ -25,6 +27,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 pub use self::barred::{Barred, Hold, InFlight};
+pub use self::judge::Judge;
 use self::record::AccountRecord;
 use self::refusals::Refusals;
 pub use self::settings::{Budget, GuardSettings, LONGEST_WITHIN};
@@ -66,11 +69,11 @@ impl Permit {
         Self(None)
     }
 
-    /// Whether one more bind may be sent, which it then is.
-    pub fn send(&self) -> bool {
+    /// Whether one more bind may be sent to a server, which it then is.
+    pub fn send(&self, to: &Arc<Judge>) -> bool {
         let Some(guarded) = &self.0 else { return true };
         let Guarded { guard, attempt, .. } = guarded;
-        let is_sent = guard.locked().send(&guard.settings, attempt);
+        let is_sent = guard.locked().send(&guard.settings, attempt, to);
         if !is_sent {
             guard.refusals.add_account();
         }
@@ -82,7 +85,7 @@ impl Permit {
         if let Some(guarded) = &self.0
             && let Some(asking) = guarded.guard.locked().asking(&guarded.attempt)
         {
-            asking.unanswered = asking.unanswered.saturating_sub(1);
+            asking.sent.pop();
         }
     }
 

@@ -22,7 +22,7 @@ use xmpp_ldap_auth::directory::backend::Candidate;
 use xmpp_ldap_auth::jid::Account;
 use xmpp_ldap_auth::policy::Policies;
 use xmpp_ldap_auth::policy::cache::{CacheSettings, Mode};
-use xmpp_ldap_auth::policy::guard::{Barred, Budget, GuardSettings, Hold, Permit};
+use xmpp_ldap_auth::policy::guard::{Barred, Budget, GuardSettings, Hold, Judge, Permit};
 use xmpp_ldap_auth::request::Request;
 use xmpp_ldap_auth::verdict::{Denial, Outage, Outcome, Verdict};
 
@@ -56,6 +56,8 @@ struct Plan {
     /// How long a bind, after it was judged, or a change takes.
     delay: Duration,
     binds: usize,
+    /// Goes on with the next bind.
+    judge: Arc<Judge>,
 }
 
 type Directory = Scripted<Mutex<Plan>>;
@@ -89,13 +91,14 @@ impl Script for Mutex<Plan> {
             let plan = self.lock().unwrap();
             (plan.delay, entry == plan.entry && password == plan.password)
         };
-        assert!(permit.send());
+        assert!(permit.send(&self.lock().unwrap().judge));
         if by.bound(sleep(delay)).await.is_err() {
             let unanswered = self.lock().unwrap().unanswered;
             return unanswered.unwrap_or(Outage::DeadlinePassed).into();
         }
         permit.answered();
         let mut plan = self.lock().unwrap();
+        plan.judge.answered(Instant::now());
         plan.binds += 1;
         if let Some(outcome) = &plan.bind {
             return outcome.clone();

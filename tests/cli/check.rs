@@ -240,3 +240,25 @@ fn a_server_that_is_not_there_is_told_at_once_and_once() {
     }
     assert!(started.elapsed() < Duration::from_secs(4));
 }
+
+#[test]
+fn certificates_of_the_environment_are_read_again_when_they_change() {
+    for variable in ["SSL_CERT_FILE", "SSL_CERT_DIR"] {
+        let site = trusting_the_system();
+        // In a directory that nothing else in the configuration leads to.
+        let elsewhere = tempfile::tempdir().unwrap();
+        let roots = elsewhere.path().join("roots");
+        fs::create_dir(&roots).unwrap();
+        fs::copy(site.path().join("roots/ca.pem"), roots.join("ca.pem")).unwrap();
+        chmod(elsewhere.path(), 0o755);
+        chmod(&roots, 0o755);
+        let named = if variable == "SSL_CERT_FILE" { roots.join("ca.pem") } else { roots.clone() };
+        let site = site.with_variable(variable, named.to_str().unwrap());
+        let adapter = Adapter::start(&site, Framing::Packet);
+        adapter.logs("ready");
+        assert!(!adapter.log().contains("read again"));
+        fs::copy(roots.join("ca.pem"), roots.join("new.pem")).unwrap();
+        fs::rename(roots.join("new.pem"), roots.join("ca.pem")).unwrap();
+        adapter.logs("the configuration was read again and is in use");
+    }
+}

@@ -361,6 +361,85 @@ fn whatever_goes_wrong_a_caller_that_speaks_lines_sees_a_0() {
     }
 }
 
+/// What every bind and search is answered with: success.
+fn agreeable(listener: &std::net::TcpListener) {
+    for stream in listener.incoming() {
+        let mut stream = stream.unwrap();
+        std::thread::spawn(move || {
+            let mut request = [0; 512];
+            while std::io::Read::read(&mut stream, &mut request).is_ok_and(|length| length > 5) {
+                let [id, operation] = [request[4], request[5]];
+                let answer = [
+                    0x30,
+                    12,
+                    2,
+                    1,
+                    id,
+                    operation + if operation == 0x63 { 2 } else { 1 },
+                    7,
+                    10,
+                    1,
+                    0,
+                    4,
+                    0,
+                    4,
+                    0,
+                ];
+                let _ = std::io::Write::write_all(&mut stream, &answer);
+            }
+        });
+    }
+}
+
+#[test]
+fn a_configuration_whose_directory_could_not_be_reached_is_tried_again_by_itself() {
+    let site = Site::new(NOBODY);
+    site.secret("password", "x");
+    let adapter = Adapter::start(&site, Framing::Packet);
+    adapter.logs("ready");
+    // Nobody listens there yet, and nobody else will.
+    let reserved =
+        socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+    reserved.bind(&"127.0.0.1:0".parse::<std::net::SocketAddr>().unwrap().into()).unwrap();
+    let port = reserved.local_addr().unwrap().as_socket().unwrap().port().to_string();
+    let service = "bind_dn = \"cn=x\"\nbind_password_file = \"{dir}/password\"\n[domain";
+    let config = NOBODY.replace("127.0.0.1:9\"", &format!("127.0.0.1:{port}\""));
+    site.write("config.toml", &config.replacen("[domain", service, 1));
+    let pid = rustix::process::Pid::from_raw(i32::try_from(adapter.id()).unwrap()).unwrap();
+    rustix::process::kill_process(pid, Signal::HUP).unwrap();
+    adapter.logs("it will be tried again");
+    reserved.listen(16).unwrap();
+    std::thread::spawn(move || agreeable(&reserved.into()));
+    let started = Instant::now();
+    while !adapter.log().contains("read again and is in use") {
+        assert!(started.elapsed() < 2 * PATIENCE, "{}", adapter.log());
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// As on a full quota: the log is what stops, not the answers.
+#[test]
+fn a_log_that_may_not_grow_any_more_ends_nobody() {
+    let site = Site::new(&format!("{NOBODY}[log]\ntarget = \"file:{{dir}}/log\"\n"));
+    let inner = site.command();
+    let mut command = Command::new("sh");
+    command.args(["-c", "ulimit -f 4; exec \"$0\" \"$@\""]).arg(inner.get_program());
+    command.args(inner.get_args()).args(["--caller", "prosody"]);
+    command.env_remove("XMPP_LDAP_AUTH_CONFIG");
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let requests = 200;
+    let asked = "isuser:alice:nowhere.example\n".repeat(requests);
+    let mut input = child.stdin.take().unwrap();
+    let writer =
+        std::thread::spawn(move || std::io::Write::write_all(&mut input, asked.as_bytes()));
+    let replies = std::io::read_to_string(child.stdout.take().unwrap()).unwrap();
+    writer.join().unwrap().unwrap();
+    assert_eq!(replies, "0\n".repeat(requests));
+    assert!(child.wait().unwrap().success());
+    let length = fs::metadata(site.path().join("log")).unwrap().len();
+    assert!((1..=4096).contains(&length), "{length} bytes");
+}
+
 #[test]
 fn in_a_namespace_of_its_own_it_serves_and_ends_as_ever() {
     // There the leaders of our session and of our process group have no number.

@@ -10,6 +10,7 @@
 
 mod controller;
 mod names;
+mod products;
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

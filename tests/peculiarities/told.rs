@@ -82,3 +82,19 @@ async fn login_names_the_step_and_the_server_that_it_waited_for() {
     }))
     .await;
 }
+
+#[tokio::test]
+async fn explain_ends_in_time_and_tells_what_it_has_seen_and_waited_for() {
+    let cases: [(Pick, &str, &str); 2] = [
+        (Request::is_service_bind, "service bind", "filter"),
+        (Request::is_search, "search", "filter"),
+    ];
+    join_all(cases.map(async |(hangs, step, seen)| {
+        let server = hanging(hangs).await;
+        let told = told_by_command(&server, &["explain", "a@example.com"]).await;
+        let words = format!("{step} on ldap://127.0.0.1:{}: no answer", server.port);
+        assert!(told.contains(&words) && told.contains(seen), "{words}: {told}");
+        assert!(told.contains("nobody can tell whether this user can sign in"), "{told}");
+    }))
+    .await;
+}

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use tokio::net::UnixStream;
 use tokio::time::{Instant, timeout};
 
@@ -169,6 +170,13 @@ impl Connector {
         let result = attempt.as_ref().err().map_or("connected".to_owned(), ToString::to_string);
         step.ends(&result);
         attempt
+    }
+
+    /// Asks the servers that left binds unanswered whether they go on.
+    pub async fn ask_awaited(&self) {
+        let (mut servers, _) = self.servers.in_order(self.connect_within).await;
+        servers.retain(|server| self.record(&server.name).judge.is_awaited());
+        join_all(servers.iter().map(|server| self.answers(server, self.connect_within))).await;
     }
 
     /// Finds out whether a server answers a search of its root DSE `within` the time, on a connection of its own,

@@ -48,9 +48,16 @@ impl Explanation {
     }
 }
 
-/// Takes every step of a sign-in but the bind, even behind one that says no.
+/// Takes every step of a sign-in but the bind, even behind one that says no, until the time is over.
 pub async fn explain_sign_in(domain: &Domain, account: &Account, by: Deadline) -> Explanation {
     let mut told = Explanation::default();
+    if let Err(elapsed) = by.bound(take_steps(domain, account, &mut told, by)).await {
+        told.refuse("no answer", "the time is over", elapsed.into());
+    }
+    told
+}
+
+async fn take_steps(domain: &Domain, account: &Account, told: &mut Explanation, by: Deadline) {
     let rules = domain.rules();
     let account = match rules.named(account) {
         Ok(named) => {
@@ -62,10 +69,10 @@ pub async fn explain_sign_in(domain: &Domain, account: &Account, by: Deadline) -
         Err(denial) => {
             let text = "a decoded name may not begin or end with a space (XEP-0106)";
             told.refuse("name", text, denial.into());
-            return told;
+            return;
         }
     };
-    explain_lookup(&rules.lookup, &account, &mut told);
+    explain_lookup(&rules.lookup, &account, told);
     let mut attributes = rules.attributes(&rules.sign_in);
     attributes.extend(rules.exist.attributes());
     if rules.account_state.contains(&StateSchema::ActiveDirectory) {
@@ -76,16 +83,16 @@ pub async fn explain_sign_in(domain: &Domain, account: &Account, by: Deadline) -
     match domain.locate(&account, &attributes, by).await {
         Ok(located) => {
             told.note("entry", format!("{} on {}", located.entry.dn, located.server));
-            explain_state(rules, &located, &mut told);
+            explain_state(rules, &located, told);
             let admission =
-                explain_groups("group", domain, &rules.sign_in, &located, &mut told, by).await;
+                explain_groups("group", domain, &rules.sign_in, &located, told, by).await;
             if let Some((text, refusal)) = admission {
                 told.add("group", text, refusal);
             }
             if !rules.exist.is_same_as(&rules.sign_in) {
                 let step = "isuser group";
                 let admission =
-                    explain_groups(step, domain, &rules.exist, &located, &mut told, by).await;
+                    explain_groups(step, domain, &rules.exist, &located, told, by).await;
                 // Whom isuser hides may sign in all the same.
                 if let Some((text, _)) = admission {
                     told.note(step, text);
@@ -101,7 +108,6 @@ pub async fn explain_sign_in(domain: &Domain, account: &Account, by: Deadline) -
             told.refuse("entry", text, outcome);
         }
     }
-    told
 }
 
 fn explain_lookup(lookup: &Lookup, account: &Account, told: &mut Explanation) {

@@ -78,9 +78,15 @@ impl Discovery {
 
     /// The servers in an order that follows priorities and weights, and why there are none.
     ///
-    /// Only the first call waits for DNS, at most `within`.
+    /// Only the first call waits for DNS, at most `within`; what is not found then is looked for by
+    /// [`refresh`](Self::refresh), unless nobody calls that.
     pub async fn servers(&self, within: Duration) -> (Vec<Server>, Option<String>) {
-        if self.locked().records.iter().all(Vec::is_empty) {
+        let overdue = {
+            let known = self.locked();
+            let is_overdue = |at: Instant| Instant::now() >= at + AGAIN_AFTER;
+            known.records.iter().all(Vec::is_empty) && known.refresh_at.is_none_or(is_overdue)
+        };
+        if overdue {
             self.refresh(within).await;
         }
         let known = self.locked();
@@ -262,6 +268,25 @@ mod tests {
             foreign_names: false,
         };
         Discovery::new(wanted, Arc::default())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn only_the_first_request_waits_for_name_servers_that_are_silent() {
+        let silent = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        let dns = Dns::new(vec![silent.local_addr().unwrap()]);
+        let discovery = Discovery { dns: Arc::new(dns), ..discovery(true) };
+        let within = Duration::from_secs(1);
+        let mut waits = Vec::new();
+        for _ in 0..30 {
+            let started = Instant::now();
+            let (servers, fault) = discovery.servers(within).await;
+            assert!(servers.is_empty() && fault.is_some());
+            waits.push(started.elapsed());
+            tokio::time::sleep(within).await;
+            // As in the background, at some time.
+            discovery.refresh(within).await;
+        }
+        assert!(waits[0] >= within && waits[1..].iter().all(Duration::is_zero), "{waits:?}");
     }
 
     #[test]

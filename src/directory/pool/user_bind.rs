@@ -99,7 +99,7 @@ impl UserPool {
             Some(Err(error)) => return Attempt::NotConnected(error),
             Some(Ok(None)) | None => return Attempt::Over(turn.given_up()),
         };
-        if !permit.send() {
+        if !permit.send(lease.judge()) {
             let text =
                 "nobody answered the bind that was sent, and one more might lock the account";
             return Attempt::Over(Outcome::from(Outage::TooManyFailures).with_detail(text));

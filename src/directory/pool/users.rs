@@ -16,6 +16,7 @@ use crate::directory::message::{LdapResult, Query};
 use crate::directory::pool::limits::Limits;
 use crate::directory::session::Session;
 use crate::directory::session::error::{ConnectError, SessionError};
+use crate::policy::guard::Judge;
 
 /// A place in the pool, with what the last bind in it left.
 type Slot = Option<Kept>;
@@ -160,6 +161,11 @@ impl Lease {
     /// The server at the other end.
     pub fn server(&self) -> &Arc<str> {
         &self.session.server
+    }
+
+    /// What tells when the server goes on, if it leaves the bind unanswered.
+    pub fn judge(&self) -> &Arc<Judge> {
+        self.session.judge()
     }
 
     /// Binds as a user with a non-empty password. Only a session on which the server has answered

@@ -23,6 +23,7 @@ use tokio::time::Instant;
 use crate::directory::session::multiplexer::Multiplexer;
 use crate::directory::session::record::ServerRecord;
 use crate::directory::session::root_dse::RootDse;
+use crate::policy::guard::Judge;
 
 /// An open session. Dropping it says goodbye and closes the socket.
 #[derive(Debug)]
@@ -58,6 +59,11 @@ impl Session {
             root_dse: OnceCell::new(),
             record,
         }
+    }
+
+    /// What tells when the server goes on after it left something unanswered.
+    pub(in crate::directory) fn judge(&self) -> &Arc<Judge> {
+        &self.record.judge
     }
 
     /// Whether it is known to have ended.

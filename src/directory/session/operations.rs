@@ -38,6 +38,9 @@ impl Session {
     ) -> Result<Found, SessionError> {
         let begun = self.record.tally.begin(OperationKind::of(operation));
         let found = self.multiplexer.ask(operation, controls).await?;
+        if self.record.judge.is_awaited() {
+            self.record.judge.answered(Instant::now());
+        }
         begun.answered(found.answer.code == result_code::SUCCESS);
         Ok(found)
     }

@@ -1,19 +1,31 @@
 //! What is remembered of a server, for all sessions with it.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
+
+use tokio::time::Instant;
 
 use crate::directory::session::peculiarities::Peculiarities;
 use crate::directory::session::tally::Tally;
+use crate::policy::guard::Judge;
 
 /// What is remembered of a server.
 #[derive(Debug, Default)]
 pub struct ServerRecord {
     /// What it turned out not to take.
     pub peculiarities: Peculiarities,
+    /// What it has to say of binds that it did not answer.
+    pub judge: Arc<Judge>,
     /// How operations on it ended.
     pub tally: Tally,
     certificate_expires: Mutex<Option<SystemTime>>,
+}
+
+impl Drop for ServerRecord {
+    fn drop(&mut self) {
+        // Where another configuration is in use, nobody here will see it go on.
+        self.judge.answered(Instant::now());
+    }
 }
 
 impl ServerRecord {

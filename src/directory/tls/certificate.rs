@@ -6,7 +6,7 @@ use std::time::SystemTime;
 
 use super::algorithm::{self, RSA_KEY};
 use crate::directory::message::ber::{MalformedMessage, Reader, tag};
-use crate::directory::names::time::generalized_time;
+use crate::directory::names::time::{Shown, generalized_time};
 
 /// An RSA key shorter than this is not accepted.
 pub(super) const SHORTEST_RSA: usize = 2048;
@@ -76,6 +76,17 @@ impl<'a> Certificate<'a> {
     /// Whether it names itself as its issuer.
     pub(super) fn is_self_signed(&self) -> bool {
         self.issuer == self.subject
+    }
+}
+
+/// For people: whose it is, who issued it, and until when it is good.
+impl fmt::Display for Certificate<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.is_self_signed() {
+            true => write!(f, "{} issued by itself", self.subject)?,
+            false => write!(f, "{} issued by {}", self.subject, self.issuer)?,
+        }
+        self.not_after.map_or(Ok(()), |end| write!(f, ", good until {}", Shown(end)))
     }
 }
 

@@ -3,6 +3,7 @@
 //! What a library says of a file can quote it, and a key is a secret: every word here is our own.
 
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 use std::{env, fs};
 
 use rustls::crypto::CryptoProvider;
@@ -24,6 +25,27 @@ pub(super) fn roots(ca_file: &Path) -> Result<RootCertStore, String> {
         })?;
     }
     Ok(roots)
+}
+
+/// An administrator is told so long before that an authority ends.
+const ENDS_SOON: Duration = Duration::from_secs(30 * 24 * 3600);
+
+/// The authorities of a CA file for people, and what of them ends soon: whoever trusts it has to be
+/// given its successor before servers show that one's certificates.
+pub(super) fn authorities(
+    ca_file: &Path,
+    now: SystemTime,
+) -> Result<(Vec<String>, Vec<String>), String> {
+    let certificates = certificates(ca_file)?;
+    let read = certificates.iter().filter_map(|der| Certificate::read(der).ok());
+    let (mut shown, mut remarks) = (Vec::new(), Vec::new());
+    for certificate in read {
+        if certificate.not_after.is_some_and(|end| end < now + ENDS_SOON) {
+            remarks.push(format!("{certificate}: put its successor into the file as well"));
+        }
+        shown.push(certificate.to_string());
+    }
+    Ok((shown, remarks))
 }
 
 /// The certificates that this system trusts, and what of the environment's files vouches for nobody; or
@@ -77,6 +99,11 @@ fn named_by_environment() -> Vec<NamedRoots> {
     let directories = env::split_paths(&directories).filter(|path| !path.as_os_str().is_empty());
     let directories = directories.map(|path| NamedRoots { variable: CERT_DIR, path });
     file.into_iter().chain(directories).collect()
+}
+
+/// What says whom this system trusts, if the environment names it.
+pub(super) fn environment_paths() -> impl Iterator<Item = PathBuf> {
+    named_by_environment().into_iter().map(|named| named.path)
 }
 
 /// Refuses a directory of certificates if others can write one of them.

@@ -92,7 +92,20 @@ pub struct TlsError {
 pub struct Tls {
     settings: TlsSettings,
     config: Arc<ClientConfig>,
+    authorities: Vec<String>,
     remarks: Vec<String>,
+}
+
+impl Trust {
+    /// What is read to know whom it trusts, and can change: the file, or what the environment names in
+    /// place of the system's own.
+    pub fn paths(&self) -> Vec<PathBuf> {
+        match self {
+            Self::File(path) => vec![path.clone()],
+            Self::System => files::environment_paths().collect(),
+            Self::Pins | Self::Nobody => Vec::new(),
+        }
+    }
 }
 
 impl TlsSettings {
@@ -134,12 +147,23 @@ impl TlsSettings {
 impl Tls {
     /// Reads the files of these settings.
     pub fn new(settings: TlsSettings) -> Result<Self, TlsError> {
-        let (roots, remarks) = settings.roots()?;
+        let (roots, mut remarks) = settings.roots()?;
+        let mut authorities = Vec::new();
+        if let Trust::File(path) = &settings.trust {
+            (authorities, remarks) = files::authorities(path, SystemTime::now())
+                .map_err(|text| TlsError { key: "ca_file", text })?;
+        }
         let config = Arc::new(settings.build(roots)?);
-        Ok(Self { settings, config, remarks })
+        Ok(Self { settings, config, authorities, remarks })
     }
 
-    /// What is right but deserves a second look: files of the environment that vouch for nobody.
+    /// The authorities of `ca_file`, each with its issuer and its end, for people.
+    pub fn authorities(&self) -> &[String] {
+        &self.authorities
+    }
+
+    /// What is right but deserves a second look: files of the environment that vouch for nobody, and
+    /// authorities that end soon.
     pub fn remarks(&self) -> &[String] {
         &self.remarks
     }

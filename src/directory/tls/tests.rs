@@ -261,3 +261,23 @@ fn when_a_certificate_expires_is_read() {
     }
     assert_eq!(super::certificate_expiry(b"none"), None);
 }
+
+#[test]
+fn authorities_are_shown_and_told_of_before_they_end() {
+    let pki = Pki::new();
+    pki.sh("cat ca.pem > both.pem");
+    let issued = "basicConstraints=critical,CA:TRUE";
+    pki.issue("sub", "ca", "ec -pkeyopt ec_paramgen_curve:P-256", "-sha256 -days 365", issued);
+    pki.sh("cat sub.pem >> both.pem");
+    let day = std::time::Duration::from_secs(24 * 3600);
+    // The first is good for 30 days.
+    for (days, ending) in [(-1, 0), (1, 1), (31, 1), (336, 2), (400, 2)] {
+        let now = SystemTime::now();
+        let now = if days < 0 { now - day } else { now + day * u32::try_from(days).unwrap() };
+        let (shown, remarks) = files::authorities(&pki.path("both.pem"), now).unwrap();
+        let [first, second] = &shown[..] else { panic!("{shown:?}") };
+        assert!(first.starts_with("\"CN=ca\" issued by itself, good until 20"), "{first}");
+        assert!(second.starts_with("\"CN=sub\" issued by \"CN=ca\", good until 20"), "{second}");
+        assert_eq!(remarks.len(), ending, "after {days} days: {remarks:?}");
+    }
+}

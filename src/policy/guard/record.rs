@@ -1,10 +1,12 @@
 //! What is remembered of one account that had wrong passwords.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use super::judge::{Judge, UnansweredBind};
 use super::settings::GuardSettings;
 use crate::policy::changes::Moment;
 use crate::policy::digest::Digest;
@@ -22,11 +24,11 @@ const SECOND_CHANCE: Duration = Duration::from_secs(60);
 pub(super) struct AccountRecord {
     /// How many binds were judged wrong, or may have been, since it was quiet last.
     binds: u32,
-    /// The passwords of those among them that were not answered, and when the answers were due.
-    unanswered: Vec<(Digest, Instant)>,
+    /// Those among them that were not answered, each with its password.
+    unanswered: Vec<(Digest, UnansweredBind)>,
     /// Passwords that differed from a remembered one while the directory could not be asked.
     mismatches: Vec<Digest>,
-    /// When the last of all these was counted.
+    /// When the last of all these was counted, but for when what is unanswered may be judged.
     last: Option<Instant>,
     /// The passwords that the directory has refused.
     refused: Vec<RefusedPassword>,
@@ -48,8 +50,8 @@ pub(super) struct Asking {
     pub(super) began: Moment,
     /// Whether the account was forgiven since.
     pub(super) is_forgiven: bool,
-    /// How many binds were sent and not answered yet.
-    pub(super) unanswered: u32,
+    /// Who was sent the binds that are not answered yet.
+    pub(super) sent: Vec<Arc<Judge>>,
     /// For how many binds there is room.
     pub(super) reserved: u32,
     pub(super) outcome: watch::Receiver<Option<Outcome>>,
@@ -59,7 +61,7 @@ impl AccountRecord {
     /// Forgets the failures once it was quiet for long enough.
     pub(super) fn forgive(&mut self, settings: &GuardSettings, now: Instant) {
         let within = settings.account.within;
-        if self.last.is_some_and(|last| now.saturating_duration_since(last) >= within) {
+        if self.last(now).is_some_and(|last| now.saturating_duration_since(last) >= within) {
             self.binds = 0;
             self.unanswered.clear();
             self.mismatches.clear();
@@ -110,7 +112,13 @@ impl AccountRecord {
 
     fn unanswered_of(&self, digest: Digest) -> impl Iterator<Item = Instant> {
         let unanswered = self.unanswered.iter().filter(move |(it, _)| *it == digest);
-        unanswered.map(|(_, due)| *due)
+        unanswered.map(|(_, bind)| bind.due)
+    }
+
+    /// When the last failure was, or may have been.
+    fn last(&self, now: Instant) -> Option<Instant> {
+        let judged = self.unanswered.iter().map(|(_, bind)| bind.judged_at(now)).max();
+        self.last.max(judged)
     }
 
     /// How long until a password of which something is unanswered may be asked about once more, if it
@@ -127,7 +135,7 @@ impl AccountRecord {
 
     /// For how long the failures count, if there is no other one.
     pub(super) fn left(&self, settings: &GuardSettings, now: Instant) -> Duration {
-        let Some(last) = self.last else { return Duration::ZERO };
+        let Some(last) = self.last(now) else { return Duration::ZERO };
         let whole = settings.account.within.saturating_add(last.saturating_duration_since(now));
         whole.saturating_sub(now.saturating_duration_since(last))
     }
@@ -144,11 +152,11 @@ impl AccountRecord {
         self.refused.push(RefusedPassword { digest, began, at });
     }
 
-    /// `at` is when the answer was due: the directory may judge as late as that.
-    pub(super) fn add_unanswered(&mut self, digest: Digest, binds: u32, at: Instant) {
-        self.unanswered.extend((0..binds).map(|_| (digest, at)));
-        if binds > 0 {
-            self.count(binds, at);
+    /// Who was sent these binds answered none of them when that was due.
+    pub(super) fn add_unanswered(&mut self, digest: Digest, sent: &[Arc<Judge>], due: Instant) {
+        for judge in sent {
+            self.unanswered.push((digest, judge.is_left(due)));
+            self.count(1, due);
         }
     }
 
@@ -175,6 +183,6 @@ impl AccountRecord {
     }
 }
 
-fn number(length: usize) -> u32 {
+pub(super) fn number(length: usize) -> u32 {
     u32::try_from(length).unwrap_or(u32::MAX)
 }

@@ -9,7 +9,8 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::barred::{Barred, Hold, InFlight};
-use super::record::{AccountRecord, Asking};
+use super::judge::Judge;
+use super::record::{AccountRecord, Asking, number};
 use super::settings::GuardSettings;
 use crate::policy::attempt::SignInAttempt;
 use crate::policy::changes::{Changes, Moment};
@@ -97,7 +98,7 @@ impl GuardState {
             digest,
             began,
             is_forgiven: false,
-            unanswered: 0,
+            sent: Vec::new(),
             reserved: 1,
             outcome,
         });
@@ -151,19 +152,24 @@ impl GuardState {
         record.asking.iter_mut().find(|asking| asking.digest == attempt.digest)
     }
 
-    pub(super) fn send(&mut self, settings: &GuardSettings, attempt: &SignInAttempt) -> bool {
+    pub(super) fn send(
+        &mut self,
+        settings: &GuardSettings,
+        attempt: &SignInAttempt,
+        to: &Arc<Judge>,
+    ) -> bool {
         let (most, is_right) = (self.most_failures(settings, attempt), self.is_right(attempt));
         let Some(record) = self.records.get(&attempt.counted_as) else { return false };
         let spent = if is_right { record.binds() } else { record.spent() };
         let is_full = spent.saturating_add(record.reserved()) >= most;
         let Some(asking) = self.asking(attempt) else { return false };
-        if asking.unanswered == asking.reserved {
+        if number(asking.sent.len()) == asking.reserved {
             if is_full {
                 return false;
             }
             asking.reserved += 1;
         }
-        asking.unanswered += 1;
+        asking.sent.push(Arc::clone(to));
         true
     }
 
@@ -184,7 +190,7 @@ impl GuardState {
                 if let Some(record) = self.records.get_mut(&account) {
                     record.acquit(digest);
                     if let Some(asking) = self.asking(attempt) {
-                        asking.unanswered = 0;
+                        asking.sent.clear();
                     }
                 }
                 false
@@ -218,7 +224,7 @@ impl GuardState {
         let Some(record) = self.records.get_mut(&account) else { return };
         if let Some(place) = record.asking.iter().position(|asking| asking.digest == digest) {
             let asking = record.asking.swap_remove(place);
-            record.add_unanswered(digest, asking.unanswered, due);
+            record.add_unanswered(digest, &asking.sent, due);
         }
         if record.is_empty() {
             self.records.remove(&account);

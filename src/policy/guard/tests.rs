@@ -29,13 +29,19 @@ fn settings() -> GuardSettings {
 struct GuardBed {
     guard: Arc<Guard>,
     key: ProcessKey,
+    judge: Arc<Judge>,
     start: Instant,
 }
 
 impl GuardBed {
     fn new() -> Self {
         let key = ProcessKey::new().unwrap();
-        Self { guard: Guard::new(settings(), &Arc::default()), key, start: Instant::now() }
+        Self {
+            guard: Guard::new(settings(), &Arc::default()),
+            key,
+            judge: Arc::default(),
+            start: Instant::now(),
+        }
     }
 
     fn keeping_to(settings: GuardSettings) -> Self {
@@ -66,8 +72,9 @@ impl GuardBed {
     ) -> Option<Hold> {
         match self.enter(user, password, at) {
             Ok(permit) => {
-                assert!(permit.send(), "the first bind has its room");
+                assert!(permit.send(&self.judge), "the first bind has its room");
                 permit.answered();
+                self.judge.answered(self.start + at);
                 permit.conclude(&verdict.into(), self.start + at);
                 None
             }
@@ -79,7 +86,7 @@ impl GuardBed {
     /// Sends binds that nobody answers; whether there was room for each.
     fn send_in_vain(&self, user: &str, password: &str, binds: usize, at: Duration) -> Vec<bool> {
         match self.enter(user, password, at) {
-            Ok(permit) => (0..binds).map(|_| permit.send()).collect(),
+            Ok(permit) => (0..binds).map(|_| permit.send(&self.judge)).collect(),
             _ => Vec::new(),
         }
     }

@@ -8,12 +8,40 @@ fn what_was_sent_and_not_answered_counts_from_when_the_answer_was_due() {
     assert_eq!(bed.send_in_vain("alice", "x", 1, Duration::ZERO), [true]);
     assert_eq!(bed.send_in_vain("alice", "x", 2, SECOND), [true, true]);
     assert_eq!(bed.sign_in("alice", "x", no(), 2 * SECOND), spent(60 * MINUTE + 3 * SECOND));
+    bed.judge.answered(bed.start + 4 * SECOND);
     assert_eq!(bed.sign_in("alice", "x", no(), 60 * MINUTE + 5 * SECOND), None);
     // Nothing was sent: nothing counts.
     for at in 0..9 {
         assert!(bed.send_in_vain("bob", "x", 0, at * SECOND).is_empty());
     }
     assert_eq!(bed.sign_in("bob", "x", no(), 9 * SECOND), None);
+}
+
+#[test]
+fn what_a_server_that_hangs_was_sent_counts_from_when_it_goes_on() {
+    let bed = GuardBed::new();
+    for (number, password) in (0..).zip(["a", "b", "c"]) {
+        assert_eq!(bed.send_in_vain("alice", password, 1, number * SECOND), [true]);
+    }
+    for at in [MINUTE, HOUR, 3 * HOUR] {
+        assert_eq!(bed.sign_in("alice", "d", no(), at), spent(HOUR), "{at:?}");
+    }
+    bed.judge.answered(bed.start + 3 * HOUR);
+    // What it answers later says nothing new.
+    bed.judge.answered(bed.start + 4 * HOUR);
+    assert_eq!(bed.sign_in("alice", "d", no(), 4 * HOUR - SECOND), spent(SECOND));
+    assert_eq!(bed.sign_in("alice", "d", no(), 4 * HOUR), None);
+}
+
+#[test]
+fn what_a_server_was_sent_that_never_goes_on_is_forgotten_after_a_day() {
+    let bed = GuardBed::new();
+    assert_eq!(bed.send_in_vain("alice", "a", 3, Duration::ZERO), [true; 3]);
+    assert_eq!(bed.guard.held(bed.start + 24 * HOUR), (1, 1));
+    let day = 24 * HOUR + 4 * SECOND;
+    assert_eq!(bed.sign_in("alice", "b", no(), day + HOUR - SECOND), spent(SECOND));
+    assert_eq!(bed.sign_in("alice", "b", no(), day + HOUR), None);
+    assert_eq!(bed.guard.held(bed.start + 2 * day), (0, 0));
 }
 
 #[test]
@@ -24,7 +52,7 @@ fn one_attempt_sends_no_more_binds_than_may_be_wrong() {
     let Ok(permit) = bed.enter("bob", "x", SECOND) else { panic!() };
     // A server that is busy has judged nothing.
     for _ in 0..9 {
-        assert!(permit.send());
+        assert!(permit.send(&bed.judge));
         permit.answered();
     }
 }
@@ -57,7 +85,7 @@ fn what_began_before_a_change_says_nothing_about_the_password_after_it() {
     let change = || bed.changes().password_changed(bed.key.id("alice"));
     let enter = |password: &str| bed.enter("alice", password, SECOND);
     let Ok(slow) = enter("new") else { panic!() };
-    assert!(slow.send());
+    assert!(slow.send(&bed.judge));
     change();
     // Who asks now is not told what was true before.
     assert!(matches!(enter("new"), Err(Barred::Wait(_))));
