@@ -14,7 +14,7 @@ use crate::protocol::dialect::Dialect;
 pub struct Cli {
     /// Which configuration is meant
     #[command(flatten)]
-    pub given: Given,
+    pub given: GlobalArgs,
 
     /// What to do; without it: run
     #[command(subcommand)]
@@ -23,7 +23,7 @@ pub struct Cli {
 
 /// Which configuration is meant, and for whom; every command can be told.
 #[derive(Args, Debug)]
-pub struct Given {
+pub struct GlobalArgs {
     /// The configuration file [default: $XMPP_LDAP_AUTH_CONFIG, else /etc/xmpp-ldap-auth/config.toml]
     #[arg(long, global = true, value_name = "FILE")]
     pub config: Option<PathBuf>,

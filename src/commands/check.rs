@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::ending::Failure;
 use super::print::{BAD, FAINT, GOOD, ODD, print_json, print_problems};
-use crate::cli::{CheckArgs, Given};
+use crate::cli::{CheckArgs, GlobalArgs};
 use crate::config::effective::{Effective, EffectiveValue, Subject};
 use crate::config::problem::Problem;
 use crate::config::startup::{Caller, Startup};
@@ -22,7 +22,7 @@ use crate::protocol::dialect::Dialect;
 /// Reads the configuration and everything that it names, and prints every problem.
 ///
 /// The exit code is 0 if `run` would serve, 78 if not.
-pub fn check(args: &CheckArgs, given: Given) -> Result<Code, Failure> {
+pub fn check(args: &CheckArgs, given: GlobalArgs) -> Result<Code, Failure> {
     let caller = given.caller;
     let path = config::path(given.config);
     let mut reading = config::load(&path, caller, None);

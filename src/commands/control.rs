@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::ending::Failure;
 use super::inspection::read_jid;
 use super::print::{BAD, GOOD, ODD, print_json, unless_closed};
-use crate::cli::{ForgiveArgs, Given, StatusArgs};
+use crate::cli::{ForgiveArgs, GlobalArgs, StatusArgs};
 use crate::config::{self, listen};
 use crate::exit::Code;
 use crate::listen::settings::{ListenAddress, ListenerKind};
@@ -116,7 +116,7 @@ pub(super) fn mention_daemon(config: &Path) {
 }
 
 /// The daemon, which must run.
-fn running(given: Given) -> Result<Daemon, Failure> {
+fn running(given: GlobalArgs) -> Result<Daemon, Failure> {
     let config = config::path(given.config);
     let daemon = Daemon::find(&config)?;
     daemon.ok_or_else(|| {
@@ -128,7 +128,7 @@ fn running(given: Given) -> Result<Daemon, Failure> {
 /// Shows how the daemon stands.
 ///
 /// The exit code is 0, or 69 where no daemon runs.
-pub fn status(args: &StatusArgs, given: Given) -> Result<Code, Failure> {
+pub fn status(args: &StatusArgs, given: GlobalArgs) -> Result<Code, Failure> {
     let answer = running(given)?.ask(&Order::Status, PATIENCE)?;
     let status = answer.get("status").unwrap_or(&Value::Null);
     if args.json {
@@ -143,7 +143,7 @@ pub fn status(args: &StatusArgs, given: Given) -> Result<Code, Failure> {
 ///
 /// The exit code is 0 whether it held anything or not, or 69 where no daemon runs, or where it cannot
 /// tell which entry the account is.
-pub fn forgive(args: &ForgiveArgs, given: Given) -> Result<Code, Failure> {
+pub fn forgive(args: &ForgiveArgs, given: GlobalArgs) -> Result<Code, Failure> {
     let jid = read_jid(&args.jid)?.to_string();
     let answer = running(given)?.ask(&Order::Forgive { jid: jid.clone() }, PATIENCE)?;
     let text = match answer.get("forgiven").and_then(Value::as_bool) {

@@ -26,7 +26,7 @@ use super::reload::{Observer, Progress, ReloadSignal, Reloader};
 use super::serving::{give_up_rights, start_log};
 use super::signals::{Signal, Signals};
 use super::{load, runtime};
-use crate::cli::Given;
+use crate::cli::GlobalArgs;
 use crate::config::listen::{self, AUTH, CONTROL, default_auth, default_control};
 use crate::config::{self, Reading};
 use crate::exit::Code;
@@ -42,7 +42,7 @@ use crate::turns::InTurn;
 const GRACE: Duration = Duration::from_secs(2);
 
 /// Serves the sockets of the configuration until SIGTERM.
-pub fn daemon(given: Given) -> Result<Code, Failure> {
+pub fn daemon(given: GlobalArgs) -> Result<Code, Failure> {
     let path = config::path(given.config);
     // Nobody in particular asks; what is derived from the caller is as for the most patient one.
     let reading = load(&path, Some(Dialect::Ejabberd), None);

@@ -11,7 +11,7 @@ use super::ending::Failure;
 use super::inspection::{Inspection, wait_for};
 use super::print::{BAD, GOOD, ODD, print_json, unless_closed};
 use super::steps::{Steps, naming_silence};
-use crate::cli::{ExplainArgs, Given};
+use crate::cli::{ExplainArgs, GlobalArgs};
 use crate::config;
 use crate::config::configuration::Configuration;
 use crate::deadline::Deadline;
@@ -28,7 +28,7 @@ use crate::verdict::{Denial, Outcome, Verdict};
 ///
 /// The exit code is 0 if a right password would be accepted, as far as can be seen without it, 77 if
 /// not, 69 if nobody could tell.
-pub fn explain(args: &ExplainArgs, given: Given) -> Result<Code, Failure> {
+pub fn explain(args: &ExplainArgs, given: GlobalArgs) -> Result<Code, Failure> {
     mention_daemon(&config::path(given.config.clone()));
     let (account, Inspection { configuration, within }) = Inspection::of(&args.jid, given)?;
     let mut steps = vec![note("domain", account.domainpart().to_owned())];

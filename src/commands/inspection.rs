@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::ending::Failure;
 use super::{load, runtime};
-use crate::cli::Given;
+use crate::cli::GlobalArgs;
 use crate::config;
 use crate::config::configuration::Configuration;
 use crate::jid::Account;
@@ -23,7 +23,7 @@ pub(super) struct Inspection {
 
 impl Inspection {
     /// Reads the configuration.
-    pub(super) fn open(given: Given) -> Result<Self, Failure> {
+    pub(super) fn open(given: GlobalArgs) -> Result<Self, Failure> {
         let reading = load(&config::path(given.config), given.caller, Some(Dialect::Prosody));
         let mut configuration = reading.configuration.map_err(Failure::Config)?;
         if let Some(daemon) = &reading.startup.daemon {
@@ -39,7 +39,7 @@ impl Inspection {
     }
 
     /// Reads whom a person asks about, and the configuration.
-    pub(super) fn of(jid: &str, given: Given) -> Result<(Account, Self), Failure> {
+    pub(super) fn of(jid: &str, given: GlobalArgs) -> Result<(Account, Self), Failure> {
         Ok((read_jid(jid)?, Self::open(given)?))
     }
 }

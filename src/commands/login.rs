@@ -15,7 +15,7 @@ use super::steps::{Step, Steps, naming_silence};
 use super::{build, password_prompt};
 use crate::answer::Answer;
 use crate::authenticator::Authenticator;
-use crate::cli::{Given, LoginArgs};
+use crate::cli::{GlobalArgs, LoginArgs};
 use crate::config;
 use crate::deadline::Deadline;
 use crate::exit::Code;
@@ -33,7 +33,7 @@ const DAEMON_WITHIN: Duration = Duration::from_secs(25);
 /// that went.
 ///
 /// The exit code is 0 if the password was accepted, 77 if not, 69 if nobody could tell.
-pub fn login(args: &LoginArgs, given: Given) -> Result<Code, Failure> {
+pub fn login(args: &LoginArgs, given: GlobalArgs) -> Result<Code, Failure> {
     let account = read_jid(&args.jid)?;
     let daemon = if args.stand_alone {
         mention_daemon(&config::path(given.config.clone()));
@@ -68,7 +68,11 @@ struct LoginReport {
 }
 
 /// Signs in as `run` would.
-fn stand_alone(args: &LoginArgs, given: Given, account: Account) -> Result<LoginReport, Failure> {
+fn stand_alone(
+    args: &LoginArgs,
+    given: GlobalArgs,
+    account: Account,
+) -> Result<LoginReport, Failure> {
     let Inspection { configuration, within } = Inspection::open(given)?;
     let password = read_password(args, &account)?;
     let steps = Steps::collect();

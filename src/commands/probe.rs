@@ -11,7 +11,7 @@ use super::ending::Failure;
 use super::inspection::{Inspection, wait_for};
 use super::print::{BAD, GOOD, ODD, print_json, unless_closed};
 use super::steps::{Step, Steps};
-use crate::cli::{Given, ProbeArgs};
+use crate::cli::{GlobalArgs, ProbeArgs};
 use crate::config;
 use crate::config::directory::DirectoryConfig;
 use crate::deadline::Deadline;
@@ -33,7 +33,7 @@ struct Probed {
 /// Asks every server of the configuration.
 ///
 /// The exit code is 0 if everything that is configured can work, 69 if not.
-pub fn probe(args: &ProbeArgs, given: Given) -> Result<Code, Failure> {
+pub fn probe(args: &ProbeArgs, given: GlobalArgs) -> Result<Code, Failure> {
     mention_daemon(&config::path(given.config.clone()));
     let Inspection { configuration, within } = Inspection::open(given)?;
     let (directories, guard) = (configuration.directories, configuration.policy.guard);

@@ -16,7 +16,7 @@ use super::serving::{give_up_rights, start_log};
 use super::signals::{Signal, Signals};
 use super::{load, runtime};
 use crate::answer::Answer;
-use crate::cli::Given;
+use crate::cli::GlobalArgs;
 use crate::config::startup::Caller;
 use crate::config::{self, Reading};
 use crate::observe::logger::{Logger, Opened};
@@ -40,7 +40,7 @@ How Prosody and ejabberd start it is in the manual.
 ";
 
 /// Serves standard input and output until the caller closes them.
-pub fn run(process: &mut Process, given: Given) -> ProcessEnd {
+pub fn run(process: &mut Process, given: GlobalArgs) -> ProcessEnd {
     process.take_over();
     let path = config::path(given.config);
     let reading = load(&path, given.caller, process.peer().likely_dialect());

@@ -12,7 +12,7 @@ use crate::jid::Account;
 
 /// What a name of an XMPP domain was given to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Taken {
+enum NameUse {
     Domain,
     Alias,
 }
@@ -62,7 +62,7 @@ fn read_domain(
     name: &str,
     table: &Table<'_>,
     directories: &mut [DirectoryTable<'_>],
-    taken: &mut BTreeMap<String, Taken>,
+    taken: &mut BTreeMap<String, NameUse>,
 ) {
     let domain = Account::domain(name);
     if let Err(text) = check_domain(name) {
@@ -73,13 +73,13 @@ fn read_domain(
     for alias in &aliases {
         if *alias == domain {
             table.problem(&ALIASES, "this domain is also an alias of itself");
-        } else if taken.insert(alias.clone(), Taken::Alias).is_some() {
+        } else if taken.insert(alias.clone(), NameUse::Alias).is_some() {
             table.problem(&ALIASES, format!("{alias:?} is served twice"));
         }
     }
-    match taken.insert(domain.clone(), Taken::Domain) {
-        Some(Taken::Alias) => table.problem(&ALIASES, "this domain is also an alias of another"),
-        Some(Taken::Domain) => {
+    match taken.insert(domain.clone(), NameUse::Domain) {
+        Some(NameUse::Alias) => table.problem(&ALIASES, "this domain is also an alias of another"),
+        Some(NameUse::Domain) => {
             table.problem(&DIRECTORY, "this domain is written twice, in two spellings")
         }
         None => {}

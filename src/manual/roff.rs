@@ -10,7 +10,7 @@ use super::{PROGRAM, Page, linked, page};
 
 /// The page in roff, with the macros of man(7).
 pub fn render(page: &Page) -> String {
-    let mut writer = Writer::default();
+    let mut writer = RoffWriter::default();
     let name = page.man_name();
     let source = concat!("xmpp-ldap-auth ", env!("CARGO_PKG_VERSION"));
     let (title, section) = (name.to_uppercase(), page.section.to_string());
@@ -26,7 +26,7 @@ pub fn render(page: &Page) -> String {
 }
 
 #[derive(Default)]
-struct Writer {
+struct RoffWriter {
     page: Roff,
     /// What the block under way holds so far.
     inlines: Vec<Inline>,
@@ -50,7 +50,7 @@ struct Writer {
     links: Vec<Page>,
 }
 
-impl Writer {
+impl RoffWriter {
     fn add(&mut self, event: Event<'_>) {
         match event {
             Event::Start(tag) => self.start(tag),

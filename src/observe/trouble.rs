@@ -11,17 +11,17 @@ const QUIET: Duration = Duration::from_secs(60);
 /// What the log has told of a trouble that comes again and again: it is told of once, then at most
 /// once a minute, however often it is over between, and once when what was told of is over.
 #[derive(Debug, Default)]
-pub struct Trouble(Mutex<Option<Told>>);
+pub struct Trouble(Mutex<Option<TroubleState>>);
 
 #[derive(Debug)]
-struct Told {
+struct TroubleState {
     last: Instant,
     untold: u64,
     is_over: bool,
 }
 
 impl Trouble {
-    fn locked(&self) -> MutexGuard<'_, Option<Told>> {
+    fn locked(&self) -> MutexGuard<'_, Option<TroubleState>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -38,7 +38,7 @@ impl Trouble {
             Some(told) => told.untold,
             None => 0,
         };
-        *told = Some(Told { last: now, untold: 0, is_over: false });
+        *told = Some(TroubleState { last: now, untold: 0, is_over: false });
         Some(untold)
     }
 

@@ -21,13 +21,13 @@ pub struct Changes(Mutex<ChangeLog>);
 #[derive(Debug)]
 struct ChangeLog {
     now: Moment,
-    passwords: Latest,
-    denials: Latest,
+    passwords: LastEvents,
+    denials: LastEvents,
 }
 
 /// The last event of each of the accounts that had one.
 #[derive(Debug)]
-struct Latest {
+struct LastEvents {
     events: LruCache<HashedId, Moment, ById>,
     /// When the others may have had one, those that are forgotten.
     others: Moment,
@@ -35,7 +35,7 @@ struct Latest {
 
 impl Default for Changes {
     fn default() -> Self {
-        let [passwords, denials] = [(), ()].map(|()| Latest {
+        let [passwords, denials] = [(), ()].map(|()| LastEvents {
             events: LruCache::unbounded_with_hasher(ById::default()),
             others: Moment::default(),
         });
@@ -85,7 +85,7 @@ impl ChangeLog {
     }
 }
 
-impl Latest {
+impl LastEvents {
     fn record(&mut self, id: HashedId, now: Moment) {
         self.events.put(id, now);
         if self.events.len() > REMEMBERED

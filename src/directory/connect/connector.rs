@@ -8,7 +8,7 @@ use futures_util::future::join_all;
 use tokio::net::UnixStream;
 use tokio::time::{Instant, timeout};
 
-use crate::directory::connect::race::{Ended, Race};
+use crate::directory::connect::race::{FinishedAttempt, Race};
 use crate::directory::connect::tcp::dial;
 use crate::directory::locate::dns::Dns;
 use crate::directory::locate::server::{Endpoint, Server};
@@ -20,7 +20,7 @@ use crate::directory::session::Session;
 use crate::directory::session::error::{ConnectError, SessionError};
 use crate::directory::session::record::ServerRecord;
 use crate::directory::session::start_tls::start_tls;
-use crate::directory::session::tally::{End, OperationKind};
+use crate::directory::session::tally::{OperationEnd, OperationKind};
 use crate::directory::tls::{self, Tls};
 use crate::observe::StepUnderWay;
 
@@ -124,7 +124,7 @@ impl Connector {
             let attempt = self.open_as(&server, principal).await;
             (server, attempt)
         });
-        while let Some(Ended { server, result, overtaken }) = race.next().await {
+        while let Some(FinishedAttempt { server, result, overtaken }) = race.next().await {
             let error = match result {
                 Ok(session) => {
                     // Where all are dialled at once, nobody had a head start.
@@ -162,9 +162,9 @@ impl Connector {
             self.servers.health.connected(&server.name, started.elapsed());
         }
         let end = match &attempt {
-            Ok(_) => End::Ok,
-            Err(error) if error.is_judged() => End::Refused,
-            Err(_) => End::Lost,
+            Ok(_) => OperationEnd::Ok,
+            Err(error) if error.is_judged() => OperationEnd::Refused,
+            Err(_) => OperationEnd::Lost,
         };
         self.record(&server.name).tally.add(OperationKind::Connect, end);
         let result = attempt.as_ref().err().map_or("connected".to_owned(), ToString::to_string);

@@ -26,7 +26,7 @@ pub(super) struct Race<Stagger, Dial, Dialling> {
 
 /// An attempt that has ended.
 #[derive(Debug)]
-pub(super) struct Ended<T> {
+pub(super) struct FinishedAttempt<T> {
     /// The server.
     pub(super) server: Server,
     /// What became of the attempt.
@@ -49,7 +49,7 @@ where
 
     /// Waits for the next attempt to end; `None` when all servers have been dialled and all attempts
     /// have ended.
-    pub(super) async fn next(&mut self) -> Option<Ended<T>> {
+    pub(super) async fn next(&mut self) -> Option<FinishedAttempt<T>> {
         loop {
             if let Some(server) = self.waiting.next() {
                 self.pause = (self.stagger)(&server);
@@ -64,7 +64,7 @@ where
             let is_other = |other: &&Server| other.name != server.name;
             let overtaken = self.dialled.iter().take_while(is_other).cloned().collect();
             self.dialled.retain(|other| is_other(&other));
-            return Some(Ended { server, result, overtaken });
+            return Some(FinishedAttempt { server, result, overtaken });
         }
     }
 }
@@ -89,7 +89,7 @@ mod tests {
             },
         );
         let mut ended = Vec::new();
-        while let Some(Ended { server, overtaken, .. }) = race.next().await {
+        while let Some(FinishedAttempt { server, overtaken, .. }) = race.next().await {
             ended.push((name(&server), overtaken.iter().map(name).collect()));
         }
         ended

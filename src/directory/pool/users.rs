@@ -19,11 +19,11 @@ use crate::directory::session::error::{ConnectError, SessionError};
 use crate::policy::guard::Judge;
 
 /// A place in the pool, with what the last bind in it left.
-type Slot = Option<Kept>;
+type Slot = Option<KeptSession>;
 
 /// A session that may be used again. The pool's own time of last use is that of the lease.
 #[derive(Debug)]
-struct Kept {
+struct KeptSession {
     session: Session,
     last_used: Instant,
 }
@@ -99,7 +99,7 @@ impl UserPool {
         let since = Instant::now();
         let place = self.0.get().await;
         let mut place = place.map_err(|error| ConnectError::Unreachable(error.to_string()))?;
-        if let Some(Kept { session, last_used }) = place.take()
+        if let Some(KeptSession { session, last_used }) = place.take()
             && !avoided.contains(&session.server)
             && (last_used.elapsed() < DOUBTED_AFTER || is_alive(&session).await)
         {
@@ -178,7 +178,7 @@ impl Lease {
         let Self { session, mut place, .. } = self;
         let reuse = Object::pool(&place).is_some_and(|pool| pool.manager().limits.reuse);
         let answer = session.bind(name, password.expose_secret()).await?;
-        *place = reuse.then(|| Kept { session, last_used: Instant::now() });
+        *place = reuse.then(|| KeptSession { session, last_used: Instant::now() });
         Ok(answer)
     }
 }

@@ -19,7 +19,7 @@ pub enum OperationKind {
 
 /// How an operation ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum End {
+pub enum OperationEnd {
     /// With success.
     Ok,
     /// With another answer.
@@ -31,14 +31,14 @@ pub enum End {
 /// The operations of one server.
 #[derive(Debug, Default)]
 pub struct Tally {
-    connect: Ends,
-    search: Ends,
-    bind: Ends,
-    set_pass: Ends,
+    connect: EndCounts,
+    search: EndCounts,
+    bind: EndCounts,
+    set_pass: EndCounts,
 }
 
 #[derive(Debug, Default)]
-struct Ends {
+struct EndCounts {
     ok: AtomicU64,
     refused: AtomicU64,
     lost: AtomicU64,
@@ -46,10 +46,10 @@ struct Ends {
 
 /// An operation that goes on; it is lost where this is dropped.
 #[derive(Debug)]
-pub struct Begun<'a> {
+pub struct OperationUnderWay<'a> {
     tally: &'a Tally,
     kind: OperationKind,
-    end: End,
+    end: OperationEnd,
 }
 
 impl OperationKind {
@@ -71,13 +71,13 @@ impl OperationKind {
     }
 }
 
-impl End {
+impl OperationEnd {
     const ALL: [(&'static str, Self); 3] =
         [("ok", Self::Ok), ("refused", Self::Refused), ("lost", Self::Lost)];
 }
 
 impl Tally {
-    fn count(&self, kind: OperationKind, end: End) -> &AtomicU64 {
+    fn count(&self, kind: OperationKind, end: OperationEnd) -> &AtomicU64 {
         let ends = match kind {
             OperationKind::Connect => &self.connect,
             OperationKind::Search => &self.search,
@@ -85,40 +85,40 @@ impl Tally {
             OperationKind::SetPass => &self.set_pass,
         };
         match end {
-            End::Ok => &ends.ok,
-            End::Refused => &ends.refused,
-            End::Lost => &ends.lost,
+            OperationEnd::Ok => &ends.ok,
+            OperationEnd::Refused => &ends.refused,
+            OperationEnd::Lost => &ends.lost,
         }
     }
 
     /// An operation has ended so.
-    pub fn add(&self, kind: OperationKind, end: End) {
+    pub fn add(&self, kind: OperationKind, end: OperationEnd) {
         self.count(kind, end).fetch_add(1, Ordering::Relaxed);
     }
 
     /// An operation begins.
-    pub fn begin(&self, kind: OperationKind) -> Begun<'_> {
-        Begun { tally: self, kind, end: End::Lost }
+    pub fn begin(&self, kind: OperationKind) -> OperationUnderWay<'_> {
+        OperationUnderWay { tally: self, kind, end: OperationEnd::Lost }
     }
 
     /// Each operation, each of its ends, and how often there was that, always in the same order.
     pub fn counts(&self) -> impl Iterator<Item = (&'static str, &'static str, u64)> {
         OperationKind::ALL.into_iter().flat_map(move |(operation, kind)| {
-            End::ALL.into_iter().map(move |(result, end)| {
+            OperationEnd::ALL.into_iter().map(move |(result, end)| {
                 (operation, result, self.count(kind, end).load(Ordering::Relaxed))
             })
         })
     }
 }
 
-impl Begun<'_> {
+impl OperationUnderWay<'_> {
     /// It is answered, with success or not.
     pub fn answered(mut self, is_success: bool) {
-        self.end = if is_success { End::Ok } else { End::Refused };
+        self.end = if is_success { OperationEnd::Ok } else { OperationEnd::Refused };
     }
 }
 
-impl Drop for Begun<'_> {
+impl Drop for OperationUnderWay<'_> {
     fn drop(&mut self) {
         self.tally.add(self.kind, self.end);
     }
@@ -134,7 +134,7 @@ mod tests {
         tally.begin(OperationKind::Bind).answered(true);
         tally.begin(OperationKind::Bind).answered(false);
         drop(tally.begin(OperationKind::Search));
-        tally.add(OperationKind::Connect, End::Refused);
+        tally.add(OperationKind::Connect, OperationEnd::Refused);
         let counted: Vec<_> = tally.counts().filter(|(_, _, count)| *count > 0).collect();
         let expected = [
             ("connect", "refused", 1),

@@ -16,11 +16,11 @@ const MOST_TRAILERS: usize = 64;
 /// Puts a body together as it arrives.
 pub struct BodyReader {
     body: Vec<u8>,
-    next: Next,
+    next: BodyPart,
 }
 
 /// What comes next.
-enum Next {
+enum BodyPart {
     /// All of it.
     Whole(usize),
     /// The size of a chunk.
@@ -38,8 +38,8 @@ impl BodyReader {
     pub fn new(length: Length) -> Result<Self, MalformedHttp> {
         let next = match length {
             Length::Exact(length) if length > LONGEST_BODY => return Err(MalformedHttp),
-            Length::Exact(length) => Next::Whole(length),
-            Length::Chunked => Next::Size,
+            Length::Exact(length) => BodyPart::Whole(length),
+            Length::Chunked => BodyPart::Size,
         };
         Ok(Self { body: Vec::new(), next })
     }
@@ -48,20 +48,20 @@ impl BodyReader {
     pub fn next(&mut self, received: &mut ReceiveBuffer) -> Result<Option<Vec<u8>>, MalformedHttp> {
         loop {
             match self.next {
-                Next::Whole(length) => {
+                BodyPart::Whole(length) => {
                     let is_whole = received.bytes().len() >= length;
                     return Ok(is_whole.then(|| received.take(length)));
                 }
-                Next::Chunk(0) => self.next = Next::ChunkEnd,
-                Next::Chunk(left) => {
+                BodyPart::Chunk(0) => self.next = BodyPart::ChunkEnd,
+                BodyPart::Chunk(left) => {
                     let part = received.take(left);
                     if part.is_empty() {
                         return Ok(None);
                     }
-                    self.next = Next::Chunk(left - part.len());
+                    self.next = BodyPart::Chunk(left - part.len());
                     self.body.extend(part);
                 }
-                Next::Size | Next::ChunkEnd | Next::Trailers(_) => {
+                BodyPart::Size | BodyPart::ChunkEnd | BodyPart::Trailers(_) => {
                     let Some((line, length)) = line(received.bytes())? else {
                         let is_short = received.bytes().len() <= LONGEST_LINE;
                         return if is_short { Ok(None) } else { Err(MalformedHttp) };
@@ -76,7 +76,7 @@ impl BodyReader {
                             return Ok(Some(std::mem::take(&mut self.body)));
                         }
                     }
-                    if matches!(self.next, Next::Chunk(size) if size + self.body.len() > LONGEST_BODY)
+                    if matches!(self.next, BodyPart::Chunk(size) if size + self.body.len() > LONGEST_BODY)
                     {
                         return Err(MalformedHttp);
                     }
@@ -87,7 +87,7 @@ impl BodyReader {
     }
 }
 
-impl Next {
+impl BodyPart {
     /// What comes behind this line; `None` behind the last one.
     fn behind(&self, line: &[u8]) -> Result<Option<Self>, MalformedHttp> {
         match self {
