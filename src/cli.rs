@@ -8,9 +8,12 @@ use clap_complete::Shell;
 
 use crate::protocol::dialect::Dialect;
 
+/// The version, the commit if it is known, and the features that were chosen.
+const BUILD: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("XMPP_LDAP_AUTH_BUILD"), ")");
+
 /// Signs the users of Prosody, ejabberd or MongooseIM in against an LDAP directory.
 #[derive(Debug, Parser)]
-#[command(version, about, max_term_width = 100)]
+#[command(version, long_version = BUILD, about, max_term_width = 100)]
 pub struct Cli {
     /// Which configuration is meant
     #[command(flatten)]

@@ -8,7 +8,7 @@ use super::effective::Origin;
 use super::keys::{AnyKey, directory as keys};
 use super::table::Table;
 use crate::directory::connect::connector::Connector;
-use crate::directory::locate::dns::Dns;
+use crate::directory::locate::dns::{CAN_ASK_NAME_SERVERS, Dns};
 use crate::directory::locate::server::{Endpoint, Rank, Server, check_address, domain_to_ascii};
 use crate::directory::locate::servers::Servers;
 use crate::directory::locate::srv::{Discovery, Site, Wanted};
@@ -55,6 +55,12 @@ impl ServerConfig {
             );
         }
         let name_servers = table.all_parsed(&keys::NAMESERVERS, name_server);
+        if let Err(text) = CAN_ASK_NAME_SERVERS {
+            let asking: [&AnyKey; 2] = [&keys::DISCOVER, &keys::NAMESERVERS];
+            for key in asking.into_iter().filter(|key| table.has(key)) {
+                table.problem(key, text);
+            }
+        }
         let connect_within = table.get(&keys::CONNECT_WITHIN).unwrap_or_else(|| {
             let default = (answer_within / 4).min(Duration::from_secs(2));
             table.stand_in(&keys::CONNECT_WITHIN, default, Origin::Default)

@@ -53,7 +53,7 @@ pub enum ProcessEnd {
 
 impl Process {
     /// Does all the work of this process. To be called once, before anything else can fail or print;
-    /// whatever way the work ends, a panic included, only [`end`](Self::end) says how that is seen.
+    /// whatever way the work ends, a panic included, only `end` says how that is seen.
     ///
     /// Signals wait from now on until [`admit_signals`].
     pub fn run(work: impl FnOnce(&mut Self) -> ProcessEnd) -> ExitCode {

@@ -9,13 +9,13 @@
 //!   earlier child: all of the lines together get one "no". A sign-in that was begun
 //!   meanwhile is dropped; a password change begins only once the terminal has been quiet.
 //! - The kernel may hand over one write in pieces, so no reply is written, and no password set,
-//!   before the terminal has been quiet for [`QUIET`].
+//!   before the terminal has been quiet for `QUIET`.
 //! - On a terminal that was never used before, lpty may echo the first request back to Prosody,
 //!   which takes the echo for the reply. So that request is read and not answered, and the process
 //!   ends; Prosody notices at once, and the next child finds the terminal in raw mode.
 //! - After the deadline nothing is written: the process ends, and Prosody starts another. A process
 //!   that was stopped cannot know how long a request has been waiting, so a request counts from the
-//!   last moment at which [`TerminalLines::look`] saw nothing.
+//!   last moment at which `TerminalLines::look` saw nothing.
 
 use std::time::Duration;
 

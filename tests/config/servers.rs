@@ -35,3 +35,18 @@ fn a_global_catalog_is_searched_without_a_base_and_written_elsewhere() {
         assert!(problems.is_none(), "{}", problems.unwrap());
     }
 }
+
+#[test]
+fn name_servers_are_asked_by_a_program_that_was_built_for_it() {
+    for key in ["discover = \"corp.example\"", "nameservers = [\"192.0.2.53\"]"] {
+        let config = GOOD.replace("bind_dn", &format!("{key}\nbind_dn"));
+        let problems = read(&site(&config)).configuration.err();
+        let problems = problems.map(|problems| problems.to_string()).unwrap_or_default();
+        assert_eq!(
+            problems.contains("--features discover"),
+            !cfg!(feature = "discover"),
+            "{problems}"
+        );
+        assert_eq!(problems.is_empty(), cfg!(feature = "discover"), "{problems}");
+    }
+}

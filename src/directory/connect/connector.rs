@@ -75,7 +75,7 @@ impl Connector {
     /// Opens a session with the best server that can be reached; `principal` signs in on it.
     ///
     /// The next server is dialled as soon as the one before has failed, or has been silent for
-    /// [`STAGGER`]; the first that is connected is taken. None of `avoided` is dialled. While the
+    /// `STAGGER`; the first that is connected is taken. None of `avoided` is dialled. While the
     /// circuit is open, all others are dialled at once, until whoever asked `since` then is given up;
     /// and what one attempt came to holds for all who have been waiting since before it ended.
     pub async fn connect(

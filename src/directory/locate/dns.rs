@@ -1,48 +1,35 @@
 //! Names of hosts and services, asked of the system's resolver or of name servers of one's own.
 
+#[cfg(feature = "discover")]
+mod resolver;
+#[cfg(not(feature = "discover"))]
+#[path = "dns/no_resolver.rs"]
+mod resolver;
+
 use std::io;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
-use std::time::Duration;
 
-use hickory_resolver::TokioResolver;
-use hickory_resolver::config::{LookupIpStrategy, NameServerConfig, ResolveHosts, ResolverConfig};
-use hickory_resolver::net::runtime::TokioRuntimeProvider;
-use hickory_resolver::net::{DnsError, NetError, NoRecords};
-use hickory_resolver::proto::op::ResponseCode;
-use hickory_resolver::proto::rr::RData;
-use tokio::sync::OnceCell;
 use tokio::time::Instant;
 
+use self::resolver::Resolver;
 use crate::aside::aside;
+use crate::directory::locate::srv_record::SrvRecord;
 
-/// A name server that has not answered by then is asked again, or the next one is.
-const PATIENCE: Duration = Duration::from_secs(1);
-
-/// An SRV record: a host that offers a service (RFC 2782).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SrvRecord {
-    /// Lower ones are tried first.
-    pub priority: u16,
-    /// The share of requests among those of the same priority.
-    pub weight: u16,
-    /// The host's name, without a dot at its end.
-    pub host: String,
-    /// Its port.
-    pub port: u16,
-}
+/// Whether name servers can be asked. The error says that this program was built without that.
+pub const CAN_ASK_NAME_SERVERS: Result<(), &str> = resolver::BUILT;
 
 /// Asks for names.
 #[derive(Debug, Default)]
 pub struct Dns {
-    /// Who is asked; the system's resolver if there is nobody.
+    /// Name servers of one's own, or none: addresses are then the system's to find.
     name_servers: Vec<SocketAddr>,
-    resolver: OnceCell<TokioResolver>,
+    resolver: Resolver,
 }
 
 impl Dns {
-    /// Asks these name servers.
+    /// Asks these name servers; those of the system if there are none.
     pub fn new(name_servers: Vec<SocketAddr>) -> Self {
-        Self { name_servers, resolver: OnceCell::new() }
+        Self { resolver: Resolver::new(name_servers.clone()), name_servers }
     }
 
     /// The addresses of a host, which may be one itself, with this port.
@@ -61,108 +48,13 @@ impl Dns {
             })?;
             return Ok(found.collect());
         }
-        let found = self.resolver().await?.lookup_ip(absolute(host)).await;
-        let found = found.map_err(|error| self.failed(host, "address", &error))?;
-        Ok(found.iter().map(|address| (address, port).into()).collect())
+        let found = self.resolver.addresses(host).await?;
+        Ok(found.into_iter().map(|address| (address, port).into()).collect())
     }
 
     /// The SRV records of a service, and until when they hold. None where the name does not exist; an
     /// error where that cannot be told.
     pub async fn srv_records(&self, service: &str) -> io::Result<(Vec<SrvRecord>, Instant)> {
-        let found = match self.resolver().await?.srv_lookup(absolute(service)).await {
-            Ok(found) => found,
-            Err(error) if error.is_no_records_found() => return Ok((Vec::new(), Instant::now())),
-            Err(error) => return Err(self.failed(service, "SRV record", &error)),
-        };
-        let records = found.answers().iter().filter_map(|record| match &record.data {
-            // The root as a target means that the service is not to be had.
-            RData::SRV(srv) if !srv.target.is_root() => Some(SrvRecord {
-                priority: srv.priority,
-                weight: srv.weight,
-                host: srv.target.to_ascii().trim_end_matches('.').to_lowercase(),
-                port: srv.port,
-            }),
-            _ => None,
-        });
-        Ok((records.collect(), found.valid_until().into()))
+        self.resolver.srv_records(service).await
     }
-
-    /// Why a name was not found: what was asked for, and whom.
-    fn failed(&self, name: &str, what: &str, error: &NetError) -> io::Error {
-        let whom = match self.name_servers.as_slice() {
-            [] => "the name servers of /etc/resolv.conf".to_owned(),
-            servers => {
-                let servers: Vec<String> = servers.iter().map(SocketAddr::to_string).collect();
-                format!("the name server {}", servers.join(" or "))
-            }
-        };
-        let text = match error {
-            NetError::Dns(DnsError::NoRecordsFound(NoRecords { response_code, .. })) => {
-                match response_code {
-                    ResponseCode::NXDomain => {
-                        format!(
-                            "DNS: there is no name {name}, says {whom}; check the name, or nameservers"
-                        )
-                    }
-                    ResponseCode::NoError => {
-                        format!(
-                            "DNS: {name} has no {what}, says {whom}; check the name, or nameservers"
-                        )
-                    }
-                    code => format!(
-                        "DNS: {whom} failed when asked for the {what} of {name} ({code}); look at its log, or write other nameservers"
-                    ),
-                }
-            }
-            NetError::Dns(DnsError::ResponseCode(code)) => format!(
-                "DNS: {whom} failed when asked for the {what} of {name} ({code}); look at its log, or write other nameservers"
-            ),
-            NetError::Timeout => format!(
-                "DNS: no answer from {whom} about {name}; check that it can be reached, or nameservers"
-            ),
-            _ => format!(
-                "DNS: {whom} could not be asked about {name}; check that it can be reached, or nameservers"
-            ),
-        };
-        io::Error::other(text)
-    }
-
-    async fn resolver(&self) -> io::Result<&TokioResolver> {
-        let build = || async {
-            let mut builder = if self.name_servers.is_empty() {
-                TokioResolver::builder_tokio().map_err(|_| unusable())?
-            } else {
-                let servers = self.name_servers.iter().map(name_server).collect();
-                let config = ResolverConfig::from_name_servers(servers);
-                let provider = TokioRuntimeProvider::default();
-                let mut builder = TokioResolver::builder_with_config(config, provider);
-                builder.options_mut().use_hosts_file = ResolveHosts::Never;
-                builder
-            };
-            let options = builder.options_mut();
-            options.timeout = PATIENCE;
-            options.ip_strategy = LookupIpStrategy::Ipv4AndIpv6;
-            builder.build().map_err(|_| unusable())
-        };
-        self.resolver.get_or_try_init(build).await
-    }
-}
-
-fn name_server(address: &SocketAddr) -> NameServerConfig {
-    let mut config = NameServerConfig::udp_and_tcp(address.ip());
-    for connection in &mut config.connections {
-        connection.port = address.port();
-    }
-    config
-}
-
-/// The name as it is, rather than below the domains of resolv.conf.
-fn absolute(name: &str) -> String {
-    format!("{}.", name.trim_end_matches('.'))
-}
-
-fn unusable() -> io::Error {
-    io::Error::other(
-        "DNS cannot be asked: /etc/resolv.conf names no usable name server; mend it, or write nameservers",
-    )
 }

@@ -10,4 +10,5 @@ pub mod server;
 pub mod servers;
 pub mod srv;
 mod srv_order;
+pub mod srv_record;
 pub mod trial;

@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use tokio::time::{Instant, timeout};
 
-use crate::directory::locate::dns::{Dns, SrvRecord};
+use crate::directory::locate::dns::Dns;
 use crate::directory::locate::ldap_ping;
 use crate::directory::locate::server::{Endpoint, Rank, Server};
 use crate::directory::locate::srv_order::ordered;
+use crate::directory::locate::srv_record::SrvRecord;
 use crate::observe::StepUnderWay;
 
 /// After DNS gave no answer, it is asked again only after this long.

@@ -1,6 +1,6 @@
 //! The order in which hosts that offer a service are tried (RFC 2782, "Usage rules").
 
-use crate::directory::locate::dns::SrvRecord;
+use crate::directory::locate::srv_record::SrvRecord;
 
 /// The records by priority, and by chance in proportion to their weights where that is the same.
 /// `random` gives a number of the range that it is given.
