@@ -8,14 +8,16 @@ use std::path::Path;
 use std::process::Command;
 
 use ldap_fixtures::ejabberd::Options;
+use ldap_fixtures::process::free_port;
 use ldap_fixtures::prosody::{Authentication, Prosody, Version};
 use ldap_fixtures::slapd::{self, Slapd};
 use ldap_fixtures::systemd::Machine;
 use ldap_fixtures::tls::Authority;
 use ldap_fixtures::xmpp::{Client, Outcome};
+use ldap_fixtures::{ds389, samba};
 use tempfile::TempDir;
 
-use crate::cases::own_password_only;
+use crate::cases::{own_password_only, refused};
 
 /// The administrator's editor, who changes the names of the example.
 const EDITOR: &str = "#!/bin/sh
@@ -55,24 +57,34 @@ fn with(code: &str, replacements: &[(&str, &str)]) -> String {
     })
 }
 
-struct Stage {
-    machine: Machine,
-    _directory: TempDir,
-    _slapd: Slapd,
+/// A directory, and what its example has to be told of it.
+struct Directory<'a> {
+    example: &'a str,
+    /// For sed.
+    edits: String,
+    authority: &'a Path,
+    service_password: &'a str,
+    password: &'a str,
 }
 
-impl Stage {
-    /// A machine on which README was followed until a user signed in, for this user that asks.
-    fn start(who: &str) -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        let authority = Authority::create(directory.path()).unwrap();
-        let tls = Some((authority.certificate().to_owned(), authority.good().unwrap()));
-        let slapd = slapd::Options { tls, ..slapd::Options::default() }.start().unwrap();
+impl Directory<'_> {
+    fn openldap<'a>(server: &Slapd, authority: &'a Authority) -> Directory<'a> {
         let edits = format!(
-            "s|\"ldap://ldap1.example.com\", \"ldap://ldap2.example.com\"|\"{}\"|\ns|^bind_dn = .*|bind_dn = \"{}\"|\n",
-            slapd.url(),
+            "s|^servers = .*|servers = [\"{}\"]|\ns|^bind_dn = .*|bind_dn = \"{}\"|\n",
+            server.url(),
             slapd::SERVICE_DN
         );
+        Directory {
+            example: "openldap",
+            edits,
+            authority: authority.certificate(),
+            service_password: slapd::SERVICE_PASSWORD,
+            password: slapd::PASSWORD,
+        }
+    }
+
+    /// A machine on which README was followed until a user signed in, for this user that asks.
+    fn stage(&self, who: &str) -> Stage {
         let machine = Machine::boot(|files| {
             let lay = |path: &str, from: &Path| {
                 let path = files.join(path);
@@ -81,7 +93,7 @@ impl Stage {
             };
             let binary = Path::new(env!("CARGO_BIN_EXE_xmpp-ldap-auth"));
             lay("root/target/release/xmpp-ldap-auth", binary);
-            lay("root/company-ca.pem", authority.certificate());
+            lay("root/company-ca.pem", self.authority);
             for folder in ["examples", "examples/systemd"] {
                 for entry in fs::read_dir(root().join(folder)).unwrap().map(Result::unwrap) {
                     if entry.file_type().unwrap().is_file() {
@@ -90,7 +102,7 @@ impl Stage {
                     }
                 }
             }
-            fs::write(files.join("root/edits"), edits)?;
+            fs::write(files.join("root/edits"), &self.edits)?;
             fs::create_dir_all(files.join("usr/local/bin"))?;
             // The program is built already.
             for (name, text) in [("editor", EDITOR), ("sudo", SUDO), ("cargo", "#!/bin/sh\n")] {
@@ -100,17 +112,18 @@ impl Stage {
             }
             Ok(())
         });
-        let stage = Self { machine: machine.unwrap(), _directory: directory, _slapd: slapd };
+        let stage = Stage { machine: machine.unwrap() };
         stage.run("useradd --system prosody && useradd --system ejabberd");
         stage.run(&code("## Installation", "sh"));
         let said = stage.run(&with(
             &code("## The directory", "sh"),
             &[
                 ("who=xmpp-ldap-auth", &*format!("who={who}")),
-                ("the service password", slapd::SERVICE_PASSWORD),
+                ("openldap.toml", &format!("{}.toml", self.example)),
+                ("the service password", self.service_password),
                 (
                     "login alice@example.com",
-                    &format!("login alice@example.com --password-stdin <<< {}", slapd::PASSWORD),
+                    &format!("login alice@example.com --password-stdin <<< {}", self.password),
                 ),
             ],
         ));
@@ -118,6 +131,29 @@ impl Stage {
             assert!(said.contains(expected), "{expected}: {said}");
         }
         stage
+    }
+}
+
+/// An OpenLDAP that speaks TLS, and who signed its certificate.
+fn openldap() -> (TempDir, Authority, Slapd) {
+    let directory = tempfile::tempdir().unwrap();
+    let authority = Authority::create(directory.path()).unwrap();
+    let tls = Some((authority.certificate().to_owned(), authority.good().unwrap()));
+    let slapd = slapd::Options { tls, ..slapd::Options::default() }.start().unwrap();
+    (directory, authority, slapd)
+}
+
+struct Stage {
+    machine: Machine,
+}
+
+impl Stage {
+    /// The command line by which a program here becomes one of another user there.
+    fn words(&self, arguments: &[&str]) -> String {
+        let mut command = self.machine.command("runuser").unwrap();
+        command.args(arguments);
+        let words = [command.get_program()].into_iter().chain(command.get_args());
+        words.map(|word| word.to_str().unwrap()).collect::<Vec<_>>().join(" ")
     }
 
     /// What commands say there, none of which may fail.
@@ -136,7 +172,8 @@ impl Stage {
 #[test]
 fn both_versions_of_prosody_sign_users_in() {
     let heading = "### Prosody (0.12 and 13.0)";
-    let stage = Stage::start("xmpp-ldap-auth");
+    let (_directory, authority, slapd) = openldap();
+    let stage = Directory::openldap(&slapd, &authority).stage("xmpp-ldap-auth");
     stage.run(&code(heading, "sh"));
     let lua = code(heading, "lua");
     let plugins = "/usr/local/lib/prosody/modules";
@@ -160,18 +197,15 @@ fn both_versions_of_prosody_sign_users_in() {
 #[test]
 fn ejabberd_signs_users_in() {
     let heading = "### ejabberd (18.06 or later)";
-    let stage = Stage::start("ejabberd");
+    let (_directory, authority, slapd) = openldap();
+    let stage = Directory::openldap(&slapd, &authority).stage("ejabberd");
     stage.run(&code(heading, "sh"));
-    // ejabberd starts it on the machine, as its user there.
     let program = "/usr/local/bin/xmpp-ldap-auth-ejabberd";
-    let mut enter = stage.machine.command("runuser").unwrap();
-    enter.args(["-u", "ejabberd", "--", program]);
-    let words: Vec<&str> = [enter.get_program()]
-        .into_iter()
-        .chain(enter.get_args())
-        .map(|word| word.to_str().unwrap())
-        .collect();
-    let yaml = with(&code(heading, "yaml"), &[(program, &*format!("{:?}", words.join(" ")))]);
+    // ejabberd starts it on the machine, as its user there.
+    let yaml = with(
+        &code(heading, "yaml"),
+        &[(program, &*format!("{:?}", stage.words(&["-u", "ejabberd", "--", program])))],
+    );
     let cache = "auth_use_cache: false\n";
     assert!(yaml.contains(cache));
     let ejabberd = Options::default().start_by(&yaml.replace(cache, "")).unwrap();
@@ -179,4 +213,97 @@ fn ejabberd_signs_users_in() {
     let client = Client::new(ejabberd.port());
     assert_eq!(client.login("alice", slapd::PASSWORD).unwrap(), Outcome::Success);
     own_password_only(client, ("bob", slapd::PASSWORD), || ejabberd.log());
+}
+
+#[test]
+fn samba_and_active_directory_are_asked_for_a_user() {
+    let server = samba::Samba::shared().unwrap();
+    let found = format!("discover = \"example.com\"\\nnameservers = [\"{}\"]", server.address());
+    for example in ["samba", "active-directory"] {
+        let edits = format!(
+            "s|^servers = .*|{found}|\ns|^base = .*|base = \"{}\"|\ns|^bind_dn = .*|bind_dn = \"{}\"|\n\
+             s|corp\\.example|example.com|g\n",
+            samba::BASE,
+            samba::READER
+        );
+        let directory = Directory {
+            example,
+            edits,
+            authority: &server.ca(),
+            service_password: samba::SERVICE_PASSWORD,
+            password: samba::PASSWORD,
+        };
+        directory.stage("xmpp-ldap-auth");
+    }
+}
+
+#[test]
+fn directory_server_389_is_asked_for_a_user() {
+    let server = ds389::Ds389::start().unwrap();
+    let directory = Directory {
+        example: "389ds",
+        edits: format!(
+            "s|^servers = .*|servers = [\"{}\"]|\ns|^bind_dn = .*|bind_dn = \"{}\"|\n",
+            server.ldaps_url(),
+            ds389::READER_DN
+        ),
+        authority: &server.ca(),
+        service_password: ds389::READER_PASSWORD,
+        password: ds389::PASSWORD,
+    };
+    directory.stage("xmpp-ldap-auth");
+}
+
+/// What Prosody's page says of a terminal. Its program runs on the machine, as its user there.
+#[test]
+fn prosody_signs_users_in_on_a_terminal() {
+    let (directory, authority, slapd) = openldap();
+    let stage = Directory::openldap(&slapd, &authority).stage("prosody");
+    let program = "/usr/local/bin/xmpp-ldap-auth";
+    let page = fs::read_to_string(root().join("src/manual/prosody.md")).unwrap();
+    for line in [
+        &*format!("external_auth_command = \"{program}\""),
+        "external_auth_protocol = \"generic\"",
+        "external_auth_timeout = 5",
+    ] {
+        assert!(page.lines().any(|found| found == line), "{line}");
+    }
+    let wrapper = directory.path().join("xmpp-auth");
+    let enter = stage.words(&["-u", "prosody", "--", program]);
+    fs::write(&wrapper, format!("#!/bin/sh\nexec {enter}\n")).unwrap();
+    fs::set_permissions(&wrapper, fs::Permissions::from_mode(0o755)).unwrap();
+    let prosody = Prosody::start(Version::V0_12, Authentication::Terminal(&wrapper, 5)).unwrap();
+    let client = Client::new(prosody.port());
+    for (password, expected) in [
+        // The first one after a start, as the page says.
+        (slapd::PASSWORD, refused()),
+        (slapd::PASSWORD, Outcome::Success),
+        ("wrong", refused()),
+        (slapd::PASSWORD, Outcome::Success),
+    ] {
+        assert_eq!(client.login("alice", password).unwrap(), expected, "{}", prosody.log());
+    }
+}
+
+/// What the page about HTTP says, on the machine of the daemon that Prosody's page sets up.
+#[test]
+fn prosody_signs_users_in_over_http() {
+    let (_directory, authority, slapd) = openldap();
+    let stage = Directory::openldap(&slapd, &authority).stage("xmpp-ldap-auth");
+    let page = fs::read_to_string(root().join("src/manual/http.md")).unwrap();
+    let toml = page.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
+    let port = free_port().unwrap();
+    let toml = with(toml, &[("5281", &*port.to_string())]);
+    let config = stage.machine.path("/etc/xmpp-ldap-auth/config.toml");
+    fs::write(&config, [fs::read_to_string(&config).unwrap(), toml].concat()).unwrap();
+    stage.run(
+        "printf 'user:password\\n' | sudo install -m 640 -g xmpp-ldap-auth /dev/stdin /etc/xmpp-ldap-auth/http.credentials",
+    );
+    stage.run(&code("### Prosody (0.12 and 13.0)", "sh"));
+    for version in Version::ALL {
+        let prosody = Prosody::start(version, Authentication::Http(port, "user:password")).unwrap();
+        let client = Client::new(prosody.port());
+        assert_eq!(client.login("alice", slapd::PASSWORD).unwrap(), Outcome::Success);
+        assert_eq!(client.login("alice", "wrong").unwrap(), refused());
+    }
 }
