@@ -5,6 +5,7 @@
 //! the listener's [`Front`](front::Front), which knows what it may ask.
 
 pub mod accept;
+mod candidates;
 pub mod control;
 pub mod front;
 pub mod http;

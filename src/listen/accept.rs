@@ -115,19 +115,26 @@ impl<A: Answer> Listener<A> {
         let mut closing = self.front.closing(Client::OfPort);
         let trouble = Trouble::default();
         loop {
-            let place = tokio::select! {
-                biased;
-                () = closing.comes() => break,
-                // Whoever is one too many waits in the backlog.
-                Ok(place) = Arc::clone(&self.places).acquire_owned() => place,
-            };
             let stream = tokio::select! {
                 biased;
                 () = closing.comes() => break,
                 stream = self.socket.accept() => stream,
             };
             match stream {
-                Ok(stream) => self.begin(stream, place, Arc::clone(&daemon)),
+                Ok(stream) if !self.lets_in(&stream) => {}
+                Ok(stream) => {
+                    if self.places.available_permits() == 0 {
+                        self.front.candidates().make_room();
+                    }
+                    // One more waits here, and others in the backlog.
+                    tokio::select! {
+                        biased;
+                        () = closing.comes() => break,
+                        Ok(place) = Arc::clone(&self.places).acquire_owned() => {
+                            self.begin(stream, place, Arc::clone(&daemon));
+                        }
+                    }
+                }
                 Err(error) if is_of_client(&error) => {}
                 Err(error) => {
                     if let Some(unlogged) = trouble.comes() {
@@ -148,26 +155,29 @@ impl<A: Answer> Listener<A> {
         self.front.settle().await;
     }
 
+    /// Whether a client may connect.
+    fn lets_in(&self, stream: &AcceptedStream) -> bool {
+        let client = stream.client();
+        let may_connect = self.front.terms().admit(client);
+        if !may_connect && let Some(unlogged) = self.strangers.comes() {
+            tracing::warn!(
+                listener = self.settings.name,
+                uid = client.user(),
+                more_since_last_line = unlogged,
+                "a process of this user may not connect"
+            );
+        }
+        may_connect
+    }
+
     fn begin(
         &self,
         stream: AcceptedStream,
         place: OwnedSemaphorePermit,
         daemon: Arc<impl Administration + Watched>,
     ) {
-        let client = stream.client();
-        if !self.front.terms().admit(client) {
-            if let Some(unlogged) = self.strangers.comes() {
-                tracing::warn!(
-                    listener = self.settings.name,
-                    uid = client.user(),
-                    more_since_last_line = unlogged,
-                    "a process of this user may not connect"
-                );
-            }
-            return;
-        }
         let (front, kind) = (Arc::clone(&self.front), self.settings.kind);
-        let closing = front.closing(client);
+        let closing = front.closing(stream.client());
         front.counts().connections.fetch_add(1, Ordering::Relaxed);
         tokio::spawn(async move {
             let connection = OpenConnection { front, _place: place };
@@ -202,7 +212,7 @@ async fn serve_http<A: Answer>(
     daemon: &impl Watched,
 ) {
     if kind == ListenerKind::Metrics {
-        metrics::serve(stream, front.name(), daemon, closing).await;
+        metrics::serve(stream, front, daemon, closing).await;
     } else {
         http::serve(stream, front, closing).await;
     }

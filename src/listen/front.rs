@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use super::candidates::Candidates;
 use super::settings::ListenerTerms;
 use crate::answer::Answer;
 use crate::deadline::Deadline;
@@ -24,6 +25,7 @@ pub struct Front<A> {
     requests: Requests<A>,
     counts: Arc<ListenerCounts>,
     misuse: Trouble,
+    candidates: Candidates,
 }
 
 /// What can change while there are connections.
@@ -85,6 +87,11 @@ impl<A> Front<A> {
     /// it likes, so that the log is not to tell of each time.
     pub fn misuse(&self) -> &Trouble {
         &self.misuse
+    }
+
+    /// The connections whose clients have not shown yet that they may ask.
+    pub(super) fn candidates(&self) -> &Candidates {
+        &self.candidates
     }
 
     /// Who may ask what, now.
@@ -155,6 +162,7 @@ impl<A: Answer> Front<A> {
             state: watch::Sender::new(FrontState { terms: Arc::new(terms), is_closing: false }),
             counts: Arc::default(),
             misuse: Trouble::default(),
+            candidates: Candidates::default(),
         }
     }
 

@@ -6,7 +6,7 @@
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Instant;
 
-use super::front::Closing;
+use super::front::{Closing, Front};
 use super::http::{Api, converse};
 use crate::protocol::http::head::{Head, Method};
 use crate::protocol::http::reply::{Reply, Status};
@@ -61,14 +61,15 @@ impl MetricsFormat {
 }
 
 /// Serves a connection until it ends.
-pub(super) async fn serve(
+pub(super) async fn serve<A>(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send,
-    listener: &str,
+    front: &Front<A>,
     watched: &impl Watched,
     closing: Closing,
 ) {
-    if let Err(error) = converse(stream, &MetricsApi(watched), closing).await {
-        tracing::debug!(listener, %error, "a client is gone");
+    let candidate = front.candidates().comes();
+    if let Err(error) = converse(stream, &MetricsApi(watched), candidate, closing).await {
+        tracing::debug!(listener = front.name(), %error, "a client is gone");
     }
 }
 

@@ -203,6 +203,30 @@ async fn connections_without_a_request_leave_room_for_others() {
 }
 
 #[tokio::test]
+async fn strangers_that_ask_leave_room_for_who_may_ask() {
+    const PLACES: usize = 16;
+    let directory = Embedded::start().unwrap();
+    let most = format!("verbs = [\"auth\"]\nmax_connections = {PLACES}\n[listen.watch]");
+    let listen =
+        LISTEN.replace("verbs = [\"auth\", \"isuser\", \"setpass\"]\n[listen.watch]", &most);
+    let daemon = Daemon(native::Daemon::start(written(&(listen + &corp(&directory.url())))));
+    let mut admitted = daemon.client().await;
+    assert_eq!(admitted.ask(get(RIGHT)).await.brief(), (200, "true"));
+    let mut strangers = Vec::new();
+    for _ in 1..PLACES {
+        let mut stranger = daemon.client().await;
+        assert_eq!(stranger.ask(plain(RIGHT)).await.status, 401);
+        strangers.push(stranger);
+    }
+    let mut late = daemon.client().await;
+    assert_eq!(late.ask(get(RIGHT)).await.brief(), (200, "true"));
+    // The one that had tried for the longest time made room, and no other.
+    assert!(strangers[0].next().await.is_none());
+    assert_eq!(strangers[PLACES - 2].ask(plain(RIGHT)).await.status, 401);
+    assert_eq!(admitted.ask(get(RIGHT)).await.brief(), (200, "true"));
+}
+
+#[tokio::test]
 async fn one_guard_counts_for_every_listener() {
     let directory = Embedded::start().unwrap();
     let daemon = Daemon::asking_also(&directory.url(), "[throttle]\nfailures = 3\n");

@@ -11,6 +11,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
+use crate::listen::candidates::Candidate;
 use crate::listen::front::Closing;
 use crate::listen::linger::linger;
 use crate::protocol::http::body::BodyReader;
@@ -18,8 +19,8 @@ use crate::protocol::http::head::{Head, HeadReader, Method};
 use crate::protocol::http::reply::{Reply, Status};
 use crate::protocol::http::{MalformedHttp, ReceiveBuffer};
 
-/// The time for a head from its first byte on, for a body, and for the client to take a reply. A
-/// client that was not admitted yet has this time for a head from the beginning on.
+/// The time for a head from its first byte on, for a body, and for the client to take a reply. A client
+/// has this time to be admitted, however often it asks.
 const WITHIN: Duration = Duration::from_secs(5);
 
 /// What is asked over HTTP.
@@ -63,11 +64,16 @@ impl From<MalformedHttp> for Ending {
 pub(in crate::listen) async fn converse(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send,
     api: &impl Api,
+    candidate: Candidate,
     mut closing: Closing,
 ) -> io::Result<()> {
     let (received, heads) = (ReceiveBuffer::default(), HeadReader::default());
     let mut connection = HttpConnection { stream, received, heads };
-    match connection.serve(api, &mut closing).await? {
+    let ending = tokio::select! {
+        ending = connection.serve(api, &candidate, &mut closing) => ending?,
+        () = candidate.has_to_leave() => Ending::Over,
+    };
+    match ending {
         Ending::Over => return Ok(()),
         Ending::LastReply => {}
         Ending::Malformed => {
@@ -81,10 +87,15 @@ pub(in crate::listen) async fn converse(
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> HttpConnection<S> {
-    async fn serve(&mut self, api: &impl Api, closing: &mut Closing) -> io::Result<Ending> {
-        let mut is_admitted = false;
+    async fn serve(
+        &mut self,
+        api: &impl Api,
+        candidate: &Candidate,
+        closing: &mut Closing,
+    ) -> io::Result<Ending> {
+        let mut admitted_by = Some(Instant::now() + WITHIN);
         loop {
-            let head = match self.head(is_admitted, closing).await? {
+            let head = match self.head(admitted_by, closing).await? {
                 Ok(head) => head,
                 Err(ending) => return Ok(ending),
             };
@@ -92,7 +103,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> HttpConnection<S> {
                 // The body, which is not read, would be taken for a request.
                 Err(reply) => (reply, !head.has_no_body()),
                 Ok(()) => {
-                    is_admitted = true;
+                    candidate.admit();
+                    admitted_by = None;
                     let body = match self.body(&head).await? {
                         Ok(body) => body,
                         Err(ending) => return Ok(ending),
@@ -114,10 +126,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> HttpConnection<S> {
 
     async fn head(
         &mut self,
-        is_admitted: bool,
+        mut by: Option<Instant>,
         closing: &mut Closing,
     ) -> io::Result<Result<Head, Ending>> {
-        let mut by = (!is_admitted).then(|| Instant::now() + WITHIN);
         loop {
             match self.heads.next(&mut self.received) {
                 Ok(Some(head)) => return Ok(Ok(head)),

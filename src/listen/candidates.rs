@@ -1,0 +1,66 @@
+//! Connections whose client has not shown yet that it may ask. When there is no room, whoever has tried
+//! for the longest time leaves, so that strangers cannot keep every place.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::Notify;
+
+/// Those of one listener, in the order in which they came.
+#[derive(Debug, Default)]
+pub(super) struct Candidates(Arc<Mutex<Waiting>>);
+
+#[derive(Debug, Default)]
+struct Waiting {
+    came: u64,
+    leave: BTreeMap<u64, Arc<Notify>>,
+}
+
+/// One of them, until its client is admitted or it ends.
+#[derive(Debug)]
+pub(super) struct Candidate {
+    number: u64,
+    leave: Arc<Notify>,
+    waiting: Arc<Mutex<Waiting>>,
+}
+
+impl Candidates {
+    /// A connection whose client is not known yet.
+    pub(super) fn comes(&self) -> Candidate {
+        let leave = Arc::new(Notify::new());
+        let mut waiting = locked(&self.0);
+        waiting.came += 1;
+        let number = waiting.came;
+        waiting.leave.insert(number, Arc::clone(&leave));
+        Candidate { number, leave, waiting: Arc::clone(&self.0) }
+    }
+
+    /// Lets the first of them leave, if there is any.
+    pub(super) fn make_room(&self) {
+        if let Some((_, leave)) = locked(&self.0).leave.pop_first() {
+            leave.notify_one();
+        }
+    }
+}
+
+impl Candidate {
+    /// Its client may ask, and keeps its place.
+    pub(super) fn admit(&self) {
+        locked(&self.waiting).leave.remove(&self.number);
+    }
+
+    /// Ends when it has to leave.
+    pub(super) async fn has_to_leave(&self) {
+        self.leave.notified().await;
+    }
+}
+
+impl Drop for Candidate {
+    fn drop(&mut self) {
+        self.admit();
+    }
+}
+
+fn locked(waiting: &Mutex<Waiting>) -> MutexGuard<'_, Waiting> {
+    waiting.lock().unwrap_or_else(PoisonError::into_inner)
+}
