@@ -13,11 +13,11 @@ mod password;
 mod support;
 
 use std::fs::{self, File};
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -26,17 +26,22 @@ use ldap_fixtures::tls::Authority;
 use rustix::process::Signal;
 use rustix::termios::{LocalModes, tcgetattr};
 use support::Answer::{CannotTell, No};
-use support::{Adapter, Framing, MakeSite, OnTerminal, PATIENCE, Site, Terminal, binary};
+use support::{Adapter, Framing, MakeSite, NOBODY, OnTerminal, PATIENCE, Site, Terminal, binary};
 
 const QUESTION: &str = "Password of alice@example.com: ";
 
-const NOBODY: &str = r#"
-[directory.nobody]
-servers = ["ldap://127.0.0.1:9"]
-user_dn = "uid={localpart},dc=example,dc=com"
-[domain."example.com"]
-directory = "nobody"
-"#;
+/// What `login` says to this password.
+fn log_in(site: &Site, password: &[u8]) -> Output {
+    let mut child = site
+        .command()
+        .args(["--caller", "ejabberd", "login", "--password-stdin", "alice@example.com"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(&[password, b"\n"].concat()).unwrap();
+    child.wait_with_output().unwrap()
+}
 
 #[test]
 fn help_and_version_are_printed() {
@@ -144,15 +149,7 @@ fn a_port_of_another_protocol_is_dialled_once_by_login() {
         for config in [config.clone(), config.replace(user_dn, search)] {
             let site = Site::new(&config);
             let before = dialled.load(Ordering::SeqCst);
-            let mut child = site
-                .command()
-                .args(["--caller", "ejabberd", "login", "--password-stdin", "alice@example.com"])
-                .stdin(Stdio::piped())
-                .stdout(Stdio::piped())
-                .spawn()
-                .unwrap();
-            std::io::Write::write_all(child.stdin.as_mut().unwrap(), b"secret\n").unwrap();
-            let told = told(&child.wait_with_output().unwrap());
+            let told = told(&log_in(&site, b"secret"));
             assert_eq!(dialled.load(Ordering::SeqCst) - before, 1, "{told}");
             assert!(
                 told.contains("not a well-formed LDAP message")

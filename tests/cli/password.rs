@@ -55,15 +55,7 @@ fn a_terminal_that_was_asked_for_a_password_is_left_as_it_was() {
 #[test]
 fn what_is_typed_is_refused_as_run_refuses_it() {
     let site = Site::new(NOBODY);
-    let mut child = site
-        .command()
-        .args(["--caller", "ejabberd", "login", "--password-stdin", "alice@example.com"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    std::io::Write::write_all(child.stdin.as_mut().unwrap(), b"tops3\tcret\n").unwrap();
-    let output = child.wait_with_output().unwrap();
+    let output = log_in(&site, b"tops3\tcret");
     assert_eq!(output.status.code(), Some(77));
     assert!(told(&output).contains("denied: malformed"), "{}", told(&output));
     assert!(!told(&output).contains("tops3"));

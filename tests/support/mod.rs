@@ -19,6 +19,16 @@ use tempfile::TempDir;
 /// Longer than any answer may take on a loaded machine.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
+/// A configuration whose directory is a port on which nobody listens: every answer that needs it is
+/// "cannot tell", and denials come without it.
+pub const NOBODY: &str = r#"
+[directory.nobody]
+servers = ["ldap://127.0.0.1:9"]
+user_dn = "uid={localpart},dc=example,dc=com"
+[domain."example.com"]
+directory = "nobody"
+"#;
+
 /// The binary under test.
 pub fn binary() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_xmpp-ldap-auth"));
