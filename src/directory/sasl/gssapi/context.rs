@@ -13,9 +13,9 @@ use libgssapi::error::Error;
 use libgssapi::name::Name;
 use libgssapi::oid::{GSS_MECH_KRB5, GSS_NT_KRB5_PRINCIPAL, OidSet};
 use tokio::sync::Mutex;
-use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
+use crate::aside::aside;
 use crate::directory::diagnosis::of_ticket;
 use crate::directory::sasl::gssapi::security_layer::Direction;
 use crate::directory::session::error::ConnectError;
@@ -50,12 +50,12 @@ impl Ticket {
         let realm = parties.client.rsplit('@').next().unwrap_or_default().to_owned();
         let get = async {
             let turn = ONE_AT_A_TIME.lock().await;
-            spawn_blocking(move || {
+            let begun = aside(move || {
                 let _turn = turn;
                 begin(&parties, seals, binding).map_err(|error| refused(&error, &parties))
-            })
-            .await
-            .map_err(io::Error::other)?
+            });
+            let defect = || Err(io::Error::other("the sign-in by Kerberos has a defect").into());
+            begun.await.unwrap_or_else(defect)
         };
         timeout(within, get).await.unwrap_or_else(|_| {
             let text = format!(
@@ -109,6 +109,12 @@ impl Ticket {
             Direction::Open => self.open(message),
         }
     }
+}
+
+/// Whether a token is of the kind that says whether it is encrypted (RFC 4121, section 4.2.6.2). Those of
+/// older ciphers, of which RC4 is still met (RFC 4757), do not.
+pub(super) fn tells_whether_it_is_hidden(token: &[u8]) -> bool {
+    token.starts_with(&[0x05, 0x04])
 }
 
 /// Whether a token says that it is encrypted (RFC 4121, section 4.2.6.2). The library tells only
@@ -166,6 +172,16 @@ mod tests {
             ("A token was invalid", "A token was invalid"),
         ] {
             assert_eq!(words(text), own);
+        }
+    }
+
+    #[test]
+    fn tokens_of_old_ciphers_are_told_apart() {
+        assert!(tells_whether_it_is_hidden(b"\x05\x04\x03\xff"));
+        // The frame and the head of a token of RC4 (RFC 4757, section 7.3).
+        let old = b"\x60\x30\x06\x09\x2a\x86\x48\x86\xf7\x12\x01\x02\x02\x02\x01\x11\x00";
+        for old in [&old[..], b"\x05", b""] {
+            assert!(!tells_whether_it_is_hidden(old), "{old:?}");
         }
     }
 

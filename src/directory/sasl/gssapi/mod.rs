@@ -16,7 +16,7 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 
 use self::bind::{Bind, BindAnswer, LayerOffer, Protection, choice};
-use self::context::{Parties, Ticket};
+use self::context::{Parties, Ticket, tells_whether_it_is_hidden};
 use self::security_layer::Layer;
 use crate::directory::sasl::principal::{ByteStream, Kerberos, Principal, SignedIn, Transport};
 use crate::directory::session::error::ConnectError;
@@ -101,6 +101,11 @@ impl GssapiPrincipal {
             }
             if !ticket.holds(seals)? {
                 return Err(odd("the server did not prove who it is, or cannot seal"));
+            }
+            if seals && !tells_whether_it_is_hidden(&answer) {
+                return Err(odd(
+                    "the ticket is of an old cipher such as RC4, with which nothing is sealed safely: let the service account and the domain controllers have AES (msDS-SupportedEncryptionTypes), or use ldaps://",
+                ));
             }
             let offer = LayerOffer::read(&ticket.open(&answer)?)
                 .ok_or_else(|| odd("the server's offer of protections is malformed"))?;
