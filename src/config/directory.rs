@@ -46,10 +46,11 @@ impl<'a> DirectoryTable<'a> {
         let preset = table.get(&keys::PRESET);
         let tls_table = table.table(&keys::TLS_TABLE);
         let reach = ServerConfig::read(&table, answer_within);
+        let catalog = reach.catalog(&table);
         let writer = table.table(&keys::WRITE_TABLE);
         let writer = table.has(&keys::WRITE_TABLE).then_some(writer);
         let writer_reach = writer.as_ref().and_then(|writer| read_writer(writer, answer_within));
-        let is_needed = [Some(&reach), writer_reach.as_ref()]
+        let is_needed = [Some(&reach), writer_reach.as_ref(), catalog.as_ref()]
             .into_iter()
             .flatten()
             .any(ServerConfig::needs_tls);
@@ -87,11 +88,18 @@ impl<'a> DirectoryTable<'a> {
                 "it needs a service account: write bind_dn and bind_password_file",
             );
         }
+        if catalog.is_some() && !has_service {
+            table.problem(
+                &keys::GLOBAL_CATALOG,
+                "it is asked as the service account: write bind_dn and bind_password_file",
+            );
+        }
         let limits = read_limits(&table.table(&keys::POOL_TABLE));
         let settings = tls.map(|tls| DirectorySettings {
             name: name.to_owned(),
             preset,
-            connector: reach.connector(tls),
+            connector: reach.connector(Arc::clone(&tls)),
+            catalog: catalog.map(|catalog| catalog.connector(tls)),
             identity,
             set_password,
             writer,

@@ -5,14 +5,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::effective::Origin;
-use super::keys::{AnyKey, directory as keys};
+use super::keys::{AnyKey, Key, directory as keys};
 use super::table::Table;
+use super::value::{List, OneOrMore};
 use crate::directory::connect::connector::Connector;
 use crate::directory::locate::dns::{CAN_ASK_NAME_SERVERS, Dns};
 use crate::directory::locate::server::{Endpoint, Rank, Server, check_address, domain_to_ascii};
 use crate::directory::locate::servers::Servers;
 use crate::directory::locate::srv::{Discovery, Site, Wanted};
 use crate::directory::tls::Tls;
+
+const CLEAR_TEXT: &str = "passwords would cross the network in clear text; write ldaps://, or start_tls = true, or, knowing what it means, allow_clear_text = true";
 
 /// How servers are reached, but for TLS.
 #[derive(Debug)]
@@ -27,12 +30,12 @@ pub(super) struct ServerConfig {
 
 impl ServerConfig {
     pub(super) fn read(table: &Table<'_>, answer_within: Duration) -> Self {
-        let named = read_named(table);
+        let named = read_named(table, &keys::SERVERS);
         let start_tls = table.get_or_default(&keys::START_TLS);
         let allow_clear_text = table.get_or_default(&keys::ALLOW_CLEAR_TEXT);
         let is_readable = |server: &Server| server.is_remote() && !start_tls && !is_ldaps(server);
         if !allow_clear_text && named.iter().any(is_readable) {
-            table.problem(&keys::SERVERS, "passwords would cross the network in clear text; write ldaps://, or start_tls = true, or, knowing what it means, allow_clear_text = true");
+            table.problem(&keys::SERVERS, CLEAR_TEXT);
         }
         if start_tls && !named.is_empty() && named.iter().all(is_ldaps) {
             table.remark_at(
@@ -74,6 +77,25 @@ impl ServerConfig {
         Self { named, wanted, name_servers, start_tls, connect_within }
     }
 
+    /// The global catalogs that are asked beside these servers, and reached like them, if any are named.
+    pub(super) fn catalog(&self, table: &Table<'_>) -> Option<Self> {
+        let named = read_named(table, &keys::GLOBAL_CATALOG);
+        let is_readable =
+            |server: &Server| server.is_remote() && !self.start_tls && !is_ldaps(server);
+        if !table.get_or_default(&keys::ALLOW_CLEAR_TEXT) && named.iter().any(is_readable) {
+            table.problem(&keys::GLOBAL_CATALOG, CLEAR_TEXT);
+        }
+        let catalog =
+            Self { named, wanted: None, name_servers: self.name_servers.clone(), ..*self };
+        if !catalog.named.is_empty() && !catalog.is_global_catalog() {
+            table.remark_at(
+                &keys::GLOBAL_CATALOG,
+                "global catalogs listen on port 3269, for ldaps://, or 3268",
+            );
+        }
+        (!catalog.named.is_empty()).then_some(catalog)
+    }
+
     pub(super) fn needs_tls(&self) -> bool {
         self.start_tls || self.wanted.is_some() || self.named.iter().any(is_ldaps)
     }
@@ -102,12 +124,11 @@ impl ServerConfig {
     }
 }
 
-fn read_named(table: &Table<'_>) -> Vec<Server> {
-    let ranked = (0..).map(Rank::Named).zip(table.get(&keys::SERVERS).unwrap_or_default());
+fn read_named(table: &Table<'_>, key: &Key<List<OneOrMore>>) -> Vec<Server> {
+    let ranked = (0..).map(Rank::Named).zip(table.get(key).unwrap_or_default());
     let urls = ranked.flat_map(|(rank, urls)| urls.into_iter().map(move |url| (rank, url)));
     let servers = urls.filter_map(|(rank, url)| {
-        let server =
-            Server::parse(&url).map_err(|text| table.problem(&keys::SERVERS, text)).ok()?;
+        let server = Server::parse(&url).map_err(|text| table.problem(key, text)).ok()?;
         Some(Server { rank, ..server })
     });
     servers.collect()

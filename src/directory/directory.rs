@@ -10,6 +10,7 @@ use crate::directory::account::preset::Preset;
 use crate::directory::account::set_password::{self, PasswordMethod};
 use crate::directory::connect::connector::Connector;
 use crate::directory::diagnosis::MustChange;
+use crate::directory::groups::Searchers;
 use crate::directory::locate::server::Server;
 use crate::directory::pool::Watcher;
 use crate::directory::pool::identity::Identity;
@@ -47,6 +48,8 @@ pub struct DirectorySettings {
     pub connector: Connector,
     /// As whom to search; without it, only binds by name are possible.
     pub identity: Option<Identity>,
+    /// How to reach who is asked about groups of other domains of the forest.
+    pub catalog: Option<Connector>,
     /// How passwords are set.
     pub set_password: PasswordMethod,
     /// Where and as whom, if that is special.
@@ -61,7 +64,8 @@ impl DirectorySettings {
     /// Lets requests end when every server has failed once, for somebody who waits to be told why.
     pub fn ask_once(&mut self) {
         let writer = self.writer.as_mut().and_then(|writer| writer.connector.as_mut());
-        for connector in std::iter::once(&mut self.connector).chain(writer) {
+        let connectors = std::iter::once(&mut self.connector).chain(&mut self.catalog);
+        for connector in connectors.chain(writer) {
             connector.servers.asked_once = true;
         }
     }
@@ -73,6 +77,7 @@ pub struct Directory {
     name: String,
     preset: Option<Preset>,
     service: Option<Searcher>,
+    catalog: Option<Searcher>,
     writer: Option<ServicePool>,
     users: UserPool,
     set_password: PasswordMethod,
@@ -97,12 +102,16 @@ impl Directory {
             let identity = writer.identity.or_else(|| settings.identity.clone())?;
             Some(ServicePool::new(connector, identity, limits, refused))
         });
-        let service = settings.identity.map(|identity| Searcher {
-            pool: ServicePool::new(Arc::clone(&connector), identity, limits, refused),
-        });
+        let searcher = |connector, identity| Searcher {
+            pool: ServicePool::new(connector, identity, limits, refused),
+        };
+        let catalog = settings.catalog.zip(settings.identity.clone());
+        let catalog = catalog.map(|(connector, identity)| searcher(Arc::new(connector), identity));
+        let service = settings.identity.map(|identity| searcher(Arc::clone(&connector), identity));
         Self {
             preset: settings.preset,
             service,
+            catalog,
             writer,
             users: UserPool::new(connector, limits),
             set_password: settings.set_password,
@@ -124,12 +133,17 @@ impl Directory {
                 Watcher { connector, service: self.writer.as_ref() }.watch().await;
             }
         };
+        let watch_catalog = async {
+            if let Some(Searcher { pool }) = &self.catalog {
+                Watcher { connector: pool.connector(), service: Some(pool) }.watch().await;
+            }
+        };
         let grow_service = async {
             if let Some(service) = &self.service {
                 service.pool.grow().await;
             }
         };
-        tokio::join!(self.keep_fresh(), watch, watch_writer, grow_service);
+        tokio::join!(self.keep_fresh(), watch, watch_writer, watch_catalog, grow_service);
     }
 
     async fn keep_fresh(&self) {
@@ -141,8 +155,8 @@ impl Directory {
                 connector.ask_awaited().await;
             }
             self.users.reap();
-            if let Some(service) = &self.service {
-                service.pool.reap();
+            for searcher in self.service.iter().chain(&self.catalog) {
+                searcher.pool.reap();
             }
         }
     }
@@ -171,7 +185,8 @@ impl Directory {
     }
 
     fn service_pools(&self) -> impl Iterator<Item = &ServicePool> {
-        self.service.iter().map(|service| &service.pool).chain(&self.writer)
+        let searchers = self.service.iter().chain(&self.catalog);
+        searchers.map(|searcher| &searcher.pool).chain(&self.writer)
     }
 
     /// Its name in the configuration.
@@ -248,6 +263,16 @@ impl Directory {
     /// Searches as the service account.
     pub(in crate::directory) fn searcher(&self) -> Result<&Searcher, Outcome> {
         self.service.as_ref().ok_or_else(|| Outage::Unanswerable.into())
+    }
+
+    /// Whether somebody is asked about groups of other domains.
+    pub(in crate::directory) fn has_catalog(&self) -> bool {
+        self.catalog.is_some()
+    }
+
+    /// Who is asked about groups, as the service account.
+    pub(in crate::directory) fn searchers(&self) -> Result<Searchers<'_>, Outcome> {
+        Ok(Searchers { own: self.searcher()?, catalog: self.catalog.as_ref() })
     }
 
     /// What becomes of a right password that must be changed.

@@ -91,8 +91,8 @@ impl Domain {
         rule: &GroupRule,
         by: Deadline,
     ) -> Result<(), Outcome> {
-        let searcher = self.directory.searcher()?;
-        located.admitted(rule.admits(&located.entry, searcher, by).await?)
+        let searchers = self.directory.searchers()?;
+        located.admitted(rule.admits(&located.entry, searchers, by).await?)
     }
 
     async fn find_for_sign_in(

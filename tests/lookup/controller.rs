@@ -82,6 +82,41 @@ async fn a_group_of_another_domain_is_nobodys_verdict() {
     assert_eq!(verdict(&several([elsewhere, "cn=gone,dc=x"], "all"), "a").await, denied);
 }
 
+/// The catalog of the forest in which the group of the other domain has this security identifier.
+async fn catalog(sid: &'static [u8]) -> (Arc<Server>, u16) {
+    Server::start(move |search| match search.base.contains("dc=branch") {
+        true => {
+            (0, vec![(b"cn=c,dc=branch,dc=x".to_vec(), vec![("objectSid", vec![sid.to_vec()])])])
+        }
+        false => controller(search, 0),
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_group_of_another_domain_is_asked_of_the_catalog_and_nothing_else_is() {
+    const OF_A: &[u8] = b"\x01\x05domain\x01\x02\0\0";
+    let (_server, port) = Server::start(|search| controller(search, 0)).await;
+    let (elsewhere, here) = ("cn=c,dc=branch,dc=x", "cn=last,dc=x");
+    let denied = Verdict::Denied(Denial::NotInGroup);
+    for (sid, verdict_of_a) in [(OF_A, Verdict::Granted), (b"\x01\x05other", denied)] {
+        let (catalog, catalog_port) = catalog(sid).await;
+        let named = format!("global_catalog = [\"ldap://127.0.0.1:{catalog_port}\"]\n");
+        let several = |all: &str| {
+            let rule = group_rule("", &format!("{named}require_group_match = \"{all}\""));
+            domain(port, &rule.replace("\"\"", &format!("{:?}", [elsewhere, here])))
+        };
+        assert_eq!(verdict(&several("any"), "a").await, Verdict::Granted);
+        assert_eq!(catalog.asked(), 0, "the other group suffices");
+        assert_eq!(verdict(&domain(port, &group_rule(elsewhere, &named)), "a").await, verdict_of_a);
+        assert_eq!(verdict(&several("all"), "a").await, verdict_of_a);
+        assert!(catalog.asked() > 0 && catalog.bound().is_empty());
+    }
+    let away = "global_catalog = [\"ldap://127.0.0.1:9\"]\nconnect_within = \"100ms\"";
+    let outcome = sign_in(&domain(port, &group_rule(elsewhere, away)), "a").await;
+    assert!(matches!(outcome.verdict, Verdict::Unavailable(_)), "{outcome:?}");
+}
+
 #[tokio::test]
 async fn a_root_dse_that_was_refused_is_asked_for_again() {
     for code in [1, 3, 32, 50, 51, 52, 53, 80] {

@@ -12,6 +12,7 @@ mod controller;
 mod names;
 mod products;
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -49,13 +50,18 @@ type Script = dyn Fn(&Search) -> (u32, Vec<Found>) + Send + Sync;
 struct Server {
     script: Box<Script>,
     bound: Mutex<Vec<String>>,
+    searches: AtomicUsize,
 }
 
 impl Server {
     async fn start(
         script: impl Fn(&Search) -> (u32, Vec<Found>) + Send + Sync + 'static,
     ) -> (Arc<Self>, u16) {
-        let server = Arc::new(Self { script: Box::new(script), bound: Mutex::default() });
+        let server = Arc::new(Self {
+            script: Box::new(script),
+            bound: Mutex::default(),
+            searches: AtomicUsize::new(0),
+        });
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let accepting = Arc::clone(&server);
@@ -130,6 +136,7 @@ impl Server {
             attributes.push(names.text().ok()?.into_owned());
         }
         let search = Search { base, attributes, filter: filter.to_vec() };
+        self.searches.fetch_add(1, Ordering::SeqCst);
         let (code, entries) = (self.script)(&search);
         for (dn, values) in entries {
             respond(tag::SEARCH_ENTRY, &|out: &mut Writer| {
@@ -154,6 +161,10 @@ impl Server {
         }
         respond(tag::SEARCH_DONE, &end(code));
         Some(out.into_bytes())
+    }
+
+    fn asked(&self) -> usize {
+        self.searches.load(Ordering::SeqCst)
     }
 
     fn bound(&self) -> Vec<String> {

@@ -71,6 +71,11 @@ keys! {
     /// to its policy
     SET_PASSWORD = "set_password": Or<Word<PasswordMethod>> =
         Or(Word::of(&PasswordMethod::ALL), PasswordMethod::Off);
+
+    /// `["ldaps://dc1.corp.example:3269"]`: global catalogs, which are asked about groups that lie in
+    /// other domains of the forest; reached like `servers`, as the same service account
+    GLOBAL_CATALOG = "global_catalog": List<OneOrMore> =
+        List(OneOrMore("URLs"), "ldaps://dc1.corp.example:3269");
 }
 
 keys! {

@@ -27,7 +27,7 @@ pub(super) fn fault(method: GroupMethod, entry: &GroupEntry) -> Option<&'static 
         }
         GroupEntry::Elsewhere => {
             return Some(
-                "lies in another domain, or on another server; the groups of a forest are known to its global catalog: write servers with port 3269, or discover_global_catalog = true",
+                "lies in another domain, or on another server; the groups of a forest are known to its global catalog: write global_catalog = [\"ldaps://…:3269\"]",
             );
         }
     };

@@ -16,4 +16,4 @@ mod walk;
 pub use self::group::{Group, GroupEntry};
 pub use self::membership::{Belonging, Membership, Memberships};
 pub use self::method::GroupMethod;
-pub use self::rule::GroupRule;
+pub use self::rule::{GroupRule, Searchers};

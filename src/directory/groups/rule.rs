@@ -12,6 +12,15 @@ use crate::directory::pool::search::Searcher;
 use crate::directory::session::root_dse::RootDse;
 use crate::verdict::{Outage, Outcome};
 
+/// Who is asked about groups.
+#[derive(Clone, Copy, Debug)]
+pub struct Searchers<'a> {
+    /// Who knows the groups of the directory.
+    pub own: &'a Searcher,
+    /// Who knows those of other domains of the forest as well.
+    pub catalog: Option<&'a Searcher>,
+}
+
 /// Who is let in.
 #[derive(Clone, Debug)]
 pub struct GroupRule {
@@ -61,42 +70,50 @@ impl GroupRule {
     pub async fn admits(
         &self,
         user: &Entry,
-        searcher: &Searcher,
+        searchers: Searchers<'_>,
         by: Deadline,
     ) -> Result<Belonging, Outcome> {
-        self.find_out(user, self.all, searcher, by).await.judge(self.all)
+        self.find_out(user, self.all, searchers, by).await.judge(self.all)
     }
 
     /// Whether the user of this entry is in each of the groups, although less may do.
     pub async fn memberships(
         &self,
         user: &Entry,
-        searcher: &Searcher,
+        searchers: Searchers<'_>,
         by: Deadline,
     ) -> Memberships<'_> {
-        self.find_out(user, true, searcher, by).await
+        self.find_out(user, true, searchers, by).await
     }
 
     async fn find_out(
         &self,
         user: &Entry,
         all: bool,
-        searcher: &Searcher,
+        searchers: Searchers<'_>,
         by: Deadline,
     ) -> Memberships<'_> {
         let mut found = Memberships::new(&self.groups, all);
-        if !found.is_settled()
-            && let Err(outcome) = self.search(user, searcher, &mut found, by).await
-        {
-            found.give_up(&outcome);
+        let Searchers { own, catalog } = searchers;
+        let in_turn = [Some((own, catalog.is_some())), catalog.map(|catalog| (catalog, false))];
+        for (searcher, asks_on) in in_turn.into_iter().flatten() {
+            if !found.is_settled()
+                && !found.open().is_empty()
+                && let Err(outcome) = self.search(user, searcher, asks_on, &mut found, by).await
+            {
+                found.give_up(&outcome);
+            }
         }
         found
     }
 
+    /// Finds out what this server knows; where it is not the last that is asked, groups that it does not
+    /// hold stay open.
     async fn search(
         &self,
         user: &Entry,
         searcher: &Searcher,
+        asks_on: bool,
         found: &mut Memberships<'_>,
         by: Deadline,
     ) -> Result<(), Outcome> {
@@ -108,7 +125,7 @@ impl GroupRule {
                 return Err(Outcome::from(Outage::Misconfigured).with_detail(&text));
             }
         }
-        self.recognize(searcher, found, by).await;
+        self.recognize(searcher, asks_on, found, by).await;
         Ok(())
     }
 
@@ -206,13 +223,20 @@ impl GroupRule {
 
     /// Reads the groups that were not found by the names that the configuration has for them, and
     /// compares them as the server calls them.
-    async fn recognize(&self, searcher: &Searcher, found: &mut Memberships<'_>, by: Deadline) {
+    async fn recognize(
+        &self,
+        searcher: &Searcher,
+        asks_on: bool,
+        found: &mut Memberships<'_>,
+        by: Deadline,
+    ) {
         for group in found.open() {
             if found.is_settled() {
                 return;
             }
             let membership = match group.read(searcher, by).await {
                 Ok(GroupEntry::There(entry)) if found.recognizes(&entry) => Membership::In,
+                Ok(GroupEntry::Elsewhere) if asks_on => continue,
                 Ok(entry) => {
                     let fault = self.fault(&entry).map(|fault| format!("{group} {fault}"));
                     match entry {

@@ -167,8 +167,8 @@ async fn explain_groups(
     told: &mut Explanation,
     by: Deadline,
 ) -> Option<(String, Option<Outcome>)> {
-    let searcher = domain.directory().service().filter(|_| rule.is_needed())?;
-    let memberships = rule.memberships(&located.entry, searcher, by).await;
+    let searchers = domain.directory().searchers().ok().filter(|_| rule.is_needed())?;
+    let memberships = rule.memberships(&located.entry, searchers, by).await;
     for (group, membership) in memberships.iter() {
         let text = match membership {
             Some(Membership::In) => format!("in {group}"),

@@ -10,11 +10,12 @@ pub(super) async fn look(
     view: &View,
     domain: &str,
     rules: &Rules,
+    has_catalog: bool,
     report: &mut Report,
 ) -> Result<(), UnansweredSearch> {
-    look_at_rule(view, domain, &rules.sign_in, report).await?;
+    look_at_rule(view, domain, &rules.sign_in, has_catalog, report).await?;
     if !rules.exist.is_same_as(&rules.sign_in) {
-        look_at_rule(view, domain, &rules.exist, report).await?;
+        look_at_rule(view, domain, &rules.exist, has_catalog, report).await?;
     }
     Ok(())
 }
@@ -23,6 +24,7 @@ async fn look_at_rule(
     view: &View,
     domain: &str,
     rule: &GroupRule,
+    has_catalog: bool,
     report: &mut Report,
 ) -> Result<(), UnansweredSearch> {
     if !rule.is_needed() {
@@ -50,6 +52,8 @@ async fn look_at_rule(
         let found = view.search(&group.query()).await?;
         let entry = GroupEntry::of(found.answer.code, found.entries);
         let problem = match entry {
+            // The catalog knows it.
+            Some(GroupEntry::Elsewhere) if has_catalog => None,
             Some(entry) => rule.fault(&entry).map(|fault| format!("it {fault}")),
             None => Some("it could not be read".to_owned()),
         };

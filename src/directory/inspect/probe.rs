@@ -32,7 +32,9 @@ pub async fn probe_server(
         if directory.writer().is_none() {
             passwords::look(&view, directory.set_password(), &mut report);
         }
-        if let Err(unanswered) = look_at_entries(&view, domains, guard, &mut report).await {
+        if let Err(unanswered) =
+            look_at_entries(&view, domains, directory.has_catalog(), guard, &mut report).await
+        {
             report.note(Severity::Bad, "search", unanswered.to_string());
         }
     }
@@ -42,12 +44,13 @@ pub async fn probe_server(
 async fn look_at_entries(
     view: &View,
     domains: &[(&str, &Rules)],
+    has_catalog: bool,
     guard: Option<&GuardSettings>,
     report: &mut Report,
 ) -> Result<(), UnansweredSearch> {
     for (domain, rules) in domains {
         users::look(view, domain, rules, report).await?;
-        groups::look(view, domain, rules, report).await?;
+        groups::look(view, domain, rules, has_catalog, report).await?;
     }
     lockout::look(view, guard, report).await
 }
