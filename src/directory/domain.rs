@@ -233,27 +233,31 @@ impl Domain {
     }
 
     /// What work comes to by the deadline; tells the operator of an outage.
-    async fn found<T>(
+    fn found<T>(
         &self,
         work: impl Future<Output = Result<T, Outcome>>,
         by: Deadline,
-    ) -> Result<T, Outcome> {
-        // On the heap, so that what calls this stays small.
-        let work = Box::pin(work);
-        let found = by.bound(work).await.unwrap_or_else(|elapsed| Err(elapsed.into()));
-        found.inspect_err(|outcome| self.directory.alarm().record(outcome))
+    ) -> impl Future<Output = Result<T, Outcome>> {
+        // On the heap before it is a part of another future: those are moved from caller to caller.
+        let work = by.bound(Box::pin(work));
+        async move {
+            let found = work.await.unwrap_or_else(|elapsed| Err(elapsed.into()));
+            found.inspect_err(|outcome| self.directory.alarm().record(outcome))
+        }
     }
 
     /// The outcome of work by the deadline; tells the operator of an outage, and of its end.
-    async fn concluded(
+    fn concluded(
         &self,
         work: impl Future<Output = Result<Outcome, Outcome>>,
         by: Deadline,
-    ) -> Outcome {
-        let concluded = self.found(work, by).await;
-        let (Ok(outcome) | Err(outcome)) =
-            concluded.inspect(|outcome| self.directory.alarm().record(outcome));
-        outcome
+    ) -> impl Future<Output = Outcome> {
+        let concluded = self.found(work, by);
+        async move {
+            let (Ok(outcome) | Err(outcome)) =
+                concluded.await.inspect(|outcome| self.directory.alarm().record(outcome));
+            outcome
+        }
     }
 }
 

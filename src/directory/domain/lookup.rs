@@ -131,7 +131,7 @@ impl Search {
         match bearers.pop() {
             Some((only, judged)) => judged.map(|()| only),
             None if references.is_empty() => Err(refusal),
-            None => Err(behind_references(refusal, &references, searcher, by).await?),
+            None => Err(Box::pin(behind_references(refusal, &references, searcher, by)).await?),
         }
     }
 

@@ -99,7 +99,8 @@ impl GroupRule {
         for (searcher, asks_on) in in_turn.into_iter().flatten() {
             if !found.is_settled()
                 && !found.open().is_empty()
-                && let Err(outcome) = self.search(user, searcher, asks_on, &mut found, by).await
+                && let Err(outcome) =
+                    Box::pin(self.search(user, searcher, asks_on, &mut found, by)).await
             {
                 found.give_up(&outcome);
             }

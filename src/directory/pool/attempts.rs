@@ -142,13 +142,9 @@ impl Turn<'_> {
         self.last.unwrap_or_else(outage)
     }
 
-    /// The work, unless all servers are down for so long that nobody should wait for it.
-    pub(super) async fn unless_given_up<T>(&self, work: impl Future<Output = T>) -> Option<T> {
-        tokio::select! {
-            biased;
-            done = work => Some(done),
-            () = self.servers.health.given_up(self.since) => None,
-        }
+    /// Ends when all servers are down for so long that nobody should wait for the work.
+    pub(super) async fn is_given_up(&self) {
+        self.servers.health.given_up(self.since).await;
     }
 
     /// When a server that says nothing is given up: when half of the time is gone, as long as that

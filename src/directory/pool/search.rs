@@ -150,7 +150,7 @@ async fn look_up_whole(
     by: Deadline,
 ) -> Result<Found, SessionError> {
     let mut found = if query.at_most.is_none() {
-        session.search_all(query, by.remaining()).await
+        Box::pin(session.search_all(query, by.remaining())).await
     } else {
         session.search(query, by.remaining()).await
     };

@@ -113,7 +113,7 @@ impl ServicePool {
         if let Some(share) = self.least_busy(avoided, since) {
             return Ok(share);
         }
-        let slot = SharedSession::new(self.open_waiting(avoided, by, since).await?);
+        let slot = SharedSession::new(Box::pin(self.open_waiting(avoided, by, since)).await?);
         let session = Arc::clone(&slot.session);
         self.locked().push(slot);
         Ok(Share { session, is_reused: false })

@@ -94,10 +94,15 @@ impl UserPool {
         turn: Turn<'_>,
     ) -> Attempt<Outcome> {
         silence.set(None);
-        let lease = match turn.unless_given_up(self.lease_for(&turn)).await {
-            Some(Ok(Some(lease))) => lease,
-            Some(Err(error)) => return Attempt::NotConnected(error),
-            Some(Ok(None)) | None => return Attempt::Over(turn.given_up()),
+        let leased = tokio::select! {
+            biased;
+            leased = self.lease_for(&turn) => leased,
+            () = turn.is_given_up() => Ok(None),
+        };
+        let lease = match leased {
+            Ok(Some(lease)) => lease,
+            Ok(None) => return Attempt::Over(turn.given_up()),
+            Err(error) => return Attempt::NotConnected(error),
         };
         if !permit.send(lease.judge()) {
             let text =
@@ -167,9 +172,11 @@ impl UserPool {
             if !health.has_other(server) && silence.answers_others.load(Ordering::Relaxed) {
                 continue;
             }
-            let (servers, _) = connector.servers.in_order(connector.connect_within).await;
+            let in_order = connector.servers.in_order(connector.connect_within);
+            let (servers, _) = Box::pin(in_order).await;
             let Some(server) = servers.iter().find(|known| known.name == *server) else { continue };
-            let answers = connector.answers(server, connector.connect_within).await.is_ok();
+            let answers = connector.answers(server, connector.connect_within);
+            let answers = Box::pin(answers).await.is_ok();
             silence.answers_others.store(answers, Ordering::Relaxed);
             if !answers {
                 if health.has_other(&server.name) {

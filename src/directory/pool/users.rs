@@ -101,11 +101,11 @@ impl UserPool {
         let mut place = place.map_err(|error| ConnectError::Unreachable(error.to_string()))?;
         if let Some(KeptSession { session, last_used }) = place.take()
             && !avoided.contains(&session.server)
-            && (last_used.elapsed() < DOUBTED_AFTER || is_alive(&session).await)
+            && (last_used.elapsed() < DOUBTED_AFTER || Box::pin(is_alive(&session)).await)
         {
             return Ok(Lease { session, place, is_reused: true });
         }
-        let session = self.connector().connect(None, avoided, since).await?;
+        let session = Box::pin(self.connector().connect(None, avoided, since)).await?;
         Ok(Lease { session, place, is_reused: false })
     }
 
@@ -155,7 +155,7 @@ impl Lease {
 
     /// Whether the server answers another question on the session.
     pub(super) async fn is_answered(&self) -> bool {
-        is_alive(&self.session).await
+        Box::pin(is_alive(&self.session)).await
     }
 
     /// The server at the other end.
