@@ -48,6 +48,8 @@ struct Conversation<'a, A> {
     lines: Lines,
     read_at: Instant,
     out: Vec<u8>,
+    /// Those whose answers are in it.
+    answered: Vec<(ReceivedRequest, Outcome)>,
     work: FuturesUnordered<Pin<Box<dyn Future<Output = Answered> + Send>>>,
     /// Whether an answer is waited for, of each request that is open.
     open: HashMap<RequestId, bool>,
@@ -76,6 +78,7 @@ pub async fn serve<A: Answer>(mut stream: UnixStream, front: &Front<A>, closing:
         lines: Lines::default(),
         read_at: Instant::now(),
         out: Vec::new(),
+        answered: Vec::new(),
         work: FuturesUnordered::new(),
         open: HashMap::new(),
     };
@@ -131,6 +134,9 @@ impl<A: Answer> Conversation<'_, A> {
                 }
                 written = writer.write(&self.out), if !self.out.is_empty() => {
                     self.out.drain(..written?);
+                    if self.out.is_empty() {
+                        self.tell_answered();
+                    }
                 }
                 read = reader.read_buf(self.lines.room(READ_SIZE)), if reads => {
                     self.read_at = Instant::now();
@@ -209,9 +215,24 @@ impl<A: Answer> Conversation<'_, A> {
     fn answer(&mut self, (id, mut asked, outcome): Answered) {
         if self.open.remove(&id) == Some(true) {
             native::write_answer(&mut self.out, id, outcome.verdict);
-            asked.tell(&outcome);
+            self.answered.push((asked, outcome));
         } else {
             asked.keep(&outcome);
+        }
+    }
+
+    /// Logs what was answered, for which nobody has to wait, because that is written.
+    fn tell_answered(&mut self) {
+        for (mut asked, outcome) in self.answered.drain(..) {
+            asked.tell(&outcome);
+        }
+    }
+}
+
+impl<A> Drop for Conversation<'_, A> {
+    fn drop(&mut self) {
+        for (asked, outcome) in &mut self.answered {
+            asked.keep(outcome);
         }
     }
 }

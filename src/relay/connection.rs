@@ -7,7 +7,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use secrecy::zeroize::Zeroize;
+use tokio::io::AsyncReadExt;
 use tokio::net::UnixStream;
+use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::{Notify, oneshot};
 use tokio::time::Instant;
 
@@ -50,7 +52,7 @@ pub(super) enum Lost {
 /// One connection.
 #[derive(Debug)]
 pub(super) struct Connection {
-    stream: UnixStream,
+    writer: OwnedWriteHalf,
     state: Mutex<ConnectionState>,
     /// There is something to write for which the socket had no room, or the connection is over.
     changed: Notify,
@@ -112,10 +114,11 @@ impl Connection {
             heard: Instant::now(),
             late: 0,
         };
+        let (reader, writer) = stream.into_split();
         let connection =
-            Arc::new(Self { stream, state: Mutex::new(state), changed: Notify::new() });
+            Arc::new(Self { writer, state: Mutex::new(state), changed: Notify::new() });
         let reading = Arc::clone(&connection);
-        tokio::spawn(async move { reading.listen().await });
+        tokio::spawn(async move { reading.listen(reader).await });
         connection
     }
 
@@ -160,7 +163,7 @@ impl Connection {
     /// Writes what there is room for.
     fn write(&self, state: &mut ConnectionState) {
         while !state.out.is_empty() {
-            match self.stream.try_write(&state.out) {
+            match self.writer.try_write(&state.out) {
                 Ok(length) => state.sent(length),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     self.changed.notify_one();
@@ -175,7 +178,7 @@ impl Connection {
     }
 
     /// Takes in what the daemon says until the connection is over.
-    async fn listen(&self) {
+    async fn listen(&self, mut reader: OwnedReadHalf) {
         let mut lines = Lines::default();
         loop {
             let (stage, is_writing, is_waiting) = {
@@ -186,21 +189,18 @@ impl Connection {
                 return self.locked().lose();
             }
             tokio::select! {
-                _ = self.stream.readable() => self.read(&mut lines),
-                _ = self.stream.writable(), if is_writing => self.write(&mut self.locked()),
+                read = reader.read_buf(lines.room(READ_SIZE)) => match read {
+                    Ok(1..) => self.take_in(&mut lines),
+                    Ok(0) | Err(_) => return self.locked().lose(),
+                },
+                _ = self.writer.writable(), if is_writing => self.write(&mut self.locked()),
                 () = self.changed.notified() => {}
             }
         }
     }
 
-    /// Takes in what is there.
-    fn read(&self, lines: &mut Lines) {
-        match self.stream.try_read_buf(lines.room(READ_SIZE)) {
-            Ok(0) => return self.locked().lose(),
-            Ok(_) => {}
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
-            Err(_) => return self.locked().lose(),
-        }
+    /// Takes in what was read.
+    fn take_in(&self, lines: &mut Lines) {
         let mut state = self.locked();
         state.heard = Instant::now();
         while let Some(line) = lines.next_line(LONGEST_REPLY) {

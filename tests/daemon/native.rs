@@ -206,6 +206,18 @@ fn what_is_cancelled_is_not_answered_and_keeps_its_id_until_it_would_be() {
 }
 
 #[test]
+fn an_answer_that_nobody_is_there_to_take_is_logged_as_one_that_was_not_told() {
+    let server = Embedded::start().unwrap();
+    let proxy = slow(&server, Duration::from_millis(500));
+    let daemon = Daemon::start(site(&corp(&proxy.url())));
+    let mut client = daemon.client();
+    client.say(&auth(1, "alice", "secret"));
+    daemon.is_asked();
+    drop(client);
+    daemon.logs("told=false");
+}
+
+#[test]
 fn a_window_bounds_what_is_worked_on_and_what_is_read() {
     let server = Embedded::start().unwrap();
     let proxy = slow(&server, Duration::from_millis(400));
