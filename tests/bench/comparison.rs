@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::contender::{CONTENDERS, OURS, PIPELINED, RIVALS, THREADS};
+use crate::contender::{CONTENDERS, NATIVE, OURS, OURS_EACH, PIPELINED, RELAYED, RIVALS, THREADS};
 use crate::figures::{Figures, Work};
 use crate::plot::{Bars, Lines};
 use crate::rates::{Outcome, Rates, SCENES};
@@ -36,6 +36,7 @@ fn figures(rates: &Rates) -> Value {
     json!({
         "outcomes": outcomes.collect::<Vec<_>>(),
         "without_directory_p50_us": rates.without_directory,
+        "without_directory_between_two_cats_p50_us": rates.passed_on,
     })
 }
 
@@ -89,13 +90,14 @@ fn targets(rates: &Rates) -> Vec<Target> {
         targets.extend(lock_step(rates, work, bound));
     }
     let both = (Work::SearchBind, 16);
-    targets.extend(rate(rates, both, best_libldap(rates, both), "libldap's best"));
+    targets.extend(rate(rates, OURS, both, best_libldap(rates, both), "libldap's best"));
     let pipelined = (Work::Search, 64);
     let limit = rates.figures(pipelined, PIPELINED);
-    targets.extend(rate(rates, pipelined, limit, "libldap's on one connection"));
+    targets.extend(rate(rates, OURS, pipelined, limit, "libldap's on one connection"));
     for scene in [(Work::SearchBind, 1), (Work::Bind, 1), both] {
         targets.extend(processor(rates, scene));
     }
+    targets.extend(daemon(rates).into_iter().flatten());
     for rival in RIVALS {
         for work in Work::ALL {
             targets.extend(rivalry(rates, rival, work).into_iter().flatten());
@@ -121,13 +123,14 @@ fn lock_step(rates: &Rates, work: Work, bound: f64) -> Option<Target> {
 
 fn rate(
     rates: &Rates,
+    name: &str,
     scene: (Work, usize),
     limit: Option<&Figures>,
     whose: &str,
 ) -> Option<Target> {
-    let (ours, limit) = (rates.figures(scene, OURS)?, limit?);
+    let (ours, limit) = (rates.figures(scene, name)?, limit?);
     Some(Target {
-        what: format!("{}, {} in flight: rate / {whose}", scene.0.title(), scene.1),
+        what: format!("{name}: {}, {} in flight: rate / {whose}", scene.0.title(), scene.1),
         value: ours.rate / limit.rate,
         bound: Bound::AtLeast(0.95),
         reason: format!(
@@ -151,6 +154,47 @@ fn processor(rates: &Rates, scene: (Work, usize)) -> Option<Target> {
         bound: Bound::AtMost(1.5),
         reason: format!("{} µs to {} µs", number(ours.processor), number(limit.processor)),
     })
+}
+
+/// What it takes to ask a daemon, and what it brings.
+fn daemon(rates: &Rates) -> Option<Vec<Target>> {
+    let (alone, both) = ((Work::SearchBind, 1), (Work::SearchBind, 16));
+    let (hop, child) = (rates.figures(alone, RELAYED)?, rates.figures(alone, OURS)?);
+    let (relays, children) = (rates.figures(both, RELAYED)?, rates.figures(both, OURS_EACH)?);
+    let mut targets = vec![
+        Target {
+            what: "a relay, lock-step: µs of p50 more than without a daemon".to_owned(),
+            value: hop.p50 - child.p50,
+            bound: Bound::AtMost(20.0),
+            reason: format!(
+                "{} µs to {} µs; two `cat`s that only pass bytes on, one each way, take {} µs",
+                number(hop.p50),
+                number(child.p50),
+                number(rates.passed_on - rates.without_directory)
+            ),
+        },
+        Target {
+            what: "16 relays: rate / that of 16 processes".to_owned(),
+            value: relays.rate / children.rate,
+            bound: Bound::AtLeast(1.0),
+            reason: format!("{} to {} a second", number(relays.rate), number(children.rate)),
+        },
+        Target {
+            what: "16 relays: CPU / that of 16 processes".to_owned(),
+            value: relays.processor / children.processor,
+            bound: Bound::AtMost(1.0),
+            reason: format!(
+                "{} µs to {} µs; slapd uses {} µs and {} µs",
+                number(relays.processor),
+                number(children.processor),
+                number(relays.directory),
+                number(children.directory)
+            ),
+        },
+    ];
+    let limit = best_libldap(rates, both);
+    targets.extend(rate(rates, NATIVE, both, limit, "libldap's best"));
+    Some(targets)
 }
 
 /// Throughput and processor time where each has its best rate.

@@ -7,6 +7,7 @@ use std::process::Command;
 use anyhow::Result;
 use ldap_fixtures::slapd::{BASE, SERVICE_DN, SERVICE_PASSWORD};
 
+use crate::daemon::{Native, Relays};
 use crate::dovecot::{Asking, Dovecot};
 use crate::extauth::{Program, Spread};
 use crate::figures::{Figures, Load, Work};
@@ -19,6 +20,10 @@ use crate::site::{Setting, Site, binary, user_dn};
 pub const OURS: &str = "xmpp-ldap-auth";
 /// The built binary, a process for each request in flight.
 pub const OURS_EACH: &str = "xmpp-ldap-auth, N processes";
+/// A daemon, and a relay for each request in flight.
+pub const RELAYED: &str = "xmpp-ldap-auth, N relays";
+/// A daemon, with all requests on one connection to its socket.
+pub const NATIVE: &str = "xmpp-ldap-auth, native socket";
 pub const THREADS: &str = "libldap, N threads";
 pub const PIPELINED: &str = "libldap, pipelined";
 pub const LIBRARY: &str = "ldap3";
@@ -27,8 +32,9 @@ pub const DOVECOT: &str = "Dovecot auth";
 pub const KEPT: &str = "Python, kept connections";
 pub const FRESH: &str = "Python, one per request";
 /// All, in the order in which they are shown.
-pub const CONTENDERS: [&str; 9] =
-    [OURS, OURS_EACH, THREADS, PIPELINED, LIBRARY, SASLAUTHD, DOVECOT, KEPT, FRESH];
+pub const CONTENDERS: [&str; 11] = [
+    OURS, OURS_EACH, RELAYED, NATIVE, THREADS, PIPELINED, LIBRARY, SASLAUTHD, DOVECOT, KEPT, FRESH,
+];
 /// Everybody who does what we do.
 pub const RIVALS: [&str; 4] = [SASLAUTHD, DOVECOT, KEPT, FRESH];
 
@@ -77,12 +83,16 @@ impl<'a> Entrant<'a> {
 
 /// All of them.
 pub fn entrants<'a>(site: &'a Site, libldap: &'a libldap::Program) -> Result<Vec<Entrant<'a>>> {
-    let ours = |size: usize| {
+    let config = |size: usize| {
         for work in Work::ALL {
             let setting = Setting { pool: &format!("size = {size}"), ..Setting::of(work) };
             site.configure(&format!("pool-{size}-{work:?}"), &setting)?;
         }
-        anyhow::Ok(move |work| binary(&site.path().join(format!("pool-{size}-{work:?}.toml"))))
+        anyhow::Ok(move |work| site.path().join(format!("pool-{size}-{work:?}.toml")))
+    };
+    let ours = |size: usize| {
+        let config = config(size)?;
+        anyhow::Ok(move |work| binary(&config(work)))
     };
     let python = |manner: &'static str| {
         Program::new(site, Spread::LockStep, 1..=16, move |work| script(site, manner, work))
@@ -95,6 +105,12 @@ pub fn entrants<'a>(site: &'a Site, libldap: &'a libldap::Program) -> Result<Vec
             .with("pool.size = 64", Program::new(site, Spread::OneProcess, 17..=64, ours(64)?)),
         Entrant::new(OURS_EACH)
             .with("default", Program::new(site, Spread::LockStep, 2..=16, ours(8)?)),
+        Entrant::new(RELAYED)
+            .with("pool.size = 8", Relays::new(site, "relays-8", config(8)?))
+            .with("pool.size = 16", Relays::new(site, "relays-16", config(16)?)),
+        Entrant::new(NATIVE)
+            .with("pool.size = 16", Native::new(site, "native-16", 1..=16, config(16)?))
+            .with("pool.size = 64", Native::new(site, "native-64", 17..=64, config(64)?)),
         Entrant::new(THREADS).with("", threads),
         Entrant::new(PIPELINED).with("", pipelined),
         Entrant::new(LIBRARY).with("N tasks", Ldap3 { url: site.slapd.url().into() }),

@@ -139,7 +139,7 @@ struct Connection {
 impl Connection {
     fn open(run: &Path, verb: Verb) -> Result<Self> {
         let (socket, greeting, last) = match verb {
-            Verb::Auth => ("auth-client", "VERSION\t1\t2\nCPID\t1\n", "DONE"),
+            Verb::Auth | Verb::Guess => ("auth-client", "VERSION\t1\t2\nCPID\t1\n", "DONE"),
             Verb::IsUser | Verb::Elsewhere => ("auth-userdb", "VERSION\t1\t1\n", "SPID\t"),
         };
         let mut stream = UnixStream::connect(run.join(socket))?;
@@ -171,8 +171,9 @@ impl Lane for Connection {
             self.last_id = self.ids_before + number + 1;
             let (id, name) = (self.last_id, format!("user{:05}", request.user));
             lines.push_str(&match request.verb {
-                Verb::Auth => {
-                    let response = STANDARD.encode(format!("\0{name}\0secret"));
+                Verb::Auth | Verb::Guess => {
+                    let password = request.password(*number);
+                    let response = STANDARD.encode(format!("\0{name}\0{password}"));
                     format!("AUTH\t{id}\tPLAIN\tservice=xmpp\tsecured\tnologin\tresp={response}\n")
                 }
                 Verb::IsUser | Verb::Elsewhere => format!("USER\t{id}\t{name}\tservice=xmpp\n"),

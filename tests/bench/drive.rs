@@ -5,6 +5,7 @@ use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
+use ldap_fixtures::slapd::PASSWORD;
 use rustix::event::{PollFd, PollFlags, poll};
 
 use crate::figures::{Figures, Load, float, micros};
@@ -17,13 +18,22 @@ pub enum Verb {
     IsUser,
     /// `isuser` in a domain that nobody serves.
     Elsewhere,
+    /// `auth` with a wrong password, never the same twice.
+    Guess,
 }
 
-/// One question about a numbered user, with the right password.
+/// One question about a numbered user; with the right password, unless it is a guess.
 #[derive(Clone, Copy, Debug)]
 pub struct Request {
     pub verb: Verb,
     pub user: usize,
+}
+
+impl Request {
+    /// The password of the request with this number.
+    pub fn password(&self, number: usize) -> String {
+        if self.verb == Verb::Guess { format!("guess {number}") } else { PASSWORD.to_owned() }
+    }
 }
 
 /// What came back.

@@ -27,7 +27,7 @@ pub struct Extauth {
 impl Extauth {
     /// Starts it; its standard error goes to the log of the site.
     pub fn start(mut command: Command, site: &Site) -> Result<Self> {
-        let log = File::options().append(true).create(true).open(site.path().join("log"))?;
+        let log = File::options().append(true).create(true).open(site.log_file())?;
         let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(log).spawn();
         let mut child = child.with_context(|| {
             format!("cannot start {}; tests/bench/run installs it", command.get_program().display())
@@ -50,7 +50,9 @@ impl Lane for Extauth {
             let text = match request.verb {
                 Verb::IsUser => format!("isuser:user{user:05}:example.com"),
                 Verb::Elsewhere => format!("isuser:user{user:05}:elsewhere.example"),
-                Verb::Auth => format!("auth:user{user:05}:example.com:secret"),
+                Verb::Auth | Verb::Guess => {
+                    format!("auth:user{user:05}:example.com:{}", request.password(*number))
+                }
             };
             frames.extend(u16::try_from(text.len())?.to_be_bytes());
             frames.extend(text.as_bytes());

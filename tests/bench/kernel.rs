@@ -1,6 +1,7 @@
 //! What the kernel has accounted to processes.
 
 use std::fs;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -62,6 +63,25 @@ fn memory(process: u32) -> Result<f64> {
 /// Resident memory of one process in MiB, with all that it shares.
 pub fn resident(process: u32) -> Result<f64> {
     status(process, "VmRSS:")
+}
+
+/// Memory of one process in MiB, of which what it shares counts in proportion.
+pub fn proportional(process: u32) -> Result<f64> {
+    let file = format!("/proc/{process}/smaps_rollup");
+    let text = fs::read_to_string(&file).with_context(|| format!("{file}: needs root"))?;
+    Ok(field(&text, "Pss:").context("no Pss")? / 1024.0)
+}
+
+/// How many connections a server on this machine has at a port of 127.0.0.1.
+pub fn connections_to(server: SocketAddr) -> Result<usize> {
+    // Its address as proc(5) writes it, and the state that is named TCP_ESTABLISHED.
+    let (local, established) = (format!("0100007F:{:04X}", server.port()), "01");
+    let table = fs::read_to_string("/proc/net/tcp")?;
+    let is_one = |line: &&str| {
+        let mut fields = line.split_whitespace().skip(1);
+        fields.next() == Some(&local) && fields.nth(1) == Some(established)
+    };
+    Ok(table.lines().filter(is_one).count())
 }
 
 fn status(process: u32, name: &str) -> Result<f64> {

@@ -8,9 +8,9 @@ use crate::report::number;
 const WIDTH: f64 = 760.0;
 
 /// Colours that differ for the colour-blind as well; the warm ones are for us.
-const COLOURS: [&str; 9] = [
-    "#d55e00", "#e69f00", "#0072b2", "#56b4e9", "#009e73", "#cc79a7", "#8a63d2", "#7f7f7f",
-    "#a0a000",
+const COLOURS: [&str; 11] = [
+    "#d55e00", "#e69f00", "#8c2d04", "#d4a373", "#0072b2", "#56b4e9", "#009e73", "#cc79a7",
+    "#8a63d2", "#7f7f7f", "#a0a000",
 ];
 
 fn colour(index: usize) -> &'static str {
@@ -133,7 +133,7 @@ impl Bars<'_> {
         let longest = all.fold(f64::MIN_POSITIVE, f64::max);
         let mut body = String::new();
         for (index, kind) in self.kinds.iter().enumerate() {
-            legend(&mut body, Self::LEFT + 130.0 * float(index), 44.0, colour(2 * index), kind);
+            legend(&mut body, Self::LEFT + 130.0 * float(index), 44.0, colour(4 * index), kind);
         }
         let mut y = 60.0;
         for (name, values) in &self.rows {
@@ -147,7 +147,7 @@ impl Bars<'_> {
                     "<rect x=\"{}\" y=\"{y:.1}\" width=\"{length:.1}\" height=\"{}\" fill=\"{}\"/>",
                     Self::LEFT,
                     Self::THICKNESS - 2.0,
-                    colour(2 * index)
+                    colour(4 * index)
                 );
                 text(&mut body, Self::LEFT + length + 6.0, y + 10.0, "start", &number(*value));
                 y += Self::THICKNESS;

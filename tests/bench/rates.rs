@@ -1,16 +1,19 @@
 //! Rates, latencies and processor time of all contenders, on the same directory, taking turns.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 
 use crate::contender::{Entrant, entrants};
 use crate::drive::{Answer, Request, Verb, Verdict, drive};
+use crate::extauth::Extauth;
 use crate::figures::{Figures, Load, Sorted, Work, median, micros};
 use crate::kernel::Usage;
 use crate::libldap;
-use crate::site::{Setting, Site};
+use crate::site::{Setting, Site, binary};
 
 /// The works, and how many requests are in flight.
 pub const SCENES: [(Work, usize); 11] = [
@@ -43,6 +46,8 @@ pub struct Rates {
     pub outcomes: Vec<Outcome>,
     /// Lock-step p50 of a request that the binary answers without the directory, in microseconds.
     pub without_directory: f64,
+    /// The same, where everything passes through a `cat` on its way in and another on its way out.
+    pub passed_on: f64,
 }
 
 impl Rates {
@@ -81,7 +86,8 @@ pub fn measure(
             }
         }
     }
-    let mut without_directory = Vec::new();
+    let config = site.configure("refused", &Setting::of(Work::Search))?;
+    let (mut without_directory, mut passed_on) = (Vec::new(), Vec::new());
     for round in 0..rounds {
         for (scene, what) in SCENES.into_iter().enumerate() {
             for turn in 0..entrants.len() {
@@ -93,7 +99,9 @@ pub fn measure(
                 }
             }
         }
-        without_directory.push(ask_without_directory(site, lasting)?);
+        let ask = |command| ask_without_directory(site, command, lasting);
+        without_directory.push(ask(binary(&config))?);
+        passed_on.push(ask(passing_on(&config))?);
     }
     let outcome = |((scene, number), (setting, figures)): ((usize, usize), (usize, Vec<_>))| {
         let entrant: &Entrant<'_> = entrants.get(number)?;
@@ -108,6 +116,7 @@ pub fn measure(
     Ok(Rates {
         outcomes: chosen.into_iter().filter_map(outcome).collect(),
         without_directory: median(without_directory),
+        passed_on: median(passed_on),
     })
 }
 
@@ -145,12 +154,20 @@ fn run(site: &Site, entrant: &mut Entrant<'_>, setting: usize, load: &Load) -> R
     Ok(Figures { directory: micros(used) / requests, ..figures })
 }
 
+/// The binary between two processes that do nothing but pass bytes on.
+fn passing_on(config: &Path) -> Command {
+    let binary = binary(config);
+    let mut command = Command::new("sh");
+    command.args(["-c", "cat | \"$@\" | cat", "sh"]).arg(binary.get_program());
+    command.args(binary.get_args());
+    command
+}
+
 /// Lock-step p50 of what is refused at once, because nobody serves the domain: pipes and session.
-fn ask_without_directory(site: &Site, lasting: Duration) -> Result<f64> {
-    let config = site.configure("refused", &Setting::of(Work::Search))?;
-    let mut binary = [site.start_binary(&config)?];
-    let started = std::time::Instant::now();
-    let answers = drive(&mut binary, 1, |_| {
+fn ask_without_directory(site: &Site, command: Command, lasting: Duration) -> Result<f64> {
+    let mut program = [Extauth::start(command, site)?];
+    let started = Instant::now();
+    let answers = drive(&mut program, 1, |_| {
         (started.elapsed() < lasting).then_some(Request { verb: Verb::Elsewhere, user: 1 })
     })?;
     ensure!(answers.iter().all(|answer| answer.verdict == Verdict::No), "a yes to nobody's domain");

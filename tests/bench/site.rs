@@ -37,7 +37,7 @@ impl Site {
         let directory = tempfile::Builder::new().prefix("bench-").tempdir()?;
         let authority = Authority::create(directory.path())?;
         let tls = Some((authority.certificate().to_owned(), authority.good()?));
-        let slapd = Options { tls, is_quiet: true, ..options }.start()?;
+        let slapd = Options { tls, ..options }.start()?;
         let site = Self { slapd, directory, users };
         let secret = site.password();
         fs::write(&secret, SERVICE_PASSWORD)?;
@@ -49,9 +49,14 @@ impl Site {
         self.directory.path()
     }
 
+    /// Where programs log.
+    pub fn log_file(&self) -> PathBuf {
+        self.path().join("log")
+    }
+
     /// The last lines that programs have logged, for an error.
     pub fn log(&self) -> String {
-        let log = fs::read_to_string(self.path().join("log")).unwrap_or_default();
+        let log = fs::read_to_string(self.log_file()).unwrap_or_default();
         let lines: Vec<&str> = log.lines().rev().take(10).collect();
         lines.into_iter().rev().collect::<Vec<_>>().join("\n")
     }

@@ -13,6 +13,7 @@
 
 mod comparison;
 mod contender;
+mod daemon;
 mod dovecot;
 mod drive;
 mod encryption;
@@ -27,6 +28,7 @@ mod plot;
 mod rates;
 mod report;
 mod saslauthd;
+mod sharing;
 mod site;
 mod start;
 mod storm;
@@ -65,6 +67,7 @@ struct Arguments {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Part {
     Rates,
+    Daemon,
     Tls,
     FirstAnswer,
     Memory,
@@ -109,7 +112,8 @@ fn main() -> Result<()> {
     let arguments = Arguments::parse();
     let scale = arguments.scale();
     interrupt::watch()?;
-    let site = Site::start(Options { users: scale.users, ..Options::default() }, scale.users)?;
+    let options = Options { users: scale.users, is_quiet: true, ..Options::default() };
+    let site = Site::start(options, scale.users)?;
     let libldap = libldap::Program::build(&site)?;
     let mut sections = Vec::new();
     for part in arguments.parts() {
@@ -134,6 +138,7 @@ fn measure(part: Part, site: &Site, libldap: &libldap::Program, scale: &Scale) -
     let Scale { users, rounds, lasting, starts, requests, slowest_bind } = *scale;
     match part {
         Part::Rates => Ok(comparison::section(&rates::measure(site, libldap, rounds, lasting)?)),
+        Part::Daemon => sharing::measure(site),
         Part::Tls => encryption::measure(site, libldap, rounds, lasting),
         Part::FirstAnswer => start::measure(site, starts),
         Part::Memory => memory::measure(site, requests),
