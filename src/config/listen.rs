@@ -260,12 +260,13 @@ mod tests {
         let http = format!("http = \"127.0.0.1:1\"\ncredentials_file = {credentials:?}\n");
         let of_mongooseim = format!("{http}caller = \"mongooseim\"\n");
         let (socket, control) = ("socket = \"/a\"\n", "control = \"/a\"\n");
-        for (key, listeners) in [
-            (&keys::MODE as &AnyKey, &[socket, control][..]),
+        let defaults: [(&AnyKey, &[&str]); 4] = [
+            (&keys::MODE, &[socket, control]),
             (&keys::VERBS_ALLOWED, &[socket]),
             (&keys::UNAVAILABLE_STATUS, &[&http]),
             (&keys::ANSWER_WITHIN, &[socket, &http, &of_mongooseim]),
-        ] {
+        ];
+        for (key, listeners) in defaults {
             // Each value stands between backticks, and so does the key of a listener that it is for.
             let values = key.otherwise.unwrap().split('`').skip(1).step_by(2);
             let values: Vec<_> = values.filter(|text| *text != "control").collect();
