@@ -1,6 +1,7 @@
 //! `status` and `forgive`, and what else is asked of the daemon that runs on this machine.
 
 use std::io::{self, Read, Write};
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -11,9 +12,10 @@ use super::ending::Failure;
 use super::inspection::read_jid;
 use super::print::{BAD, GOOD, ODD, print_json, unless_closed};
 use crate::cli::{ForgiveArgs, GlobalArgs, StatusArgs};
+use crate::config::problem::{Problem, Problems};
 use crate::config::{self, listen};
 use crate::exit::Code;
-use crate::listen::settings::{ListenAddress, ListenerKind};
+use crate::listen::settings::{ListenAddress, ListenerKind, ListenerSettings};
 use crate::printable::printable;
 use crate::protocol::control::Order;
 use crate::protocol::dialect::Dialect;
@@ -34,7 +36,7 @@ pub(super) struct Daemon {
 impl Daemon {
     /// The one whose configuration, or else whose usual place, this is; `None` where none runs.
     pub(super) fn find(config: &Path) -> io::Result<Option<Self>> {
-        let socket = socket(config);
+        let (socket, _) = socket(config);
         match connect(&socket) {
             Ok(_) | Err(NoConnection::Busy) => Ok(Some(Self { socket })),
             Err(NoConnection::Absent(_)) => Ok(None),
@@ -74,13 +76,14 @@ impl Daemon {
                 }
             }
         };
-        stream.set_nonblocking(false)?;
-        stream.set_read_timeout(Some(within))?;
-        stream.set_write_timeout(Some(within))?;
-        stream.write_all(&order.line())?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer)?;
-        let answer: Value = serde_json::from_str(&answer)
+        let answer = talk(&mut stream, &order.line(), started + within).map_err(|error| {
+            if is_too_late(&error) {
+                Failure::Unavailable(unusable(&self.socket, "it does not answer"))
+            } else {
+                error.into()
+            }
+        })?;
+        let answer: Value = serde_json::from_slice(&answer)
             .map_err(|_| Failure::Io("the daemon ended before it answered".to_owned()))?;
         match answer.get("error").and_then(Value::as_str) {
             Some(error) => Err(Failure::Unavailable(printable(error))),
@@ -89,16 +92,48 @@ impl Daemon {
     }
 }
 
-/// The control socket that the configuration names, else the usual one.
-fn socket(config: &Path) -> PathBuf {
+/// What is answered to a line, until this moment, however slowly it comes.
+fn talk(stream: &mut UnixStream, line: &[u8], by: Instant) -> io::Result<Vec<u8>> {
+    let left = || {
+        let left = by.saturating_duration_since(Instant::now());
+        if left.is_zero() { Err(io::Error::from(io::ErrorKind::TimedOut)) } else { Ok(Some(left)) }
+    };
+    stream.set_nonblocking(false)?;
+    stream.set_write_timeout(left()?)?;
+    stream.write_all(line)?;
+    let (mut answer, mut part) = (Vec::new(), [0; 4096]);
+    loop {
+        stream.set_read_timeout(left()?)?;
+        match stream.read(&mut part) {
+            Ok(0) => return Ok(answer),
+            Ok(length) => answer.extend(part.iter().take(length)),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+fn is_too_late(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
+}
+
+/// The control socket that the configuration names, else the usual one; and why nobody can tell
+/// whether another is named, if so.
+fn socket(config: &Path) -> (PathBuf, Option<String>) {
     let reading = config::load(config, Some(Dialect::Ejabberd), None);
-    let usual = std::iter::once(listen::default_control());
-    let mut places = reading.listeners.into_iter().chain(usual);
-    let socket = places.find_map(|settings| match (settings.kind, settings.address) {
+    let path = |settings: ListenerSettings| match (settings.kind, settings.address) {
         (ListenerKind::Control, ListenAddress::Unix { path, .. }) => Some(path),
         _ => None,
-    });
-    socket.unwrap_or_default()
+    };
+    if let Some(named) = reading.listeners.into_iter().find_map(path) {
+        return (named, None);
+    }
+    let problems = reading.configuration.err();
+    let mut problems = problems.iter().flat_map(Problems::iter);
+    // With no key, it is the file as a whole that cannot be read.
+    let doubt = problems.find(|it| it.key.is_empty() || it.key.starts_with("listen"));
+    let doubt = doubt.map(Problem::to_string);
+    (path(listen::default_control()).unwrap_or_default(), doubt)
 }
 
 fn unusable(socket: &Path, problem: &str) -> String {
@@ -120,8 +155,15 @@ fn running(given: GlobalArgs) -> Result<Daemon, Failure> {
     let config = config::path(given.config);
     let daemon = Daemon::find(&config)?;
     daemon.ok_or_else(|| {
-        let socket = socket(&config);
-        Failure::Unavailable(format!("no daemon runs here: nobody listens on {}", socket.display()))
+        let (socket, doubt) = socket(&config);
+        let place = socket.display();
+        Failure::Unavailable(match doubt {
+            None => format!("no daemon runs here: nobody listens on {place}"),
+            Some(problem) => format!(
+                "nobody listens on {place}, the usual place, and {} does not tell of another: {problem}",
+                config.display()
+            ),
+        })
     })
 }
 
@@ -219,5 +261,28 @@ fn print_status(status: &Value) -> io::Result<()> {
     match status.pointer("/caches/credentials").filter(|count| !count.is_null()) {
         None => writeln!(out, "cache      off"),
         Some(count) => writeln!(out, "cache      {count} passwords"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_drips_an_answer_is_waited_for_no_longer_than_who_gives_none() {
+        for drips in [true, false] {
+            let (mut ours, mut daemon) = UnixStream::pair().unwrap();
+            let dripping = std::thread::spawn(move || {
+                while drips && daemon.write_all(b" ").is_ok() {
+                    sleep(Duration::from_millis(1));
+                }
+                daemon
+            });
+            let by = Instant::now() + Duration::from_millis(100);
+            let error = talk(&mut ours, b"{}\n", by).unwrap_err();
+            assert!(is_too_late(&error), "{error}");
+            drop(ours);
+            dripping.join().unwrap();
+        }
     }
 }

@@ -84,14 +84,24 @@ fn own_path(settings: &ListenerSettings) -> Option<PathBuf> {
 fn bind(
     reading: &Reading,
     passed: &mut Passed,
-) -> Result<Vec<(ListenerSettings, Socket)>, Failure> {
+) -> Result<Vec<(ListenerSettings, Vec<Socket>)>, Failure> {
     let mut wanted = reading.listeners.clone();
     for name in passed.names() {
         let address = ListenAddress::Systemd(name.clone());
         if wanted.iter().any(|settings| settings.address == address) {
             continue;
         }
-        match wanted.iter_mut().find(|settings| settings.name == name) {
+        let namesake = wanted.iter_mut().find(|settings| settings.name == name);
+        let is_control = match &namesake {
+            Some(settings) => settings.kind == ListenerKind::Control,
+            None => name == CONTROL,
+        };
+        if is_control {
+            return Err(unusable(format!(
+                "systemd passed a socket of the name {name}, which is that of the socket that commands find the daemon by, and which it makes itself; write another FileDescriptorName="
+            )));
+        }
+        match namesake {
             Some(settings) => settings.address = address,
             None => wanted.push(ListenerSettings::plain(&name, address, ListenerKind::Native)),
         }
@@ -114,8 +124,8 @@ fn bind(
         if is_needed && let Some(path) = own_path(&settings) {
             make_directory(&path);
         }
-        match socket::listen(&settings.address, passed) {
-            Ok(socket) => bound.push((settings, socket)),
+        match socket::listen(&settings, passed) {
+            Ok(sockets) => bound.push((settings, sockets)),
             Err(problem) if is_needed => {
                 return Err(unusable(format!("listen.{}: {problem}", settings.name)));
             }
@@ -142,7 +152,7 @@ fn make_directory(socket: &Path) {
 async fn serve(
     reading: Reading,
     path: PathBuf,
-    bound: Vec<(ListenerSettings, Socket)>,
+    bound: Vec<(ListenerSettings, Vec<Socket>)>,
     log: Logger,
 ) -> Result<Code, Failure> {
     let signals = Signals::listen()?;
@@ -150,10 +160,10 @@ async fn serve(
     let reloader = Reloader::new(path, reading, observer(&standing));
     let answerer = Arc::new(InTurn::new(reloader.authenticator()));
     let mut serving = Vec::new();
-    for (settings, socket) in bound {
+    for (settings, sockets) in bound {
         let name = settings.name.clone();
         let listener =
-            Listener::new(settings, socket, Arc::clone(&answerer), standing.requests().clone())
+            Listener::new(settings, sockets, Arc::clone(&answerer), standing.requests().clone())
                 .map_err(|error| unusable(format!("listen.{name}: {error}")))?;
         standing.add_listener(&listener);
         serving.push(listener);

@@ -16,7 +16,7 @@ use crate::files::RUN_DIRECTORY;
 use crate::jid::Account;
 use crate::listen::http::credentials::Credentials;
 use crate::listen::settings::{
-    HttpTerms, ListenAddress, ListenerKind, ListenerSettings, ListenerTerms, SYSTEMD,
+    HttpTerms, ListenAddress, ListenerKind, ListenerSettings, ListenerTerms, NOT_OF_PORTS, SYSTEMD,
 };
 use crate::protocol::dialect::Dialect;
 
@@ -93,6 +93,10 @@ fn read_listener(
     let group = table.parsed(&keys::GROUP, read_group);
     let default_mode = if kind == ListenerKind::Control { CONTROL_MODE } else { SOCKET_MODE };
     let address = table.parsed(key, |text| match text.strip_prefix(SYSTEMD) {
+        Some(_) if kind == ListenerKind::Control => Err(
+            "commands find the daemon by this path: write one, of a socket that the daemon makes"
+                .to_owned(),
+        ),
         Some("") => Err("write the name of the descriptor behind systemd:".to_owned()),
         Some(name) => Ok(ListenAddress::Systemd(name.to_owned())),
         None if Path::new(text).is_absolute() => {
@@ -132,27 +136,28 @@ fn read_listener(
     table.is_right().then_some(settings)
 }
 
-/// A port of this machine: whoever could listen on the way would read passwords.
+/// A port of this machine.
 fn read_port(text: &str, kind: ListenerKind) -> Result<SocketAddr, String> {
-    const PATH: &str = "write the whole path of a socket, from / on, or \"systemd:NAME\"";
-    if matches!(kind, ListenerKind::Native | ListenerKind::Control) {
-        return Err(PATH.to_owned());
-    }
-    match text.parse::<SocketAddr>() {
-        Ok(address) if address.ip().is_loopback() => Ok(address),
-        Ok(_) => Err("only this machine may connect: write 127.0.0.1 or [::1]".to_owned()),
-        Err(_) => Err(format!("write an address such as \"127.0.0.1:5281\"; or {PATH}")),
+    const PATH: &str = "write the whole path of a socket, from / on";
+    match (text.parse::<SocketAddr>(), kind) {
+        (Ok(address), _) => kind.check_port(address).map(|()| address).map_err(str::to_owned),
+        (Err(_), ListenerKind::Control) => Err(PATH.to_owned()),
+        (Err(_), ListenerKind::Native) => Err(format!("{PATH}, or \"systemd:NAME\"")),
+        (Err(_), ListenerKind::Http | ListenerKind::Metrics) => Err(format!(
+            "write an address such as \"127.0.0.1:5281\"; or {PATH}, or \"systemd:NAME\""
+        )),
     }
 }
 
 /// What is said of a socket that cannot be said of one that is made elsewhere, or of a port.
 fn check_address(table: &Table<'_>, address: &ListenAddress) {
-    const NO_FILE: &str = "this is for sockets: nobody can tell who connects to a port";
     let keys: [(&AnyKey, &str); 3] = match address {
         ListenAddress::Unix { .. } => return,
-        ListenAddress::Tcp(_) => {
-            [(&keys::MODE, NO_FILE), (&keys::GROUP, NO_FILE), (&keys::USERS, NO_FILE)]
-        }
+        ListenAddress::Tcp(_) => [
+            (&keys::MODE, NOT_OF_PORTS),
+            (&keys::GROUP, NOT_OF_PORTS),
+            (&keys::USERS, NOT_OF_PORTS),
+        ],
         ListenAddress::Systemd(_) => [
             (&keys::MODE, "systemd has made the socket: write SocketMode= in its unit"),
             (&keys::GROUP, "systemd has made the socket: write SocketGroup= in its unit"),

@@ -1,8 +1,11 @@
 //! Accepts connections, no more than there may be, from those who may connect.
 
+use std::future::poll_fn;
 use std::io;
+use std::mem;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use rustix::io::Errno;
@@ -28,8 +31,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 #[derive(Debug)]
 pub struct Listener<A> {
     settings: ListenerSettings,
-    socket: Bound,
-    own_file: Option<OwnFile>,
+    sockets: Vec<Bound>,
     front: Arc<Front<A>>,
     places: Arc<Semaphore>,
     most: u32,
@@ -39,7 +41,7 @@ pub struct Listener<A> {
 
 #[derive(Debug)]
 enum Bound {
-    Unix(UnixListener),
+    Unix { listener: UnixListener, _own_file: Option<OwnFile> },
     Tcp(TcpListener),
 }
 
@@ -49,12 +51,44 @@ enum AcceptedStream {
 }
 
 impl Bound {
-    async fn accept(&self) -> io::Result<AcceptedStream> {
-        Ok(match self {
-            Self::Unix(listener) => AcceptedStream::Unix(listener.accept().await?.0),
-            Self::Tcp(listener) => AcceptedStream::Tcp(listener.accept().await?.0),
+    fn new(socket: Socket) -> io::Result<Self> {
+        Ok(match socket {
+            Socket::Unix(listener, own_file) => {
+                listener.set_nonblocking(true)?;
+                Self::Unix { listener: UnixListener::from_std(listener)?, _own_file: own_file }
+            }
+            Socket::Tcp(listener) => {
+                listener.set_nonblocking(true)?;
+                Self::Tcp(TcpListener::from_std(listener)?)
+            }
         })
     }
+
+    fn poll_accept(&self, context: &mut Context<'_>) -> Poll<io::Result<AcceptedStream>> {
+        Poll::Ready(match self {
+            Self::Unix { listener, .. } => ready!(listener.poll_accept(context))
+                .map(|(stream, _)| AcceptedStream::Unix(stream)),
+            Self::Tcp(listener) => {
+                ready!(listener.poll_accept(context)).map(|(stream, _)| AcceptedStream::Tcp(stream))
+            }
+        })
+    }
+}
+
+/// The next connection, where each socket has its turn. Cancel-safe.
+async fn accept(sockets: &mut [Bound]) -> io::Result<AcceptedStream> {
+    let (at, accepted) = poll_fn(|context| {
+        let mut polled = sockets.iter().map(|socket| socket.poll_accept(context)).enumerate();
+        polled
+            .find_map(|(at, polled)| match polled {
+                Poll::Ready(accepted) => Some(Poll::Ready((at, accepted))),
+                Poll::Pending => None,
+            })
+            .unwrap_or(Poll::Pending)
+    })
+    .await;
+    sockets.rotate_left(at + 1);
+    accepted
 }
 
 impl AcceptedStream {
@@ -67,37 +101,22 @@ impl AcceptedStream {
 }
 
 impl<A: Answer> Listener<A> {
-    /// Listens on a socket. Must be called within the runtime.
+    /// Listens on all these sockets alike. Must be called within the runtime.
     ///
     /// Requests are counted in `metrics`.
     pub fn new(
         settings: ListenerSettings,
-        socket: Socket,
+        sockets: Vec<Socket>,
         answerer: Arc<A>,
         metrics: RequestMetrics,
     ) -> io::Result<Self> {
-        let (socket, own_file) = match socket {
-            Socket::Unix(listener, own_file) => {
-                listener.set_nonblocking(true)?;
-                (Bound::Unix(UnixListener::from_std(listener)?), own_file)
-            }
-            Socket::Tcp(_)
-                if matches!(settings.kind, ListenerKind::Native | ListenerKind::Control) =>
-            {
-                let text = "a port has no users and no mode: write the path of a socket";
-                return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
-            }
-            Socket::Tcp(listener) => {
-                listener.set_nonblocking(true)?;
-                (Bound::Tcp(TcpListener::from_std(listener)?), None)
-            }
-        };
+        let sockets = sockets.into_iter().map(Bound::new).collect::<io::Result<_>>()?;
         let terms = settings.terms.clone();
         let front = Arc::new(Front::new(&settings.name, terms, answerer, metrics));
         let most = u32::try_from(settings.max_connections).unwrap_or(u32::MAX);
         let places = Arc::new(Semaphore::new(settings.max_connections));
         let strangers = Trouble::default();
-        Ok(Self { settings, socket, own_file, front, places, most, strangers })
+        Ok(Self { settings, sockets, front, places, most, strangers })
     }
 
     /// What the configuration says about it.
@@ -111,14 +130,15 @@ impl<A: Answer> Listener<A> {
     }
 
     /// Serves until the front is closed and all its connections have ended.
-    pub async fn serve(self, daemon: Arc<impl Administration + Watched>) {
-        let mut closing = self.front.closing(Client::OfPort);
+    pub async fn serve(mut self, daemon: Arc<impl Administration + Watched>) {
+        let mut closing = self.front.ending();
+        let mut sockets = mem::take(&mut self.sockets);
         let trouble = Trouble::default();
         loop {
             let stream = tokio::select! {
                 biased;
                 () = closing.comes() => break,
-                stream = self.socket.accept() => stream,
+                stream = accept(&mut sockets) => stream,
             };
             match stream {
                 Ok(stream) if !self.lets_in(&stream) => {}
@@ -150,7 +170,7 @@ impl<A: Answer> Listener<A> {
             }
         }
         // Another daemon may take the place from now on.
-        drop((self.socket, self.own_file));
+        drop(sockets);
         let _ = self.places.acquire_many(self.most).await;
         self.front.settle().await;
     }

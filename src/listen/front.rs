@@ -39,7 +39,8 @@ struct FrontState {
 #[derive(Clone, Debug)]
 pub struct Closing {
     state: watch::Receiver<FrontState>,
-    client: Client,
+    /// `None` for the listener itself.
+    client: Option<Client>,
 }
 
 /// Who is at the other end of a connection.
@@ -112,7 +113,12 @@ impl<A> Front<A> {
 
     /// When a connection with this client is to end.
     pub fn closing(&self, client: Client) -> Closing {
-        Closing { state: self.state.subscribe(), client }
+        Closing { state: self.state.subscribe(), client: Some(client) }
+    }
+
+    /// When the listener itself is to end.
+    pub(super) fn ending(&self) -> Closing {
+        Closing { state: self.state.subscribe(), client: None }
     }
 }
 
@@ -127,8 +133,8 @@ impl Client {
 }
 
 impl FrontState {
-    fn is_over_for(&self, client: Client) -> bool {
-        self.is_closing || !self.terms.admit(client)
+    fn is_over_for(&self, client: Option<Client>) -> bool {
+        self.is_closing || client.is_some_and(|client| !self.terms.admit(client))
     }
 }
 
@@ -204,12 +210,11 @@ impl<A: Answer> Front<A> {
 }
 
 impl ListenerTerms {
-    /// Whether this client may be connected. Nobody knows whose process comes through a port.
+    /// Whether this client may be connected. Where users are named, whoever comes through a port is
+    /// none of them: nobody knows whose process that is.
     pub(super) fn admit(&self, client: Client) -> bool {
-        match (client, &self.users) {
-            (Client::OfPort, _) | (_, None) => true,
-            (Client::Local(user), Some(users)) => user.is_some_and(|user| users.contains(&user)),
-        }
+        let Some(users) = &self.users else { return true };
+        client.user().is_some_and(|user| users.contains(&user))
     }
 
     /// The request, if it may be made.
@@ -251,5 +256,19 @@ impl ReceivedRequest {
 impl Drop for ReceivedRequest {
     fn drop(&mut self) {
         self.counts.in_flight.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_users_are_named_nobody_comes_through_a_port() {
+        let terms = |users| ListenerTerms { users, ..ListenerTerms::default() };
+        let clients = [Client::Local(Some(7)), Client::Local(None), Client::OfPort];
+        let admitted = |terms: ListenerTerms| clients.map(|client| terms.admit(client));
+        assert_eq!(admitted(terms(None)), [true; 3]);
+        assert_eq!(admitted(terms(Some(vec![7]))), [true, false, false]);
     }
 }

@@ -18,6 +18,9 @@ pub const WINDOW: usize = 64;
 /// A native request is worked on for so long, if nothing else is said.
 pub const ANSWER_WITHIN: Duration = Duration::from_secs(25);
 
+/// Why users cannot be named, nor the mode of a file, where a port is listened on.
+pub const NOT_OF_PORTS: &str = "this is for sockets: nobody can tell who connects to a port";
+
 /// The name by which systemd's descriptors are asked for in place of a path.
 pub const SYSTEMD: &str = "systemd:";
 
@@ -139,6 +142,18 @@ impl fmt::Display for ListenAddress {
 }
 
 impl ListenerKind {
+    /// Whether this can be spoken on a port. The error says why not: any user of this machine can
+    /// connect, and whoever could listen on the way from another one would read passwords.
+    pub fn check_port(self, address: SocketAddr) -> Result<(), &'static str> {
+        if matches!(self, Self::Native | Self::Control) {
+            Err("a port has no users and no mode: write the whole path of a socket, from / on")
+        } else if address.ip().to_canonical().is_loopback() {
+            Ok(())
+        } else {
+            Err("only this machine may connect: write 127.0.0.1 or [::1]")
+        }
+    }
+
     /// In a word.
     pub fn name(self) -> &'static str {
         match self {

@@ -1,15 +1,27 @@
 //! The sockets that a daemon listens on: its own, and those that systemd made for it.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, chown};
-use std::os::unix::net::{UnixListener, UnixStream};
+use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use listenfd::ListenFd;
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
+use socket2::{Domain, SockAddr, SockRef, Type};
 
-use super::settings::ListenAddress;
+use super::settings::{ListenAddress, ListenerSettings, NOT_OF_PORTS};
+
+/// How long another process may take that makes a socket in the same directory. Any user can lock
+/// that, so that nobody is kept from starting by it.
+const TURN: Duration = Duration::from_secs(2);
+
+/// How soon it is tried again.
+const TURN_PAUSE: Duration = Duration::from_millis(10);
 
 /// A socket that is listened on.
 #[derive(Debug)]
@@ -45,7 +57,7 @@ pub struct Passed(Vec<(String, Socket)>);
 
 impl Passed {
     /// Takes over what was passed; `names` are those of `LISTEN_FDNAMES`, with colons between them. The
-    /// error says which descriptor is no socket to listen on.
+    /// error says which descriptor is no socket that listens.
     pub fn take(names: &str) -> Result<Self, String> {
         let mut passed = ListenFd::from_env();
         let mut names = names.split(':');
@@ -64,6 +76,11 @@ impl Passed {
                     }
                 },
             };
+            if !socket.listens() {
+                return Err(format!(
+                    "what systemd passed as {name:?} is a connection; leave Accept=yes out of its unit"
+                ));
+            }
             sockets.push((name.to_owned(), socket));
         }
         Ok(Self(sockets))
@@ -74,23 +91,49 @@ impl Passed {
         self.0.iter().map(|(name, _)| name.clone()).collect()
     }
 
-    /// The first one of this name, once.
-    pub fn claim(&mut self, name: &str) -> Option<Socket> {
-        let at = self.0.iter().position(|(passed, _)| passed == name)?;
-        Some(self.0.remove(at).1)
+    /// All of this name, once: a unit can have several addresses.
+    fn claim(&mut self, name: &str) -> Vec<Socket> {
+        self.0.extract_if(.., |(passed, _)| passed == name).map(|(_, socket)| socket).collect()
     }
 }
 
-/// Listens at an address. The error says why that cannot be.
-pub fn listen(address: &ListenAddress, passed: &mut Passed) -> Result<Socket, String> {
-    match address {
-        ListenAddress::Unix { path, mode, group } => make(path, *mode, *group),
-        ListenAddress::Systemd(name) => passed.claim(name).ok_or_else(|| {
-            format!(
-                "systemd passed no socket of this name; write FileDescriptorName={name} in its unit"
-            )
-        }),
-        ListenAddress::Tcp(address) => listen_on_port(*address),
+impl Socket {
+    fn listens(&self) -> bool {
+        let socket = match self {
+            Self::Unix(listener, _) => SockRef::from(listener),
+            Self::Tcp(listener) => SockRef::from(listener),
+        };
+        socket.is_listener().unwrap_or(false)
+    }
+}
+
+/// Listens where a listener is to be. The error says why that cannot be.
+pub fn listen(settings: &ListenerSettings, passed: &mut Passed) -> Result<Vec<Socket>, String> {
+    match &settings.address {
+        ListenAddress::Unix { path, mode, group } => Ok(vec![make(path, *mode, *group)?]),
+        ListenAddress::Systemd(name) => {
+            let sockets = passed.claim(name);
+            if sockets.is_empty() {
+                return Err(format!(
+                    "systemd passed no socket of this name; write FileDescriptorName={name} in its unit"
+                ));
+            }
+            sockets.iter().try_for_each(|socket| check_passed(settings, socket))?;
+            Ok(sockets)
+        }
+        ListenAddress::Tcp(address) => Ok(vec![listen_on_port(*address)?]),
+    }
+}
+
+/// What a unit says of a port is held to what the configuration may say of one.
+fn check_passed(settings: &ListenerSettings, socket: &Socket) -> Result<(), String> {
+    let Socket::Tcp(listener) = socket else { return Ok(()) };
+    let address = listener.local_addr().map_err(|error| error.to_string())?;
+    let checked = settings.kind.check_port(address);
+    checked.map_err(|text| format!("systemd passed the port {address}: {text}"))?;
+    match settings.terms.users {
+        Some(_) => Err(format!("systemd passed the port {address}; users: {NOT_OF_PORTS}")),
+        None => Ok(()),
     }
 }
 
@@ -106,6 +149,7 @@ fn listen_on_port(address: SocketAddr) -> Result<Socket, String> {
 /// connect before.
 fn make(path: &Path, mode: u32, group: Option<u32>) -> Result<Socket, String> {
     let shown = path.display();
+    let _turn = turn(path);
     check_unused(path)?;
     let temporary = temporary(path).ok_or_else(|| format!("{shown} has no file name"))?;
     let made = || {
@@ -128,6 +172,20 @@ fn make(path: &Path, mode: u32, group: Option<u32>) -> Result<Socket, String> {
     })
 }
 
+/// Lets daemons that are started at once make their sockets one after another: each is to see those
+/// of the others, and to take none of them away.
+fn turn(path: &Path) -> Option<File> {
+    let directory = File::open(path.parent()?).ok()?;
+    let started = Instant::now();
+    while let Err(error) = flock(&directory, FlockOperation::NonBlockingLockExclusive) {
+        if error != Errno::WOULDBLOCK || started.elapsed() >= TURN {
+            return None;
+        }
+        sleep(TURN_PAUSE);
+    }
+    Some(directory)
+}
+
 /// A name in the same directory that nobody else uses.
 fn temporary(path: &Path) -> Option<PathBuf> {
     let name = path.file_name()?.to_str()?;
@@ -142,18 +200,27 @@ fn check_unused(path: &Path) -> Result<(), String> {
         Ok(file) if !file.file_type().is_socket() => Err(format!(
             "{shown} is there already, and is no socket; remove it, or write another path"
         )),
-        Ok(_) => match UnixStream::connect(path) {
-            Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => Ok(()),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-            Ok(_) | Err(_) => {
-                Err(format!("another process listens on {shown}; stop it, or write another path"))
-            }
-        },
+        Ok(_) if is_left_over(path) => Ok(()),
+        Ok(_) => Err(format!("another process listens on {shown}; stop it, or write another path")),
     }
+}
+
+/// Whether nobody listens on a socket. Whoever is too busy to be connected to at once is there.
+fn is_left_over(path: &Path) -> bool {
+    let connect = || {
+        let socket = socket2::Socket::new(Domain::UNIX, Type::STREAM, None)?;
+        socket.set_nonblocking(true)?;
+        socket.connect(&SockAddr::unix(path)?)
+    };
+    connect().is_err_and(|error: io::Error| {
+        matches!(error.kind(), io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound)
+    })
 }
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::net::UnixStream;
+
     use super::*;
 
     fn mode(path: &Path) -> u32 {
@@ -174,6 +241,50 @@ mod tests {
         assert!(UnixStream::connect(&path).is_ok());
         drop(socket);
         assert!(!path.exists());
+    }
+
+    #[test]
+    fn a_socket_whose_backlog_is_full_is_in_use() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("socket");
+        let listener = socket2::Socket::new(Domain::UNIX, Type::STREAM, None).unwrap();
+        listener.bind(&SockAddr::unix(&path).unwrap()).unwrap();
+        listener.listen(0).unwrap();
+        let client = || {
+            let client = socket2::Socket::new(Domain::UNIX, Type::STREAM, None).unwrap();
+            client.set_nonblocking(true).unwrap();
+            client.connect(&SockAddr::unix(&path).unwrap()).map(|()| client)
+        };
+        let waiting: Vec<_> = std::iter::from_fn(|| client().ok()).collect();
+        assert!(!waiting.is_empty());
+        assert!(make(&path, 0o660, None).unwrap_err().contains("another process"));
+    }
+
+    #[test]
+    fn of_those_who_make_a_socket_at_once_one_has_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("socket");
+        let barrier = std::sync::Barrier::new(8);
+        for _ in 0..20 {
+            let made = std::thread::scope(|scope| {
+                let make = || {
+                    barrier.wait();
+                    make(&path, 0o660, None)
+                };
+                let threads = [(); 8].map(|()| scope.spawn(make));
+                threads.map(|thread| thread.join().unwrap())
+            });
+            assert_eq!(made.iter().filter(|made| made.is_ok()).count(), 1, "{made:?}");
+            assert!(UnixStream::connect(&path).is_ok());
+        }
+    }
+
+    #[test]
+    fn whoever_holds_a_directory_keeps_nobody_from_listening() {
+        let directory = tempfile::tempdir().unwrap();
+        let held = File::open(directory.path()).unwrap();
+        flock(&held, FlockOperation::LockExclusive).unwrap();
+        assert!(make(&directory.path().join("socket"), 0o660, None).is_ok());
     }
 
     #[test]

@@ -14,6 +14,7 @@ use tokio::sync::{Notify, oneshot};
 use tokio::time::Instant;
 
 use crate::deadline::Deadline;
+use crate::observe::trouble::Trouble;
 use crate::protocol::native::{self, FromDaemon, LONGEST_REPLY, Lines, RequestId, VERSION};
 use crate::request::Request;
 use crate::verdict::{Outage, Verdict};
@@ -71,6 +72,8 @@ struct ConnectionState {
     /// When the daemon said something last, or somebody began to wait for it.
     heard: Instant,
     late: u64,
+    /// That answers come too late.
+    lateness: Trouble,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -113,6 +116,7 @@ impl Connection {
             misses: 0,
             heard: Instant::now(),
             late: 0,
+            lateness: Trouble::default(),
         };
         let (reader, writer) = stream.into_split();
         let connection =
@@ -246,6 +250,14 @@ impl ConnectionState {
                 tracing::error!("the daemon says that we broke the protocol; please report it");
                 self.lose();
             }
+            // Whose version is not known may mean something else by its words.
+            (ConnectionStage::Greeting, FromDaemon::Answer(..)) => {
+                self.end(|| {
+                    Lost::Absent(
+                        "it answers without having greeted: is this its socket?".to_owned(),
+                    )
+                });
+            }
             (_, FromDaemon::Answer(id, verdict)) => {
                 self.misses = 0;
                 if verdict == Verdict::Unavailable(Outage::Closing) {
@@ -256,10 +268,12 @@ impl ConnectionState {
                     Some(waiting) => drop(waiting.tell.send(Ok(verdict))),
                     None => {
                         self.late += 1;
-                        tracing::info!(
-                            late_answers = self.late,
-                            "an answer came too late, and is not used"
-                        );
+                        if self.lateness.comes().is_some() {
+                            tracing::info!(
+                                late_answers = self.late,
+                                "an answer came too late, and is not used"
+                            );
+                        }
                     }
                 }
             }
@@ -316,6 +330,19 @@ mod tests {
 
     use super::*;
     use crate::jid::Account;
+
+    #[tokio::test]
+    async fn whoever_answers_before_greeting_is_not_believed() {
+        let (ours, mut daemon) = UnixStream::pair().unwrap();
+        let connection = Connection::start(ours);
+        let request = Request::typed(Account::written("a@example.com").unwrap(), b"p").unwrap();
+        let by = Deadline::after(Instant::now(), Duration::from_secs(30));
+        let said = b"{\"id\":1,\"verdict\":\"yes\",\"reason\":\"ok\"}\n{\"hello\":1}\n";
+        let (answer, written) = tokio::join!(connection.ask(&request, by), daemon.write_all(said));
+        written.unwrap();
+        assert!(matches!(answer, Err(Lost::Absent(problem)) if problem.contains("greeted")));
+        assert!(!connection.is_open());
+    }
 
     #[tokio::test]
     async fn a_daemon_that_answers_closing_is_asked_nothing_more_even_before_its_bye() {

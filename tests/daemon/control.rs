@@ -31,6 +31,17 @@ fn without_a_daemon_there_is_nobody_to_ask() {
 }
 
 #[test]
+fn a_configuration_that_cannot_be_read_does_not_tell_where_the_daemon_is() {
+    let site = site("[listen.c]\ncontrol = \"{dir}/other.sock\"\nmode = \"rw\"\n");
+    let (code, text) = run(&site, &["status"], "");
+    assert!(code == Some(69) && !text.contains("no daemon runs"), "{text}");
+    assert!(text.contains("the usual place") && text.contains("listen.c.mode"), "{text}");
+    std::fs::remove_file(site.config()).unwrap();
+    let (code, text) = run(&site, &["status"], "");
+    assert!(code == Some(69) && text.contains("config.toml does not tell"), "{text}");
+}
+
+#[test]
 fn status_shows_how_the_daemon_stands() {
     let server = Embedded::start().unwrap();
     let daemon = Daemon::asking(&server, "[cache]\nmode = \"ttl\"\n");

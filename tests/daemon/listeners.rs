@@ -1,7 +1,9 @@
 //! Where the daemon listens, and who may ask what there.
 
+use std::fs::File;
 use std::io::{Read, Write};
-use std::os::fd::OwnedFd;
+use std::net::TcpListener;
+use std::os::fd::AsFd;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::process::{Command, Stdio};
@@ -163,10 +165,10 @@ fn in_shell(command: &mut Command, before: &str) {
 }
 
 /// Passes two sockets as systemd does: from descriptor 3 on, with names.
-pub fn pass(command: &mut Command, sockets: [&UnixListener; 2], names: &str) {
+pub fn pass(command: &mut Command, sockets: [&dyn AsFd; 2], names: &str) {
     let given = "exec 3<&0 4<&1 </dev/null >/dev/null; export LISTEN_PID=$$ LISTEN_FDS=2";
     in_shell(command, &format!("{given} LISTEN_FDNAMES={names}; "));
-    let [first, second] = sockets.map(|it| OwnedFd::from(it.try_clone().unwrap()));
+    let [first, second] = sockets.map(|it| it.as_fd().try_clone_to_owned().unwrap());
     command.stdin(first).stdout(second);
 }
 
@@ -196,8 +198,66 @@ fn sockets_of_systemd_are_listeners_of_their_names_and_outlive_the_daemon() {
 }
 
 #[test]
+fn each_socket_of_a_name_is_listened_on_alike() {
+    let site = site(&format!(
+        "[listen.prosody]\nsocket = \"systemd:prosody\"\nmax_connections = 2\n{}",
+        corp(NOWHERE)
+    ));
+    let paths = ["first.sock", "second.sock"].map(|name| site.path().join(name));
+    let sockets = [&paths[0], &paths[1]].map(|path| UnixListener::bind(path).unwrap());
+    let mut daemon = Daemon::spawn(site, |command| {
+        pass(command, [&sockets[0], &sockets[1]], "prosody:prosody");
+    });
+    daemon.ready();
+    let mut clients = paths.each_ref().map(|path| Client::greeting(path));
+    for client in &mut clients {
+        assert_eq!(client.ask(&auth(1, "alice", "")), "no empty-password");
+    }
+    assert_eq!(daemon.listener("prosody")["connections"], 2);
+    let names = daemon.status()["listeners"].as_array().unwrap().len();
+    assert_eq!(names, 2, "and that of administrators");
+}
+
+#[test]
+fn what_systemd_passes_is_held_to_what_the_configuration_may_say() {
+    const HTTP: &str = "http = \"systemd:web\"\ncredentials_file = \"{dir}/credentials\"\n";
+    const METRICS: &str = "metrics = \"systemd:web\"\n";
+    let directory = tempfile::tempdir().unwrap();
+    let port = |address: &str| TcpListener::bind((address, 0)).unwrap();
+    let (here, wide) = (port("127.0.0.1"), port("0.0.0.0"));
+    let unix = UnixListener::bind(directory.path().join("socket")).unwrap();
+    let (connection, _other) = UnixStream::pair().unwrap();
+    let users = format!("{HTTP}users = [0]\n");
+    let cases: [(&str, &str, &dyn AsFd, &str); 9] = [
+        (HTTP, "web", &wide, "only this machine"),
+        (METRICS, "web", &wide, "only this machine"),
+        ("", "wide", &wide, "a port has no users"),
+        ("", "here", &here, "a port has no users"),
+        ("socket = \"systemd:web\"\n", "web", &here, "a port has no users"),
+        (&users, "web", &here, "users: "),
+        ("", "control", &unix, "FileDescriptorName="),
+        ("control = \"/run/none/web.sock\"\n", "web", &unix, "FileDescriptorName="),
+        ("", "web", &connection, "Accept=yes"),
+    ];
+    for (keys, name, passed, words) in cases {
+        let listen = if keys.is_empty() { String::new() } else { format!("[listen.web]\n{keys}") };
+        let site = site(&format!("{listen}{}", corp(NOWHERE)));
+        site.secret("credentials", "prosody:s3cret\n");
+        let log = site.path().join("log");
+        let mut daemon = Daemon::spawn(site, |command| {
+            pass(command, [passed, &unix], &format!("{name}:other"));
+            command.stderr(File::options().append(true).open(log).unwrap());
+        });
+        assert_eq!(daemon.wait().code(), Some(78), "{name}: {keys}{}", daemon.log());
+        let log = daemon.log();
+        assert!(log.contains(words), "{name}: {keys}{log}");
+    }
+}
+
+#[test]
 fn mistakes_in_a_listener_are_named_by_check() {
     for (listen, words) in [
+        ("control = \"systemd:x\"", "find the daemon by this path"),
         ("verbs = [\"auth\"]", "exactly one of"),
         ("socket = \"/run/a\"\ncontrol = \"/run/b\"", "exactly one of"),
         ("socket = \"a.sock\"", "whole path"),

@@ -43,7 +43,7 @@ keys! {
     /// `/metrics` for Prometheus, and `/healthz`: as `http`, without credentials
     METRICS = "metrics": Text = Text("address");
 
-    /// a socket for the commands `status`, `forgive` and `login`
+    /// a socket for the commands `status`, `forgive` and `login`, which the daemon makes
     CONTROL = "control": Text = Text("path");
 
     /// who may connect to a socket that the daemon makes, as of a file
