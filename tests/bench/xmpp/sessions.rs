@@ -16,8 +16,9 @@ const PAUSE: Duration = Duration::from_millis(5);
 #[derive(Clone, Debug, Default)]
 pub struct Sessions {
     pub signed_in: usize,
-    /// How many were refused, although their password was right.
-    pub refused: usize,
+    /// What was said to those who were not, although their password was right, or how their stream
+    /// ended.
+    pub failures: Vec<String>,
     /// Until the last of them was done.
     pub elapsed: Duration,
     /// How long the replies to the pings took.
@@ -46,14 +47,17 @@ pub fn run(
 ) -> Result<Sessions> {
     let (next, is_over) = (AtomicUsize::new(0), AtomicBool::new(false));
     let started = Instant::now();
-    let client = || -> Result<(usize, usize)> {
-        let (mut signed_in, mut refused) = (0, 0);
-        while signed_in + refused == 0 || started.elapsed() < lasting {
+    let client = || {
+        let (mut signed_in, mut failures) = (0, Vec::new());
+        while (signed_in == 0 && failures.is_empty()) || started.elapsed() < lasting {
             let user = 1 + next.fetch_add(1, Ordering::Relaxed) % users;
-            let outcome = Stream::open_clear(port)?.sign_in(&format!("user{user:05}"), PASSWORD)?;
-            if outcome == Outcome::Success { signed_in += 1 } else { refused += 1 }
+            let sign_in = |mut stream: Stream| stream.sign_in(&format!("user{user:05}"), PASSWORD);
+            match Stream::open_clear(port).and_then(sign_in) {
+                Ok(Outcome::Success) => signed_in += 1,
+                failure => failures.push(format!("{failure:?}")),
+            }
         }
-        Ok((signed_in, refused))
+        (signed_in, failures)
     };
     thread::scope(|scope| {
         let clients: Vec<_> = (0..clients).map(|_| scope.spawn(client)).collect();
@@ -65,20 +69,14 @@ pub fn run(
             }
             Ok(pings)
         });
-        let counts: Result<Vec<_>> = clients.into_iter().map(joined).collect();
+        let (signed_in, failures): (Vec<usize>, Vec<_>) = clients.into_iter().map(joined).unzip();
         let elapsed = started.elapsed();
         is_over.store(true, Ordering::Relaxed);
-        let pings = joined(pinger)?;
-        let (signed_in, refused): (Vec<_>, Vec<_>) = counts?.into_iter().unzip();
-        Ok(Sessions {
-            signed_in: signed_in.iter().sum(),
-            refused: refused.iter().sum(),
-            elapsed,
-            pings,
-        })
+        let (signed_in, failures) = (signed_in.iter().sum(), failures.concat());
+        Ok(Sessions { signed_in, failures, elapsed, pings: joined(pinger)? })
     })
 }
 
-fn joined<T>(thread: ScopedJoinHandle<'_, Result<T>>) -> Result<T> {
+fn joined<T>(thread: ScopedJoinHandle<'_, T>) -> T {
     thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
