@@ -129,7 +129,10 @@ impl Asked {
         let within_line = format!("answer_within = \"{}ms\"\n", within.as_millis());
         let top = if way == Way::Processes { &within_line } else { "" };
         let name = format!("storm-{way:?}");
-        let config = site.configure(&name, &Setting { top, ..Setting::of(Work::SearchBind) })?;
+        // As many connections for binds as all processes have together.
+        let pool = if way == Way::Processes { "" } else { "size = 64" };
+        let setting = Setting { top, pool, ..Setting::of(Work::SearchBind) };
+        let config = site.configure(&name, &setting)?;
         let start = || Daemon::start(site, &name, &config);
         let daemon = (way != Way::Processes).then(start).transpose()?;
         let config = match &daemon {
