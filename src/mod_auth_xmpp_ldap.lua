@@ -34,7 +34,8 @@ local hello = json.encode { hello = protocol_version, client = "mod_auth_xmpp_ld
 
 local max_sent = 400000; -- bytes of a line with its line feed: the daemon hangs up on more
 local max_read = 4096; -- bytes of a line
-local max_waiting = 256; -- requests at the same time
+local max_waiting = 128; -- requests at the same time: the daemon reads no more of one connection
+local max_of_user = 8; -- requests at the same time of one kind for one user
 local max_behind = 16; -- requests at the same time for which nobody can wait
 local max_missed = 3; -- deadlines in a row
 local max_silence = 10; -- seconds
@@ -47,6 +48,7 @@ local remembered = 3600; -- seconds
 local connections = {}; -- by `conn`
 local current; -- the one that takes new requests
 local waiting = 0;
+local waiting_of = {}; -- by the kind of request and the user
 local last_id = 0;
 local late = 0;
 local unloaded = false;
@@ -80,6 +82,8 @@ local function finish(connection, id, answer)
 	connection.waiters[id] = nil;
 	connection.waiting = connection.waiting - 1;
 	waiting = waiting - 1;
+	local of_share = waiting_of[waiter.share] - 1;
+	waiting_of[waiter.share] = of_share > 0 and of_share or nil;
 	if connection.retired and connection.waiting == 0 then drop(connection); end
 	waiter.timer:stop();
 	waiter.answer = answer;
@@ -242,6 +246,8 @@ end
 local function ask(verb, username, password)
 	if not is_text(username) or verb ~= "isuser" and not is_text(password) then return "no", "malformed"; end
 	if unloaded or not async.ready() then return nil, "try again"; end
+	local share = verb .. " " .. username;
+	if (waiting_of[share] or 0) >= max_of_user then return nil, "try again"; end
 	if waiting >= max_waiting then
 		complain("too many users wait already");
 		return nil, "try again";
@@ -259,11 +265,12 @@ local function ask(verb, username, password)
 	end
 
 	local wait, done = async.waiter();
-	local waiter = { done = done, timer = module:add_timer(patience, function () miss(connection, id); end) };
+	local waiter = { share = share, done = done, timer = module:add_timer(patience, function () miss(connection, id); end) };
 	if connection.waiting == 0 and connection.missed == 0 then connection.heard = monotonic(); end
 	connection.waiters[id] = waiter;
 	connection.waiting = connection.waiting + 1;
 	waiting = waiting + 1;
+	waiting_of[share] = (waiting_of[share] or 0) + 1;
 	wait();
 
 	local answer = waiter.answer or {};

@@ -54,8 +54,8 @@ struct Asked {
     way: Option<RequestSource>,
 }
 
-/// A request that was read and is not answered yet. Dropping it abandons the work, unless that is a
-/// password change: nobody could tell any more whether it was made.
+/// A request that was read and is not answered yet. Dropping it ends no work: what was sent to a
+/// directory counts there, so its answer counts here, and has its line in the log.
 #[derive(Debug)]
 pub struct Pending {
     asked: Asked,
@@ -87,7 +87,7 @@ impl<A: Answer> Requests<A> {
         Self { way: Some(RequestSource { listener, metrics }), ..Self::new(answerer) }
     }
 
-    /// Starts work on a request, which ends at the deadline.
+    /// Starts work on a request, which ends at the deadline; none if that has passed.
     pub fn begin(
         &self,
         request: Result<Request, Refused>,
@@ -101,6 +101,9 @@ impl<A: Answer> Requests<A> {
             }
         };
         let (verb, whom) = (request.verb(), Whom::Account(Arc::clone(request.account())));
+        if by.remaining().is_zero() {
+            return self.settled(verb, whom, timing, Outage::DeadlinePassed.into());
+        }
         let answerer = Arc::clone(&self.answerer);
         let work = tokio::spawn(async move {
             let queued = timing.read.elapsed();
@@ -192,9 +195,8 @@ impl Asked {
 
 impl Drop for Pending {
     fn drop(&mut self) {
-        let is_change = self.asked.verb == Verb::SetPass;
         match mem::replace(&mut self.work, WorkState::Done(Outage::Internal.into())) {
-            WorkState::Running(mut task) if is_change => {
+            WorkState::Running(mut task) => {
                 let (asked, change) = (self.asked.clone(), self.change.take());
                 tokio::spawn(async move {
                     let (outcome, queued) = result(&mut task).await;
@@ -202,8 +204,7 @@ impl Drop for Pending {
                     drop(change);
                 });
             }
-            WorkState::Running(task) => task.abort(),
-            WorkState::Done(outcome) if is_change && !self.is_logged => {
+            WorkState::Done(outcome) if !self.is_logged => {
                 self.asked.audit(&outcome, self.queued, false);
             }
             WorkState::Done(_) => {}

@@ -9,12 +9,24 @@ use crate::answer::Answer;
 use crate::deadline::Deadline;
 use crate::jid::Account;
 use crate::request::{Request, Verb};
-use crate::verdict::Outcome;
+use crate::verdict::{Outage, Outcome};
 
-type Turns = Mutex<HashMap<Arc<Account>, Arc<RwLock<()>>>>;
+/// So many sign-ins and password changes of one account go on or wait at once; one more would take a
+/// place that others need, for as long as a directory leaves the first of them unanswered.
+pub const MOST_AT_ONCE: usize = 32;
 
-/// Answers as another one does, and lets a password change, and the requests around it for the same
-/// account, wait for each other: they mean what they say only one after the other.
+type Turns = Mutex<HashMap<Arc<Account>, AccountQueue>>;
+
+/// The requests about one account.
+#[derive(Debug, Default)]
+struct AccountQueue {
+    turn: Arc<RwLock<()>>,
+    open: usize,
+}
+
+/// Answers as another one does, and lets a password change, and the sign-ins around it for the same
+/// account, wait for each other: they mean what they say only one after the other. Whether an account
+/// exists has to do with no password, and waits for none. No account has more than its share.
 #[derive(Debug)]
 pub struct InTurn<A> {
     answerer: Arc<A>,
@@ -30,7 +42,13 @@ impl<A> InTurn<A> {
 
 impl<A: Answer> Answer for InTurn<A> {
     async fn answer(&self, request: &Request, by: Deadline) -> Outcome {
-        let turns = AccountTurns::of(request, &self.turns);
+        if request.verb() == Verb::IsUser {
+            return self.answerer.answer(request, by).await;
+        }
+        let Some(turns) = AccountTurns::of(request, &self.turns) else {
+            let text = "so many requests about this account wait already";
+            return Outcome::from(Outage::TooManyFailures).with_detail(text);
+        };
         let _turn = turns.turn(request.verb()).await;
         self.answerer.answer(request, by).await
     }
@@ -49,10 +67,15 @@ enum HeldTurn {
 }
 
 impl<'a> AccountTurns<'a> {
-    fn of(request: &'a Request, turns: &'a Turns) -> Self {
+    /// `None` where there are as many as there may be.
+    fn of(request: &'a Request, turns: &'a Turns) -> Option<Self> {
         let account = request.account();
-        let turn = Arc::clone(locked(turns).entry(Arc::clone(account)).or_default());
-        Self { turns, account, turn }
+        let mut locked = locked(turns);
+        let queue = locked.entry(Arc::clone(account)).or_default();
+        (queue.open < MOST_AT_ONCE).then(|| {
+            queue.open += 1;
+            Self { turns, account, turn: Arc::clone(&queue.turn) }
+        })
     }
 
     /// They come in the order in which they are first waited for.
@@ -68,14 +91,16 @@ impl<'a> AccountTurns<'a> {
 impl Drop for AccountTurns<'_> {
     fn drop(&mut self) {
         let mut turns = locked(self.turns);
-        // The table's and ours are the last two.
-        if Arc::strong_count(&self.turn) <= 2 {
-            turns.remove(self.account);
+        if let Some(queue) = turns.get_mut(self.account) {
+            queue.open -= 1;
+            if queue.open == 0 {
+                turns.remove(self.account);
+            }
         }
     }
 }
 
-fn locked(turns: &Turns) -> MutexGuard<'_, HashMap<Arc<Account>, Arc<RwLock<()>>>> {
+fn locked(turns: &Turns) -> MutexGuard<'_, HashMap<Arc<Account>, AccountQueue>> {
     turns.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -139,6 +164,25 @@ mod tests {
         assert_eq!(at((Auth, true)), 0);
         assert_eq!(lines.last(), Some(&(Auth, false)), "{lines:?}");
         assert_eq!(left, 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_question_that_has_to_do_with_no_password_waits_for_none() {
+        use Verb::{Auth, IsUser, SetPass};
+        let (_, took, _) = play(&[(Auth, "a"), (SetPass, "a"), (IsUser, "a"), (IsUser, "a")]).await;
+        assert!((Duration::from_secs(2)..Duration::from_secs(3)).contains(&took), "{took:?}");
+        let (lines, ..) = play(&[(Auth, "a"), (SetPass, "a"), (IsUser, "a")]).await;
+        assert_eq!(lines.get(1), Some(&(IsUser, true)), "{lines:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn no_account_has_more_than_its_share_of_those_who_wait() {
+        for verb in [Verb::Auth, Verb::SetPass] {
+            let mut requests = vec![(verb, "a"); 4 * MOST_AT_ONCE];
+            requests.push((Verb::Auth, "b"));
+            let (lines, ..) = play(&requests).await;
+            assert_eq!(lines.len(), 2 * (MOST_AT_ONCE + 1));
+        }
     }
 
     #[tokio::test(start_paused = true)]

@@ -61,7 +61,8 @@ pub(super) async fn serve<A: Answer>(
                     whom: Whom::Account(account.into()),
                     denial,
                 });
-                let mut asked = front.begin(request, Some(within), read_at, &closing);
+                let by = front.deadline(read_at, Some(within));
+                let mut asked = front.begin(request, read_at, by, &closing);
                 let outcome = asked.outcome().await;
                 asked.tell(&outcome);
                 json!({

@@ -177,35 +177,34 @@ impl<A: Answer> Front<A> {
         self.requests.settle().await;
     }
 
-    /// Starts work on a request whose last byte was read at this moment, and whose client waits so
-    /// long; `None` if it does not wait at all. `closing` is that of its connection.
+    /// When a request must be answered that came at this moment, and whose client waits so long;
+    /// `None` if it does not wait at all.
+    pub fn deadline(&self, since: Instant, within: Option<Duration>) -> Deadline {
+        let within = within.unwrap_or_default().min(self.terms().answer_within);
+        Deadline::after(since, within)
+    }
+
+    /// Starts work on a request whose last byte was read at this moment. `closing` is that of its
+    /// connection.
     pub fn begin(
         &self,
         request: Result<Request, Refused>,
-        within: Option<Duration>,
         read: Instant,
+        by: Deadline,
         closing: &Closing,
     ) -> ReceivedRequest {
-        let terms = self.terms();
         let timing = Timing { born: read, read };
-        let by = Deadline::after(read, within.unwrap_or_default().min(terms.answer_within));
-        let pending = match request.and_then(|request| terms.check(request)) {
+        let pending = match request.and_then(|request| self.terms().check(request)) {
             Ok(request) if closing.is_now() => {
-                self.settled(&request, timing, Outage::Closing.into())
-            }
-            Ok(request) if within.is_none() => {
-                self.settled(&request, timing, Outage::DeadlinePassed.into())
+                let whom = Whom::Account(Arc::clone(request.account()));
+                let outcome = Outage::Closing.into();
+                self.requests.settled(request.verb(), whom, timing, outcome)
             }
             request => self.requests.begin(request, timing, by),
         };
         self.counts.requests.fetch_add(1, Ordering::Relaxed);
         self.counts.in_flight.fetch_add(1, Ordering::Relaxed);
         ReceivedRequest { pending, by, counts: Arc::clone(&self.counts) }
-    }
-
-    fn settled(&self, request: &Request, timing: Timing, outcome: Outcome) -> Pending {
-        let whom = Whom::Account(Arc::clone(request.account()));
-        self.requests.settled(request.verb(), whom, timing, outcome)
     }
 }
 

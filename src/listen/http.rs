@@ -78,7 +78,8 @@ impl<A: Answer> Api for AuthApi<'_, A> {
             Ok(request) => request.verb(),
             Err(Refused { verb, .. }) => *verb,
         };
-        let mut asked = self.front.begin(request, Some(Duration::MAX), read, &self.closing);
+        let by = self.front.deadline(read, Some(Duration::MAX));
+        let mut asked = self.front.begin(request, read, by, &self.closing);
         let outcome = asked.outcome().await;
         asked.tell(&outcome);
         if is_repeated {

@@ -1,11 +1,15 @@
 //! A connection that speaks the native protocol.
 //!
-//! Up to a window of requests is worked on at once, and answered in any order. While the window is
-//! full, or the client does not read, it is not read from. Whatever ends the connection, what is open
-//! is answered first, as far as the client reads on.
+//! Up to a window of requests is worked on at once, and answered in any order; some more are read
+//! ahead, so that what is given up before it was begun is never begun. While that many wait, or the
+//! client does not read, it is not read from. Whatever ends the connection, what is open
+//! comes to its end first, and is answered as far as the client reads on: a client that is lost leaves
+//! its place to no other before.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
+use std::future::ready;
 use std::io;
+use std::mem;
 use std::pin::Pin;
 use std::time::Duration;
 
@@ -19,9 +23,11 @@ use tokio::time::{Instant, sleep_until};
 use super::front::{Closing, Front, ReceivedRequest};
 use super::linger::linger;
 use crate::answer::Answer;
+use crate::deadline::Deadline;
 use crate::protocol::native::{
     self, Ask, Fault, FromClient, LONGEST_LINE, LineTooLong, Lines, RequestId, VERSION,
 };
+use crate::request::{Refused, Request, Verb};
 use crate::verdict::Outcome;
 
 /// A client says hello within this time.
@@ -29,6 +35,9 @@ const HELLO_WITHIN: Duration = Duration::from_secs(5);
 
 /// One read takes about so many bytes.
 const READ_SIZE: usize = 16 * 1024;
+
+/// So many requests are read beyond those that are worked on.
+const READ_AHEAD: usize = 64;
 
 /// A client that leaves so many bytes of answers unread is not read from.
 const UNREAD: usize = 64 * 1024;
@@ -47,12 +56,27 @@ struct Conversation<'a, A> {
     has_met: bool,
     lines: Lines,
     read_at: Instant,
+    /// When what was read last may have been written: it may have lain there since it was last read
+    /// from whether anything does.
+    written_since: Instant,
+    /// Since when it was not seen that nothing lies unread.
+    blind_since: Option<Instant>,
     out: Vec<u8>,
     /// Those whose answers are in it.
     answered: Vec<(ReceivedRequest, Outcome)>,
+    /// What was read and is not begun.
+    waiting: VecDeque<WaitingRequest>,
     work: FuturesUnordered<Pin<Box<dyn Future<Output = Answered> + Send>>>,
     /// Whether an answer is waited for, of each request that is open.
     open: HashMap<RequestId, bool>,
+}
+
+/// A request for whose work there was no room when it was read, or behind which more may come.
+struct WaitingRequest {
+    id: RequestId,
+    request: Result<Request, Refused>,
+    read: Instant,
+    by: Deadline,
 }
 
 /// How far the conversation is.
@@ -70,15 +94,19 @@ enum ConversationStage {
 
 /// Serves a connection until it ends.
 pub async fn serve<A: Answer>(mut stream: UnixStream, front: &Front<A>, closing: Closing) {
+    let now = Instant::now();
     let mut conversation = Conversation {
         front,
         closing,
         stage: ConversationStage::Greeting,
         has_met: false,
         lines: Lines::default(),
-        read_at: Instant::now(),
+        read_at: now,
+        written_since: now,
+        blind_since: None,
         out: Vec::new(),
         answered: Vec::new(),
+        waiting: VecDeque::new(),
         work: FuturesUnordered::new(),
         open: HashMap::new(),
     };
@@ -95,7 +123,10 @@ pub async fn serve<A: Answer>(mut stream: UnixStream, front: &Front<A>, closing:
             linger(stream).await;
         }
         Ok(None) => {}
-        Err(error) => tracing::debug!(listener = front.name(), %error, "a client is gone"),
+        Err(error) => {
+            tracing::debug!(listener = front.name(), %error, "a client is gone");
+            conversation.finish_unheard().await;
+        }
     }
 }
 
@@ -121,12 +152,17 @@ impl<A: Answer> Conversation<'_, A> {
             {
                 end_by = Some(Instant::now() + self.front.terms().answer_within);
             }
-            let is_idle = self.work.is_empty() && self.out.is_empty();
+            let is_idle = self.work.is_empty() && self.waiting.is_empty() && self.out.is_empty();
             if self.stage == ConversationStage::Ending && is_idle {
                 return Ok(fault);
             }
             let has_room = self.out.len() < UNREAD;
-            let reads = self.stage != ConversationStage::Ending && has_room && !self.is_full();
+            let reads =
+                self.stage != ConversationStage::Ending && has_room && !self.is_read_ahead();
+            if !reads {
+                self.blind_since.get_or_insert_with(Instant::now);
+            }
+            let due = self.waiting.iter().map(|waiting| waiting.by.instant()).min();
             tokio::select! {
                 biased;
                 Some(answered) = self.work.next(), if has_room && !self.work.is_empty() => {
@@ -138,11 +174,19 @@ impl<A: Answer> Conversation<'_, A> {
                         self.tell_answered();
                     }
                 }
-                read = reader.read_buf(self.lines.room(READ_SIZE)), if reads => {
+                read = read(&mut reader, self.lines.room(READ_SIZE)), if reads => {
                     self.read_at = Instant::now();
-                    if read? == 0 {
-                        self.stage = ConversationStage::Ending;
+                    self.written_since = self.blind_since.unwrap_or(self.read_at);
+                    match read? {
+                        Read::End => self.stage = ConversationStage::Ending,
+                        Read::All => self.blind_since = None,
+                        Read::Part => {}
                     }
+                }
+                // Nothing that was sent behind these is unread, such as that nobody waits for them.
+                () = ready(()), if !self.waiting.is_empty() && self.has_place() => self.begin_waiting(),
+                () = sleep_until(due.unwrap_or(self.read_at)), if due.is_some() => {
+                    self.begin_waiting();
                 }
                 () = sleep_until(hello_by), if self.stage == ConversationStage::Greeting => {
                     native::write_error(&mut self.out, Fault::Hello);
@@ -162,13 +206,17 @@ impl<A: Answer> Conversation<'_, A> {
         }
     }
 
-    fn is_full(&self) -> bool {
-        self.open.len() >= self.front.terms().window
+    fn has_place(&self) -> bool {
+        self.work.len() < self.front.terms().window
     }
 
-    /// Takes in what is whole of what was read, as far as there is room for work.
+    fn is_read_ahead(&self) -> bool {
+        self.waiting.len() >= READ_AHEAD
+    }
+
+    /// Takes in what is whole of what was read, as far as there is room for it.
     fn take_lines(&mut self) -> Result<(), Fault> {
-        while self.stage != ConversationStage::Ending && !self.is_full() {
+        while self.stage != ConversationStage::Ending && !self.is_read_ahead() {
             let Some(line) = self.lines.next_line(LONGEST_LINE) else { break };
             let said = native::read_client(line.map_err(|LineTooLong| Fault::Line)?)?;
             self.take(said)?;
@@ -188,28 +236,65 @@ impl<A: Answer> Conversation<'_, A> {
             }
             (false, FromClient::Hello { .. }) => return Err(Fault::Version),
             (false, _) | (true, FromClient::Hello { .. }) => return Err(Fault::Hello),
-            (_, FromClient::Ask(ask)) => self.begin(ask)?,
+            (_, FromClient::Ask(ask)) => self.receive(ask)?,
             (_, FromClient::Cancel(id)) => {
                 if let Some(is_awaited) = self.open.get_mut(&id) {
                     // Its work goes on: what the directory says counts, whoever hears it.
                     *is_awaited = false;
+                    if let Some(place) = self.waiting.iter().position(|waiting| waiting.id == id)
+                        && let Some(waiting) = self.waiting.remove(place)
+                    {
+                        let by = Deadline::after(waiting.read, Duration::ZERO);
+                        self.begin(WaitingRequest { by, ..waiting });
+                    }
                 }
             }
         }
         Ok(())
     }
 
-    fn begin(&mut self, ask: Ask) -> Result<(), Fault> {
+    fn receive(&mut self, ask: Ask) -> Result<(), Fault> {
         let Ask { id, within, request } = ask;
         if self.open.insert(id, true).is_some() {
             return Err(Fault::Id);
         }
-        let mut asked = self.front.begin(request, within, self.read_at, &self.closing);
+        let read = self.read_at;
+        // A password that its user has given up must never be set: another may have been set since.
+        let is_change = request.as_ref().is_ok_and(|request| request.verb() == Verb::SetPass);
+        let since = if is_change { self.written_since } else { read };
+        let by = self.front.deadline(since, within);
+        self.waiting.push_back(WaitingRequest { id, request, read, by });
+        Ok(())
+    }
+
+    /// Begins what there is room for, and ends what there was none for in time.
+    fn begin_waiting(&mut self) {
+        for waiting in mem::take(&mut self.waiting) {
+            if self.has_place() || waiting.by.remaining().is_zero() {
+                self.begin(waiting);
+            } else {
+                self.waiting.push_back(waiting);
+            }
+        }
+    }
+
+    fn begin(&mut self, WaitingRequest { id, request, read, by }: WaitingRequest) {
+        let mut asked = self.front.begin(request, read, by, &self.closing);
         self.work.push(Box::pin(async move {
             let outcome = asked.outcome().await;
             (id, asked, outcome)
         }));
-        Ok(())
+    }
+
+    /// Lets what was begun come to its end, which nobody hears, and begins no more.
+    async fn finish_unheard(&mut self) {
+        for waiting in mem::take(&mut self.waiting) {
+            let by = Deadline::after(waiting.read, Duration::ZERO);
+            self.begin(WaitingRequest { by, ..waiting });
+        }
+        while let Some((_, mut asked, outcome)) = self.work.next().await {
+            asked.keep(&outcome);
+        }
     }
 
     fn answer(&mut self, (id, mut asked, outcome): Answered) {
@@ -237,16 +322,33 @@ impl<A> Drop for Conversation<'_, A> {
     }
 }
 
+/// What a read has found.
+enum Read {
+    /// All that there was.
+    All,
+    /// As much as there was room for.
+    Part,
+    /// That no more will come.
+    End,
+}
+
+async fn read(stream: &mut (impl AsyncReadExt + Unpin), room: &mut Vec<u8>) -> io::Result<Read> {
+    let most = room.capacity() - room.len();
+    Ok(match stream.read_buf(room).await? {
+        0 => Read::End,
+        length if length < most => Read::All,
+        _ => Read::Part,
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::deadline::Deadline;
     use crate::listen::front::Client;
     use crate::listen::settings::ListenerTerms;
     use crate::observe::metrics::RequestMetrics;
-    use crate::request::Request;
     use crate::verdict::Verdict;
 
     struct Yes;
@@ -259,10 +361,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_request_whose_hello_crosses_our_bye_is_told_that_we_are_closing() {
-        let terms = ListenerTerms {
-            verbs: vec![crate::request::Verb::SetPass],
-            ..ListenerTerms::default()
-        };
+        let terms = ListenerTerms { verbs: vec![Verb::SetPass], ..ListenerTerms::default() };
         let front = Front::new("a", terms, Arc::new(Yes), RequestMetrics::default());
         front.close();
         let (ours, mut client) = UnixStream::pair().unwrap();

@@ -6,8 +6,8 @@
 //!
 //! - A request counts only if nothing comes behind its newline before the reply is written. More
 //!   input is an injected line (an in-band password change may hold a newline) or a leftover of an
-//!   earlier child: all of the lines together get one "no". A sign-in that was begun
-//!   meanwhile is dropped; a password change begins only once the terminal has been quiet.
+//!   earlier child: all of the lines together get one "no". Nobody hears of a sign-in
+//!   that was begun meanwhile; a password change begins only once the terminal has been quiet.
 //! - The kernel may hand over one write in pieces, so no reply is written, and no password set,
 //!   before the terminal has been quiet for `QUIET`.
 //! - On a terminal that was never used before, lpty may echo the first request back to Prosody,

@@ -325,3 +325,44 @@ fn a_guard_counts_what_comes_through_all_connections() {
     assert_eq!(wrong, 3);
     assert_eq!(daemon.status()["guard"]["accounts_held"], 1);
 }
+
+#[test]
+fn what_was_begun_for_a_client_that_is_lost_comes_to_its_end() {
+    let server = Embedded::start().unwrap();
+    let proxy = slow(&server, Duration::from_millis(300));
+    let daemon = Daemon::start(site(&corp(&proxy.url())));
+    for round in 1..=4 {
+        let mut client = daemon.client();
+        client.say(&auth(1, "alice", "secret"));
+        daemon.is_asked();
+        // Needs no directory, so that its answer finds nobody while the other is open.
+        client.say(&auth(2, "alice", ""));
+        drop(client);
+        let start = Instant::now();
+        let ended =
+            |log: &str| log.lines().filter(|line| line.contains("verdict=\"granted\"")).count();
+        while ended(&daemon.log()) < round {
+            assert!(start.elapsed() < crate::support::PATIENCE, "{}", daemon.log());
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+    assert_eq!(daemon.status()["guard"]["accounts_with_failures"], 0);
+    assert_eq!(daemon.client().ask(&auth(1, "alice", "secret")), "yes ok");
+}
+
+#[test]
+fn what_is_given_up_before_it_is_begun_is_never_begun() {
+    let server = Embedded::start().unwrap();
+    let proxy = slow(&server, Duration::from_millis(600));
+    let listen = "[listen.auth]\nsocket = \"{dir}/auth.sock\"\nverbs = [\"auth\", \"setpass\"]\nmax_in_flight = 1\n";
+    let daemon = Daemon::start(site(&format!("{listen}{}", corp(&proxy.url()))));
+    let mut client = daemon.client();
+    client.say(&auth(1, "bob", "secret"));
+    daemon.is_asked();
+    client.say(&request(2, "setpass", "alice", "cancelled"));
+    client.say("{\"cancel\":2}");
+    client.say(&request(3, "setpass", "alice", "late").replace("20000", "50"));
+    assert_eq!(client.answer(3), "unknown deadline-passed");
+    assert_eq!(client.answer(1), "yes ok");
+    assert_eq!(client.ask(&auth(4, "alice", "secret")), "yes ok");
+}
