@@ -27,9 +27,13 @@ pub fn check(args: &CheckArgs, given: GlobalArgs) -> Result<Code, Failure> {
     let path = config::path(given.config);
     let mut reading = config::load(&path, caller, None);
     let is_unnamed = reading.startup.caller.terms.dialect == Dialect::Unnamed;
-    if is_unnamed && !reading.listeners.is_empty() {
+    let is_of_daemon = is_unnamed && !reading.listeners.is_empty();
+    if is_of_daemon {
         // As the daemon reads it, which serves any.
         reading = config::load(&path, Some(Dialect::Ejabberd), None);
+        if let Ok(configuration) = &mut reading.configuration {
+            configuration.effective.forget(&Subject::Process, "caller");
+        }
     } else if is_unnamed {
         // As `run` does where it is asked by the one caller that it can tell by itself.
         reading = config::load(&path, caller, Some(Dialect::Prosody));
@@ -39,16 +43,17 @@ pub fn check(args: &CheckArgs, given: GlobalArgs) -> Result<Code, Failure> {
             text: "Prosody alone is known by its terminal, so this is checked for it; for any other, write caller = \"ejabberd\" or \"mongooseim\"".to_owned(),
         });
     }
+    let hints = if is_of_daemon { Vec::new() } else { hints(&reading) };
     if args.json {
-        print_json(&to_json(&path, &reading));
+        print_json(&to_json(&path, &reading, &hints));
     } else {
         // A closed pipe is the reader's choice.
-        let _ = print_for_people(&path, &reading);
+        let _ = print_for_people(&path, &reading, &hints);
     }
     Ok(if reading.configuration.is_ok() { Code::OK } else { Code::CONFIG })
 }
 
-fn to_json(path: &Path, reading: &Reading) -> serde_json::Value {
+fn to_json(path: &Path, reading: &Reading, hints: &[String]) -> serde_json::Value {
     let effective =
         reading.configuration.as_ref().ok().map(|configuration| &configuration.effective);
     let of = |pick: fn(&Subject) -> Option<&str>| {
@@ -72,7 +77,7 @@ fn to_json(path: &Path, reading: &Reading) -> serde_json::Value {
         "settings": effective.map(|all| by_key(all.values(&Subject::Process))),
         "policy": effective.map(policy_to_json),
         "log": log_place(&reading.startup),
-        "hints": hints(reading),
+        "hints": hints,
     })
 }
 
@@ -100,7 +105,7 @@ fn policy_to_json(effective: &Effective) -> BTreeMap<&str, &str> {
     policy
 }
 
-fn print_for_people(path: &Path, reading: &Reading) -> io::Result<()> {
+fn print_for_people(path: &Path, reading: &Reading, hints: &[String]) -> io::Result<()> {
     let mut out = anstream::stdout();
     match &reading.configuration {
         Ok(configuration) => {
@@ -109,7 +114,7 @@ fn print_for_people(path: &Path, reading: &Reading) -> io::Result<()> {
                 writeln!(out, "{ODD}remark:{ODD:#} {remark}")?;
             }
             writeln!(out, "{ODD}hint:{ODD:#} the log will go to {}", log_place(&reading.startup))?;
-            for hint in hints(reading) {
+            for hint in hints {
                 writeln!(out, "{ODD}hint:{ODD:#} {hint}")?;
             }
             writeln!(out, "{GOOD}{} is right{GOOD:#}", path.display())

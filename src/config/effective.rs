@@ -76,7 +76,8 @@ impl Effective {
         }
     }
 
-    pub(super) fn forget(&mut self, subject: &Subject, key: &str) {
+    /// Shows nothing of this key.
+    pub fn forget(&mut self, subject: &Subject, key: &str) {
         self.0.entry(subject.clone()).or_default().retain(|value| value.key != key);
     }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use nix::unistd::{Group, User};
 
+use super::effective::Origin;
 use super::keys::listen as keys;
 use super::keys::top;
 use super::keys::{AnyKey, Key};
@@ -100,12 +101,19 @@ fn read_listener(
         Some("") => Err("write the name of the descriptor behind systemd:".to_owned()),
         Some(name) => Ok(ListenAddress::Systemd(name.to_owned())),
         None if Path::new(text).is_absolute() => {
-            let mode = mode.unwrap_or(default_mode);
+            let mode = mode.unwrap_or_else(|| {
+                table.stand_in(&keys::MODE, format!("{default_mode:04o}"), Origin::Default);
+                default_mode
+            });
             Ok(ListenAddress::Unix { path: text.into(), mode, group })
         }
         None => read_port(text, kind).map(ListenAddress::Tcp),
     })?;
     check_address(table, &address);
+    if !matches!(address, ListenAddress::Unix { .. }) {
+        table.forget(&keys::MODE);
+        table.forget(&keys::GROUP);
+    }
     let http = read_http(table, kind);
     let defaults = ListenerTerms::default();
     let within = match kind {
@@ -118,6 +126,9 @@ fn read_listener(
         }
     };
     let users = table.get(&keys::USERS).map(|users| read_users(table, &users));
+    if matches!(address, ListenAddress::Tcp(_)) {
+        table.forget(&keys::USERS);
+    }
     let domains = table.get(&keys::DOMAINS);
     let domains =
         domains.map(|domains| domains.iter().map(|domain| Account::domain(domain)).collect());
@@ -125,7 +136,9 @@ fn read_listener(
         users,
         verbs: table.get(&keys::VERBS_ALLOWED).unwrap_or(defaults.verbs),
         domains,
-        answer_within: table.get(&keys::ANSWER_WITHIN).unwrap_or(within),
+        answer_within: table
+            .get(&keys::ANSWER_WITHIN)
+            .unwrap_or_else(|| table.stand_in(&keys::ANSWER_WITHIN, within, Origin::Default)),
         window: table.get_or_default(&keys::MAX_IN_FLIGHT),
         http: http?,
     };

@@ -4,6 +4,7 @@ use std::fs::{Permissions, set_permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
+use xmpp_ldap_auth::config::effective::Subject;
 use xmpp_ldap_auth::listen::settings::{ListenAddress, ListenerKind, ListenerSettings};
 use xmpp_ldap_auth::protocol::http::reply::Status;
 
@@ -56,6 +57,27 @@ fn how_long_http_is_worked_on_depends_on_who_asks() {
         let listeners = read(&site).listeners;
         assert_eq!(listeners[0].terms.answer_within, Duration::from_millis(within), "{top}{keys}");
     }
+}
+
+#[test]
+fn what_is_shown_of_a_listener_is_what_holds_for_it() {
+    let unix = "[listen.c]\ncontrol = \"/run/c\"\n[listen.s]\nhttp = \"systemd:s\"\n";
+    let unix = unix.to_owned() + "credentials_file = \"{dir}/credentials\"\n";
+    let site = site(&format!("{GOOD}{}{unix}", http("caller = \"mongooseim\"\n")));
+    site.secret("credentials", "a:b\n");
+    let configuration = read(&site).configuration.unwrap();
+    let shown = |key: &str| {
+        let mut values = configuration.effective.values(&Subject::Process).iter();
+        values.find(|it| it.key == key).map(|it| it.value.clone())
+    };
+    assert_eq!(shown("listen.h.answer_within").as_deref(), Some("1s 800ms"));
+    assert_eq!(shown("listen.s.answer_within").as_deref(), Some("8s"));
+    assert_eq!(shown("listen.c.mode").as_deref(), Some("0600"));
+    assert_eq!(
+        ["h.mode", "h.group", "h.users", "s.mode"].map(|key| shown(&format!("listen.{key}"))),
+        [const { None }; 4]
+    );
+    assert!(shown("listen.s.users").is_some() && shown("listen.c.group").is_some());
 }
 
 #[test]

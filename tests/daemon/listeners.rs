@@ -287,4 +287,5 @@ fn the_file_of_a_daemon_needs_no_caller_to_be_checked() {
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     assert_eq!(output.status.code(), Some(0), "{text}");
     assert!(text.contains("listen.a.socket") && !text.contains("Prosody alone"), "{text}");
+    assert!(!text.contains("ejabberd"), "{text}");
 }
