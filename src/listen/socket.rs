@@ -157,8 +157,8 @@ fn make(path: &Path, mode: u32, group: Option<u32>) -> Result<Socket, String> {
         let listener = UnixListener::bind(&temporary)?;
         listener.set_nonblocking(true)?;
         // The group first, because giving a file away can take bits from its mode.
-        if group.is_some() {
-            chown(&temporary, None, group)?;
+        if let Some(group) = group {
+            chown(&temporary, None, Some(group)).map_err(|error| not_given(group, &error))?;
         }
         fs::set_permissions(&temporary, fs::Permissions::from_mode(mode))?;
         let file = fs::symlink_metadata(&temporary)?;
@@ -170,6 +170,14 @@ fn make(path: &Path, mode: u32, group: Option<u32>) -> Result<Socket, String> {
         let _ = fs::remove_file(&temporary);
         format!("cannot make the socket {shown}: {error}")
     })
+}
+
+/// Why a file cannot be given to a group, and what to do.
+fn not_given(group: u32, error: &io::Error) -> io::Error {
+    let text = format!(
+        "it cannot be given to the group {group}: {error}; the daemon's user must be in it: write SupplementaryGroups= into the daemon's unit, or let systemd make the socket"
+    );
+    io::Error::new(error.kind(), text)
 }
 
 /// Lets daemons that are started at once make their sockets one after another: each is to see those

@@ -70,7 +70,8 @@ fn asks(machine: &Machine, user: &str, request: &str) -> String {
     let mut command: Command = machine.command("runuser").unwrap();
     command.args(["-u", user, "--", INSTALLED, "--caller", "prosody", "--config"]);
     command.arg(format!("/etc/{user}-relay.toml"));
-    let mut relay = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let pipes = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut relay = pipes.spawn().unwrap();
     relay.stdin.take().unwrap().write_all(format!("{request}\n").as_bytes()).unwrap();
     String::from_utf8(relay.wait_with_output().unwrap().stdout).unwrap()
 }
@@ -131,6 +132,18 @@ fn systemd_starts_reloads_watches_and_restarts_the_daemon_and_keeps_its_sockets(
     assert_eq!(asks(&machine, "ejabberd", RIGHT), "1\n", "{}", journal(&machine));
     assert_eq!(property(&machine, "Result"), "success");
     assert!(restarts() >= 1, "{}", journal(&machine));
+
+    // A socket that the daemon makes for a group is the group's, if the daemon is in it.
+    run(
+        &machine,
+        "printf '[Service]\\nSupplementaryGroups=prosody\\n' > /run/systemd/system/xmpp-ldap-auth.service.d/group.conf",
+    );
+    run(
+        &machine,
+        "printf '[listen.own]\\nsocket = \"/run/xmpp-ldap-auth/own.sock\"\\ngroup = \"prosody\"\\n' >> /etc/xmpp-ldap-auth/config.toml",
+    );
+    run(&machine, "systemctl daemon-reload && systemctl restart xmpp-ldap-auth");
+    assert_eq!(run(&machine, "stat --format %G:%a /run/xmpp-ldap-auth/own.sock"), "prosody:660\n");
 
     // Its lines are whole in the journal, with their fields beside them.
     let line = "journalctl --no-pager --output json XMPP_LDAP_AUTH_VERDICT=granted";
