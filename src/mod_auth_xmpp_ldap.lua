@@ -265,7 +265,8 @@ local function ask(verb, username, password)
 	end
 
 	local wait, done = async.waiter();
-	local waiter = { share = share, done = done, timer = module:add_timer(patience, function () miss(connection, id); end) };
+	local timer = module:add_timer(patience, function () miss(connection, id); end);
+	local waiter = { share = share, done = done, timer = timer };
 	if connection.waiting == 0 and connection.missed == 0 then connection.heard = monotonic(); end
 	connection.waiters[id] = waiter;
 	connection.waiting = connection.waiting + 1;

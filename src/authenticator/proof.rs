@@ -1,5 +1,7 @@
 //! Who judges a password: the directory, or the lock-out guard in its place.
 
+use std::pin::pin;
+
 use secrecy::SecretString;
 use tokio::time::Instant;
 
@@ -21,14 +23,14 @@ impl<D: Backend> Inquiry<'_, D> {
         slot: &mut SignInSlot,
     ) -> Outcome {
         let Some(guard) = &self.policies.guard else {
-            return self.directory.prove(candidate, password, &Permit::unguarded(), self.by).await;
+            return self.ask(candidate, password, &Permit::unguarded(), slot).await;
         };
         let mut unanswered = None;
         let outcome = loop {
             match guard.enter(attempt, self.by.instant(), Instant::now()) {
                 Ok(permit) => {
                     slot.step_back(Instant::now());
-                    let outcome = self.directory.prove(candidate, password, &permit, self.by).await;
+                    let outcome = self.ask(candidate, password, &permit, slot).await;
                     if permit.conclude(&outcome, Instant::now()) {
                         self.warn_of_guesses(guard);
                     }
@@ -57,6 +59,25 @@ impl<D: Backend> Inquiry<'_, D> {
         match (outcome.verdict, unanswered) {
             (Verdict::Unavailable(outage), Some(unanswered)) if outage.is_absence() => unanswered,
             _ => outcome,
+        }
+    }
+
+    /// What the directory says. A bind that waits for a person leaves the slot to others.
+    async fn ask(
+        &self,
+        candidate: &Candidate,
+        password: &SecretString,
+        permit: &Permit,
+        slot: &mut SignInSlot,
+    ) -> Outcome {
+        let mut proving = pin!(self.directory.prove(candidate, password, permit, self.by));
+        tokio::select! {
+            biased;
+            outcome = &mut proving => outcome,
+            () = permit.apart() => {
+                slot.step_aside(Instant::now());
+                proving.await
+            }
         }
     }
 

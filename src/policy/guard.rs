@@ -23,7 +23,7 @@ mod state;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
 pub use self::barred::{Barred, Hold, InFlight};
@@ -52,7 +52,11 @@ impl fmt::Debug for Guard {
 
 /// The right to have one password judged. Each bind that this takes is told of before and after.
 #[derive(Debug)]
-pub struct Permit(Option<Guarded>);
+pub struct Permit {
+    guarded: Option<Guarded>,
+    /// The bind waits for a person, and leaves its place to others.
+    is_apart: Notify,
+}
 
 #[derive(Debug)]
 struct Guarded {
@@ -66,12 +70,26 @@ struct Guarded {
 impl Permit {
     /// The right of somebody whom no guard restrains.
     pub fn unguarded() -> Self {
-        Self(None)
+        Self::of(None)
+    }
+
+    fn of(guarded: Option<Guarded>) -> Self {
+        Self { guarded, is_apart: Notify::new() }
+    }
+
+    /// The bind waits for a person, which says nothing of the pace of its directory.
+    pub fn stands_apart(&self) {
+        self.is_apart.notify_one();
+    }
+
+    /// Ends when the bind waits for a person.
+    pub async fn apart(&self) {
+        self.is_apart.notified().await;
     }
 
     /// Whether one more bind may be sent to a server, which it then is.
     pub fn send(&self, to: &Arc<Judge>) -> bool {
-        let Some(guarded) = &self.0 else { return true };
+        let Some(guarded) = &self.guarded else { return true };
         let Guarded { guard, attempt, .. } = guarded;
         let is_sent = guard.locked().send(&guard.settings, attempt, to);
         if !is_sent {
@@ -82,7 +100,7 @@ impl Permit {
 
     /// The bind that was sent last is answered.
     pub fn answered(&self) {
-        if let Some(guarded) = &self.0
+        if let Some(guarded) = &self.guarded
             && let Some(asking) = guarded.guard.locked().asking(&guarded.attempt)
         {
             asking.sent.pop();
@@ -91,7 +109,7 @@ impl Permit {
 
     /// There is an outcome. True if the domain has just had more wrong passwords than usual.
     pub fn conclude(self, outcome: &Outcome, now: Instant) -> bool {
-        let Some(guarded) = &self.0 else { return false };
+        let Some(guarded) = &self.guarded else { return false };
         let Guarded { guard, attempt, .. } = guarded;
         let is_unusual = guard.locked().record(&guard.settings, attempt, outcome.verdict, now);
         if is_unusual {
@@ -151,7 +169,7 @@ impl Guard {
             Ok(_) | Err(Barred::Share(_) | Barred::Wait(_)) => {}
         }
         let guard = Arc::clone(self);
-        Ok(Permit(Some(Guarded { guard, attempt, due, tell: admitted? })))
+        Ok(Permit::of(Some(Guarded { guard, attempt, due, tell: admitted? })))
     }
 
     /// Whether a password that was compared with a remembered one, in place of the directory, may be

@@ -102,3 +102,32 @@ async fn a_bind_on_which_every_server_hangs_up_is_sent_twice_at_most() {
         assert!(binds(&servers).iter().sum::<usize>() <= 2 * round);
     }
 }
+
+#[tokio::test]
+async fn binds_that_wait_for_a_person_leave_their_places_to_others() {
+    let (server, port) = Server::start().await;
+    let directory = read(&format!(
+        "servers = [\"ldap://127.0.0.1:{port}\"]\nuser_dn = \"uid={{localpart}},dc=x\"\n\
+         connect_within = \"200ms\"\npool.size = 1"
+    ));
+    server.set(Step::Bind, Fate::Never);
+    let mut waiting = tokio::task::JoinSet::new();
+    // One has the place, and seven may leave it.
+    for _ in 0..8 {
+        let directory = Arc::clone(&directory);
+        waiting.spawn(async move { sign_in_within(&directory, Duration::from_secs(60)).await });
+    }
+    let started = Instant::now();
+    while server.binds.load(Ordering::SeqCst) < 8 {
+        assert!(started.elapsed() < Duration::from_secs(50), "{:?}", server.binds);
+        sleep(Duration::from_millis(50)).await;
+    }
+    // The last one stays there.
+    server.set(Step::Bind, Fate::Ok);
+    let verdict = sign_in_within(&directory, Duration::from_secs(5)).await;
+    assert_eq!(verdict, Verdict::Unavailable(Outage::DeadlinePassed));
+    assert_eq!(directory.directory().open_connections(), 8);
+    waiting.shutdown().await;
+    assert_eq!(sign_in_within(&directory, Duration::from_secs(2)).await, Verdict::Granted);
+    assert_eq!(directory.directory().open_connections(), 1);
+}

@@ -25,6 +25,10 @@ use crate::verdict::{Outage, Outcome};
 /// whether it is there, and again after twice that time, and so on.
 const FIRST_QUESTION: Duration = Duration::from_secs(1);
 
+/// A bind that is not answered for this long, although the directory answers other questions, waits for
+/// a person.
+const PERSONAL_AFTER: Duration = Duration::from_secs(3);
+
 /// A bind that is under way; where it is dropped before it is over, nobody waits any more.
 struct BindUnderWay<'a> {
     health: &'a Health,
@@ -54,6 +58,16 @@ struct Silence {
 impl Silence {
     fn set(&self, server: Option<&Arc<str>>) {
         *self.server.lock().unwrap_or_else(PoisonError::into_inner) = server.map(Arc::clone);
+    }
+
+    /// Ends when the bind waits for a person.
+    async fn is_personal(&self) {
+        loop {
+            sleep(PERSONAL_AFTER).await;
+            if self.answers_others.load(Ordering::Relaxed) {
+                return;
+            }
+        }
     }
 
     /// What to say of a bind that is not answered, if it is that alone.
@@ -116,7 +130,7 @@ impl UserPool {
             let health = &self.connector().servers.health;
             let mut unanswered = BindUnderWay { health, server: &server, name, is_over: false };
             let bound = tokio::select! {
-                bound = lease.bind(name, password) => bound,
+                bound = lease.bind(name, password, silence.is_personal(), permit) => bound,
                 () = self.death_of(&server, silence, turn.by) => Err(SessionError::Silent),
             };
             unanswered.is_over = true;

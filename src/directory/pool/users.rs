@@ -4,11 +4,13 @@
 //! long as it lasts.
 
 use std::convert::Infallible;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use deadpool::managed::{self, Metrics, Object, RecycleError, RecycleResult};
 use secrecy::{ExposeSecret, SecretString};
+use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout};
 
 use crate::directory::connect::connector::Connector;
@@ -16,7 +18,7 @@ use crate::directory::message::{LdapResult, Query};
 use crate::directory::pool::limits::Limits;
 use crate::directory::session::Session;
 use crate::directory::session::error::{ConnectError, SessionError};
-use crate::policy::guard::Judge;
+use crate::policy::guard::{Judge, Permit};
 
 /// A place in the pool, with what the last bind in it left.
 type Slot = Option<KeptSession>;
@@ -33,11 +35,16 @@ struct KeptSession {
 const DOUBTED_AFTER: Duration = Duration::from_secs(5);
 const ANSWERS_WITHIN: Duration = Duration::from_secs(1);
 
+/// For each place, so many binds that wait for a person may go on beside it.
+const APART: usize = 7;
+
 /// Judges what was left in a place.
 #[derive(Debug)]
 struct Keeper {
     connector: Arc<Connector>,
     limits: Limits,
+    /// How many more binds may leave their places.
+    apart: Semaphore,
 }
 
 impl managed::Manager for Keeper {
@@ -80,7 +87,8 @@ pub struct UserPool(managed::Pool<Keeper>);
 impl UserPool {
     /// A pool that opens nothing before the first lease.
     pub fn new(connector: Arc<Connector>, limits: Limits) -> Self {
-        let pool = managed::Pool::builder(Keeper { connector, limits })
+        let apart = Semaphore::new(APART * limits.size);
+        let pool = managed::Pool::builder(Keeper { connector, limits, apart })
             .max_size(limits.size)
             .queue_mode(managed::QueueMode::Lifo)
             .build()
@@ -127,10 +135,16 @@ impl UserPool {
         Sessions { busy: open - idle, idle }
     }
 
+    /// How many binds have left their places.
+    fn apart(&self) -> usize {
+        let keeper = self.0.manager();
+        APART * keeper.limits.size - keeper.apart.available_permits()
+    }
+
     /// How many sessions are open, leased or not.
     pub fn open(&self) -> usize {
         self.0.retain(|place, _| place.is_some());
-        self.0.status().size
+        self.0.status().size + self.apart()
     }
 }
 
@@ -169,15 +183,35 @@ impl Lease {
     }
 
     /// Binds as a user with a non-empty password. Only a session on which the server has answered
-    /// goes back to the pool; any other is closed, because nobody knows who is bound on it.
-    pub async fn bind(
+    /// goes back to the pool; any other is closed, because nobody knows who is bound on it. A bind that
+    /// goes on when `waits_for_person` ends leaves its place to others, if not too many have.
+    pub(super) async fn bind(
         self,
         name: &str,
         password: &SecretString,
+        waits_for_person: impl Future<Output = ()>,
+        permit: &Permit,
     ) -> Result<LdapResult, SessionError> {
         let Self { session, mut place, .. } = self;
-        let reuse = Object::pool(&place).is_some_and(|pool| pool.manager().limits.reuse);
-        let answer = session.bind(name, password.expose_secret()).await?;
+        let pool = Object::pool(&place);
+        let answer = {
+            let mut bind = pin!(session.bind(name, password.expose_secret()));
+            tokio::select! {
+                biased;
+                answer = &mut bind => answer?,
+                () = waits_for_person => {
+                    let pool = pool.as_ref();
+                    let apart = pool.and_then(|pool| pool.manager().apart.try_acquire().ok());
+                    if apart.is_some() {
+                        drop(Object::take(place));
+                        permit.stands_apart();
+                        return bind.await;
+                    }
+                    bind.await?
+                }
+            }
+        };
+        let reuse = pool.is_some_and(|pool| pool.manager().limits.reuse);
         *place = reuse.then(|| KeptSession { session, last_used: Instant::now() });
         Ok(answer)
     }
