@@ -5,6 +5,7 @@ use ldap_fixtures::process::wait_until;
 use ldap_fixtures::slapd::{BASE, Slapd};
 use ldap_fixtures::stream::Stream;
 use ldap_fixtures::xmpp::{Client, Outcome};
+use rustix::io::Errno;
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::refused;
@@ -142,7 +143,8 @@ fn relays_that_are_all_killed_are_replaced_and_the_guard_remembers() {
         let before = stage.relays();
         for relay in &before {
             let relay = Pid::from_raw(i32::try_from(*relay).unwrap()).unwrap();
-            kill_process(relay, Signal::KILL).unwrap();
+            // ejabberd may have ended one of them meanwhile.
+            assert!(matches!(kill_process(relay, Signal::KILL), Ok(()) | Err(Errno::SRCH)));
         }
         stage.replaces(&before);
         stage.works();
