@@ -47,7 +47,7 @@ impl<A: Answer> Answer for InTurn<A> {
         }
         let Some(turns) = AccountTurns::of(request, &self.turns) else {
             let text = "so many requests about this account wait already";
-            return Outcome::from(Outage::TooManyFailures).with_detail(text);
+            return Outcome::from(Outage::Overloaded).with_detail(text);
         };
         let _turn = turns.turn(request.verb()).await;
         self.answerer.answer(request, by).await

@@ -44,9 +44,9 @@ impl Candidates {
 }
 
 impl Candidate {
-    /// Its client may ask, and keeps its place.
-    pub(super) fn admit(&self) {
-        locked(&self.waiting).leave.remove(&self.number);
+    /// Its client may ask, and keeps its place; false if it has to leave.
+    pub(super) fn admit(&self) -> bool {
+        locked(&self.waiting).leave.remove(&self.number).is_some()
     }
 
     /// Ends when it has to leave.

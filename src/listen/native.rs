@@ -178,7 +178,10 @@ impl<A: Answer> Conversation<'_, A> {
                     self.read_at = Instant::now();
                     self.written_since = self.blind_since.unwrap_or(self.read_at);
                     match read? {
-                        Read::End => self.stage = ConversationStage::Ending,
+                        Read::End => {
+                            self.stage = ConversationStage::Ending;
+                            self.give_up_changes();
+                        }
                         Read::All => self.blind_since = None,
                         Read::Part => {}
                     }
@@ -265,6 +268,16 @@ impl<A: Answer> Conversation<'_, A> {
         let by = self.front.deadline(since, within);
         self.waiting.push_back(WaitingRequest { id, request, read, by });
         Ok(())
+    }
+
+    /// Begins no change of a password whose client is gone: a daemon that was stopped for a while may
+    /// read it when its user has long been told that nobody knows.
+    fn give_up_changes(&mut self) {
+        for waiting in &mut self.waiting {
+            if waiting.request.as_ref().is_ok_and(|request| request.verb() == Verb::SetPass) {
+                waiting.by = Deadline::after(waiting.read, Duration::ZERO);
+            }
+        }
     }
 
     /// Begins what there is room for, and ends what there was none for in time.

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use ldap_fixtures::embedded::Embedded;
 use ldap_fixtures::proxy::{Fault, Proxy};
+use rustix::process::Signal;
 
 use crate::client::{Client, Daemon, auth, corp, request, site, words};
 
@@ -318,7 +319,9 @@ fn a_guard_counts_what_comes_through_all_connections() {
         for _ in 1..=8 {
             match &*words(&client.hear()) {
                 "no wrong-password" => wrong += 1,
-                other => assert_eq!(other, "unknown too-many-failures"),
+                other => {
+                    assert!(["unknown too-many-failures", "unknown overloaded"].contains(&other))
+                }
             }
         }
     }
@@ -365,4 +368,19 @@ fn what_is_given_up_before_it_is_begun_is_never_begun() {
     assert_eq!(client.answer(3), "unknown deadline-passed");
     assert_eq!(client.answer(1), "yes ok");
     assert_eq!(client.ask(&auth(4, "alice", "secret")), "yes ok");
+}
+
+#[test]
+fn a_password_is_not_changed_for_a_client_that_is_gone() {
+    let server = Embedded::start().unwrap();
+    let listen = "[listen.auth]\nsocket = \"{dir}/auth.sock\"\nverbs = [\"auth\", \"setpass\"]\n";
+    let daemon = Daemon::asking(&server, listen);
+    let mut client = daemon.client();
+    assert_eq!(client.ask(&auth(1, "bob", "secret")), "yes ok");
+    daemon.signal(Signal::STOP);
+    client.say(&request(2, "setpass", "alice", "given up"));
+    drop(client);
+    daemon.signal(Signal::CONT);
+    daemon.logs("verb=\"setpass\" user=\"alice\"");
+    assert_eq!(daemon.client().ask(&auth(1, "alice", "secret")), "yes ok", "{}", daemon.log());
 }

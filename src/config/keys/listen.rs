@@ -68,6 +68,6 @@ keys! {
     /// so many connections at once; others wait
     MAX_CONNECTIONS = "max_connections": Or<Count<usize>> = Or(Count::within(1..=65_536), CONNECTIONS);
 
-    /// requests of a connection that are worked on at once; it is not read beyond them
+    /// requests of a connection that are worked on at once; 64 more are read ahead
     MAX_IN_FLIGHT = "max_in_flight": Or<Count<usize>> = Or(Count::within(1..=1024), WINDOW);
 }

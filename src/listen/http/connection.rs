@@ -73,6 +73,8 @@ pub(in crate::listen) async fn converse(
         ending = connection.serve(api, &candidate, &mut closing) => ending?,
         () = candidate.has_to_leave() => Ending::Over,
     };
+    // Whoever lingers makes no room.
+    drop(candidate);
     match ending {
         Ending::Over => return Ok(()),
         Ending::LastReply => {}
@@ -103,8 +105,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> HttpConnection<S> {
                 // The body, which is not read, would be taken for a request.
                 Err(reply) => (reply, !head.has_no_body()),
                 Ok(()) => {
-                    candidate.admit();
-                    admitted_by = None;
+                    if admitted_by.take().is_some() && !candidate.admit() {
+                        return Ok(Ending::Over);
+                    }
                     let body = match self.body(&head).await? {
                         Ok(body) => body,
                         Err(ending) => return Ok(ending),
