@@ -209,7 +209,7 @@ impl<'a> ValueWriter<'a> {
             return;
         }
         let means_something =
-            |byte| matches!(byte, 0 | b' '..=b'#' | b'+' | b',' | b';'..=b'>' | b'\\');
+            |byte| matches!(byte, 0..=b'#' | b'+' | b',' | b';'..=b'>' | b'\\' | 0x7f);
         match str::from_utf8(piece) {
             // Most pieces are plain, and quickly copied.
             Ok(plain) if !plain.bytes().any(means_something) => {
@@ -238,7 +238,10 @@ impl<'a> ValueWriter<'a> {
     fn push_character(&mut self, character: char) {
         let is_first = std::mem::replace(&mut self.is_empty, false);
         match character {
-            '\0' => return self.push_escape(0),
+            // Of some, servers and readers make a space, which they leave out at the beginning of a value.
+            '\0'..='\x1f' | '\x7f' => {
+                return u8::try_from(character).map_or((), |byte| self.push_escape(byte));
+            }
             '"' | '+' | ',' | ';' | '<' | '>' | '\\' => self.dn.push('\\'),
             ' ' | '#' if is_first => self.dn.push('\\'),
             _ => {}

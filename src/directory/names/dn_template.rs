@@ -122,6 +122,7 @@ mod tests {
             ("uid=x{localpart},dc=x", "#a", "uid=x#a,dc=x"),
             ("uid= #{localpart}\\20+o={domain};dc=x", "a", "uid=\\#a\\ +o=example.com;dc=x"),
             ("cn=\\ff\\00{jid}", "ü", "cn=\\ff\\00ü@example.com"),
+            ("cn=\\0c{jid}", "a", "cn=\\0ca@example.com"),
             ("ou={domain},cn=\\ {localpart}", "a", "ou=example.com,cn=\\ a"),
         ] {
             assert_eq!(filled(source, localpart), expected, "{source}");

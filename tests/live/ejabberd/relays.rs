@@ -47,8 +47,15 @@ impl Stage {
         self.client.login(user, password).unwrap()
     }
 
+    /// All relays, when there are as many as there should be: one that ends is replaced a little later.
     fn relays(&self) -> Vec<u32> {
-        let mut relays = self.ejabberd.programs();
+        let mut relays = Vec::new();
+        let are_all = || {
+            relays = self.ejabberd.programs();
+            u32::try_from(relays.len()).is_ok_and(|count| count == RELAYS)
+        };
+        let complete = wait_until("all relays", PATIENCE, are_all);
+        complete.unwrap_or_else(|error| panic!("{error}: {relays:?}: {}", self.ejabberd.log()));
         relays.sort_unstable();
         relays
     }
@@ -56,10 +63,7 @@ impl Stage {
     /// Waits until as many relays run as before, and none of `old`.
     #[track_caller]
     fn replaces(&self, old: &[u32]) {
-        let are_new = || {
-            let now = self.relays();
-            now.len() == old.len() && now.iter().all(|relay| !old.contains(relay))
-        };
+        let are_new = || self.relays().iter().all(|relay| !old.contains(relay));
         let replaced = wait_until("new relays", PATIENCE, are_new);
         assert!(replaced.is_ok(), "{:?} after {old:?}: {}", self.relays(), self.ejabberd.log());
     }
