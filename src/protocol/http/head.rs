@@ -157,7 +157,9 @@ fn split_target(target: &str) -> Result<(&str, &str), MalformedHttp> {
     if local.contains('#') {
         return Err(MalformedHttp);
     }
-    Ok(local.split_once('?').unwrap_or((local, "")))
+    let (path, query) = local.split_once('?').unwrap_or((local, ""));
+    // Other characters are written as hex (RFC 3986, section 2); clients leave them in queries only.
+    if path.is_ascii() { Ok((path, query)) } else { Err(MalformedHttp) }
 }
 
 /// The fields of a head.
@@ -226,7 +228,9 @@ mod tests {
             let head = read(text.as_bytes()).unwrap().unwrap();
             assert_eq!((&*head.path, &*head.query), (path, query.as_bytes()), "{target}");
         }
-        for target in ["*", "a", "h:80", "https://h/", "/a#b", "/a?b#c", "", "/a b", "/a\u{7f}"] {
+        for target in
+            ["/\u{97}", "*", "a", "h:80", "https://h/", "/a#b", "/a?b#c", "", "/a b", "/a\u{7f}"]
+        {
             let text = format!("OPTIONS {target} HTTP/1.1\r\n\r\n");
             assert!(read(text.as_bytes()).is_err(), "{target}");
         }
