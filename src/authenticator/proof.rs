@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::inquiry::{Inquiry, is_judged};
 use crate::directory::backend::{Backend, Candidate};
-use crate::policy::admission::SignInSlot;
+use crate::policy::admission::{PersonalWait, SignInSlot};
 use crate::policy::attempt::SignInAttempt;
 use crate::policy::guard::{Barred, Budget, Guard, Hold, Permit};
 use crate::verdict::{Denial, Outage, Outcome, Verdict};
@@ -70,11 +70,12 @@ impl<D: Backend> Inquiry<'_, D> {
         permit: &Permit,
         slot: &mut SignInSlot,
     ) -> Outcome {
-        let mut proving = pin!(self.directory.prove(candidate, password, permit, self.by));
+        let wait = PersonalWait::default();
+        let mut proving = pin!(self.directory.prove(candidate, password, permit, &wait, self.by));
         tokio::select! {
             biased;
             outcome = &mut proving => outcome,
-            () = permit.apart() => {
+            () = wait.begun() => {
                 slot.step_aside(Instant::now());
                 proving.await
             }

@@ -7,7 +7,7 @@ use secrecy::SecretString;
 
 use crate::deadline::Deadline;
 use crate::jid::Account;
-use crate::policy::admission::Admission;
+use crate::policy::admission::{Admission, PersonalWait};
 use crate::policy::guard::Permit;
 use crate::verdict::Outcome;
 
@@ -151,13 +151,14 @@ pub trait Backend: Send + Sync + 'static {
     ) -> impl Future<Output = Result<Candidate, Outcome>> + Send;
 
     /// Is this the candidate's password? It is never empty. Each bind is sent by the permit, which is
-    /// told of its answer. A bind that a directory leaves unanswered which answers otherwise is
+    /// told of its answer; one for which a person is waited begins the wait. A bind that a directory leaves unanswered which answers otherwise is
     /// [`Outage::BindUnanswered`](crate::verdict::Outage::BindUnanswered).
     fn prove(
         &self,
         candidate: &Candidate,
         password: &SecretString,
         permit: &Permit,
+        wait: &PersonalWait,
         by: Deadline,
     ) -> impl Future<Output = Outcome> + Send;
 

@@ -18,9 +18,10 @@ use crate::directory::pool::limits::Limits;
 use crate::directory::pool::refused_logins::RefusedLogins;
 use crate::directory::pool::search::Searcher;
 use crate::directory::pool::service::ServicePool;
+use crate::directory::pool::user_bind::UserBind;
 use crate::directory::pool::users::{Sessions, UserPool};
 use crate::observe::Alarm;
-use crate::policy::admission::Admission;
+use crate::policy::admission::{Admission, PersonalWait};
 use crate::policy::guard::Permit;
 use crate::policy::lookups::Lookups;
 use crate::verdict::{Outage, Outcome};
@@ -288,9 +289,12 @@ impl Directory {
         password: &SecretString,
         was_answered: bool,
         permit: &Permit,
+        wait: &PersonalWait,
         by: Deadline,
     ) -> Result<Outcome, Outcome> {
-        self.users.prove(name, password, self.must_change, was_answered, permit, by).await
+        let must_change = self.must_change;
+        let bind = UserBind { name, password, must_change, was_answered, permit, wait };
+        self.users.prove(&bind, by).await
     }
 
     /// Sets the password of an entry. Connections on which its user may be bound with the old one

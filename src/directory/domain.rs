@@ -22,7 +22,7 @@ use crate::directory::backend::{Backend, Candidate, EntryKey, PasswordTarget};
 use crate::directory::diagnosis::MustChange;
 use crate::directory::groups::GroupRule;
 use crate::jid::Account;
-use crate::policy::admission::Admission;
+use crate::policy::admission::{Admission, PersonalWait};
 use crate::policy::guard::Permit;
 use crate::policy::ttl_cache::TtlCache;
 use crate::verdict::{Denial, Outcome, Verdict};
@@ -287,6 +287,7 @@ impl Backend for Domain {
         candidate: &Candidate,
         password: &SecretString,
         permit: &Permit,
+        wait: &PersonalWait,
         by: Deadline,
     ) -> Outcome {
         let proving = self.directory.prove(
@@ -294,6 +295,7 @@ impl Backend for Domain {
             password,
             candidate.is_looked_up(),
             permit,
+            wait,
             by,
         );
         self.concluded(proving, by).await

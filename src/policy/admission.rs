@@ -9,6 +9,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 /// What was so long ago counts for a third of what is now.
@@ -49,6 +50,23 @@ impl Rate {
 pub struct SignInSlot {
     admission: Arc<Admission>,
     is_aside: bool,
+}
+
+/// By this the directory tells that a bind waits for a person, which says nothing of its own pace, and
+/// has left its connection's place to others.
+#[derive(Clone, Debug, Default)]
+pub struct PersonalWait(Arc<Notify>);
+
+impl PersonalWait {
+    /// The wait begins.
+    pub fn begin(&self) {
+        self.0.notify_one();
+    }
+
+    /// Ends when the wait has begun.
+    pub async fn begun(&self) {
+        self.0.notified().await;
+    }
 }
 
 impl Admission {

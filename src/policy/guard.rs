@@ -23,7 +23,7 @@ mod state;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 pub use self::barred::{Barred, Hold, InFlight};
@@ -54,8 +54,6 @@ impl fmt::Debug for Guard {
 #[derive(Debug)]
 pub struct Permit {
     guarded: Option<Guarded>,
-    /// The bind waits for a person, and leaves its place to others.
-    is_apart: Notify,
 }
 
 #[derive(Debug)]
@@ -70,21 +68,7 @@ struct Guarded {
 impl Permit {
     /// The right of somebody whom no guard restrains.
     pub fn unguarded() -> Self {
-        Self::of(None)
-    }
-
-    fn of(guarded: Option<Guarded>) -> Self {
-        Self { guarded, is_apart: Notify::new() }
-    }
-
-    /// The bind waits for a person, which says nothing of the pace of its directory.
-    pub fn stands_apart(&self) {
-        self.is_apart.notify_one();
-    }
-
-    /// Ends when the bind waits for a person.
-    pub async fn apart(&self) {
-        self.is_apart.notified().await;
+        Self { guarded: None }
     }
 
     /// Whether one more bind may be sent to a server, which it then is.
@@ -169,7 +153,7 @@ impl Guard {
             Ok(_) | Err(Barred::Share(_) | Barred::Wait(_)) => {}
         }
         let guard = Arc::clone(self);
-        Ok(Permit::of(Some(Guarded { guard, attempt, due, tell: admitted? })))
+        Ok(Permit { guarded: Some(Guarded { guard, attempt, due, tell: admitted? }) })
     }
 
     /// Whether a password that was compared with a remembered one, in place of the directory, may be

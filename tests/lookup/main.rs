@@ -27,6 +27,7 @@ use xmpp_ldap_auth::directory::backend::{Backend, EntryKey};
 use xmpp_ldap_auth::directory::domain::{Domain, Memory};
 use xmpp_ldap_auth::directory::message::ber::{Reader, Writer, message_length, tag};
 use xmpp_ldap_auth::jid::Account;
+use xmpp_ldap_auth::policy::admission::PersonalWait;
 use xmpp_ldap_auth::policy::guard::Permit;
 use xmpp_ldap_auth::verdict::{Denial, Outage, Outcome, Verdict};
 
@@ -199,7 +200,15 @@ async fn sign_in(domain: &Domain, localpart: &str) -> Outcome {
                 return denial.clone();
             }
             let password = SecretString::from("secret");
-            domain.prove(&found, &password, &Permit::unguarded(), deadline()).await
+            domain
+                .prove(
+                    &found,
+                    &password,
+                    &Permit::unguarded(),
+                    &PersonalWait::default(),
+                    deadline(),
+                )
+                .await
         }
         Err(outcome) => outcome,
     }
@@ -230,7 +239,9 @@ async fn a_password_that_the_directory_repeats_is_not_told() {
     let domain = domain(port, UID);
     let found = domain.find(&Account::new("a", "h").unwrap(), deadline()).await.unwrap();
     let password = SecretString::from("tops3cret");
-    let outcome = domain.prove(&found, &password, &Permit::unguarded(), deadline()).await;
+    let outcome = domain
+        .prove(&found, &password, &Permit::unguarded(), &PersonalWait::default(), deadline())
+        .await;
     assert_eq!(outcome.verdict, Verdict::Denied(Denial::WrongPassword));
     let detail = outcome.detail.unwrap();
     assert!(detail.contains("left out") && !detail.contains("tops3cret"), "{detail}");

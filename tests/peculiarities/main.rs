@@ -30,6 +30,7 @@ use xmpp_ldap_auth::directory::backend::Backend;
 use xmpp_ldap_auth::directory::domain::{Domain, Memory};
 use xmpp_ldap_auth::directory::pool::refused_logins::RefusedLogins;
 use xmpp_ldap_auth::jid::Account;
+use xmpp_ldap_auth::policy::admission::PersonalWait;
 use xmpp_ldap_auth::policy::guard::Permit;
 use xmpp_ldap_auth::verdict::{Denial, Outage, Verdict};
 
@@ -211,7 +212,10 @@ async fn sign_in_as(domain: &Domain, user: &str, password: &str) -> Verdict {
     match domain.find(&account, soon()).await {
         Ok(found) => {
             let password = SecretString::from(password);
-            domain.prove(&found, &password, &Permit::unguarded(), soon()).await.verdict
+            domain
+                .prove(&found, &password, &Permit::unguarded(), &PersonalWait::default(), soon())
+                .await
+                .verdict
         }
         Err(outcome) => outcome.verdict,
     }

@@ -26,6 +26,7 @@ use xmpp_ldap_auth::directory::Directory;
 use xmpp_ldap_auth::directory::backend::Backend;
 use xmpp_ldap_auth::directory::domain::{Domain, Memory};
 use xmpp_ldap_auth::jid::Account;
+use xmpp_ldap_auth::policy::admission::PersonalWait;
 use xmpp_ldap_auth::policy::guard::Permit;
 use xmpp_ldap_auth::verdict::{Denial, Outage, Verdict};
 
@@ -226,7 +227,10 @@ async fn try_to_sign_in(directory: &Domain, by: Deadline) -> Verdict {
     match directory.find(&account, by).await {
         Ok(found) => {
             let password = SecretString::from("secret");
-            directory.prove(&found, &password, &Permit::unguarded(), by).await.verdict
+            directory
+                .prove(&found, &password, &Permit::unguarded(), &PersonalWait::default(), by)
+                .await
+                .verdict
         }
         Err(outcome) => outcome.verdict,
     }

@@ -9,7 +9,7 @@ use secrecy::{ExposeSecret, SecretString};
 use xmpp_ldap_auth::deadline::Deadline;
 use xmpp_ldap_auth::directory::backend::{Backend, Candidate, EntryKey, PasswordTarget};
 use xmpp_ldap_auth::jid::Account;
-use xmpp_ldap_auth::policy::admission::Admission;
+use xmpp_ldap_auth::policy::admission::{Admission, PersonalWait};
 use xmpp_ldap_auth::policy::guard::Permit;
 use xmpp_ldap_auth::verdict::{Outcome, Verdict};
 
@@ -94,6 +94,7 @@ impl<S: Script> Backend for Scripted<S> {
         candidate: &Candidate,
         password: &SecretString,
         permit: &Permit,
+        _: &PersonalWait,
         by: Deadline,
     ) -> Outcome {
         self.script.bind(candidate.bind_name(), password.expose_secret(), permit, by).await

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::directory::message::{Query, SampleQuery};
 use crate::directory::names::nobody::nobody_like;
+use crate::directory::session::error::ConnectError;
 use crate::result_code;
 
 /// What a server is asked for.
@@ -69,8 +70,11 @@ impl Trial {
     }
 
     /// The same, with what is wrong with a server that has not.
-    pub fn judge(&self, code: u32) -> Result<(), String> {
-        let answers = format!("it answers {}", result_code::described(code));
-        self.is_passed_with(code).then_some(()).ok_or(answers)
+    pub fn judge(&self, code: u32) -> Result<(), ConnectError> {
+        if self.is_passed_with(code) {
+            return Ok(());
+        }
+        let text = format!("it answers {}", result_code::described(code));
+        Err(ConnectError::Unreachable(text))
     }
 }

@@ -10,7 +10,7 @@ pub mod refused_logins;
 pub mod search;
 pub mod service;
 mod service_account;
-mod user_bind;
+pub(in crate::directory) mod user_bind;
 pub mod users;
 mod watch;
 

@@ -18,6 +18,7 @@ use crate::directory::pool::attempts::{Attempt, Attempts, Turn};
 use crate::directory::pool::users::{Lease, UserPool};
 use crate::directory::session::error::{ConnectError, SessionError};
 use crate::observe::StepUnderWay;
+use crate::policy::admission::PersonalWait;
 use crate::policy::guard::Permit;
 use crate::verdict::{Outage, Outcome};
 
@@ -78,35 +79,45 @@ impl Silence {
     }
 }
 
+/// A bind that is to prove a password.
+#[derive(Debug)]
+pub(in crate::directory) struct UserBind<'a> {
+    /// The name to bind by.
+    pub(in crate::directory) name: &'a str,
+    /// It is not empty.
+    pub(in crate::directory) password: &'a SecretString,
+    /// What becomes of a right password that must be changed.
+    pub(in crate::directory) must_change: MustChange,
+    /// Whether the directory has answered something else for this request.
+    pub(in crate::directory) was_answered: bool,
+    /// The right to send it.
+    pub(in crate::directory) permit: &'a Permit,
+    /// Who is told that it waits for a person.
+    pub(in crate::directory) wait: &'a PersonalWait,
+}
+
 impl UserPool {
     /// Binds as a user; once more if the session ended, or its server died, before the answer.
-    /// `was_answered` says whether the directory has answered something else for this request.
     pub(in crate::directory) async fn prove(
         &self,
-        name: &str,
-        password: &SecretString,
-        must_change: MustChange,
-        was_answered: bool,
-        permit: &Permit,
+        bind: &UserBind<'_>,
         by: Deadline,
     ) -> Result<Outcome, Outcome> {
-        let answers_others = AtomicBool::new(was_answered);
+        let answers_others = AtomicBool::new(bind.was_answered);
         let silence = Silence { server: Mutex::default(), answers_others };
-        let run = Attempts::new(&self.connector().servers, Work::UserBind(name), by)
-            .run(|turn| self.try_prove(name, password, must_change, permit, &silence, turn));
+        let run = Attempts::new(&self.connector().servers, Work::UserBind(bind.name), by)
+            .run(|turn| self.try_prove(bind, &silence, turn));
         let proved = by.bound(run).await.unwrap_or_else(|elapsed| Err(elapsed.into()));
         proved.map_err(|outcome| silence.outcome().unwrap_or(outcome))
     }
 
     async fn try_prove(
         &self,
-        name: &str,
-        password: &SecretString,
-        must_change: MustChange,
-        permit: &Permit,
+        bind: &UserBind<'_>,
         silence: &Silence,
         turn: Turn<'_>,
     ) -> Attempt<Outcome> {
+        let UserBind { name, password, permit, .. } = *bind;
         silence.set(None);
         let leased = tokio::select! {
             biased;
@@ -130,7 +141,7 @@ impl UserPool {
             let health = &self.connector().servers.health;
             let mut unanswered = BindUnderWay { health, server: &server, name, is_over: false };
             let bound = tokio::select! {
-                bound = lease.bind(name, password, silence.is_personal(), permit) => bound,
+                bound = lease.bind(name, password, silence.is_personal(), bind.wait) => bound,
                 () = self.death_of(&server, silence, turn.by) => Err(SessionError::Silent),
             };
             unanswered.is_over = true;
@@ -155,7 +166,7 @@ impl UserPool {
             }
         };
         step.ends(&format!("result code {}", answer.code));
-        let judgement = of_bind(&answer, must_change);
+        let judgement = of_bind(&answer, bind.must_change);
         if judgement.judged == Judged::NotNow {
             self.purge();
         }

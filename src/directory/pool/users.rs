@@ -18,7 +18,8 @@ use crate::directory::message::{LdapResult, Query};
 use crate::directory::pool::limits::Limits;
 use crate::directory::session::Session;
 use crate::directory::session::error::{ConnectError, SessionError};
-use crate::policy::guard::{Judge, Permit};
+use crate::policy::admission::PersonalWait;
+use crate::policy::guard::Judge;
 
 /// A place in the pool, with what the last bind in it left.
 type Slot = Option<KeptSession>;
@@ -190,7 +191,7 @@ impl Lease {
         name: &str,
         password: &SecretString,
         waits_for_person: impl Future<Output = ()>,
-        permit: &Permit,
+        wait: &PersonalWait,
     ) -> Result<LdapResult, SessionError> {
         let Self { session, mut place, .. } = self;
         let pool = Object::pool(&place);
@@ -204,7 +205,7 @@ impl Lease {
                     let apart = pool.and_then(|pool| pool.manager().apart.try_acquire().ok());
                     if apart.is_some() {
                         drop(Object::take(place));
-                        permit.stands_apart();
+                        wait.begin();
                         return bind.await;
                     }
                     bind.await?

@@ -87,7 +87,7 @@ impl Watcher<'_> {
                         break;
                     }
                 }
-                return judged.map_err(ConnectError::Unreachable);
+                return judged;
             }
             (Trial::UserBind(nobody), _) => {
                 let session = self.connector.open_as(server, None).await?;
@@ -96,6 +96,6 @@ impl Watcher<'_> {
             }
             (Trial::ServiceBind | Trial::Search(_), None) => return Ok(()),
         };
-        trial.judge(code).map_err(ConnectError::Unreachable)
+        trial.judge(code)
     }
 }
