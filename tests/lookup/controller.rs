@@ -61,6 +61,34 @@ async fn values_that_come_in_part_are_read_to_the_end() {
 }
 
 #[tokio::test]
+async fn a_part_that_does_not_come_leaves_nobody_out() {
+    let part = |name: &'static str| vec![(name, vec![b"cn=n1500,dc=x".to_vec()])];
+    for (code, parts) in [
+        (0, Vec::new()),
+        (0, vec![Vec::new()]),
+        (0, vec![part("memberOf")]),
+        (0, vec![part("memberOf;range=0-1499")]),
+        (0, vec![part("memberOf;range=1501-*")]),
+        (0, vec![part("memberOf;range=1500-1499")]),
+        (32, Vec::new()),
+        (50, Vec::new()),
+    ] {
+        let context = format!("{code} {parts:?}");
+        let (_server, port) = Server::start(move |search| {
+            if search.attributes.iter().any(|asked| asked.ends_with(";range=1500-*")) {
+                let entry = |attributes| (b"cn=a,dc=x".to_vec(), attributes);
+                return (code, parts.clone().into_iter().map(entry).collect());
+            }
+            controller(search, 0)
+        })
+        .await;
+        let rule = group_rule("cn=last,dc=x", "group_method = \"memberof\"");
+        let verdict = verdict(&domain(port, &rule), "a").await;
+        assert!(matches!(verdict, Verdict::Unavailable(_)), "{context}: {verdict}");
+    }
+}
+
+#[tokio::test]
 async fn a_group_of_another_domain_is_nobodys_verdict() {
     let (_server, port) = Server::start(|search| controller(search, 0)).await;
     let (elsewhere, here) = ("cn=c,dc=branch,dc=x", "cn=last,dc=x");

@@ -90,6 +90,14 @@ impl Entry {
         }
     }
 
+    /// Whether values of an attribute are in it from this one on, whether there are more or not.
+    pub fn has_part(&self, name: &str, from: u32) -> bool {
+        let part = format!("{name};range={from}-");
+        self.attributes.iter().any(|(known, _)| {
+            known.get(..part.len()).is_some_and(|known| known.eq_ignore_ascii_case(&part))
+        })
+    }
+
     /// The values of an attribute that are text.
     pub fn texts(&self, name: &str) -> impl Iterator<Item = &str> {
         self.values(name).filter_map(|value| std::str::from_utf8(value).ok())

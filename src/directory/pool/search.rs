@@ -180,10 +180,18 @@ async fn complete(
         let rest = format!("{attribute};range={from}-*");
         let dn = entry.dn.clone();
         let found = session.search(&Query::entry(&dn, &[&rest]), by.remaining()).await?;
-        if found.answer.code != result_code::SUCCESS || found.entries.is_empty() {
-            return Ok(Some(found.answer));
+        match found.answer.code {
+            result_code::SUCCESS
+                if found.entries.iter().any(|it| it.has_part(attribute, *from)) =>
+            {
+                found.entries.into_iter().for_each(|more| entry.merge(more));
+            }
+            // Each part says whether it is the last.
+            result_code::SUCCESS | result_code::NO_SUCH_OBJECT => {
+                return Err(SessionError::Unreadable("a part of an attribute did not come"));
+            }
+            _ => return Ok(Some(found.answer)),
         }
-        found.entries.into_iter().for_each(|more| entry.merge(more));
         last = Some(part);
     }
     Ok(None)

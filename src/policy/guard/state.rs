@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
+use std::time::Duration;
 
 use lru::LruCache;
 use tokio::sync::watch;
@@ -24,12 +25,18 @@ const MOST_GUESSED_AT: usize = 100;
 /// Accounts that have nothing to remember any more are looked for when there are so many.
 pub(super) const FIRST_SWEEP: usize = 1024;
 
+/// While there is no room, they are looked for no more often than this: it takes long where there are
+/// many, and nobody is answered meanwhile.
+pub(super) const SWEPT_AGAIN_AFTER: Duration = Duration::from_secs(60);
+
 /// What the guard remembers.
 #[derive(Debug)]
 pub(super) struct GuardState {
     pub(super) records: HashMap<HashedId, AccountRecord, ById>,
     /// With how many records those are looked for that are empty.
     sweep_at: usize,
+    /// When they were looked for last because there was no room.
+    swept: Option<Instant>,
     /// The password that was right last, and when the attempt with it began.
     pub(super) right: LruCache<HashedId, (Digest, Moment), ById>,
     domains: HashMap<HashedId, Failures, ById>,
@@ -49,6 +56,7 @@ impl GuardState {
         Self {
             records: HashMap::default(),
             sweep_at: FIRST_SWEEP,
+            swept: None,
             right: LruCache::with_hasher(accounts, ById::default()),
             domains: HashMap::default(),
             changes: Arc::clone(changes),
@@ -131,20 +139,32 @@ impl GuardState {
         now: Instant,
     ) -> Option<&mut AccountRecord> {
         if self.records.len() >= self.sweep_at {
-            self.records.retain(|_, record| {
-                record.forgive(settings, now);
-                !record.is_empty()
-            });
-            self.sweep_at = (self.records.len() * 2).max(FIRST_SWEEP);
+            self.sweep(settings, now);
         }
         let most = settings.accounts.get().saturating_mul(MOST_GUESSED_AT);
         let is_known = self.records.contains_key(&account) || self.right.contains(&account);
         if self.records.len() >= most && !is_known {
-            return None;
+            let is_due = |swept| now.saturating_duration_since(swept) >= SWEPT_AGAIN_AFTER;
+            if self.swept.is_none_or(is_due) {
+                self.swept = Some(now);
+                self.sweep(settings, now);
+            }
+            if self.records.len() >= most {
+                return None;
+            }
         }
         let record = self.records.entry(account).or_default();
         record.forgive(settings, now);
         Some(record)
+    }
+
+    /// Forgets the accounts that have nothing to remember any more.
+    fn sweep(&mut self, settings: &GuardSettings, now: Instant) {
+        self.records.retain(|_, record| {
+            record.forgive(settings, now);
+            !record.is_empty()
+        });
+        self.sweep_at = (self.records.len() * 2).max(FIRST_SWEEP);
     }
 
     pub(super) fn asking(&mut self, attempt: &SignInAttempt) -> Option<&mut Asking> {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
-use super::state::FIRST_SWEEP;
+use super::state::{FIRST_SWEEP, SWEPT_AGAIN_AFTER};
 use super::*;
 use crate::policy::digest::ProcessKey;
 use crate::verdict::{Denial, Outage, Verdict};

@@ -1,8 +1,8 @@
 //! JSON objects (RFC 8259), read strictly: each key once, and nothing nested deeply.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 use std::fmt;
+use std::mem;
 
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
 use serde_json::value::RawValue;
@@ -10,50 +10,120 @@ use serde_json::value::RawValue;
 /// An object within an object within … is no deeper than this.
 const DEEPEST: usize = 8;
 
-/// An object whose values are read when they are asked for.
-pub(in crate::protocol) struct Object<'a>(BTreeMap<Cow<'a, str>, &'a RawValue>);
+/// An object whose values are read when they are asked for, in the order of its keys.
+pub(in crate::protocol) struct Object<'a>(Vec<(Key<'a>, &'a RawValue)>);
+
+/// A key, which is copied only where it has escapes.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Key<'a>(Cow<'a, str>);
 
 impl<'a> Object<'a> {
     /// Reads one object; `None` where the bytes are anything else.
     pub(in crate::protocol) fn read(line: &'a [u8]) -> Option<Self> {
         let object: Self = serde_json::from_str(str::from_utf8(line).ok()?).ok()?;
-        object.0.values().all(|value| is_strict(value, 1)).then_some(object)
+        object.0.iter().all(|(_, value)| is_strict(value.get())).then_some(object)
+    }
+
+    fn get(&self, key: &str) -> Option<&'a str> {
+        let at = self.0.binary_search_by(|(known, _)| known.0.as_ref().cmp(key)).ok()?;
+        self.0.get(at).map(|(_, value)| value.get())
     }
 
     /// Whether the key is there.
     pub(in crate::protocol) fn has(&self, key: &str) -> bool {
-        self.0.contains_key(key)
+        self.get(key).is_some()
     }
 
     /// The string of this key; `None` where there is none, or it holds half a surrogate pair.
     pub(in crate::protocol) fn text(&self, key: &str) -> Option<String> {
-        serde_json::from_str(self.0.get(key)?.get()).ok()
+        serde_json::from_str(self.get(key)?).ok()
     }
 
     /// The whole number of this key, if it is written as one and has no sign.
     pub(in crate::protocol) fn whole(&self, key: &str) -> Option<u64> {
-        self.0.get(key)?.get().parse().ok()
+        self.get(key)?.parse().ok()
     }
 
     /// The number of this key.
     pub(in crate::protocol) fn number(&self, key: &str) -> Option<f64> {
-        self.0.get(key)?.get().parse().ok()
+        self.get(key)?.parse().ok()
     }
 }
 
-/// Whether what is in a value at this depth is as strict as the object around it.
-fn is_strict(value: &RawValue, depth: usize) -> bool {
-    let text = value.get();
-    let within: Option<Vec<&RawValue>> = match text.as_bytes().first() {
-        Some(b'{') => serde_json::from_str::<Object<'_>>(text)
-            .map(|object| object.0.into_values().collect())
-            .ok(),
-        Some(b'[') => serde_json::from_str(text).ok(),
-        _ => return true,
-    };
-    let is_all_strict =
-        |within: Vec<&RawValue>| within.iter().all(|value| is_strict(value, depth + 1));
-    depth < DEEPEST && within.is_some_and(is_all_strict)
+/// Whether what is in a value, which is well-formed, is as strict as the object around it. Whoever
+/// sends it has not shown yet that he may ask, so it is gone through once, however it is nested.
+fn is_strict(value: &str) -> bool {
+    if !value.starts_with(['{', '[']) {
+        return true;
+    }
+    // Of each object that is open, where its keys begin; an array has none.
+    let mut open: Vec<Option<usize>> = Vec::new();
+    let mut keys: Vec<Key<'_>> = Vec::new();
+    let mut comes_key = false;
+    let mut bytes = value.bytes().enumerate();
+    while let Some((at, byte)) = bytes.next() {
+        match byte {
+            b'{' | b'[' => {
+                comes_key = byte == b'{';
+                open.push(comes_key.then_some(keys.len()));
+                if open.len() >= DEEPEST {
+                    return false;
+                }
+            }
+            b'}' | b']' => {
+                if let Some(Some(first)) = open.pop() {
+                    let own = keys.get_mut(first..).unwrap_or_default();
+                    own.sort_unstable();
+                    if !own.is_sorted_by(|key, next| key < next) {
+                        return false;
+                    }
+                    keys.truncate(first);
+                }
+            }
+            b',' => comes_key = matches!(open.last(), Some(Some(_))),
+            b'"' => {
+                let mut is_escaped = false;
+                let end = bytes.find(|(_, byte)| {
+                    let is_end = *byte == b'"' && !is_escaped;
+                    is_escaped = *byte == b'\\' && !is_escaped;
+                    is_end
+                });
+                if mem::take(&mut comes_key) {
+                    let key = end.and_then(|(end, _)| value.get(at..=end));
+                    match key.map(serde_json::from_str) {
+                        Some(Ok(key)) => keys.push(key),
+                        Some(Err(_)) | None => return false,
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    true
+}
+
+impl<'de> Deserialize<'de> for Key<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Text;
+
+        impl<'de> Visitor<'de> for Text {
+            type Value = Key<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a key")
+            }
+
+            fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<Key<'de>, E> {
+                Ok(Key(Cow::Borrowed(text)))
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<Key<'de>, E> {
+                Ok(Key(Cow::Owned(text.to_owned())))
+            }
+        }
+
+        deserializer.deserialize_str(Text)
+    }
 }
 
 impl<'de> Deserialize<'de> for Object<'de> {
@@ -68,13 +138,16 @@ impl<'de> Deserialize<'de> for Object<'de> {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Object<'de>, A::Error> {
-                let mut members = BTreeMap::new();
-                while let Some((key, value)) = map.next_entry()? {
-                    if members.insert(Cow::Owned::<str>(key), value).is_some() {
-                        return Err(A::Error::custom("a key twice"));
-                    }
+                let mut members: Vec<(Key<'de>, _)> = Vec::new();
+                while let Some(member) = map.next_entry()? {
+                    members.push(member);
                 }
-                Ok(Object(members))
+                members.sort_unstable_by(|(key, _), (other, _)| key.cmp(other));
+                if members.is_sorted_by(|(key, _), (next, _)| key < next) {
+                    Ok(Object(members))
+                } else {
+                    Err(A::Error::custom("a key twice"))
+                }
             }
         }
 
@@ -116,6 +189,9 @@ mod tests {
             "{\"a\":1,\"\\u0061\":1}",
             "{\"x\":{\"a\":1,\"a\":1}}",
             "{\"x\":[{\"a\":1,\"a\":1}]}",
+            "{\"x\":{\"a\":[{\"b\":1}],\"\\u0061\":1}}",
+            "{\"x\":[[],{\"a\":{\"a\":1},\"b\":1,\"a\":1}]}",
+            "{\"x\":{\"\\ud800\":1}}",
             "// comment\n{}",
             "{\"a\":tru}",
             "{\"\\ud800\":1}",
@@ -124,6 +200,17 @@ mod tests {
         }
         assert!(Object::read(b"{\"a\":\"\xff\"}").is_none());
         assert!(Object::read(b"{\"a\":1}\0").is_none());
+    }
+
+    #[test]
+    fn what_stands_in_strings_or_elsewhere_is_no_second_key() {
+        for line in [
+            r#"{"x":{"a":"}\"{\\","b":[",",{"a":1},"a","a"],"c":{"a":1,"b":1}}}"#,
+            r#"{"x":[{"a":1},{"a":1}],"a":{"x":1},"y":{"a\\":1,"a\"":1,"a":[]}}"#,
+            r#"{"x":{"a":"\ud800"},"y":["\ud800"]}"#,
+        ] {
+            assert!(Object::read(line.as_bytes()).is_some(), "{line}");
+        }
     }
 
     #[test]

@@ -182,6 +182,26 @@ fn memory_is_bounded_and_nothing_is_forgotten_early_to_keep_it_so() {
 }
 
 #[test]
+fn memory_that_was_full_has_room_again_when_its_failures_count_no_more() {
+    for (accounts, most) in [(1, 100), (30, 3000)] {
+        let accounts = NonZeroUsize::new(accounts).unwrap();
+        let bed = GuardBed::keeping_to(GuardSettings { accounts, ..settings() });
+        let guess = |user: u32, at| bed.sign_in(&format!("user{user}"), "x", no(), at);
+        for user in 0..most {
+            assert_eq!(guess(user, Duration::ZERO), None);
+        }
+        // Asked all the time, as in an attack.
+        let mut at = Duration::ZERO;
+        while at < HOUR {
+            assert_eq!(guess(most, at), spent(HOUR), "{at:?}");
+            at += SECOND;
+        }
+        assert_eq!(guess(most, HOUR + SWEPT_AGAIN_AFTER), None);
+        assert_eq!(bed.guard.locked().records.len(), 1);
+    }
+}
+
+#[test]
 fn how_often_it_stepped_in_is_counted_whatever_it_keeps_to() {
     let bed = GuardBed::new();
     let wrong = Denial::WrongPassword;
