@@ -46,8 +46,7 @@ impl<A: Answer> Answer for InTurn<A> {
             return self.answerer.answer(request, by).await;
         }
         let Some(turns) = AccountTurns::of(request, &self.turns) else {
-            let text = "so many requests about this account wait already";
-            return Outcome::from(Outage::Overloaded).with_detail(text);
+            return Outage::Crowded.into();
         };
         let _turn = turns.turn(request.verb()).await;
         self.answerer.answer(request, by).await

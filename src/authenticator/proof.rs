@@ -110,5 +110,6 @@ fn held(hold: Hold) -> Outcome {
             "too many wrong passwords for this account; the directory is asked again in {} s",
             left.as_secs() + 1
         )),
+        Hold::Crowded => Outage::Crowded.into(),
     }
 }

@@ -38,8 +38,10 @@ impl<D: Backend> Inquiry<'_, D> {
         let judged = match self.directory.admission().admit(self.by.remaining(), Instant::now()) {
             Ok(mut slot) => {
                 let judged = self.judge(password, &mut slot).await;
-                let is_held =
-                    judged.outcome.verdict == Verdict::Unavailable(Outage::TooManyFailures);
+                let is_held = matches!(
+                    judged.outcome.verdict,
+                    Verdict::Unavailable(Outage::TooManyFailures | Outage::Crowded)
+                );
                 slot.end(is_held || is_judged(&judged.outcome), Instant::now());
                 judged
             }

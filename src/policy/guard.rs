@@ -150,7 +150,7 @@ impl Guard {
         match admitted {
             Err(Barred::Deny(Hold::SameAgain { .. })) => self.refusals.add_same_wrong(),
             Err(Barred::Deny(Hold::Spent { .. })) => self.refusals.add_account(),
-            Ok(_) | Err(Barred::Share(_) | Barred::Wait(_)) => {}
+            Ok(_) | Err(Barred::Share(_) | Barred::Wait(_) | Barred::Deny(Hold::Crowded)) => {}
         }
         let guard = Arc::clone(self);
         Ok(Permit { guarded: Some(Guarded { guard, attempt, due, tell: admitted? }) })

@@ -42,6 +42,8 @@ with_meanings! {
         ClearText,
         /// The daemon is ending, and takes no more requests.
         Closing,
+        /// So many requests about this account wait that one more would keep others from being answered.
+        Crowded,
         /// The time to answer ran out.
         DeadlinePassed,
         /// The directory says that it cannot judge now, and why.
@@ -105,12 +107,13 @@ enum Concern {
 
 impl Outage {
     /// Each, without what it holds besides.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
         Self::Ambiguous,
         Self::BadReply,
         Self::BindUnanswered,
         Self::ClearText,
         Self::Closing,
+        Self::Crowded,
         Self::DeadlinePassed,
         Self::Directory,
         Self::GroupsTooDeep,
@@ -146,6 +149,7 @@ impl Outage {
             Self::BindUnanswered => ("bind-unanswered", Question, "the directory answers other questions: see whether somebody has to confirm the sign-in elsewhere, or raise answer_within"),
             Self::ClearText => ("clear-text", Question, "use ldaps:// or start_tls = true"),
             Self::Closing => ("closing", Question, "the daemon is ending; connect anew"),
+            Self::Crowded => ("crowded", Question, "find out who tries so often, or why the directory leaves the first of them unanswered"),
             Self::DeadlinePassed => ("deadline-passed", Absence, "the directory is slow or unreachable; look at its load and the network, or raise answer_within"),
             Self::Directory => ("directory-failure", Absence, "see the directory's own words, and its log"),
             Self::GroupsTooDeep => ("groups-too-deep", Question, "the user is in very many groups: set group_method to what the directory keeps itself, or nested_groups = false"),

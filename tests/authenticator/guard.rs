@@ -85,6 +85,26 @@ async fn who_waits_for_a_bind_that_hangs_does_not_make_the_directory_look_slow()
 }
 
 #[tokio::test(start_paused = true)]
+async fn no_account_has_more_than_eight_who_wait_for_others_of_its() {
+    for passwords in [1, 60] {
+        let bed = Bed::new(Some(guard()), None);
+        assert_eq!(bed.sign_in("wrong").await, WRONG);
+        bed.script(|plan| plan.delay = HOUR);
+        let (started, crowded) = (Instant::now(), Verdict::Unavailable(Outage::Crowded));
+        let attempts = (0..60).map(async |number| {
+            let password = (1 + number % passwords).to_string();
+            let verdict = bed.ask(&auth(&password), 10 * SECOND).await.verdict;
+            assert_eq!(started.elapsed().is_zero(), verdict == crowded);
+            verdict
+        });
+        let verdicts = futures_util::future::join_all(attempts).await;
+        let waited = verdicts.iter().filter(|verdict| **verdict != crowded).count();
+        // Those who ask, and those who wait.
+        assert_eq!(waited, if passwords == 1 { 1 } else { 2 } + 8, "{passwords}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn another_configuration_keeps_what_was_wrong_and_not_what_was_right() {
     let bed = Bed::new(Some(guard()), Some(Mode::Ttl));
     assert_eq!(bed.sign_in("right").await, Verdict::Granted);

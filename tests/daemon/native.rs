@@ -320,13 +320,38 @@ fn a_guard_counts_what_comes_through_all_connections() {
             match &*words(&client.hear()) {
                 "no wrong-password" => wrong += 1,
                 other => {
-                    assert!(["unknown too-many-failures", "unknown overloaded"].contains(&other))
+                    assert!(["unknown too-many-failures", "unknown crowded"].contains(&other))
                 }
             }
         }
     }
     assert_eq!(wrong, 3);
     assert_eq!(daemon.status()["guard"]["accounts_held"], 1);
+}
+
+#[test]
+fn accounts_whose_binds_hang_leave_room_for_others() {
+    let server = Embedded::start().unwrap();
+    let proxy = slow(&server, Duration::ZERO);
+    let daemon = Daemon::start(site(&corp(&proxy.url())));
+    let mut client = daemon.client();
+    assert_eq!(client.ask(&auth(1, "alice", "secret")), "yes ok");
+    proxy.set(Fault::DelayBinds(2 * crate::support::PATIENCE));
+    for id in 0..40 {
+        client.say(&auth(100 + id, "alice", &format!("guess {id}")));
+        client.say(&auth(200 + id, "bob", "secret"));
+    }
+    client.say(&auth(2, "nobody", "secret"));
+    let mut before = Vec::new();
+    let answer = loop {
+        let line = client.hear();
+        match line["id"] == 2 {
+            true => break words(&line),
+            false => before.push(words(&line)),
+        }
+    };
+    assert_eq!(answer, "no unknown-user");
+    assert!(before.iter().all(|words| words == "unknown crowded"), "{before:?}");
 }
 
 #[test]

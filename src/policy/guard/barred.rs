@@ -1,5 +1,6 @@
 //! Why an attempt is not let through, and how whoever waits learns of the one that was.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -31,15 +32,21 @@ pub enum Hold {
         /// For how long.
         left: Duration,
     },
+    /// So many attempts of this account wait for others to come to an end that one more would only keep
+    /// other accounts from being answered.
+    Crowded,
 }
 
-/// An attempt that the directory is being asked about.
-#[derive(Clone, Debug)]
-pub struct InFlight(pub(super) watch::Receiver<Option<Outcome>>);
+/// An attempt that the directory is being asked about, and the place of somebody who waits for it.
+#[derive(Debug)]
+pub struct InFlight {
+    pub(super) outcome: watch::Receiver<Option<Outcome>>,
+    pub(super) _place: Arc<()>,
+}
 
 impl InFlight {
     /// The outcome, when it is known; nothing if whoever asked gave up.
     pub async fn ended(mut self) -> Option<Outcome> {
-        self.0.wait_for(Option::is_some).await.ok()?.clone()
+        self.outcome.wait_for(Option::is_some).await.ok()?.clone()
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use super::barred::{Barred, Hold, InFlight};
 use super::judge::{Judge, UnansweredBind};
 use super::settings::GuardSettings;
 use crate::policy::changes::Moment;
@@ -15,6 +16,9 @@ use crate::verdict::Outcome;
 /// How long after an answer to the password that was right last was due it may be asked about once
 /// more, whatever it is that nobody has answered of it.
 const SECOND_CHANCE: Duration = Duration::from_secs(60);
+
+/// So many attempts of an account wait for others of it, and no more.
+const MOST_WAITING: usize = 8;
 
 /// The failures of an account and the attempts on it.
 ///
@@ -33,6 +37,8 @@ pub(super) struct AccountRecord {
     /// The passwords that the directory has refused.
     refused: Vec<RefusedPassword>,
     pub(super) asking: Vec<Asking>,
+    /// Held by each attempt that waits for another one as well.
+    waiting: Arc<()>,
 }
 
 /// A password that the directory has refused: when, and when the attempt with it began.
@@ -126,6 +132,15 @@ impl AccountRecord {
     pub(super) fn until_second_chance(&self, digest: Digest, now: Instant) -> Option<Duration> {
         let last = self.unanswered_of(digest).max()?;
         Some((last + SECOND_CHANCE).saturating_duration_since(now))
+    }
+
+    /// Bars an attempt until another one has come to an end, if one more may wait for that.
+    pub(super) fn bars(&self, asking: &Asking, barred: fn(InFlight) -> Barred) -> Barred {
+        if Arc::strong_count(&self.waiting) > MOST_WAITING {
+            return Barred::Deny(Hold::Crowded);
+        }
+        let (outcome, _place) = (asking.outcome.clone(), Arc::clone(&self.waiting));
+        barred(InFlight { outcome, _place })
     }
 
     /// For how many binds there is room that are not known to be wrong yet.

@@ -9,7 +9,7 @@ use lru::LruCache;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::barred::{Barred, Hold, InFlight};
+use super::barred::{Barred, Hold};
 use super::judge::Judge;
 use super::record::{AccountRecord, Asking, number};
 use super::settings::GuardSettings;
@@ -77,11 +77,8 @@ impl GuardState {
             return Err(Barred::Deny(Hold::Spent { left: settings.account.within }));
         };
         if let Some(same) = record.asking.iter().find(|asking| asking.digest == attempt.digest) {
-            let outcome = InFlight(same.outcome.clone());
-            return Err(match same.is_forgiven || same.began < changed {
-                true => Barred::Wait(outcome),
-                false => Barred::Share(outcome),
-            });
+            let is_outdated = same.is_forgiven || same.began < changed;
+            return Err(record.bars(same, if is_outdated { Barred::Wait } else { Barred::Share }));
         }
         if let Some(at) = record.refused_at(attempt.digest, changed) {
             let ago = now.saturating_duration_since(at);
@@ -98,7 +95,7 @@ impl GuardState {
         if spent.saturating_add(record.reserved()) >= most
             && let Some(other) = record.asking.first()
         {
-            return Err(Barred::Wait(InFlight(other.outcome.clone())));
+            return Err(record.bars(other, Barred::Wait));
         }
         let (tell, outcome) = watch::channel(None);
         let SignInAttempt { digest, began, .. } = *attempt;
