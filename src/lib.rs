@@ -16,8 +16,7 @@
 //! 4. A password or key is never in a log, an error, a `Debug`, a command line or a core file, and in
 //!    an environment only where `bind_password_env` asks for it.
 //! 5. Standard output belongs to the protocol; in `run`, so does whatever else is the same stream.
-//!    Writing a log line never delays a reply, unless the disk of its file hangs, and one that is lost
-//!    is told of.
+//!    Writing a log line never delays a reply, and one that is lost is told of.
 //! 6. No more wrong passwords of an account reach the directory in a time than its budget has, by this
 //!    process: see [`policy::guard`].
 //!

@@ -4,6 +4,7 @@
 pub mod logger;
 pub mod metrics;
 
+mod disk;
 mod record;
 mod sink;
 pub mod target;

@@ -230,6 +230,56 @@ fn a_journal_or_syslog_that_does_not_read_delays_nothing_and_hears_what_it_misse
     }
 }
 
+/// A file system that can be made to hang; needs root.
+struct Disk(tempfile::TempDir);
+
+impl Disk {
+    fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let image = std::fs::File::create(directory.path().join("image")).unwrap();
+        image.set_len(32 << 20).unwrap();
+        let disk = Self(directory);
+        disk.does("mkfs.ext4 -q image && mkdir disk && mount -o loop image disk");
+        disk
+    }
+
+    #[track_caller]
+    fn does(&self, what: &str) {
+        let status = Command::new("sh").args(["-c", what]).current_dir(&self.0).status().unwrap();
+        assert!(status.success(), "{what}");
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        let end = "fsfreeze --unfreeze disk 2> /dev/null; umount --lazy disk";
+        let _ = Command::new("sh").args(["-c", end]).current_dir(&self.0).status();
+    }
+}
+
+#[test]
+fn a_disk_that_hangs_delays_nothing_and_what_it_does_not_take_is_told() {
+    let disk = Disk::new();
+    let log = disk.0.path().join("disk/log");
+    let site = Site::new(&config(&format!("file:{}", log.display())));
+    let mut adapter = Adapter::start(&site, Framing::Packet);
+    assert_eq!(adapter.ask(REQUEST), No);
+    disk.does("fsfreeze --freeze disk");
+    hang_up(&adapter);
+    // More lines than wait for a disk.
+    let asked = 40_000;
+    (0..asked).for_each(|_| assert_eq!(adapter.ask(REQUEST), No));
+    disk.does("fsfreeze --unfreeze disk");
+    assert_eq!(adapter.ask(REQUEST), No);
+    adapter.finish();
+    let text = std::fs::read_to_string(log).unwrap();
+    let lost = text.lines().filter(|line| line.contains("log lines were lost"));
+    let lost: usize =
+        lost.filter_map(|line| line.split(' ').find_map(|it| it.parse::<usize>().ok())).sum();
+    let written = text.lines().filter(|line| line.contains(" request ")).count();
+    assert!(lost > 0 && lost + written == asked + 2, "{lost} lost, {written} written");
+}
+
 #[test]
 fn prosody_reads_in_its_log_that_there_is_no_other_and_check_says_so() {
     let directory = tempfile::tempdir().unwrap();

@@ -23,7 +23,7 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 use self::standing::Standing;
 use super::ending::Failure;
 use super::reload::{Observer, Progress, ReloadSignal, Reloader};
-use super::serving::{give_up_rights, start_log};
+use super::serving::{give_up_rights, reopen, start_log};
 use super::signals::{Signal, Signals};
 use super::{load, runtime};
 use crate::cli::GlobalArgs;
@@ -60,6 +60,7 @@ pub fn daemon(given: GlobalArgs) -> Result<Code, Failure> {
     let bound = bind(&reading, &mut passed)?;
     let own: Vec<PathBuf> = bound.iter().filter_map(|(settings, _)| own_path(settings)).collect();
     give_up_rights(&reading, &path, &own);
+    let _stands_apart = log.stand_apart();
     let runtime = runtime()?;
     let serving = runtime.spawn(serve(reading, path, bound, log));
     let end = runtime.block_on(serving).unwrap_or(Ok(Code::SOFTWARE));
@@ -226,7 +227,7 @@ async fn watch() {
 /// Reloads on SIGHUP; returns on SIGTERM, and on what a person's terminal sends for ^C.
 async fn follow(mut signals: Signals, log: &Logger, reload: &ReloadSignal) {
     while signals.next().await == Signal::HangUp {
-        log.reopen();
+        reopen(log);
         reload.notify_one();
     }
 }

@@ -12,7 +12,7 @@ use futures_util::FutureExt;
 
 use super::reload::follower::Follower;
 use super::reload::{ReloadSignal, Reloader};
-use super::serving::{give_up_rights, start_log};
+use super::serving::{give_up_rights, reopen, start_log};
 use super::signals::{Signal, Signals};
 use super::{load, runtime};
 use crate::answer::Answer;
@@ -62,6 +62,7 @@ fn serve(reading: Reading, path: PathBuf, process: Process) -> ProcessEnd {
         return ProcessEnd::Usage;
     }
     give_up_rights(&reading, &path, &[]);
+    let _stands_apart = log.stand_apart();
     let runtime = match runtime() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -203,7 +204,7 @@ async fn signals(peer: Peer, log: &Logger, reload: &ReloadSignal, stop: impl Fn(
                 if let Peer::Lpty { .. } = peer {
                     stop();
                 } else {
-                    log.reopen();
+                    reopen(log);
                     reload.notify_one();
                 }
             }

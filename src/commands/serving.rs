@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::aside::aside;
 use crate::config::{self, Reading};
 use crate::confine::{Confinement, confine};
 use crate::observe::logger::{Logger, Opened};
@@ -21,6 +22,12 @@ pub(super) fn start_log(log: &Log, peer: Peer) -> (Logger, Opened) {
         tracing::error!(problem, "the log cannot be written where the configuration says");
     }
     (log, opened)
+}
+
+/// Opens the log anew, however long that takes.
+pub(super) fn reopen(log: &Logger) {
+    let log = log.clone();
+    tokio::spawn(aside(move || log.reopen()));
 }
 
 /// Lets the process read what the configuration names, write its log and remove its `sockets`. Comes

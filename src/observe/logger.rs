@@ -2,13 +2,15 @@
 //! and told of.
 
 use std::io;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::Layer;
 use tracing_subscriber::layer::{Context, SubscriberExt};
 use tracing_subscriber::registry::Registry;
 
+use super::disk::Lines;
 use super::record::Record;
 use super::sink::{Sink, is_stderr_journal, is_stderr_null};
 use super::target::{Log, LogFormat, Target};
@@ -18,6 +20,9 @@ use crate::peer::Peer;
 pub const NO_PLACE: &str =
     "there is no journal and no syslog here: write target = \"file:/path\" in [log]";
 
+/// How long the end of the process waits for the disk of the log.
+const LAST_LINES: Duration = Duration::from_secs(1);
+
 /// The log of this process, as far as it can be changed later.
 #[derive(Clone, Debug)]
 pub struct Logger {
@@ -25,12 +30,20 @@ pub struct Logger {
     format: LogFormat,
     peer: Peer,
     output: Arc<Mutex<Output>>,
+    reopening: Arc<Mutex<()>>,
 }
 
+/// As long as it lives, a thread waits for the disk of the log, and nobody else does.
 #[derive(Debug)]
+#[must_use]
+pub struct StandsApart(Logger);
+
+#[derive(Debug, Default)]
 struct Output {
     /// `None` where there is no place for a log.
     sink: Option<Sink>,
+    /// Whether a thread waits for disks.
+    stands_apart: bool,
     /// How many lines were lost that nobody was told of.
     lost: u64,
     lost_in_all: u64,
@@ -67,27 +80,43 @@ impl Logger {
                 (sink, opened)
             }
         };
-        let output = Arc::new(Mutex::new(Output { sink, lost: 0, lost_in_all: 0 }));
-        let logger = Self { target: log.target.clone(), format: log.format, peer, output };
+        let output = Arc::new(Mutex::new(Output { sink, ..Output::default() }));
+        let target = log.target.clone();
+        let logger = Self { target, format: log.format, peer, output, reopening: Arc::default() };
         let subscriber = Registry::default().with(log.level).with(logger.clone());
         // A second start, as in tests, keeps the first one's subscriber.
         let _ = tracing::subscriber::set_global_default(subscriber);
         (logger, opened)
     }
 
+    fn locked(&self) -> MutexGuard<'_, Output> {
+        self.output.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Lets a thread wait for the disk of the log, because it may hang. To be called when the process
+    /// has confined itself, because each thread does.
+    pub fn stand_apart(&self) -> StandsApart {
+        let mut output = self.locked();
+        output.stands_apart = true;
+        if let Some(sink) = output.sink.take() {
+            output.write_to(sink);
+        }
+        drop(output);
+        StandsApart(self.clone())
+    }
+
     /// How many lines were lost since the start.
     pub fn lost_in_all(&self) -> u64 {
-        self.output.lock().unwrap_or_else(PoisonError::into_inner).lost_in_all
+        self.locked().lost_in_all
     }
 
     /// Opens the log file anew, after it was rotated away. What cannot be opened is said in the old
-    /// one.
+    /// one. Waits for the disk.
     pub fn reopen(&self) {
         let Target::File(path) = &self.target else { return };
+        let _one_by_one = self.reopening.lock();
         match Sink::open(path, self.peer) {
-            Ok(sink) => {
-                self.output.lock().unwrap_or_else(PoisonError::into_inner).sink = Some(sink);
-            }
+            Ok(sink) => self.locked().write_to(sink),
             Err(error) => tracing::error!(
                 %error,
                 file = %path.display(),
@@ -97,23 +126,69 @@ impl Logger {
     }
 }
 
+impl Drop for StandsApart {
+    fn drop(&mut self) {
+        let Some(lines) = self.0.locked().lines() else { return };
+        lines.settle(LAST_LINES);
+        self.0.locked().tell_of_lost(self.0.format);
+        lines.settle(LAST_LINES);
+    }
+}
+
 impl Output {
-    /// Writes a record, and before it how many were lost.
-    fn write(&mut self, record: &Record, format: LogFormat) {
-        let Some(sink) = &mut self.sink else { return };
-        if self.lost > 0 {
+    fn lines(&self) -> Option<Arc<Lines>> {
+        match &self.sink {
+            Some(Sink::Disk(disk)) => disk.lines(),
+            _ => None,
+        }
+    }
+
+    /// Lets what comes next go there.
+    fn write_to(&mut self, mut sink: Sink) {
+        if let Sink::Disk(disk) = &mut sink
+            && self.stands_apart
+        {
+            disk.stand_apart();
+        }
+        self.note_lost();
+        self.sink = Some(sink);
+    }
+
+    /// Counts what the disk did not take after all.
+    fn note_lost(&mut self) {
+        if let Some(Sink::Disk(disk)) = &mut self.sink {
+            let lost = disk.take_lost();
+            self.add_lost(lost);
+        }
+    }
+
+    fn add_lost(&mut self, count: u64) {
+        self.lost += count;
+        self.lost_in_all += count;
+    }
+
+    /// Says how many lines were lost. Whether nobody needs to be told any more.
+    fn tell_of_lost(&mut self, format: LogFormat) -> bool {
+        self.note_lost();
+        if self.lost > 0
+            && let Some(sink) = &mut self.sink
+        {
             let lost =
                 format!("{} log lines were lost, because nobody took them in time", self.lost);
             if sink.write(&Record::new(Level::WARN, &lost), format).is_err() {
-                self.lost += 1;
-                self.lost_in_all += 1;
-                return;
+                return false;
             }
             self.lost = 0;
         }
-        if sink.write(record, format).is_err() {
-            self.lost += 1;
-            self.lost_in_all += 1;
+        true
+    }
+
+    /// Writes a record, and before it how many were lost.
+    fn write(&mut self, record: &Record, format: LogFormat) {
+        let is_told = self.tell_of_lost(format);
+        let Some(sink) = &mut self.sink else { return };
+        if !is_told || sink.write(record, format).is_err() {
+            self.add_lost(1);
         }
     }
 }
@@ -121,8 +196,7 @@ impl Output {
 impl<S: Subscriber> Layer<S> for Logger {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
         let record = Record::of(event);
-        let mut output = self.output.lock().unwrap_or_else(PoisonError::into_inner);
-        output.write(&record, self.format);
+        self.locked().write(&record, self.format);
     }
 }
 
@@ -204,7 +278,7 @@ mod tests {
     fn piped() -> (io::PipeReader, Output) {
         let (reader, writer) = io::pipe().unwrap();
         let file = File::from(std::os::fd::OwnedFd::from(writer));
-        (reader, Output { sink: Sink::new(file, Peer::Pipe).ok(), lost: 0, lost_in_all: 0 })
+        (reader, Output { sink: Sink::new(file, Peer::Pipe).ok(), ..Output::default() })
     }
 
     #[test]

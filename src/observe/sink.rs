@@ -2,7 +2,7 @@
 //! and counted.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
+use std::io;
 use std::os::fd::AsFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::net::UnixDatagram;
@@ -12,6 +12,7 @@ use rustix::fs::{FileType, OFlags, Stat, fstat, makedev};
 use rustix::io::Errno;
 use rustix::termios::isatty;
 
+use super::disk::Disk;
 use super::record::Record;
 use super::target::{LogFormat, PROTOCOL_STREAM};
 use crate::peer::Peer;
@@ -26,12 +27,13 @@ const SYSLOG: &str = "/dev/log";
 /// What takes log lines.
 #[derive(Debug)]
 pub(super) enum Sink {
-    /// A file, a pipe, a socket or a terminal.
-    Lines {
+    /// A file on a disk. Many a file system refuses writes that must not wait, whatever room there
+    /// is.
+    Disk(Disk),
+    /// A pipe, a socket or a terminal.
+    Stream {
         /// Where to.
         file: File,
-        /// Whether it takes everything that there is room for on its disk.
-        is_regular: bool,
         /// Whether only a part of the last line was written.
         is_torn: bool,
     },
@@ -48,8 +50,10 @@ impl Sink {
         if peer.takes_replies() && carries_protocol(&file) {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, PROTOCOL_STREAM));
         }
-        let is_regular = kind(&fstat(&file)?) == FileType::RegularFile;
-        Ok(Self::Lines { file, is_regular, is_torn: false })
+        Ok(match kind(&fstat(&file)?) {
+            FileType::RegularFile => Self::Disk(Disk::new(file)),
+            _ => Self::Stream { file, is_torn: false },
+        })
     }
 
     /// A copy of standard error.
@@ -77,18 +81,11 @@ impl Sink {
     /// Writes a record, or fails at once.
     pub(super) fn write(&mut self, record: &Record, format: LogFormat) -> io::Result<()> {
         match self {
-            Self::Lines { file, is_regular, is_torn } => {
-                let longest = if *is_regular { usize::MAX } else { PIPE_BUF };
-                let mut line = line(record, format, longest);
+            Self::Disk(disk) => disk.write(&line(record, format, usize::MAX)),
+            Self::Stream { file, is_torn } => {
+                let mut line = line(record, format, PIPE_BUF);
                 if *is_torn {
                     line.insert(0, b'\n');
-                }
-                if *is_regular {
-                    // Many a file system refuses writes that must not wait, whatever room there is.
-                    *is_torn = true;
-                    file.write_all(&line)?;
-                    *is_torn = false;
-                    return Ok(());
                 }
                 let written = write_now(&*file, &line)?;
                 *is_torn = written < line.len();
