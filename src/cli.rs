@@ -68,6 +68,20 @@ pub enum Command {
     ProsodyModule,
 }
 
+impl Command {
+    /// Whether it tells scripts what it found out, and not people.
+    pub fn is_json(&self) -> bool {
+        match self {
+            Self::Check(args) => args.json,
+            Self::Explain(args) => args.json,
+            Self::Login(args) => args.json,
+            Self::Probe(args) => args.json,
+            Self::Status(args) => args.json,
+            _ => false,
+        }
+    }
+}
+
 /// The arguments of `man`.
 #[derive(Args, Debug)]
 pub struct ManArgs {
@@ -99,6 +113,9 @@ pub struct ForgiveArgs {
 /// The arguments of `check`.
 #[derive(Args, Debug)]
 pub struct CheckArgs {
+    /// Show the defaults as well, not only what is written or comes from a preset
+    #[arg(long)]
+    pub all: bool,
     /// Print one JSON object
     #[arg(long)]
     pub json: bool,

@@ -5,6 +5,7 @@ pub mod control;
 pub mod daemon;
 pub mod ending;
 pub mod explain;
+mod finding;
 mod inspection;
 pub mod login;
 pub mod manual;
@@ -14,6 +15,7 @@ pub mod probe;
 pub mod prosody_module;
 mod reload;
 pub mod run;
+mod screen;
 mod serving;
 mod signals;
 mod steps;
@@ -44,7 +46,7 @@ fn load(path: &Path, caller: Option<Dialect>, likely: Option<Dialect>) -> Readin
     {
         let error = start_anew(environment);
         let text = format!("Kerberos will not find its keytab: cannot start anew: {error}");
-        reading.remarks.push(Problem { key: "sasl".to_owned(), line: None, text });
+        reading.remarks.push(Problem::nowhere("sasl", text));
     }
     reading
 }

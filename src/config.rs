@@ -7,6 +7,7 @@ pub mod configuration;
 pub mod directory;
 mod domains;
 pub mod effective;
+mod excerpt;
 pub mod gssapi;
 mod identity;
 pub mod keys;
@@ -82,8 +83,7 @@ pub fn load(path: &Path, caller: Option<Dialect>, likely_caller: Option<Dialect>
     match read_text(path) {
         Ok(text) => Reading { file, ..read(&text, caller, likely_caller) },
         Err(text) => {
-            let problem = Problem::of_file(text);
-            let configuration = Err(Problems::from(vec![problem]));
+            let configuration = Err(Problems::from(Problem::nowhere("", text)));
             Reading { file, configuration, ..read("", caller, likely_caller) }
         }
     }

@@ -31,18 +31,19 @@ fn start(process: &mut Process) -> ProcessEnd {
     if !matches!(command, Command::Run | Command::Daemon) {
         admit_signals();
     }
+    let is_json = command.is_json();
     match command {
         Command::Run => run::run(process, given),
-        Command::Daemon => conclude(daemon::daemon(given)),
-        Command::Status(args) => conclude(control::status(&args, given)),
-        Command::Forgive(args) => conclude(control::forgive(&args, given)),
-        Command::Check(args) => conclude(check::check(&args, given)),
-        Command::Probe(args) => conclude(probe::probe(&args, given)),
-        Command::Login(args) => conclude(login::login(&args, given)),
-        Command::Explain(args) => conclude(explain::explain(&args, given)),
-        Command::Completions { shell } => conclude(manual::completions(shell)),
-        Command::Man(args) => conclude(manual::man(&args)),
-        Command::Schema => conclude(manual::schema()),
-        Command::ProsodyModule => conclude(prosody_module::prosody_module()),
+        Command::Daemon => conclude(is_json, daemon::daemon(given)),
+        Command::Status(args) => conclude(is_json, control::status(&args, given)),
+        Command::Forgive(args) => conclude(is_json, control::forgive(&args, given)),
+        Command::Check(args) => conclude(is_json, check::check(&args, given)),
+        Command::Probe(args) => conclude(is_json, probe::probe(&args, given)),
+        Command::Login(args) => conclude(is_json, login::login(&args, given)),
+        Command::Explain(args) => conclude(is_json, explain::explain(&args, given)),
+        Command::Completions { shell } => conclude(is_json, manual::completions(shell)),
+        Command::Man(args) => conclude(is_json, manual::man(&args)),
+        Command::Schema => conclude(is_json, manual::schema()),
+        Command::ProsodyModule => conclude(is_json, prosody_module::prosody_module()),
     }
 }

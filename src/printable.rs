@@ -1,5 +1,6 @@
 //! Text of others, made fit for a person's terminal.
 
+use serde::Serialize;
 use serde_json::Value;
 
 /// The text with everything that a terminal would obey, or that would show it in another order or not
@@ -22,9 +23,9 @@ pub fn printable_json(value: &Value) -> String {
 }
 
 /// The value as JSON in a line for each of its parts, for a person to read.
-pub fn pretty_printable_json(value: &Value) -> String {
-    let lines: Vec<String> = format!("{value:#}").lines().map(escaped_json).collect();
-    lines.join("\n")
+pub fn pretty_printable_json(value: &impl Serialize) -> serde_json::Result<String> {
+    let text = serde_json::to_string_pretty(value)?;
+    Ok(text.lines().map(escaped_json).collect::<Vec<_>>().join("\n"))
 }
 
 /// What a terminal obeys stands in JSON's strings alone, where it may be escaped (RFC 8259, section 7).
@@ -81,13 +82,13 @@ mod tests {
     #[test]
     fn json_means_the_same_and_holds_nothing_that_a_terminal_obeys() {
         let value = json!({ "a\u{9b}31m": ["\u{1b}[2J\u{202e}\u{e0041}\n", "Zoë"] });
-        for text in [printable_json(&value), pretty_printable_json(&value)] {
+        for text in [printable_json(&value), pretty_printable_json(&value).unwrap()] {
             assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), value);
             assert!(!text.chars().any(|c| c != '\n' && is_obeyed(c)), "{text}");
             assert!(text.contains("Zoë"), "{text}");
         }
         assert!(!printable_json(&value).contains('\n'));
-        assert!(pretty_printable_json(&value).contains('\n'));
+        assert!(pretty_printable_json(&value).unwrap().contains('\n'));
     }
 
     proptest! {

@@ -252,7 +252,7 @@ fn check_shows_every_key_that_has_a_value() {
             Subject::Process => String::new(),
         };
         for value in values {
-            shown.insert(format!("{table}{}", value.key), (&*value.value, value.origin));
+            shown.insert(format!("{table}{}", value.key), (&*value.text, value.origin));
         }
     }
     for (path, key) in keys(&TOP, "") {
@@ -284,7 +284,7 @@ fn check_shows_every_key_that_has_a_value() {
     }
     let given = config::read(text, Some(Dialect::Ejabberd), None).configuration.unwrap();
     let caller = given.effective.values(&Subject::Process).iter().find(|it| it.key == "caller");
-    let caller = caller.map(|caller| (&*caller.value, caller.origin));
+    let caller = caller.map(|caller| (&*caller.text, caller.origin));
     assert_eq!(caller, Some(("ejabberd", Origin::CommandLine)));
 }
 
@@ -309,7 +309,7 @@ fn what_is_no_key_is_told_the_keys_of_that_table() {
             "[domain.chat.example.com]\ndirectory = \"x\"",
             "line 1: domain.chat: write the name in quotes: [domain.\"chat.example.com\"]",
         ),
-        ("[log]\nlevel = \"info\"\nlevel = \"info\"", "line 3: level is written twice"),
+        ("[log]\nlevel = \"info\"\nlevel = \"info\"", "line 3, column 1: level is written twice"),
         (
             "[domain.\"a.example\"]\n[domain.\"A.example\"]",
             "line 1: domain.a.example.directory: this domain is written twice, in two spellings",

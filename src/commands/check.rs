@@ -1,150 +1,152 @@
 //! `check`: what is wrong with the configuration, and what to mind on the caller's side.
 
-use std::collections::BTreeMap;
-use std::io::{self, Write};
 use std::path::Path;
 
-use serde_json::json;
+use serde::Serialize;
 
 use super::ending::Failure;
-use super::print::{BAD, FAINT, GOOD, ODD, print_json, print_problems};
+use super::finding::{Finding, Severity, counted};
+use super::print::print_json;
+use super::screen::{BAD, GOOD, Screen};
 use crate::cli::{CheckArgs, GlobalArgs};
-use crate::config::effective::{Effective, EffectiveValue, Subject};
-use crate::config::problem::Problem;
+use crate::config::effective::{Effective, EffectiveValue, Origin, Subject};
+use crate::config::problem::{Problem, Problems};
 use crate::config::startup::{Caller, Startup};
 use crate::config::{self, Reading};
 use crate::exit::Code;
 use crate::observe::logger;
 use crate::peer::Peer;
-use crate::printable::printable;
 use crate::protocol::dialect::Dialect;
 
-/// Reads the configuration and everything that it names, and prints every problem.
+/// What `check` has to say.
+#[derive(Debug, Serialize)]
+struct Checked<'a> {
+    file: String,
+    findings: Vec<Finding>,
+    /// Where the log of the process goes that the caller starts.
+    log: String,
+    values: Vec<CheckedValue<'a>>,
+    #[serde(skip)]
+    is_right: bool,
+}
+
+/// A value, and what it is said of.
+#[derive(Debug, Serialize)]
+struct CheckedValue<'a> {
+    /// `directory`, `domain` or `process`.
+    of: &'static str,
+    /// Which directory or domain.
+    name: Option<&'a str>,
+    #[serde(flatten)]
+    value: &'a EffectiveValue,
+}
+
+/// Reads the configuration and everything that it names, and prints what is wrong with it, what
+/// deserves a look, and what it comes to.
 ///
 /// The exit code is 0 if `run` would serve, 78 if not.
 pub fn check(args: &CheckArgs, given: GlobalArgs) -> Result<Code, Failure> {
-    let caller = given.caller;
     let path = config::path(given.config);
-    let mut reading = config::load(&path, caller, None);
-    let is_unnamed = reading.startup.caller.terms.dialect == Dialect::Unnamed;
-    let is_of_daemon = is_unnamed && !reading.listeners.is_empty();
-    if is_of_daemon {
+    let (reading, is_of_daemon) = read(&path, given.caller);
+    let mut findings = of_configuration(&path, &reading);
+    if !is_of_daemon && reading.configuration.is_ok() {
+        findings.extend(hints(&reading));
+    }
+    let effective = reading.configuration.as_ref().ok().map(|it| &it.effective);
+    let checked = Checked {
+        file: path.display().to_string(),
+        log: log_place(&reading.startup),
+        values: effective.into_iter().flat_map(Effective::iter).flat_map(values_of).collect(),
+        is_right: findings.iter().all(|finding| finding.severity != Severity::Error),
+        findings,
+    };
+    if args.json {
+        print_json(checked.is_right, &checked)?;
+    } else {
+        checked.screen(args.all).print()?;
+    }
+    Ok(if checked.is_right { Code::OK } else { Code::CONFIG })
+}
+
+/// Reads the configuration, and whether it is a daemon's.
+fn read(path: &Path, caller: Option<Dialect>) -> (Reading, bool) {
+    let reading = config::load(path, caller, None);
+    if reading.startup.caller.terms.dialect != Dialect::Unnamed {
+        return (reading, false);
+    }
+    if !reading.listeners.is_empty() {
         // As the daemon reads it, which serves any.
-        reading = config::load(&path, Some(Dialect::Ejabberd), None);
+        let mut reading = config::load(path, Some(Dialect::Ejabberd), None);
         if let Ok(configuration) = &mut reading.configuration {
             configuration.effective.forget(&Subject::Process, "caller");
         }
-    } else if is_unnamed {
-        // As `run` does where it is asked by the one caller that it can tell by itself.
-        reading = config::load(&path, caller, Some(Dialect::Prosody));
-        reading.remarks.push(Problem {
-            key: "caller".to_owned(),
-            line: None,
-            text: "Prosody alone is known by its terminal, so this is checked for it; for any other, write caller = \"ejabberd\" or \"mongooseim\"".to_owned(),
-        });
+        return (reading, true);
     }
-    let hints = if is_of_daemon { Vec::new() } else { hints(&reading) };
-    if args.json {
-        print_json(&to_json(&path, &reading, &hints));
-    } else {
-        // A closed pipe is the reader's choice.
-        let _ = print_for_people(&path, &reading, &hints);
+    // As `run` does where it is asked by the one caller that it can tell by itself.
+    let mut reading = config::load(path, caller, Some(Dialect::Prosody));
+    if reading.configuration.is_ok() {
+        let text = "Prosody alone is known by its terminal, so this is checked for it; for any other, write caller = \"ejabberd\" or \"mongooseim\"";
+        reading.remarks.push(Problem::nowhere("caller", text));
     }
-    Ok(if reading.configuration.is_ok() { Code::OK } else { Code::CONFIG })
+    (reading, false)
 }
 
-fn to_json(path: &Path, reading: &Reading, hints: &[String]) -> serde_json::Value {
-    let effective =
-        reading.configuration.as_ref().ok().map(|configuration| &configuration.effective);
-    let of = |pick: fn(&Subject) -> Option<&str>| {
-        let all = effective?.iter().filter_map(|(subject, it)| Some((pick(subject)?, by_key(it))));
-        Some(all.collect::<BTreeMap<_, _>>())
-    };
-    json!({
-        "file": path,
-        "ok": reading.configuration.is_ok(),
-        "problems": reading.configuration.as_ref().err().cloned().unwrap_or_default(),
-        "remarks": reading.remarks,
-        "values": effective.map(|all| all.iter().flat_map(values_to_json).collect::<Vec<_>>()),
-        "directories": of(|subject| match subject {
-            Subject::Directory(name) => Some(name),
-            Subject::Domain(_) | Subject::Process => None,
-        }),
-        "domains": of(|subject| match subject {
-            Subject::Domain(name) => Some(name),
-            Subject::Directory(_) | Subject::Process => None,
-        }),
-        "settings": effective.map(|all| by_key(all.values(&Subject::Process))),
-        "policy": effective.map(policy_to_json),
-        "log": log_place(&reading.startup),
-        "hints": hints,
-    })
+/// What is wrong with a configuration, and what deserves a look.
+fn of_configuration(path: &Path, reading: &Reading) -> Vec<Finding> {
+    let problems = reading.configuration.as_ref().err().into_iter().flat_map(Problems::iter);
+    let wrong = problems.map(|it| (Severity::Error, it));
+    let odd = reading.remarks.iter().map(|it| (Severity::Remark, it));
+    wrong.chain(odd).map(|(severity, it)| Finding::of_problem(severity, path, it)).collect()
 }
 
-fn by_key(values: &[EffectiveValue]) -> BTreeMap<&str, &str> {
-    values.iter().map(|value| (&*value.key, &*value.value)).collect()
-}
-
-fn values_to_json((subject, values): (&Subject, &[EffectiveValue])) -> Vec<serde_json::Value> {
-    let (kind, name) = match subject {
-        Subject::Directory(name) => ("directory", Some(name)),
-        Subject::Domain(name) => ("domain", Some(name)),
+fn values_of<'a>(
+    (subject, values): (&'a Subject, &'a [EffectiveValue]),
+) -> impl Iterator<Item = CheckedValue<'a>> {
+    let (of, name) = match subject {
+        Subject::Directory(name) => ("directory", Some(&**name)),
+        Subject::Domain(name) => ("domain", Some(&**name)),
         Subject::Process => ("process", None),
     };
-    let to_json = |EffectiveValue { key, value, origin }: &EffectiveValue| json!({ "of": kind, "name": name, "key": key, "value": value, "from": origin.to_string() });
-    values.iter().map(to_json).collect()
+    values.iter().map(move |value| CheckedValue { of, name, value })
 }
 
-/// The tables of what is remembered, each with what switches it on by its own name.
-fn policy_to_json(effective: &Effective) -> BTreeMap<&str, &str> {
-    let mut policy = by_key(effective.values(&Subject::Process));
-    policy.retain(|key, _| key.starts_with("cache.") || key.starts_with("throttle."));
-    for (table, switch) in [("cache", "cache.mode"), ("throttle", "throttle.enabled")] {
-        policy.get(switch).copied().map(|value| policy.insert(table, value));
-    }
-    policy
-}
-
-fn print_for_people(path: &Path, reading: &Reading, hints: &[String]) -> io::Result<()> {
-    let mut out = anstream::stdout();
-    match &reading.configuration {
-        Ok(configuration) => {
-            print_effective(&mut out, &configuration.effective)?;
-            for remark in &reading.remarks {
-                writeln!(out, "{ODD}remark:{ODD:#} {remark}")?;
+impl Checked<'_> {
+    fn screen(&self, all: bool) -> Screen {
+        let mut screen = Screen::new();
+        let (shown, hidden): (Vec<_>, Vec<_>) =
+            self.values.iter().partition(|it| all || it.value.origin != Origin::Default);
+        let column = shown.iter().map(|it| it.value.key.len()).max().unwrap_or_default();
+        let mut about = None;
+        for CheckedValue { of, name, value } in shown {
+            if about.replace((of, name)) != Some((of, name)) {
+                screen.heading(&match name {
+                    Some(name) => format!("{of} {name}"),
+                    None => (*of).to_owned(),
+                });
             }
-            writeln!(out, "{ODD}hint:{ODD:#} the log will go to {}", log_place(&reading.startup))?;
-            for hint in hints {
-                writeln!(out, "{ODD}hint:{ODD:#} {hint}")?;
-            }
-            writeln!(out, "{GOOD}{} is right{GOOD:#}", path.display())
+            let origin = match value.origin {
+                Origin::File => String::new(),
+                origin => format!("({origin})"),
+            };
+            screen.row(column, &value.key, &value.text, &origin);
         }
-        Err(problems) => {
-            print_problems(&mut out, problems)?;
-            writeln!(out, "{BAD}{}: {} to mend{BAD:#}", path.display(), problems.len())
+        if !hidden.is_empty() {
+            screen.note(&format!("and {} defaults, which --all shows", hidden.len()));
         }
-    }
-}
-
-fn print_effective(out: &mut impl Write, effective: &Effective) -> io::Result<()> {
-    for (subject, values) in effective.iter() {
-        let (indent, width) = match subject {
-            Subject::Directory(name) => {
-                writeln!(out, "directory  {}", printable(name))?;
-                (13, 27)
-            }
-            Subject::Domain(name) => {
-                writeln!(out, "domain     {}", printable(name))?;
-                (13, 27)
-            }
-            Subject::Process => (0, 29),
-        };
-        for EffectiveValue { key, value, origin } in values {
-            let value = printable(value);
-            writeln!(out, "{:indent$}{key:<width$} {value}  {FAINT}({origin}){FAINT:#}", "")?;
+        if !self.values.is_empty() {
+            screen.note(&format!("the log will go to {}", self.log));
         }
+        screen.findings(&self.findings);
+        let (file, counted) = (&self.file, counted(&self.findings));
+        match (self.is_right, counted.is_empty()) {
+            (true, true) => screen.verdict(GOOD, &format!("{file} is right"), ""),
+            (true, false) => {
+                screen.verdict(GOOD, &format!("{file} is right"), &format!(": {counted}"))
+            }
+            (false, _) => screen.verdict(BAD, &format!("{file} is wrong"), &format!(": {counted}")),
+        }
+        screen
     }
-    Ok(())
 }
 
 /// Where the log of the process goes that the caller starts, as far as this one can see.
@@ -157,24 +159,24 @@ fn log_place(startup: &Startup) -> String {
 }
 
 /// The settings on the caller's side that this program depends on.
-fn hints(reading: &Reading) -> Vec<String> {
+fn hints(reading: &Reading) -> impl Iterator<Item = Finding> {
     let Caller { patience, terms, .. } = &reading.startup.caller;
-    let mut hints = match terms.dialect {
-        Dialect::Prosody => vec![
-            format!("Prosody: external_auth_timeout must be {} (its default is 5)", patience.as_secs_f64()),
-            "Prosody: external_auth_protocol must be \"generic\" (its default), external_auth_command a path without arguments".to_owned(),
-        ],
-        Dialect::Ejabberd => vec![
-            "ejabberd: set auth_use_cache: false, or it accepts old passwords and refuses new ones for an hour".to_owned(),
-            "ejabberd: extauth_pool_size processes are started, each with its own connections; the default is one a processor".to_owned(),
-        ],
+    let (name, mut hints) = match terms.dialect {
+        Dialect::Prosody => ("Prosody", vec![
+            format!("external_auth_timeout must be {} (its default is 5)", patience.as_secs_f64()),
+            "external_auth_protocol must be \"generic\" (its default), external_auth_command a path without arguments".to_owned(),
+        ]),
+        Dialect::Ejabberd => ("ejabberd", vec![
+            "set auth_use_cache: false, or it accepts old passwords and refuses new ones for an hour".to_owned(),
+            "extauth_pool_size processes are started, each with its own connections; the default is one a processor".to_owned(),
+        ]),
         // There is none in a configuration that is right.
-        Dialect::Unnamed => Vec::new(),
-        Dialect::MongooseIm => vec![
-            "MongooseIM: each of auth.external.instances is a process with its own connections".to_owned(),
-        ],
+        Dialect::Unnamed => ("", Vec::new()),
+        Dialect::MongooseIm => ("MongooseIM", vec![
+            "each of auth.external.instances is a process with its own connections".to_owned(),
+        ]),
     };
     let policy = reading.configuration.as_ref().map(|configuration| configuration.policy);
     hints.extend(policy.into_iter().flat_map(|policy| policy.hints(terms.dialect)));
-    hints
+    hints.into_iter().map(move |text| Finding::new(Severity::Hint, name, text))
 }

@@ -10,7 +10,8 @@ use serde_json::Value;
 
 use super::ending::Failure;
 use super::inspection::read_jid;
-use super::print::{BAD, GOOD, ODD, print_json, unless_closed};
+use super::print::{print_json, unless_closed};
+use super::screen::{BAD, GOOD, ODD};
 use crate::cli::{ForgiveArgs, GlobalArgs, StatusArgs};
 use crate::config::problem::{Problem, Problems};
 use crate::config::{self, listen};
@@ -65,28 +66,28 @@ impl Daemon {
                 Err(NoConnection::Busy) if started.elapsed() < within => sleep(BUSY_PAUSE),
                 Err(NoConnection::Busy) => {
                     let text = unusable(&self.socket, "too many wait for it");
-                    return Err(Failure::Unavailable(text));
+                    return Err(Failure::unavailable(text));
                 }
                 Err(
                     NoConnection::Absent(problem)
                     | NoConnection::Forbidden(problem)
                     | NoConnection::Unusable(problem),
                 ) => {
-                    return Err(Failure::Unavailable(unusable(&self.socket, &problem)));
+                    return Err(Failure::unavailable(unusable(&self.socket, &problem)));
                 }
             }
         };
         let answer = talk(&mut stream, &order.line(), started + within).map_err(|error| {
             if is_too_late(&error) {
-                Failure::Unavailable(unusable(&self.socket, "it does not answer"))
+                Failure::unavailable(unusable(&self.socket, "it does not answer"))
             } else {
                 error.into()
             }
         })?;
         let answer: Value = serde_json::from_slice(&answer)
-            .map_err(|_| Failure::Io("the daemon ended before it answered".to_owned()))?;
+            .map_err(|_| Failure::io("the daemon ended before it answered".to_owned()))?;
         match answer.get("error").and_then(Value::as_str) {
-            Some(error) => Err(Failure::Unavailable(printable(error))),
+            Some(error) => Err(Failure::unavailable(printable(error))),
             None => Ok(answer),
         }
     }
@@ -157,7 +158,7 @@ fn running(given: GlobalArgs) -> Result<Daemon, Failure> {
     daemon.ok_or_else(|| {
         let (socket, doubt) = socket(&config);
         let place = socket.display();
-        Failure::Unavailable(match doubt {
+        Failure::unavailable(match doubt {
             None => format!("no daemon runs here: nobody listens on {place}"),
             Some(problem) => format!(
                 "nobody listens on {place}, the usual place, and {} does not tell of another: {problem}",
@@ -174,7 +175,7 @@ pub fn status(args: &StatusArgs, given: GlobalArgs) -> Result<Code, Failure> {
     let answer = running(given)?.ask(&Order::Status, PATIENCE)?;
     let status = answer.get("status").unwrap_or(&Value::Null);
     if args.json {
-        print_json(status);
+        print_json(true, status)?;
     } else {
         unless_closed(print_status(status))?;
     }

@@ -71,7 +71,7 @@ pub fn daemon(given: GlobalArgs) -> Result<Code, Failure> {
 /// Says so in the log as well, where it is looked for.
 fn unusable(problem: String) -> Failure {
     tracing::error!(problem, "the daemon cannot start");
-    Failure::Setup(problem)
+    Failure::setup(problem)
 }
 
 fn own_path(settings: &ListenerSettings) -> Option<PathBuf> {

@@ -1,8 +1,13 @@
 //! How a command ends, whether it did its work or not.
 
-use std::io::{self, Write};
+use std::io;
+use std::path::Path;
 
-use super::print::{BAD, print_problems};
+use serde::Serialize;
+
+use super::finding::{Finding, Severity};
+use super::print::print_json;
+use super::screen::Screen;
 use crate::config::problem::Problems;
 use crate::exit::Code;
 use crate::observe::logger::Logger;
@@ -11,52 +16,71 @@ use crate::peer::process::{Process, ProcessEnd};
 
 /// Why a command could not do its work.
 #[derive(Debug)]
-pub enum Failure {
+pub struct Failure {
+    code: Code,
+    findings: Vec<Finding>,
+}
+
+/// The same, for scripts.
+#[derive(Serialize)]
+struct Failed<'a> {
+    findings: &'a [Finding],
+}
+
+impl Failure {
+    fn new(code: Code, text: impl Into<String>) -> Self {
+        Self { code, findings: vec![Finding::new(Severity::Error, "", text)] }
+    }
+
     /// It was not called as it should be.
-    Usage(String),
-    /// The configuration is wrong.
-    Config(Problems),
+    pub(super) fn usage(text: impl Into<String>) -> Self {
+        Self::new(Code::USAGE, text)
+    }
+
+    /// The configuration in this file is wrong.
+    pub(super) fn config(file: &Path, problems: &Problems) -> Self {
+        let finding = |problem| Finding::of_problem(Severity::Error, file, problem);
+        Self { code: Code::CONFIG, findings: problems.iter().map(finding).collect() }
+    }
+
     /// The configuration is right, but cannot be used on this machine as it is.
-    Setup(String),
+    pub(super) fn setup(text: impl Into<String>) -> Self {
+        Self::new(Code::CONFIG, text)
+    }
+
     /// Nobody is there who could.
-    Unavailable(String),
+    pub(super) fn unavailable(text: impl Into<String>) -> Self {
+        Self::new(Code::UNAVAILABLE, text)
+    }
+
     /// The system did not let it.
-    Io(String),
+    pub(super) fn io(text: impl Into<String>) -> Self {
+        Self::new(Code::IO, text)
+    }
+
+    /// Tells people, or scripts.
+    fn print(&self, is_json: bool) -> io::Result<()> {
+        if is_json {
+            return print_json(false, Failed { findings: &self.findings });
+        }
+        let mut screen = Screen::new();
+        screen.findings(&self.findings);
+        screen.print_beside()
+    }
 }
 
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
-        Self::Io(error.to_string())
-    }
-}
-
-impl Failure {
-    /// Tells people.
-    fn print(&self, out: &mut impl Write) -> io::Result<()> {
-        match self {
-            Self::Config(problems) => print_problems(out, problems),
-            Self::Usage(text) | Self::Setup(text) | Self::Unavailable(text) | Self::Io(text) => {
-                writeln!(out, "{BAD}error:{BAD:#} {text}")
-            }
-        }
-    }
-
-    fn code(&self) -> Code {
-        match self {
-            Self::Usage(_) => Code::USAGE,
-            Self::Config(_) | Self::Setup(_) => Code::CONFIG,
-            Self::Unavailable(_) => Code::UNAVAILABLE,
-            Self::Io(_) => Code::IO,
-        }
+        Self::io(error.to_string())
     }
 }
 
 /// Ends a command that told something, or could not.
-pub fn conclude(done: Result<Code, Failure>) -> ProcessEnd {
+pub fn conclude(is_json: bool, done: Result<Code, Failure>) -> ProcessEnd {
     ProcessEnd::Told(done.unwrap_or_else(|failure| {
         // Whoever reads no further knows the code.
-        let _ = failure.print(&mut anstream::stderr());
-        failure.code()
+        let _ = failure.print(is_json);
+        failure.code
     }))
 }
 

@@ -9,7 +9,8 @@ use tokio::time::Instant;
 use super::control::mention_daemon;
 use super::ending::Failure;
 use super::inspection::{Inspection, wait_for};
-use super::print::{BAD, GOOD, ODD, print_json, unless_closed};
+use super::print::{print_json, unless_closed};
+use super::screen::{BAD, GOOD, ODD};
 use super::steps::{Steps, naming_silence};
 use crate::cli::{ExplainArgs, GlobalArgs};
 use crate::config;
@@ -85,13 +86,15 @@ fn print(args: &ExplainArgs, account: &Account, explanation: &Explanation) -> io
     if !args.json {
         return unless_closed(print_for_people(&explanation.steps, refusal));
     }
-    print_json(&json!({
-        "jid": account.to_string(),
-        "could_sign_in": refusal.is_none(),
-        "reason": refusal.map(|outcome| outcome.verdict.reason()),
-        "steps": explanation.steps.iter().map(to_json).collect::<Vec<_>>(),
-    }));
-    Ok(())
+    print_json(
+        refusal.is_none(),
+        json!({
+            "jid": account.to_string(),
+            "could_sign_in": refusal.is_none(),
+            "reason": refusal.map(|outcome| outcome.verdict.reason()),
+            "steps": explanation.steps.iter().map(to_json).collect::<Vec<_>>(),
+        }),
+    )
 }
 
 fn to_json(step: &ExplainStep) -> serde_json::Value {

@@ -24,10 +24,12 @@ pub(super) struct Inspection {
 impl Inspection {
     /// Reads the configuration.
     pub(super) fn open(given: GlobalArgs) -> Result<Self, Failure> {
-        let reading = load(&config::path(given.config), given.caller, Some(Dialect::Prosody));
-        let mut configuration = reading.configuration.map_err(Failure::Config)?;
+        let path = config::path(given.config);
+        let reading = load(&path, given.caller, Some(Dialect::Prosody));
+        let mut configuration =
+            reading.configuration.map_err(|problems| Failure::config(&path, &problems))?;
         if let Some(daemon) = &reading.startup.daemon {
-            return Err(Failure::Setup(format!(
+            return Err(Failure::setup(format!(
                 "by this configuration the daemon at {} answers: name the daemon's own with --config",
                 daemon.display()
             )));
@@ -59,10 +61,10 @@ pub(super) fn read_jid(jid: &str) -> Result<Account, Failure> {
         Some((format!("{localpart}@{domain}"), resource))
     }) {
         let text = format!("write {user} alone: the resource, /{resource}, is of one device");
-        return Err(Failure::Usage(text));
+        return Err(Failure::usage(text));
     }
     Account::written(jid).ok_or_else(|| {
         let text = "write the user as USER@DOMAIN, in characters that an XMPP server lets through";
-        Failure::Usage(text.to_owned())
+        Failure::usage(text.to_owned())
     })
 }

@@ -10,7 +10,8 @@ use tokio::time::Instant;
 use super::control::{Daemon, mention_daemon};
 use super::ending::Failure;
 use super::inspection::{Inspection, read_jid, wait_for};
-use super::print::{BAD, GOOD, ODD, print_json, unless_closed};
+use super::print::{print_json, unless_closed};
+use super::screen::{BAD, GOOD, ODD};
 use super::steps::{Step, Steps, naming_silence};
 use super::{build, password_prompt};
 use crate::answer::Answer;
@@ -46,7 +47,7 @@ pub fn login(args: &LoginArgs, given: GlobalArgs) -> Result<Code, Failure> {
         None => stand_alone(args, given, account)?,
     };
     if args.json {
-        print_json(&login.to_json(&args.jid));
+        print_json(login.outcome.verdict == Verdict::Granted, login.to_json(&args.jid))?;
     } else {
         unless_closed(login.print())?;
     }
@@ -97,7 +98,7 @@ fn stand_alone(
 fn through(daemon: &Daemon, args: &LoginArgs, account: &Account) -> Result<LoginReport, Failure> {
     let socket = daemon.socket().to_owned();
     let password = String::from_utf8(read_password(args, account)?).map_err(|_| {
-        Failure::Usage("the password is not UTF-8, so that no client could send it".to_owned())
+        Failure::usage("the password is not UTF-8, so that no client could send it".to_owned())
     })?;
     let started = Instant::now();
     let order =
@@ -120,7 +121,7 @@ fn read_password(args: &LoginArgs, account: &Account) -> Result<Vec<u8>, Failure
         let question = format!("Password of {account}: ");
         return password_prompt::ask(&question).map_err(|error| {
             let text = "there is no terminal to ask for the password at; use --password-stdin";
-            Failure::Io(format!("{text}: {error}"))
+            Failure::io(format!("{text}: {error}"))
         });
     }
     let mut line = Vec::new();

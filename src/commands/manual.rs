@@ -9,7 +9,7 @@ use clap::CommandFactory;
 use clap_complete::Shell;
 
 use super::ending::Failure;
-use super::print::{print_json, print_text, unless_closed};
+use super::print::{print_text, unless_closed};
 use crate::cli::{Cli, ManArgs};
 use crate::config;
 use crate::exit::Code;
@@ -21,7 +21,7 @@ pub fn man(args: &ManArgs) -> Result<Code, Failure> {
         (Some(directory), _) => write_all(directory, args.html)?,
         (None, Some(name)) => {
             let page = manual::page(name).ok_or_else(|| {
-                Failure::Usage(format!("there is no page {name}; `xmpp-ldap-auth man` lists them"))
+                Failure::usage(format!("there is no page {name}; `xmpp-ldap-auth man` lists them"))
             })?;
             match args.html {
                 false if io::stdout().is_terminal() => show(&page)?,
@@ -65,7 +65,7 @@ fn write_all(directory: &Path, in_html: bool) -> io::Result<()> {
 
 /// Prints the JSON schema of the configuration.
 pub fn schema() -> Result<Code, Failure> {
-    print_json(&config::schema::schema());
+    print_text(format!("{:#}\n", config::schema::schema()).as_bytes())?;
     Ok(Code::OK)
 }
 

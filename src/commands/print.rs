@@ -1,29 +1,28 @@
-//! What the commands print, for people and for scripts.
+//! What the commands print for scripts.
 
 use std::io::{self, Write};
 
-use anstyle::{AnsiColor, Style};
+use serde::Serialize;
 
-use crate::config::problem::Problems;
 use crate::printable::pretty_printable_json;
 
-/// For what is as it should be.
-pub(super) const GOOD: Style = AnsiColor::Green.on_default();
-/// For what deserves a look.
-pub(super) const ODD: Style = AnsiColor::Yellow.on_default();
-/// For what is wrong.
-pub(super) const BAD: Style = AnsiColor::Red.on_default().bold();
-/// For what is beside the matter.
-pub(super) const FAINT: Style = Style::new().dimmed();
+/// How the objects are made that `--json` prints: it grows when a field changes its meaning or goes.
+const SCHEMA: u32 = 1;
 
-/// Prints what is wrong with a configuration.
-pub(super) fn print_problems(out: &mut impl Write, problems: &Problems) -> io::Result<()> {
-    problems.iter().try_for_each(|problem| writeln!(out, "{BAD}problem:{BAD:#} {problem}"))
+/// What `--json` prints.
+#[derive(Debug, Serialize)]
+struct Document<T> {
+    schema: u32,
+    /// Whether the exit status is 0.
+    ok: bool,
+    #[serde(flatten)]
+    about: T,
 }
 
-/// Prints a value as JSON, for scripts.
-pub(super) fn print_json(value: &serde_json::Value) {
-    let _ = writeln!(io::stdout(), "{}", pretty_printable_json(value));
+/// Prints what a command found out as JSON.
+pub(super) fn print_json(ok: bool, about: impl Serialize) -> io::Result<()> {
+    let text = pretty_printable_json(&Document { schema: SCHEMA, ok, about })?;
+    print_text(format!("{text}\n").as_bytes())
 }
 
 /// Prints a text for another program, as it is.

@@ -9,7 +9,8 @@ use tokio::time::Instant;
 use super::control::mention_daemon;
 use super::ending::Failure;
 use super::inspection::{Inspection, wait_for};
-use super::print::{BAD, GOOD, ODD, print_json, unless_closed};
+use super::print::{print_json, unless_closed};
+use super::screen::{BAD, GOOD, ODD};
 use super::steps::{Step, Steps};
 use crate::cli::{GlobalArgs, ProbeArgs};
 use crate::config;
@@ -39,7 +40,7 @@ pub fn probe(args: &ProbeArgs, given: GlobalArgs) -> Result<Code, Failure> {
     let (directories, guard) = (configuration.directories, configuration.policy.guard);
     if let Some(unknown) = args.directories.iter().find(|name| !directories.contains_key(*name)) {
         let text = format!("there is no [directory.{unknown}] in the configuration");
-        return Err(Failure::Usage(text));
+        return Err(Failure::usage(text));
     }
     let steps = Steps::collect();
     let probed = wait_for(async {
@@ -54,7 +55,7 @@ pub fn probe(args: &ProbeArgs, given: GlobalArgs) -> Result<Code, Failure> {
     let is_good = !probed.iter().any(|probed| probed.report.is_bad());
     if args.json {
         let servers = probed.iter().map(Probed::to_json).collect::<Vec<_>>();
-        print_json(&json!({ "ok": is_good, "servers": servers }));
+        print_json(is_good, json!({ "servers": servers }))?;
     } else {
         let mut out = anstream::stdout();
         unless_closed(probed.iter().try_for_each(|probed| probed.print(&mut out)))?;

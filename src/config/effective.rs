@@ -17,7 +17,8 @@ pub enum Subject {
 }
 
 /// Where a value comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Origin {
     /// The command line, or the name by which the program was called.
     CommandLine,
@@ -40,15 +41,29 @@ impl fmt::Display for Origin {
     }
 }
 
-/// One value, for people.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// One value.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct EffectiveValue {
     /// Its key, with the tables that it stands in below that of its subject.
     pub key: String,
-    /// The value.
-    pub value: String,
+    /// The value as it would be written; null where none stands for it.
+    pub value: Value,
+    /// The value for people.
+    pub text: String,
     /// Where it comes from.
+    #[serde(rename = "from")]
     pub origin: Origin,
+}
+
+impl EffectiveValue {
+    /// A value, or the words that stand in where there is none.
+    pub(super) fn new(key: String, value: Result<Value, String>, origin: Origin) -> Self {
+        let (value, text) = match value {
+            Ok(value) => (value.clone(), text_of(&value)),
+            Err(words) => (Value::Null, words),
+        };
+        Self { key, value, text, origin }
+    }
 }
 
 /// Every value that was read, in the order of reading.
@@ -67,9 +82,8 @@ impl Effective {
     }
 
     /// Records a value, in place of what was recorded of that key before.
-    pub(super) fn record(&mut self, subject: &Subject, key: String, value: String, origin: Origin) {
+    pub(super) fn record(&mut self, subject: &Subject, value: EffectiveValue) {
         let values = self.0.entry(subject.clone()).or_default();
-        let value = EffectiveValue { key, value, origin };
         match values.iter_mut().find(|known| known.key == value.key) {
             Some(known) => *known = value,
             None => values.push(value),
@@ -89,7 +103,7 @@ impl Effective {
 }
 
 /// A value for people; of lists within a list, each shares what is done.
-pub(super) fn text_of(value: &Value) -> String {
+fn text_of(value: &Value) -> String {
     let joined =
         |items: &[Value], between| items.iter().map(text_of).collect::<Vec<_>>().join(between);
     match value {

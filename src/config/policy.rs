@@ -38,27 +38,29 @@ impl Policy {
 
     /// What `caller` starts several processes for, each with a memory of its own.
     pub fn hints(&self, caller: Dialect) -> Vec<String> {
-        let (name, processes) = match caller {
-            Dialect::Prosody => ("Prosody", "one for each host"),
-            Dialect::Ejabberd => ("ejabberd", "extauth_pool_size, or one a processor"),
-            Dialect::MongooseIm => ("MongooseIM", "auth.external.instances"),
+        let processes = match caller {
+            Dialect::Prosody => "one for each host",
+            Dialect::Ejabberd => "extauth_pool_size, or one a processor",
+            Dialect::MongooseIm => "auth.external.instances",
             Dialect::Unnamed => return Vec::new(),
         };
         let mut hints = Vec::new();
         if let Some(GuardSettings { account: Budget { failures, within }, .. }) = &self.guard {
             hints.push(format!(
-                "{name}: each process ({processes}) lets {failures} wrong passwords of an account (throttle.failures) through in any {within:?}: keep processes × {failures} below the number at which the directory locks, which `probe` shows"
+                "each process ({processes}) lets {failures} wrong passwords of an account (throttle.failures) through in any {}: keep processes × {failures} below the number at which the directory locks, which `probe` shows",
+                humantime::format_duration(*within)
             ));
         }
         let has_memory = self.guard.is_some() || self.cache.is_some();
         if caller == Dialect::Ejabberd && has_memory {
             hints.push(
-                "ejabberd: a password of more than 65,000 bytes ends a process, and with it what its guard and cache remember: set max_stanza_size: 65536 for c2s listeners".to_owned(),
+                "a password of more than 65,000 bytes ends a process, and with it what its guard and cache remember: set max_stanza_size: 65536 for c2s listeners".to_owned(),
             );
         }
         if let Some(CacheSettings { good_for, .. }) = &self.cache {
             hints.push(format!(
-                "{name}: the cache is each process's own: a password that is changed by setpass in one may be right in the others for up to {good_for:?}"
+                "the cache is each process's own: a password that is changed by setpass in one may be right in the others for up to {}",
+                humantime::format_duration(*good_for)
             ));
         }
         hints

@@ -7,8 +7,9 @@ use std::path::Path;
 use toml::de::DeTable;
 
 use super::effective::Effective;
+use super::excerpt::{self, PublicValues};
 use super::keys::top::TOP;
-use super::problem::{Problem, Problems};
+use super::problem::{Place, Problem, Problems};
 use crate::files::Watch;
 
 /// The text of a configuration file and what was found to be wrong with it.
@@ -16,11 +17,21 @@ use crate::files::Watch;
 pub(super) struct Source<'a> {
     text: &'a str,
     is_broken: Cell<bool>,
-    problems: RefCell<Vec<(usize, Problem)>>,
-    remarks: RefCell<Vec<Problem>>,
+    /// Of a file whose syntax is right.
+    public: RefCell<Option<PublicValues>>,
+    problems: RefCell<Vec<Note>>,
+    remarks: RefCell<Vec<Note>>,
     /// The values that were read so far.
     pub(super) effective: RefCell<Effective>,
     files: RefCell<Watch>,
+}
+
+/// What was noticed at a place of the text, about a key.
+#[derive(Debug, PartialEq, Eq)]
+struct Note {
+    offset: usize,
+    key: String,
+    text: String,
 }
 
 impl<'a> Source<'a> {
@@ -29,6 +40,7 @@ impl<'a> Source<'a> {
         Self {
             text,
             is_broken: Cell::new(false),
+            public: RefCell::default(),
             problems: RefCell::default(),
             remarks: RefCell::default(),
             effective: RefCell::default(),
@@ -45,7 +57,11 @@ impl<'a> Source<'a> {
             let (start, text) = (span.start, self.syntax(error.message(), span));
             self.record(start, String::new(), text);
         }
-        table.into_inner()
+        let table = table.into_inner();
+        if !self.is_broken() {
+            self.public.replace(Some(PublicValues::of(&table)));
+        }
+        table
     }
 
     /// What is wrong with the syntax at this place: the parser's words, none of which it takes from the
@@ -53,7 +69,6 @@ impl<'a> Source<'a> {
     fn syntax(&self, words: &str, span: Range<usize>) -> String {
         let before = self.text.get(..span.start).unwrap_or_default();
         let begun = before.rsplit('\n').next().unwrap_or_default();
-        let column = 1 + begun.chars().count();
         if words == "duplicate key" {
             let key = self.text.get(span).unwrap_or_default();
             let is_known = TOP.sections().iter().any(|section| section.table.key(key).is_some());
@@ -74,7 +89,7 @@ impl<'a> Source<'a> {
             }
             false => "; strings stand in quotes, and each key in a line of its own",
         };
-        format!("this is not TOML, from column {column} on: {words}{advice}")
+        format!("this is not TOML: {words}{advice}")
     }
 
     /// The files that were read for it; see [`reads`](Self::reads).
@@ -84,7 +99,7 @@ impl<'a> Source<'a> {
 
     /// Whether there is a mistake in the table of this path, as far as it was read.
     pub(super) fn has_problem_in(&self, table: &str) -> bool {
-        self.problems.borrow().iter().any(|(_, problem)| {
+        self.problems.borrow().iter().any(|problem| {
             let rest = problem.key.strip_prefix(table);
             rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
         })
@@ -93,22 +108,30 @@ impl<'a> Source<'a> {
     /// Every problem so far, in the order of the file.
     pub(super) fn problems(&self) -> Problems {
         let mut problems = self.problems.take();
-        problems.sort_by_key(|(offset, _)| *offset);
-        problems.dedup_by(|a, b| a.1 == b.1);
-        // One slip of the pen in a line is often several to the parser.
-        problems.dedup_by(|a, b| {
-            a.1.key.is_empty() && b.1.key.is_empty() && a.1.line.is_some() && a.1.line == b.1.line
-        });
-        // A syntax error leaves no value of its line as it was meant.
-        let syntax = problems.iter().filter(|(_, problem)| problem.key.is_empty());
-        let broken: Vec<Option<usize>> = syntax.map(|(_, problem)| problem.line).collect();
-        problems.retain(|(_, problem)| problem.key.is_empty() || !broken.contains(&problem.line));
-        problems.into_iter().map(|(_, problem)| problem).collect::<Vec<_>>().into()
+        problems.sort_by_key(|problem| problem.offset);
+        Problems::of_causes(self.placed(problems))
     }
 
     /// What is right but deserves a second look, each once.
     pub(super) fn remarks(&self) -> Vec<Problem> {
-        self.remarks.take()
+        self.placed(self.remarks.take())
+    }
+
+    fn placed(&self, notes: Vec<Note>) -> Vec<Problem> {
+        let place =
+            |Note { offset, key, text }| Problem { key, place: Some(self.place(offset)), text };
+        notes.into_iter().map(place).collect()
+    }
+
+    fn place(&self, offset: usize) -> Place {
+        let before = self.text.get(..offset).unwrap_or_default();
+        let start = before.rfind('\n').map_or(0, |end| end + 1);
+        let begun = before.get(start..).unwrap_or_default();
+        Place {
+            line: 1 + before.matches('\n').count(),
+            column: 1 + begun.chars().count(),
+            shown: excerpt::shown(self.text, start, self.public.borrow().as_ref()),
+        }
     }
 
     /// Whether its syntax is wrong, so that what seems to stand there may not be what was meant.
@@ -121,18 +144,17 @@ impl<'a> Source<'a> {
         self.files.borrow_mut().add(path);
     }
 
-    /// Records what is right but deserves a second look.
-    pub(super) fn remark(&self, remark: Problem) {
+    /// Records what is right about a key at this place, but deserves a second look.
+    pub(super) fn remark(&self, offset: usize, key: String, text: String) {
         let mut remarks = self.remarks.borrow_mut();
-        if !remarks.contains(&remark) {
-            remarks.push(remark);
+        // Several directories may say the same of what they have in common.
+        if !remarks.iter().any(|known| known.key == key && known.text == text) {
+            remarks.push(Note { offset, key, text });
         }
     }
 
     /// Records what is wrong with a key at this place of the text.
     pub(super) fn record(&self, offset: usize, key: String, text: String) {
-        let before = self.text.as_bytes().get(..offset).unwrap_or_default();
-        let line = 1 + before.iter().filter(|byte| **byte == b'\n').count();
-        self.problems.borrow_mut().push((offset, Problem { key, line: Some(line), text }));
+        self.problems.borrow_mut().push(Note { offset, key, text });
     }
 }

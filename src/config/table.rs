@@ -1,17 +1,17 @@
 //! A table of the file: look-ups of the catalogue's keys.
 //!
-//! A look-up never fails: a value of the wrong kind is a [`Problem`] at its line, and the look-up
+//! A look-up never fails: a value of the wrong kind is a problem at its place, and the look-up
 //! answers as if the key were not there. So one pass finds every mistake. What a look-up finds is
 //! recorded as [`Effective`], and so is what the caller lets stand in for it.
 
 use std::path::{Path, PathBuf};
 
+use serde_json::Value;
 use toml::de::{DeTable, DeValue};
 
-use super::effective::{Effective, Origin, Subject, text_of};
+use super::effective::{Effective, EffectiveValue, Origin, Subject};
 use super::keys::top::TOP;
 use super::keys::{AnyKey, Key, TableSpec};
-use super::problem::Problem;
 use super::source::Source;
 use super::value::{FilePath, Or, Subtable, Subtables, Text, ValueKind};
 
@@ -103,23 +103,20 @@ impl<'a> Table<'a> {
 
     /// Records what is right about the table but deserves a second look.
     pub(super) fn remark(&self, text: &str) {
-        self.remark_on(self.path.clone(), text);
+        self.source.remark(self.offset, self.path.clone(), text.to_owned());
     }
 
     /// Records what is right about a key but deserves a second look.
     pub(super) fn remark_at(&self, key: &AnyKey, text: &str) {
-        self.remark_on(self.full_key(key.name), text);
-    }
-
-    fn remark_on(&self, key: String, text: &str) {
-        self.source.remark(Problem { key, line: None, text: text.to_owned() });
+        let place = self.place(key.name).unwrap_or(self.offset);
+        self.source.remark(place, self.full_key(key.name), text.to_owned());
     }
 
     /// The value of a key.
     pub(super) fn get<K: ValueKind>(&self, key: &Key<K>) -> Option<K::Parsed> {
         let Some(value) = self.raw(key) else {
             if let Some(words) = key.otherwise {
-                self.record(key.name, words.replace('`', ""), Origin::Default);
+                self.record(key.name, Err(words.replace('`', "")), Origin::Default);
             }
             return None;
         };
@@ -139,7 +136,7 @@ impl<'a> Table<'a> {
         value: K::Parsed,
         origin: Origin,
     ) -> K::Parsed {
-        self.record(key.name, text_of(&key.kind().show(&value)), origin);
+        self.record(key.name, Ok(key.kind().show(&value)), origin);
         value
     }
 
@@ -154,18 +151,20 @@ impl<'a> Table<'a> {
         let Subject::Domain(domain) = &self.subject else { return };
         let alias = Subject::Domain(alias.to_owned());
         let mut effective = self.source.effective.borrow_mut();
-        effective.record(&alias, "alias_of".to_owned(), domain.clone(), Origin::File);
+        let value =
+            EffectiveValue::new("alias_of".to_owned(), Ok(domain.clone().into()), Origin::File);
+        effective.record(&alias, value);
         effective.copy(&self.subject, &alias);
     }
 
     /// Shows what was found where a key says.
-    pub(super) fn show(&self, name: &str, value: String) {
-        self.record(name, value, Origin::File);
+    pub(super) fn show(&self, name: &str, value: Value) {
+        self.record(name, Ok(value), Origin::File);
     }
 
-    fn record(&self, key: &str, value: String, origin: Origin) {
-        let key = format!("{}{key}", self.place_of_values);
-        self.source.effective.borrow_mut().record(&self.subject, key, value, origin);
+    fn record(&self, key: &str, value: Result<Value, String>, origin: Origin) {
+        let value = EffectiveValue::new(format!("{}{key}", self.place_of_values), value, origin);
+        self.source.effective.borrow_mut().record(&self.subject, value);
     }
 
     /// A string that `parse` understands; its error says what to write instead.

@@ -44,7 +44,7 @@ pub(super) fn read(table: &Table<'_>, is_needed: bool) -> Option<Arc<Tls>> {
         .map_err(|error| table.problem_at(error.key, error.text))
         .ok()?;
     if !tls.authorities().is_empty() {
-        table.show("authorities", tls.authorities().join("; "));
+        table.show("authorities", tls.authorities().into());
     }
     tls.remarks().iter().for_each(|text| table.remark_at(&keys::CA_FILE, text));
     Some(Arc::new(tls))

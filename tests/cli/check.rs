@@ -10,42 +10,53 @@ fn check_prints_the_effective_values_and_the_callers_own_settings() {
         ("mongooseim", "instances"),
     ] {
         let site = Site::new(NOBODY);
-        let output = site.command().args(["--caller", caller, "check"]).output().unwrap();
-        let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        assert!(output.status.success(), "{text}");
-        for word in [
-            hint,
-            "ldap://127.0.0.1:9",
-            "uid={localpart},dc=example,dc=com",
-            "domain     example.com",
-            "max_in_flight                 64  (default)",
-            "confine                       true",
-            "first_request                 discard",
-            "log.level                     info",
-            "throttle.within               1h",
-            "pool.idle                   4m",
-            "nobody",
+        let check = |more: &[&str]| {
+            let mut command = site.command();
+            let output = command.args(["--caller", caller, "check"]).args(more).output().unwrap();
+            assert!(output.status.success(), "{}", told(&output));
+            told(&output)
+        };
+        let text = check(&["--all"]);
+        for row in [
+            "servers ldap://127.0.0.1:9",
+            "user_dn uid={localpart},dc=example,dc=com",
+            "directory nobody",
+            "max_in_flight 64 (default)",
+            "confine true (default)",
+            "first_request discard (default)",
+            "log.level info (default)",
+            "throttle.within 1h (default)",
+            "pool.idle 4m (default)",
+            &format!("caller {caller} (command line)"),
         ] {
-            assert!(text.contains(word), "{caller}: {text}");
+            let mut rows = text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+            assert!(rows.any(|words| words.join(" ") == row), "{caller}: no {row:?} in {text}");
         }
-        let output = site.command().args(["--caller", caller, "check", "--json"]).output().unwrap();
-        let value: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
-        assert_eq!(value["ok"], true);
+        assert!(text.contains(hint) && text.contains("\ndomain example.com\n"), "{text}");
+        let short = check(&[]);
+        let rows = |text: &str| text.lines().filter(|line| line.starts_with("  ")).count();
+        let hidden = rows(&text) - rows(&short);
+        assert!(short.contains(&format!("and {hidden} defaults, which --all shows")), "{short}");
+        assert!(short.contains("servers") && !short.contains("(default)"), "{short}");
+
+        let value: serde_json::Value = serde_json::from_str(&check(&["--json"])).unwrap();
+        assert_eq!((&value["schema"], &value["ok"]), (&1.into(), &true.into()));
         let values = value["values"].as_array().unwrap();
-        let lines = text.lines().filter(|line| line.ends_with(')') && line.contains("  ("));
-        assert!(values.len() > 40 && lines.count() == values.len(), "{text} {values:?}");
-        for value in values {
-            let [key, value, origin] =
-                ["key", "value", "from"].map(|it| value[it].as_str().unwrap());
-            let mut lines = text.lines().map(str::trim_start).filter(|line| line.starts_with(key));
-            assert!(lines.any(|line| line.ends_with(&format!(" {value}  ({origin})"))), "{key}");
-        }
-        assert_eq!(value["directories"]["nobody"]["servers"], "ldap://127.0.0.1:9");
-        assert_eq!(value["domains"]["example.com"]["directory"], "nobody");
-        assert_eq!(value["directories"]["nobody"]["pool.size"], "8");
-        assert_eq!(value["settings"]["log.target"], "auto");
-        assert_eq!(value["policy"]["cache"], "off");
-        assert!(value["hints"][0].as_str().unwrap().contains(':'));
+        let of = |of: &str, name: Option<&str>, key: &str| {
+            let mut values = values.iter();
+            let is_meant = |it: &&serde_json::Value| {
+                it["of"] == of && it["name"] == serde_json::json!(name) && it["key"] == key
+            };
+            values.find(is_meant).unwrap_or_else(|| panic!("no {key}"))
+        };
+        assert_eq!(of("directory", Some("nobody"), "pool.size")["value"], 8);
+        assert_eq!(of("directory", Some("nobody"), "pool.reuse")["value"], true);
+        assert!(of("directory", Some("nobody"), "tls.ca_file")["value"].is_null());
+        assert_eq!(of("domain", Some("example.com"), "directory")["from"], "file");
+        assert_eq!(of("process", None, "caller")["from"], "command-line");
+        assert_eq!(values.len(), text.lines().filter(|line| line.starts_with("  ")).count() - 1);
+        let hints = value["findings"].as_array().unwrap();
+        assert!(hints.iter().any(|it| it["severity"] == "hint" && it["line"].is_null()));
     }
 }
 
@@ -126,11 +137,48 @@ fn commands_tell_of_a_wrong_file_as_check_does() {
             site.command().args(["--caller", "ejabberd"]).args(arguments).output().unwrap();
         assert_eq!(output.status.code(), Some(78));
         let told = told(&output);
-        let problems: Vec<&str> = told.lines().collect();
-        assert!(!problems.is_empty() && told.contains("nonsense: there is no such key"), "{told}");
-        for problem in problems {
-            assert!(problem.starts_with("problem: ") && check.contains(problem), "{told}");
-        }
+        assert!(told.contains("nonsense: there is no such key"), "{told}");
+        assert!(told.lines().all(|line| check.contains(line)), "{told}");
+    }
+    for arguments in [&["check"][..], &["probe"], &["login", "a@b"], &["explain", "a@b"]] {
+        let output = site.command().args(arguments).arg("--json").output().unwrap();
+        assert_eq!((output.status.code(), &*output.stderr), (Some(78), &b""[..]), "{arguments:?}");
+        let value: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!((&value["schema"], &value["ok"]), (&1.into(), &false.into()), "{arguments:?}");
+        let [finding, ..] = &value["findings"].as_array().unwrap()[..] else { panic!("{value}") };
+        assert_eq!((&finding["line"], &finding["column"]), (&1.into(), &1.into()), "{finding}");
+    }
+}
+
+#[test]
+fn a_line_is_shown_without_what_may_be_a_secret() {
+    let valid = "caller = \"x\" # tops3cret\n[directory.corp]\nservers = [\"ldaps://u:tops3cret@x\", \"http://x\"]\n\
+        set_password = \"tops3cret\"\nbind_pw = { a = [\"tops3cret\"] }\nbase = 'dc=#1' # tops3cret\nbind_dn = 7\n";
+    let broken = "caller = 'x\nbind_password = tops3cret\npassword = tops3cret\ntops3cret\n\
+        base = 'a' 'b' # tops3cret\nservers = ['a' bind_password = 'tops3cret'\n[directory.x\n";
+    for (config, shown) in [
+        (
+            valid,
+            &[
+                "caller = \"x\"",
+                "[directory.corp]",
+                "servers = […, \"http://x\"]",
+                "set_password = …",
+                "bind_pw = { a = […] }",
+                "bind_dn = 7",
+            ][..],
+        ),
+        (
+            broken,
+            &["caller = 'x", "bind_password = …", "base = 'a' 'b'", "servers = …", "[directory.x"],
+        ),
+    ] {
+        let output = Site::new(config).command().arg("check").output().unwrap();
+        let text = told(&output);
+        assert!(output.status.code() == Some(78) && !text.contains("tops3cret"), "{text}");
+        let lines: Vec<&str> =
+            text.lines().filter_map(|line| line.strip_prefix("    | ")).collect();
+        assert_eq!(lines, shown, "{text}");
     }
 }
 

@@ -68,7 +68,7 @@ fn what_is_shown_of_a_listener_is_what_holds_for_it() {
     let configuration = read(&site).configuration.unwrap();
     let shown = |key: &str| {
         let mut values = configuration.effective.values(&Subject::Process).iter();
-        values.find(|it| it.key == key).map(|it| it.value.clone())
+        values.find(|it| it.key == key).map(|it| it.text.clone())
     };
     assert_eq!(shown("listen.h.answer_within").as_deref(), Some("1s 800ms"));
     assert_eq!(shown("listen.s.answer_within").as_deref(), Some("8s"));

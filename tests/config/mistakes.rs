@@ -217,19 +217,19 @@ fn each_mistake_is_told_with_what_to_write() {
             "",
             "domain: write at least one [domain.\"example.com\"]",
         ),
-        ("caller = ", "caller == ", "line 1: this is not TOML, from column 9 on: "),
+        ("caller = ", "caller == ", "line 1, column 9: this is not TOML: "),
         (
             "\"ejabberd\"",
             "ejabberd",
-            "line 1: this is not TOML, from column 10 on: string values must be quoted",
+            "line 1, column 10: this is not TOML: string values must be quoted",
         ),
-        ("base = ", "base = \"dc=x\"\nbase = ", "line 5: base is written twice"),
+        ("base = ", "base = \"dc=x\"\nbase = ", "line 5, column 1: base is written twice"),
         (
             "[domain",
             "[domain.\"example.com\"]\n[domain",
-            "line 11: \"example.com\" is written twice",
+            "line 11, column 9: \"example.com\" is written twice",
         ),
-        ("\"cn=x\"", "\"CORP\\xmpp\"", "line 6: this is not TOML, from column "),
+        ("\"cn=x\"", "\"CORP\\xmpp\"", "line 6, column "),
         (
             "\"cn=x\"",
             "\"CORP\\svc\"",
@@ -431,6 +431,6 @@ fn what_can_hardly_be_meant_is_remarked_on() {
         let reading = read(&site);
         assert!(reading.configuration.is_ok(), "{to:?}: {:?}", reading.configuration);
         let remarks: Vec<String> = reading.remarks.iter().map(ToString::to_string).collect();
-        assert!(remarks.iter().any(|remark| remark.starts_with(expected)), "{to:?}: {remarks:?}");
+        assert!(remarks.iter().any(|remark| remark.contains(expected)), "{to:?}: {remarks:?}");
     }
 }

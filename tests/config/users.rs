@@ -9,7 +9,7 @@ fn effective(config: &str, domain: &str) -> String {
     let site = site(config);
     let configuration = read(&site).configuration.unwrap_or_else(|problems| panic!("{problems}"));
     let values = configuration.effective.values(&Subject::Domain(domain.to_owned()));
-    values.iter().map(|value| format!("{} = {}\n", value.key, value.value)).collect()
+    values.iter().map(|value| format!("{} = {}\n", value.key, value.text)).collect()
 }
 
 #[test]

@@ -57,7 +57,7 @@ pub fn check(input: &[u8]) {
     }
     for problem in problems.into_iter().flat_map(Problems::iter).chain(&reading.remarks) {
         assert!(
-            problem.line.is_none_or(|line| (1..=lines.len().max(1)).contains(&line)),
+            problem.place.as_ref().is_none_or(|it| (1..=lines.len().max(1)).contains(&it.line)),
             "{problem}"
         );
         assert!(!problem.text.is_empty());

@@ -1,0 +1,155 @@
+//! What a command shows a person: rows, findings and, as the last line, what it comes to, wrapped to
+//! the width of the terminal.
+
+use std::io::{self, Write};
+
+use anstyle::{AnsiColor, Style};
+use rustix::termios::tcgetwinsize;
+use textwrap::{Options, WordSeparator, WordSplitter, WrapAlgorithm};
+
+use super::finding::{Finding, Severity};
+use super::print::unless_closed;
+use crate::printable::printable;
+
+/// For what is as it should be.
+pub(super) const GOOD: Style = AnsiColor::Green.on_default();
+/// For what deserves a look.
+pub(super) const ODD: Style = AnsiColor::Yellow.on_default();
+/// For what is wrong.
+pub(super) const BAD: Style = AnsiColor::Red.on_default().bold();
+/// For what begins a part.
+pub(super) const HEADING: Style = Style::new().bold();
+/// For what is beside the matter.
+pub(super) const FAINT: Style = Style::new().dimmed();
+
+/// Where nobody knows how wide it is, as in a pipe.
+const USUAL_WIDTH: usize = 80;
+
+/// Below a line that goes on.
+const HANGING: &str = "    ";
+
+/// What is shown.
+#[derive(Debug)]
+pub(super) struct Screen {
+    text: String,
+    width: usize,
+}
+
+impl Screen {
+    /// An empty one, as wide as the terminal.
+    pub(super) fn new() -> Self {
+        Self { text: String::new(), width: width() }
+    }
+
+    /// A line that begins a part.
+    pub(super) fn heading(&mut self, text: &str) {
+        self.styled("", HEADING, text, "");
+    }
+
+    /// Something that is so: what was looked at, in a column of this width, what it is, and something
+    /// beside the matter.
+    pub(super) fn row(&mut self, column: usize, what: &str, text: &str, beside: &str) {
+        let label = format!("  {:<column$}  ", printable(what));
+        let mut text = printable(text);
+        if !beside.is_empty() {
+            text.push_str(&format!("  {}", styled(FAINT, beside)));
+        }
+        self.wrapped(&label, &text, &" ".repeat(column + 4));
+    }
+
+    /// A finding, as compilers tell of one, with its line below it.
+    pub(super) fn finding(&mut self, finding: &Finding) {
+        let Finding { severity, file, line, column, key, text, shown } = finding;
+        let style = match severity {
+            Severity::Error => BAD,
+            Severity::Remark | Severity::Hint => ODD,
+        };
+        let mut place = file.as_deref().map(printable).unwrap_or_default();
+        for number in [line, column].into_iter().flatten() {
+            place.push_str(&format!(":{number}"));
+        }
+        if !place.is_empty() {
+            place.push_str(": ");
+        }
+        let key = key.as_ref().map(|key| format!("{}: ", printable(key))).unwrap_or_default();
+        let name = severity.name();
+        let text = format!("{place}{style}{name}:{style:#} {key}{}", printable(text));
+        self.wrapped("", &text, HANGING);
+        if let Some(shown) = shown {
+            self.excerpt(shown);
+        }
+    }
+
+    /// Findings, in their order.
+    pub(super) fn findings(&mut self, findings: &[Finding]) {
+        for (finding, next) in findings.iter().zip(findings.iter().skip(1).map(Some).chain([None]))
+        {
+            let line = |it: &Finding| (it.file.clone(), it.line);
+            let shown = finding.shown.clone();
+            // The line is below the last that is about it.
+            let shown = shown.filter(|_| next.is_none_or(|next| line(next) != line(finding)));
+            self.finding(&Finding { shown, ..finding.clone() });
+        }
+    }
+
+    /// A line of a file, as much of it as there is room for.
+    fn excerpt(&mut self, line: &str) {
+        let line = printable(&line.replace('\t', " "));
+        let room = self.width.saturating_sub(HANGING.len() + 2);
+        let mut shown: String = line.chars().take(room).collect();
+        if shown.len() < line.len() {
+            shown.push('…');
+        }
+        self.text.push_str(&format!("{HANGING}{FAINT}| {shown}{FAINT:#}\n"));
+    }
+
+    /// A text of its own.
+    pub(super) fn note(&mut self, text: &str) {
+        self.wrapped("", &printable(text), HANGING);
+    }
+
+    /// What it all comes to; `more` goes on after it.
+    pub(super) fn verdict(&mut self, style: Style, text: &str, more: &str) {
+        self.styled("", style, text, more);
+    }
+
+    fn styled(&mut self, label: &str, style: Style, text: &str, more: &str) {
+        self.wrapped(label, &format!("{}{}", styled(style, text), printable(more)), HANGING);
+    }
+
+    fn wrapped(&mut self, label: &str, text: &str, below: &str) {
+        let options = Options::new(self.width)
+            .initial_indent(label)
+            .subsequent_indent(below)
+            .word_separator(WordSeparator::AsciiSpace)
+            .word_splitter(WordSplitter::NoHyphenation)
+            .wrap_algorithm(WrapAlgorithm::FirstFit)
+            // So that a name can be copied.
+            .break_words(false);
+        for line in textwrap::wrap(text, options) {
+            self.text.push_str(line.trim_end());
+            self.text.push('\n');
+        }
+    }
+
+    /// Shows it. That nobody reads it is the reader's choice.
+    pub(super) fn print(&self) -> io::Result<()> {
+        unless_closed(anstream::stdout().write_all(self.text.as_bytes()))
+    }
+
+    /// Shows it beside what the command was asked for.
+    pub(super) fn print_beside(&self) -> io::Result<()> {
+        anstream::stderr().write_all(self.text.as_bytes())
+    }
+}
+
+fn styled(style: Style, text: &str) -> String {
+    format!("{style}{}{style:#}", printable(text))
+}
+
+/// How wide the terminal is. A pipe has the width that the environment tells.
+fn width() -> usize {
+    let terminal = tcgetwinsize(io::stdout()).ok().map(|size| usize::from(size.ws_col));
+    let told = || std::env::var("COLUMNS").ok()?.parse().ok();
+    terminal.or_else(told).filter(|width| *width > 0).unwrap_or(USUAL_WIDTH)
+}

@@ -1,0 +1,113 @@
+//! A line of the file, as people may be shown it: without what may be a secret, and without comments,
+//! in which one may stand as well.
+
+use std::ops::Range;
+
+use toml::de::{DeTable, DeValue};
+
+use super::keys::top::TOP;
+
+/// What stands in the place of a value that may be a secret.
+const MASK: &str = "…";
+
+/// Where the values of a file stand, and whether anybody may see them.
+#[derive(Debug, Default)]
+pub(super) struct PublicValues(Vec<(Range<usize>, bool)>);
+
+impl PublicValues {
+    /// Those of a file whose syntax is right.
+    pub(super) fn of(table: &DeTable<'_>) -> Self {
+        let mut values = Self::default();
+        values.add_table(table);
+        values
+    }
+
+    fn add_table(&mut self, table: &DeTable<'_>) {
+        for (key, value) in table {
+            self.add(value.span(), value.get_ref(), is_public(key.get_ref()));
+        }
+    }
+
+    fn add(&mut self, place: Range<usize>, value: &DeValue<'_>, is_public: bool) {
+        match value {
+            DeValue::Table(table) => self.add_table(table),
+            DeValue::Array(items) => {
+                items.iter().for_each(|item| self.add(item.span(), item.get_ref(), is_public));
+            }
+            // There it may be the password of a user.
+            DeValue::String(text) if text.contains('@') && text.contains("://") => {
+                self.0.push((place, false));
+            }
+            _ => self.0.push((place, is_public)),
+        }
+    }
+
+    fn at(&self, place: usize) -> Option<&(Range<usize>, bool)> {
+        self.0.iter().find(|(span, _)| span.contains(&place))
+    }
+}
+
+/// The line that begins here, if there is anything to show of it.
+pub(super) fn shown(text: &str, start: usize, public: Option<&PublicValues>) -> Option<String> {
+    let line = text.get(start..)?.lines().next()?;
+    let shown = match public {
+        Some(public) => of_right_file(line, start, public),
+        None if text.contains("\"\"\"") || text.contains("'''") => return None,
+        None => of_broken_file(line)?,
+    };
+    let shown = shown.trim().to_owned();
+    (!shown.is_empty()).then_some(shown)
+}
+
+fn of_right_file(line: &str, start: usize, public: &PublicValues) -> String {
+    let mut shown = String::new();
+    let mut masked = None;
+    for (at, character) in line.char_indices() {
+        match public.at(start + at) {
+            None if character == '#' => break,
+            None | Some((_, true)) => shown.push(character),
+            Some((span, false)) => {
+                if masked != Some(span) {
+                    masked = Some(span);
+                    shown.push_str(MASK);
+                }
+            }
+        }
+    }
+    shown
+}
+
+/// Nobody knows where a value of a broken file ends: one is shown of a key that is known, if nothing in
+/// its line looks like a second one.
+fn of_broken_file(line: &str) -> Option<String> {
+    let written = line.split('#').next().unwrap_or_default().trim();
+    let first = |text: &str| TOP.key(text.split('.').next().unwrap_or_default()).is_some();
+    if written.starts_with('[') {
+        let is_table = first(written.trim_start_matches('[')) && !written.contains('=');
+        return is_table.then(|| written.to_owned());
+    }
+    let (key, value) = written.split_once('=')?;
+    let key = key.trim();
+    if !is_known(key) {
+        return None;
+    }
+    let is_public = is_public(key) && is_harmless(value) && !value.contains('@');
+    Some(if is_public { written.to_owned() } else { format!("{key} = {MASK}") })
+}
+
+fn is_public(key: &str) -> bool {
+    is_known(key) && is_harmless(key)
+}
+
+fn is_known(key: &str) -> bool {
+    TOP.sections().iter().any(|section| {
+        let mut mistakes = section.table.mistakes.iter();
+        section.table.key(key).is_some() || mistakes.any(|(known, _)| *known == key)
+    })
+}
+
+/// Whether nothing in the text looks like the name of a secret.
+fn is_harmless(text: &str) -> bool {
+    let text = text.to_ascii_lowercase();
+    !["passw", "credential", "secret", "token"].iter().any(|word| text.contains(word))
+}
