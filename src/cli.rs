@@ -116,6 +116,15 @@ pub struct CheckArgs {
     /// Show the defaults as well, not only what is written or comes from a preset
     #[arg(long)]
     pub all: bool,
+    /// Check as this user, with its groups, such as ejabberd; for root alone
+    #[arg(long, value_name = "USER")]
+    pub as_user: Option<String>,
+    /// Check this configuration of ejabberd as well, such as /etc/ejabberd/ejabberd.yml
+    #[arg(long, value_name = "FILE")]
+    pub ejabberd: Option<PathBuf>,
+    /// Check this configuration of Prosody as well, such as /etc/prosody/prosody.cfg.lua
+    #[arg(long, value_name = "FILE")]
+    pub prosody: Option<PathBuf>,
     /// Print one JSON object
     #[arg(long)]
     pub json: bool,

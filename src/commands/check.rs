@@ -1,9 +1,23 @@
 //! `check`: what is wrong with the configuration, and what to mind on the caller's side.
 
+mod callers;
+mod ejabberd;
+mod ejabberd_advice;
+mod findings;
+mod lua;
+mod ours;
+mod program;
+mod prosody;
+mod prosody_advice;
+mod user;
+mod yaml;
+
 use std::path::Path;
 
 use serde::Serialize;
 
+use self::callers::Callers;
+use self::ours::Ours;
 use super::ending::Failure;
 use super::finding::{Finding, Severity, counted};
 use super::print::print_json;
@@ -22,6 +36,8 @@ use crate::protocol::dialect::Dialect;
 #[derive(Debug, Serialize)]
 struct Checked<'a> {
     file: String,
+    /// As whom.
+    user: String,
     findings: Vec<Finding>,
     /// Where the log of the process goes that the caller starts.
     log: String,
@@ -44,17 +60,30 @@ struct CheckedValue<'a> {
 /// Reads the configuration and everything that it names, and prints what is wrong with it, what
 /// deserves a look, and what it comes to.
 ///
-/// The exit code is 0 if `run` would serve, 78 if not.
+/// The exit code is 0 if `run` would serve, and nothing on the XMPP server's side keeps its users out;
+/// 78 if not.
 pub fn check(args: &CheckArgs, given: GlobalArgs) -> Result<Code, Failure> {
     let path = config::path(given.config);
-    let (reading, is_of_daemon) = read(&path, given.caller);
+    let callers = Callers::read(args.ejabberd.as_deref(), args.prosody.as_deref());
+    args.as_user.as_deref().map_or(Ok(()), user::become_user)?;
+    let (reading, is_of_daemon) = read(&path, given.caller, &callers);
     let mut findings = of_configuration(&path, &reading);
-    if !is_of_daemon && reading.configuration.is_ok() {
+    if reading.configuration.is_ok() && is_of_daemon {
+        let hint = reading.configuration.as_ref().ok().and_then(|it| it.policy.daemon_hint());
+        findings.extend(hint.map(|text| Finding::new(Severity::Hint, "the daemon", text)));
+    } else if reading.configuration.is_ok() && !callers.are_given() {
         findings.extend(hints(&reading));
+    }
+    findings.extend(callers.judge(Ours { path: &path, reading: &reading, is_of_daemon }));
+    let (user, is_root) = user::user();
+    if is_root && reading.configuration.is_ok() {
+        let text = "checked as root, who may read everything: add --as-user with the user that runs this program";
+        findings.push(Finding::new(Severity::Hint, "", text));
     }
     let effective = reading.configuration.as_ref().ok().map(|it| &it.effective);
     let checked = Checked {
         file: path.display().to_string(),
+        user,
         log: log_place(&reading.startup),
         values: effective.into_iter().flat_map(Effective::iter).flat_map(values_of).collect(),
         is_right: findings.iter().all(|finding| finding.severity != Severity::Error),
@@ -69,7 +98,7 @@ pub fn check(args: &CheckArgs, given: GlobalArgs) -> Result<Code, Failure> {
 }
 
 /// Reads the configuration, and whether it is a daemon's.
-fn read(path: &Path, caller: Option<Dialect>) -> (Reading, bool) {
+fn read(path: &Path, caller: Option<Dialect>, callers: &Callers) -> (Reading, bool) {
     let reading = config::load(path, caller, None);
     if reading.startup.caller.terms.dialect != Dialect::Unnamed {
         return (reading, false);
@@ -83,8 +112,8 @@ fn read(path: &Path, caller: Option<Dialect>) -> (Reading, bool) {
         return (reading, true);
     }
     // As `run` does where it is asked by the one caller that it can tell by itself.
-    let mut reading = config::load(path, caller, Some(Dialect::Prosody));
-    if reading.configuration.is_ok() {
+    let mut reading = config::load(path, caller, callers.dialect().or(Some(Dialect::Prosody)));
+    if reading.configuration.is_ok() && !callers.are_given() {
         let text = "Prosody alone is known by its terminal, so this is checked for it; for any other, write caller = \"ejabberd\" or \"mongooseim\"";
         reading.remarks.push(Problem::nowhere("caller", text));
     }
@@ -143,7 +172,14 @@ impl Checked<'_> {
             (true, false) => {
                 screen.verdict(GOOD, &format!("{file} is right"), &format!(": {counted}"))
             }
-            (false, _) => screen.verdict(BAD, &format!("{file} is wrong"), &format!(": {counted}")),
+            (false, _) => {
+                let errors = self.findings.iter().filter(|it| it.severity == Severity::Error);
+                let mut files: Vec<_> = errors.filter_map(|it| it.file.as_deref()).collect();
+                files.dedup();
+                let verb = if files.len() == 1 { "is" } else { "are" };
+                let text = format!("{} {verb} wrong", files.join(", "));
+                screen.verdict(BAD, &text, &format!(": {counted}"));
+            }
         }
         screen
     }
@@ -164,10 +200,10 @@ fn hints(reading: &Reading) -> impl Iterator<Item = Finding> {
     let (name, mut hints) = match terms.dialect {
         Dialect::Prosody => ("Prosody", vec![
             format!("external_auth_timeout must be {} (its default is 5)", patience.as_secs_f64()),
-            "external_auth_protocol must be \"generic\" (its default), external_auth_command a path without arguments".to_owned(),
+            "external_auth_protocol must be \"generic\" (its default), external_auth_command a path without arguments; --prosody looks at both".to_owned(),
         ]),
         Dialect::Ejabberd => ("ejabberd", vec![
-            "set auth_use_cache: false, or it accepts old passwords and refuses new ones for an hour".to_owned(),
+            "set auth_use_cache: false, or it accepts old passwords and refuses new ones for an hour; --ejabberd looks at this and more".to_owned(),
             "extauth_pool_size processes are started, each with its own connections; the default is one a processor".to_owned(),
         ]),
         // There is none in a configuration that is right.
@@ -176,7 +212,8 @@ fn hints(reading: &Reading) -> impl Iterator<Item = Finding> {
             "each of auth.external.instances is a process with its own connections".to_owned(),
         ]),
     };
-    let policy = reading.configuration.as_ref().map(|configuration| configuration.policy);
-    hints.extend(policy.into_iter().flat_map(|policy| policy.hints(terms.dialect)));
+    // A relay remembers nothing.
+    let alone = reading.configuration.as_ref().ok().filter(|_| reading.startup.daemon.is_none());
+    hints.extend(alone.into_iter().flat_map(|it| it.policy.hints(terms.dialect)));
     hints.into_iter().map(move |text| Finding::new(Severity::Hint, name, text))
 }

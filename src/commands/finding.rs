@@ -30,7 +30,7 @@ impl Severity {
 }
 
 /// One thing that was found.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(super) struct Finding {
     pub(super) severity: Severity,
     /// The file in which it stands, if it does in one, and where there, counted from 1.

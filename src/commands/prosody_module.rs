@@ -5,7 +5,7 @@ use super::print::print_text;
 use crate::exit::Code;
 
 /// Also a file of its own, because Lua's tools read it.
-const MODULE: &str = include_str!("../mod_auth_xmpp_ldap.lua");
+pub(super) const MODULE: &str = include_str!("../mod_auth_xmpp_ldap.lua");
 
 /// Prints `mod_auth_xmpp_ldap.lua`, for a directory of Prosody's `plugin_paths`.
 pub fn prosody_module() -> Result<Code, Failure> {

@@ -65,6 +65,14 @@ impl Policy {
         }
         hints
     }
+
+    /// What a daemon, which has one guard for whoever asks, lets through.
+    pub fn daemon_hint(&self) -> Option<String> {
+        let Budget { failures, within } = self.guard?.account;
+        Some(format!(
+            "the daemon lets {failures} wrong passwords of an account (throttle.failures) through in any {within:?}, whoever asks: keep that below the number at which the directory locks, which `probe` shows"
+        ))
+    }
 }
 
 fn read_guard(table: &Table<'_>, accounts: NonZeroUsize) -> Option<GuardSettings> {

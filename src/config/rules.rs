@@ -189,7 +189,15 @@ fn read_groups(overrides: Overrides<'_>, key: &Key<OneOrMore>) -> Vec<Group> {
     if !overrides.has(key) {
         overrides.stand_in(key, Vec::new(), Origin::Default);
     }
-    overrides.with(key).all_parsed(key, Group::parse)
+    let groups = overrides.with(key).all_parsed(key, Group::parse);
+    let mut names = groups.iter().map(Group::name);
+    let is_container = |name| Dn::parse(name).is_some_and(|dn| dn.is_of_container());
+    // GLAuth names its groups so.
+    if overrides.preset != Some(Preset::Glauth) && names.any(is_container) {
+        let text = "this names a unit and no group, so that it has no members; to take the users of a unit alone, write it as base";
+        overrides.with(key).remark_at(key, text);
+    }
+    groups
 }
 
 fn read_lookup(overrides: Overrides<'_>) -> Option<Lookup> {

@@ -7,6 +7,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod callers;
 mod check;
 mod password;
 #[path = "../support/mod.rs"]

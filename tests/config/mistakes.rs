@@ -417,6 +417,11 @@ fn what_can_hardly_be_meant_is_remarked_on() {
         ),
         ("[domain", "[cache]\ngood_for = \"1h\"\n[domain", "cache.good_for: nothing is remembered"),
         (
+            "bind_dn",
+            "require_group = [\"cn=x\", \"OU=chat,dc=x\"]\nbind_dn",
+            "directory.corp.require_group: this names a unit and no group",
+        ),
+        (
             "[directory.corp]",
             "answer_within = \"29900ms\"\n[directory.corp]",
             "answer_within: ejabberd gives up after 30s",

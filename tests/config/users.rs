@@ -96,3 +96,11 @@ fn a_domain_overrides_what_its_directory_says() {
     let searched = effective(&config, "example.com");
     assert!(searched.contains("base = dc=y") && !searched.contains("user_dn"), "{searched}");
 }
+
+#[test]
+fn the_groups_of_glauth_may_be_named_as_units_are() {
+    let group = "preset = \"glauth\"\nrequire_group = \"ou=chat,dc=x\"\nbind_dn";
+    let reading = read(&site(&GOOD.replace("bind_dn", group)));
+    assert!(!reading.remarks.iter().any(|remark| remark.key.contains("require_group")));
+    assert!(reading.configuration.is_ok(), "{:?}", reading.configuration);
+}

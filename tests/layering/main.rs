@@ -204,6 +204,7 @@ fn each_thing_is_known_only_where_it_belongs() {
                 "commands/",
             ],
         ),
+        ("saphyr_parser::", &["commands/check/yaml.rs"]),
         ("toml::", &["config/"]),
     ] {
         for (path, source) in sources(&root()) {

@@ -151,6 +151,8 @@ fn name_rule(element: &Element) -> Option<NameRule> {
     let Element::Constructed(tag, parts) = element else { return None };
     match *tag {
         tag::AND => NameRule::all(parts.iter().filter_map(name_rule)),
+        // What passes whoever is asked for lets in everybody.
+        tag::OR if parts.iter().any(|part| matches!(part, Element::Fixed(_))) => None,
         tag::OR => NameRule::any(parts.iter().filter_map(name_rule)),
         tag::EQUALITY | tag::APPROXIMATE | tag::EXTENSIBLE => {
             let [Element::Fixed(before), Element::Value(_, value), ..] = parts.as_slice() else {
@@ -240,6 +242,7 @@ mod tests {
             ("(uid~={localpart})", &[("uid", "alice")]),
             ("(uid:caseExactMatch:={localpart})", &[("uid", "alice")]),
             ("(&(!(uid={localpart}))(cn:dn:={localpart}))", &[("cn", "alice")]),
+            ("(&(uid={localpart})(|(mail={jid})(objectClass=*)))", &[("uid", "alice")]),
         ] {
             let template = FilterTemplate::parse(source).unwrap();
             let found = template.name_rule().assertions().into_iter().map(|name| {
@@ -270,6 +273,8 @@ mod tests {
             "(uid>={localpart})",
             "(cn=*{localpart}*)",
             "(|(cn={localpart}*)(cn=*{localpart}))",
+            "(|(uid={localpart})(objectClass=*))",
+            "(&(objectClass=person)(|(uid={localpart})(&(mail=*)(cn=x))))",
             "(:caseExactMatch:={localpart})",
             "(uid=\\F8\\f9\\fa\\fb\\fc\\fd\\fe\\ff{localpart})",
         ] {

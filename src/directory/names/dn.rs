@@ -19,6 +19,9 @@ const ATTRIBUTES: [(&str, &str, &str); 10] = [
     ("uid", "userid", "0.9.2342.19200300.100.1.1"),
 ];
 
+/// The attributes that units and places are named by, and no group.
+const OF_CONTAINERS: [&str; 6] = ["dc", "ou", "o", "c", "l", "st"];
+
 /// An attribute by its short name.
 fn short(name: &str) -> String {
     let bare = name.strip_prefix("oid.").unwrap_or(name);
@@ -112,6 +115,12 @@ impl Dn {
             text.push_str(&format!("{attribute}={},", String::from_utf8_lossy(value)));
         }
         text
+    }
+
+    /// Whether it is named as units and places are.
+    pub fn is_of_container(&self) -> bool {
+        let names = self.0.first().into_iter().flatten();
+        names.into_iter().any(|(attribute, _)| OF_CONTAINERS.contains(&attribute.as_str()))
     }
 
     /// How many relative names it has.

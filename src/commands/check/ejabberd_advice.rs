@@ -1,0 +1,206 @@
+//! What hurts in ejabberd's settings.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::ejabberd::Ejabberd;
+use super::findings::{Findings, Place};
+use super::ours::Ours;
+use super::program::Started;
+use super::yaml::Value;
+use crate::config::DEFAULT_PATH;
+use crate::protocol::dialect::Dialect;
+
+/// A longer stanza can hold a password that is too long for ejabberd's packets.
+const LARGEST_STANZA: u64 = 65_536;
+
+/// Tells what hurts.
+pub(super) fn judge(ejabberd: &Ejabberd, ours: Ours<'_>, found: &mut Findings) {
+    let hosts = ejabberd.hosts();
+    let asks = |host: &str| {
+        let methods = ejabberd.of_host(host, "auth_method");
+        methods.is_some_and(|methods| ejabberd.texts(methods).contains(&"external"))
+    };
+    let (asking, _): (Vec<_>, Vec<_>) = hosts.iter().cloned().partition(|(host, _)| asks(host));
+    if asking.is_empty() {
+        let text = "no host asks this program; write auth_method: [external]";
+        let written = ejabberd.all("auth_method").last();
+        found.error(written.map_or(&ejabberd.file, |it| &it.place), "auth_method", text);
+    }
+    ours.judge_hosts(&asking, &hosts, "hosts", found);
+    let mut pools = BTreeMap::new();
+    for (host, _) in &asking {
+        let host = Host { ejabberd, name: host };
+        host.judge(ours, found);
+        let (size, place) = host.pool();
+        // Hosts with the same name of a pool share it.
+        let name = host.text("extauth_pool_name").unwrap_or(host.name);
+        pools.insert(name, (size, place));
+    }
+    for (size, place) in pools.values() {
+        judge_pool(*size, place, ours, found);
+    }
+    for (old, new) in
+        [("extauth_instances", "extauth_pool_size"), ("extauth_cache", "auth_use_cache: false")]
+    {
+        if let Some(value) = ejabberd.all(old).last() {
+            let text = format!("ejabberd has no such option since 18.06; write {new}");
+            found.error(&value.place, old, text);
+        }
+    }
+    if !asking.is_empty() {
+        judge_listeners(ejabberd, ours, found);
+    }
+}
+
+/// The settings of a host that asks this program.
+#[derive(Clone, Copy, Debug)]
+struct Host<'a> {
+    ejabberd: &'a Ejabberd,
+    name: &'a str,
+}
+
+impl<'a> Host<'a> {
+    fn get(self, key: &'a str) -> Option<&'a Value> {
+        self.ejabberd.of_host(self.name, key)
+    }
+
+    fn text(self, key: &'a str) -> Option<&'a str> {
+        self.get(key).and_then(|value| self.ejabberd.text(value))
+    }
+
+    /// How many processes there are in its pool, and where that is written.
+    fn pool(self) -> (usize, Place) {
+        const KEY: &str = "extauth_pool_size";
+        let size = self.text(KEY).and_then(|size| size.parse().ok());
+        let size =
+            size.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, Into::into));
+        (size, self.get(KEY).map_or(&self.ejabberd.file, |value| &value.place).clone())
+    }
+
+    fn judge(self, ours: Ours<'_>, found: &mut Findings) {
+        let ejabberd = self.ejabberd;
+        let texts = |key| self.get(key).map(|value| ejabberd.texts(value)).unwrap_or_default();
+        let others = texts("auth_method").into_iter();
+        let others = others.filter(|method| !["external", "anonymous"].contains(method));
+        let others = others.collect::<Vec<_>>().join(", ");
+        if let Some(value) = self.get("auth_method").filter(|_| !others.is_empty()) {
+            let text = format!(
+                "a password that the directory refuses may still be right for {others}; write [external] alone, unless that is meant"
+            );
+            found.remark(&value.place, "auth_method", text);
+        }
+        let cache = ["auth_use_cache", "use_cache"].into_iter().find_map(|key| self.get(key));
+        if cache.is_none_or(|value| ejabberd.flag(value) != Some(false)) {
+            let place = cache.map_or(&ejabberd.file, |value| &value.place);
+            let text = "ejabberd's own cache is on, so that it accepts old passwords and disabled accounts, and refuses new passwords, for an hour; write auth_use_cache: false";
+            found.error(place, "auth_use_cache", text);
+        }
+        match self.get("extauth_program") {
+            None => {
+                let text = "write extauth_program: /usr/bin/xmpp-ldap-auth-ejabberd, or where that is installed";
+                found.error(&ejabberd.file, "extauth_program", text);
+            }
+            Some(value) => {
+                let started = ejabberd.text(value).and_then(Started::parse);
+                if let Some(started) = started {
+                    judge_program(&started, &value.place, ours, found);
+                }
+            }
+        }
+        const MECHANISMS: &str = "disable_sasl_mechanisms";
+        if let Some(value) = self.get(MECHANISMS)
+            && texts(MECHANISMS).iter().any(|name| name.eq_ignore_ascii_case("plain"))
+        {
+            let text = "PLAIN is the only mechanism by which a directory can be asked, so that nobody can sign in; leave it out here";
+            found.error(&value.place, MECHANISMS, text);
+        }
+        const FORMAT: &str = "auth_password_format";
+        if let Some(value) = self.get(FORMAT).filter(|_| self.text(FORMAT) == Some("scram")) {
+            let text = "this is for passwords that ejabberd stores, and a directory gives none out: clients have to offer PLAIN, and one that insists on SCRAM cannot sign in";
+            found.remark(&value.place, FORMAT, text);
+        }
+        const NEGOTIATION: &str = "negotiation_timeout";
+        let within = ours.answer_within();
+        if let Some(value) = self.get(NEGOTIATION)
+            && ejabberd.time(value).is_some_and(|time| time <= within)
+        {
+            let text = format!(
+                "a client is cut off before it is answered, which may take {within:?}; write more, or a shorter answer_within in {}",
+                ours.path.display()
+            );
+            found.error(&value.place, NEGOTIATION, text);
+        }
+    }
+}
+
+fn judge_program(started: &Started, place: &Place, ours: Ours<'_>, found: &mut Findings) {
+    const KEY: &str = "extauth_program";
+    if !started.program.is_absolute() {
+        let text = "this is looked for where ejabberd is told to look (PATH); write the whole path, from / on";
+        return found.remark(place, KEY, text);
+    }
+    started.judge(place, KEY, found);
+    match started.caller() {
+        Some(Dialect::Ejabberd) => {}
+        Some(other) => {
+            let text = format!(
+                "by its name or its arguments this answers {other}; write xmpp-ldap-auth-ejabberd, a link to the program"
+            );
+            found.error(place, KEY, text);
+        }
+        None if started.is_ours()
+            && !ours.is_of_daemon
+            && ours.reading.startup.written_caller() != Some(Dialect::Ejabberd) =>
+        {
+            let text = "nothing says that ejabberd asks; write xmpp-ldap-auth-ejabberd, a link to the program, or caller = \"ejabberd\" in its configuration";
+            found.error(place, KEY, text);
+        }
+        None => {}
+    }
+    let read = started.argument("--config").unwrap_or(DEFAULT_PATH);
+    if started.is_ours() && !ours.is_of_daemon && !ours.is_this(Path::new(read)) {
+        let text = format!(
+            "this reads {read} unless its environment names another file, and what is checked is {}",
+            ours.path.display()
+        );
+        found.remark(place, KEY, text);
+    }
+}
+
+fn judge_pool(size: usize, place: &Place, ours: Ours<'_>, found: &mut Findings) {
+    const KEY: &str = "extauth_pool_size";
+    if let Some(budget) = ours.budget().filter(|_| size > 1) {
+        let (failures, within) = (budget.failures, budget.within);
+        let all = u64::from(failures).saturating_mul(u64::try_from(size).unwrap_or(u64::MAX));
+        found.remark(place, KEY, format!("{size} processes, each of which lets {failures} wrong passwords of an account through, are {all} in any {within:?}: the directory must lock at more, which `probe` shows; a daemon has one guard for all"));
+    }
+    if size == 1 {
+        let text = "one process answers one user at a time; write 4 or more";
+        found.remark(place, KEY, text);
+    }
+}
+
+fn judge_listeners(ejabberd: &Ejabberd, ours: Ours<'_>, found: &mut Findings) {
+    let listeners = ejabberd.all("listen").flat_map(Value::items);
+    let text_of = |listener: &Value, key| {
+        listener.get(key).and_then(|it| ejabberd.text(it).map(str::to_owned))
+    };
+    for listener in listeners.filter(|it| text_of(it, "module").as_deref() == Some("ejabberd_c2s"))
+    {
+        const STANZA: &str = "max_stanza_size";
+        let size = text_of(listener, STANZA).and_then(|size| size.parse::<u64>().ok());
+        if ours.remembers() && size.is_none_or(|size| size > LARGEST_STANZA) {
+            let place = listener.get(STANZA).map_or(&listener.place, |value| &value.place);
+            let text = format!(
+                "a password of more than 65,000 bytes ends a process, and with it what its guard and cache remember; write {STANZA}: {LARGEST_STANZA}"
+            );
+            found.remark(place, STANZA, text);
+        }
+        let is_on = |key| listener.get(key).and_then(|it| ejabberd.flag(it)) == Some(true);
+        if !is_on("starttls_required") && !is_on("tls") {
+            let text = "clients may send their passwords in the clear; write starttls_required: true, or tls: true";
+            found.remark(&listener.place, "starttls_required", text);
+        }
+    }
+}

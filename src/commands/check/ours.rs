@@ -1,0 +1,127 @@
+//! What an XMPP server's settings have to fit: this program's configuration.
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use super::findings::{Findings, Place};
+use crate::config::Reading;
+use crate::config::configuration::Configuration;
+use crate::jid::Account;
+use crate::listen::settings::{ListenAddress, ListenerKind, ListenerSettings};
+use crate::policy::guard::Budget;
+use crate::relay::place::{NoConnection, connect};
+
+/// The configuration that is checked.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ours<'a> {
+    /// Its file.
+    pub(super) path: &'a Path,
+    /// What is in it.
+    pub(super) reading: &'a Reading,
+    /// Whether it is a daemon's.
+    pub(super) is_of_daemon: bool,
+}
+
+impl<'a> Ours<'a> {
+    fn configuration(&self) -> Option<&'a Configuration> {
+        self.reading.configuration.as_ref().ok()
+    }
+
+    /// Whether each process that the XMPP server starts has memories and connections of its own.
+    pub(super) fn stands_alone(&self) -> bool {
+        !self.is_of_daemon && self.reading.startup.daemon.is_none()
+    }
+
+    /// The budget of an account in each process, if it has a guard.
+    pub(super) fn budget(&self) -> Option<Budget> {
+        let guard = self.configuration()?.policy.guard.filter(|_| self.stands_alone())?;
+        Some(guard.account)
+    }
+
+    /// Whether a process loses something that it remembers when it ends.
+    pub(super) fn remembers(&self) -> bool {
+        let policy = self.configuration().map(|configuration| configuration.policy);
+        self.stands_alone()
+            && policy.is_some_and(|policy| policy.guard.is_some() || policy.cache.is_some())
+    }
+
+    /// How long work on a request may take.
+    pub(super) fn answer_within(&self) -> Duration {
+        self.reading.startup.caller.terms.answer_within
+    }
+
+    /// The listener at this path, or `None` where another program makes the socket, as systemd does.
+    pub(super) fn listener(&self, path: &Path) -> Option<&'a ListenerSettings> {
+        self.reading.listeners.iter().find(|listener| {
+            matches!(&listener.address, ListenAddress::Unix { path: own, .. } if own == path)
+        })
+    }
+
+    /// Whether systemd makes a socket by which requests come.
+    pub(super) fn has_passed_sockets(&self) -> bool {
+        self.reading.listeners.iter().any(|listener| {
+            listener.kind == ListenerKind::Native
+                && matches!(listener.address, ListenAddress::Systemd(_))
+        })
+    }
+
+    /// Whether this is the file that is checked.
+    pub(super) fn is_this(&self, path: &Path) -> bool {
+        let real = |path: &Path| fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        real(path) == real(self.path)
+    }
+
+    /// Compares the hosts of an XMPP server with the domains that are served. `asking` are those hosts
+    /// that ask this program, `all` are all of them.
+    pub(super) fn judge_hosts(
+        &self,
+        asking: &[(String, Place)],
+        all: &[(String, Place)],
+        key: &str,
+        found: &mut Findings,
+    ) {
+        let Some(configuration) = self.configuration().filter(|it| !it.directories.is_empty())
+        else {
+            return;
+        };
+        let served = configuration.domains();
+        let is_served = |host: &str| served.contains_key(Account::domain(host).as_str());
+        for (host, place) in asking.iter().filter(|(host, _)| !is_served(host)) {
+            let text = format!(
+                "{host} is no domain of {}, so that nobody there can sign in; write [domain.\"{host}\"] there",
+                self.path.display()
+            );
+            found.error(place, key, text);
+        }
+        // Where none does, that is told by itself.
+        let others = all.iter().filter(|host| !asking.is_empty() && !asking.contains(host));
+        for (host, place) in others.filter(|(host, _)| is_served(host)) {
+            let text = format!("{host} does not ask this program, although its domain is served");
+            found.remark(place, key, text);
+        }
+    }
+}
+
+/// Whether the user who looks can connect to a daemon's socket.
+pub(super) fn judge_socket(path: &Path, place: &Place, key: &str, found: &mut Findings) {
+    let path_shown = path.display();
+    match connect(path) {
+        Ok(_) | Err(NoConnection::Busy) => {}
+        Err(NoConnection::Absent(why)) => found.remark(
+            place,
+            key,
+            format!("nobody listens at {path_shown} ({why}): is the daemon started?"),
+        ),
+        Err(NoConnection::Forbidden(why)) => found.error(
+            place,
+            key,
+            format!(
+                "this user may not connect to {path_shown} ({why}); give the socket to a group of that user, as xmpp-ldap-auth@.socket does"
+            ),
+        ),
+        Err(NoConnection::Unusable(why)) => {
+            found.error(place, key, format!("{path_shown}: {why}"));
+        }
+    }
+}

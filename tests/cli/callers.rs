@@ -1,0 +1,416 @@
+//! What `check` finds in the configurations of ejabberd and Prosody, and as whom it looks.
+
+use std::os::unix::fs::symlink;
+use std::os::unix::net::UnixListener;
+
+use serde_json::Value;
+
+use super::*;
+
+/// A configuration of ejabberd in which nothing is wrong; `{dir}` stands for the site's directory.
+const EJABBERD: &str = "\
+hosts: [example.com]
+auth_method: [external]
+auth_use_cache: false
+extauth_program: {dir}/xmpp-ldap-auth-ejabberd --config {dir}/config.toml
+extauth_pool_size: 4
+listen:
+  -
+    module: ejabberd_c2s
+    starttls_required: true
+    max_stanza_size: 65536
+";
+
+/// The same of Prosody, with the daemon and on a terminal.
+const BY_DAEMON: &str = "\
+plugin_paths = { \"{dir}/modules\" }
+xmpp_ldap_socket = \"{dir}/auth.sock\"
+authentication = \"xmpp_ldap\"
+VirtualHost \"example.com\"
+";
+const BY_TERMINAL: &str = "\
+plugin_paths = { \"modules\" } -- from the directory of this file
+external_auth_command = \"{dir}/xmpp-ldap-auth-prosody\"
+VirtualHost \"example.com\"
+    authentication = \"external_insecure\"
+";
+
+/// A site with the links and modules that an installation has.
+fn site(config: &str) -> Site {
+    let site = Site::new(config);
+    chmod(site.path(), 0o755);
+    for caller in ["ejabberd", "prosody", "mongooseim"] {
+        let link = site.path().join(format!("xmpp-ldap-auth-{caller}"));
+        symlink(env!("CARGO_BIN_EXE_xmpp-ldap-auth"), link).unwrap();
+    }
+    fs::create_dir(site.path().join("modules")).unwrap();
+    let module = binary().arg("prosody-module").output().unwrap().stdout;
+    site.write("modules/mod_auth_xmpp_ldap.lua", &String::from_utf8(module).unwrap());
+    site.write("modules/mod_auth_external_insecure.lua", "");
+    site
+}
+
+fn chmod(path: &Path, mode: u32) {
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+}
+
+/// What is found in this text of a caller's configuration: the exit code, and of each finding whether
+/// it is a problem, its key and its text.
+fn findings(site: &Site, option: &str, text: &str) -> (Option<i32>, Vec<(bool, String, String)>) {
+    let file = site.write("theirs", text);
+    let output = site.command().args(["check", "--json", option]).arg(file).output().unwrap();
+    let value: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let findings = value["findings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|it| it["severity"] != "hint" && it["key"] != "directory.nobody")
+        .map(|finding| {
+            let text = |key: &str| finding[key].as_str().unwrap_or_default().to_owned();
+            (text("severity") == "error", text("key"), text("text"))
+        });
+    (output.status.code(), findings.collect())
+}
+
+/// Each change is found by this key, and by nothing else but what is expected without it.
+fn finds_each(site: &Site, option: &str, right: &str, usual: &[&str], changes: &[Change<'_>]) {
+    let (code, found) = findings(site, option, right);
+    let keys: Vec<_> = found.iter().map(|(_, key, _)| key.as_str()).collect();
+    assert_eq!((code, &*keys), (Some(0), usual), "{found:?}");
+    for (from, to, is_problem, key, words) in changes {
+        let changed = right.replacen(from, to, 1);
+        assert_ne!(changed, right, "{from}");
+        let (code, found) = findings(site, option, &changed);
+        assert_eq!(code, Some(if *is_problem { 78 } else { 0 }), "{to}: {found:?}");
+        let found: Vec<_> = found
+            .into_iter()
+            .filter(|it| !usual.contains(&&*it.1) || it.2.contains(words))
+            .collect();
+        assert!(
+            matches!(&*found, [(is_bad, of, text)] if is_bad == is_problem && of == key && text.contains(words)),
+            "{to}: {found:?}"
+        );
+    }
+}
+
+/// What is written in place of what, whether that is a problem, the key that is told, and words.
+type Change<'a> = (&'a str, &'a str, bool, &'a str, &'a str);
+
+#[test]
+fn what_hurts_in_ejabberds_settings_is_found() {
+    let site = site(NOBODY);
+    let scripts = [("script", "#!/bin/sh\nexec x\n"), ("dos", "#!/bin/sh\r\n"), ("no", "#!/no\n")];
+    for (name, text) in scripts {
+        site.write(name, text);
+        chmod(&site.path().join(name), 0o755);
+    }
+    site.write("plain", "");
+    site.write("more.yml", "auth_use_cache: true\n");
+    site.write("open", "#!/bin/sh\n");
+    chmod(&site.path().join("open"), 0o757);
+    let program = "{dir}/xmpp-ldap-auth-ejabberd --config {dir}/config.toml";
+    const PROGRAM: &str = "extauth_program";
+    finds_each(
+        &site,
+        "--ejabberd",
+        EJABBERD,
+        &["extauth_pool_size"],
+        &[
+            ("auth_use_cache: false\n", "", true, "auth_use_cache", "write auth_use_cache: false"),
+            ("cache: false", "cache: yes", true, "auth_use_cache", "old passwords"),
+            (
+                "auth_method",
+                "host_config:\n  example.com:\n    auth_use_cache: true\nauth_method",
+                true,
+                "auth_use_cache",
+                "old",
+            ),
+            (
+                "auth_use_cache: false\n",
+                "include_config_file: more.yml\n",
+                true,
+                "auth_use_cache",
+                "old",
+            ),
+            (
+                "false",
+                "CACHE\ndefine_macro:\n  CACHE: true",
+                true,
+                "auth_use_cache",
+                "old passwords",
+            ),
+            ("[external]", "[internal]", true, "auth_method", "no host asks"),
+            (
+                "[external]",
+                "[external, internal]",
+                false,
+                "auth_method",
+                "still be right for internal",
+            ),
+            (
+                "[example.com]",
+                "[example.com, example.net]",
+                true,
+                "hosts",
+                "[domain.\"example.net\"]",
+            ),
+            ("size: 4", "size: 1", false, "extauth_pool_size", "one user at a time"),
+            ("size: 4", "size: 7", false, "extauth_pool_size", "are 21 in any"),
+            (program, "{dir}/nothing", true, PROGRAM, "is not there"),
+            (program, "{dir}/plain", true, PROGRAM, "may not start"),
+            (program, "{dir}/open", true, PROGRAM, "others can write"),
+            (program, "{dir}/dos", true, PROGRAM, "line ends of Windows"),
+            (program, "{dir}/no", true, PROGRAM, "script for /no"),
+            (program, "/bin/true", false, PROGRAM, "another program"),
+            (program, "xmpp-ldap-auth", false, PROGRAM, "the whole path"),
+            ("-ejabberd", "-prosody", true, PROGRAM, "this answers prosody"),
+            (
+                "-ejabberd",
+                "-ejabberd --caller=mongooseim",
+                true,
+                PROGRAM,
+                "this answers mongooseim",
+            ),
+            (
+                " --config {dir}/config.toml",
+                "",
+                false,
+                PROGRAM,
+                "reads /etc/xmpp-ldap-auth/config.toml",
+            ),
+            (
+                "extauth_program: {dir}/xmpp-ldap-auth-ejabberd --config {dir}/config.toml\n",
+                "",
+                true,
+                PROGRAM,
+                "write extauth_program",
+            ),
+            (
+                "hosts",
+                "disable_sasl_mechanisms: [digest-md5, plain]\nhosts",
+                true,
+                "disable_sasl_mechanisms",
+                "PLAIN",
+            ),
+            ("hosts", "negotiation_timeout: 20 s\nhosts", true, "negotiation_timeout", "25s"),
+            ("hosts", "auth_password_format: scram\nhosts", false, "auth_password_format", "SCRAM"),
+            (
+                "hosts",
+                "extauth_instances: 3\nhosts",
+                true,
+                "extauth_instances",
+                "extauth_pool_size",
+            ),
+            ("hosts", "extauth_cache: 600\nhosts", true, "extauth_cache", "auth_use_cache"),
+            ("size: 65536", "size: 262144", false, "max_stanza_size", "65,000"),
+            ("    max_stanza_size: 65536\n", "", false, "max_stanza_size", "65,000"),
+            (
+                "starttls_required: true",
+                "starttls: true",
+                false,
+                "starttls_required",
+                "in the clear",
+            ),
+            ("hosts: [", "hosts: [\"", true, "", "no YAML"),
+            ("hosts", "include_config_file: none.yml\nhosts", true, "", "none.yml cannot be read"),
+        ],
+    );
+    let (_, found) = findings(&site, "--ejabberd", &EJABBERD.replacen(program, "{dir}/script", 1));
+    assert!(found.iter().all(|(_, key, _)| key != PROGRAM), "{found:?}");
+}
+
+#[test]
+fn what_hurts_in_prosodys_settings_is_found() {
+    let site = site(NOBODY);
+    let _listener = UnixListener::bind(site.path().join("auth.sock")).unwrap();
+    site.write("modules/mod_auth_external.lua", "");
+    let terminal = "xmpp-ldap-auth-prosody\"";
+    finds_each(
+        &site,
+        "--prosody",
+        BY_DAEMON,
+        &[],
+        &[
+            ("{dir}/modules", "{dir}", true, "authentication", "in no directory of plugin_paths"),
+            ("auth.sock", "no.sock", false, "xmpp_ldap_socket", "is the daemon started?"),
+            ("auth.sock", "modules", true, "xmpp_ldap_socket", "this is no socket"),
+            ("\"xmpp_ldap\"", "\"internal_hashed\"", true, "authentication", "no host asks"),
+            (
+                "\"xmpp_ldap\"\n",
+                "\"xmpp_ldap\" -- [[\nc2s_timeout = 10 --]]\n",
+                true,
+                "c2s_timeout",
+                "10s",
+            ),
+            (
+                "VirtualHost",
+                "VirtualHost \"example.net\"\nVirtualHost",
+                true,
+                "VirtualHost",
+                "[domain.\"example.net\"]",
+            ),
+            (
+                "plugin",
+                "disable_sasl_mechanisms = { 'PLAIN' }; plugin",
+                true,
+                "disable_sasl_mechanisms",
+                "PLAIN",
+            ),
+            (
+                "plugin",
+                "allow_unencrypted_plain_auth = true\nplugin",
+                false,
+                "allow_unencrypted_plain_auth",
+                "in the clear",
+            ),
+            ("plugin", "plugin_paths = [[\nplugin", true, "", "no Lua"),
+            ("plugin", "Include \"none.lua\"\nplugin", true, "", "none.lua cannot be read"),
+        ],
+    );
+    finds_each(
+        &site,
+        "--prosody",
+        BY_TERMINAL,
+        &[],
+        &[
+            ("\"modules\"", "\"\"", true, "authentication", "prosody-modules"),
+            (
+                "\"external_insecure\"",
+                "\"external\"; external_auth_blocking = false",
+                true,
+                "external_auth_blocking",
+                "hangs",
+            ),
+            (
+                terminal,
+                "xmpp-ldap-auth-prosody --config x\"",
+                true,
+                "external_auth_command",
+                "passes no arguments",
+            ),
+            (
+                terminal,
+                "xmpp-ldap-auth-ejabberd\"",
+                true,
+                "external_auth_command",
+                "this answers ejabberd",
+            ),
+            ("{dir}/xmpp", "xmpp", true, "external_auth_command", "the whole path"),
+            ("external_auth_command", "command", true, "external_auth_command", "write the path"),
+            (
+                "Virtual",
+                "external_auth_protocol = 'ejabberd'\nVirtual",
+                true,
+                "external_auth_protocol",
+                "generic",
+            ),
+            (
+                "Virtual",
+                "external_auth_timeout = 3\nVirtual",
+                true,
+                "external_auth_timeout",
+                "\"3000ms\"",
+            ),
+            (
+                "Virtual",
+                "external_auth_timeout = 9\nVirtual",
+                false,
+                "external_auth_timeout",
+                "\"9000ms\"",
+            ),
+        ],
+    );
+    // Of what is computed nothing is known.
+    let (code, found) =
+        findings(&site, "--prosody", &BY_TERMINAL.replace(terminal, "xmpp\" .. suffix"));
+    assert_eq!((code, found), (Some(0), Vec::new()));
+    site.write("modules/mod_auth_xmpp_ldap.lua", "-- of yesterday");
+    let (code, found) = findings(&site, "--prosody", BY_DAEMON);
+    assert!(code == Some(0) && found[0].2.contains("another version"), "{found:?}");
+}
+
+#[test]
+fn prosodys_included_files_are_read() {
+    let site = site(NOBODY);
+    let _listener = UnixListener::bind(site.path().join("auth.sock")).unwrap();
+    fs::create_dir(site.path().join("conf.d")).unwrap();
+    site.write("conf.d/a.cfg.lua", "VirtualHost \"elsewhere.example\"");
+    site.write("conf.d/b.off", "VirtualHost \"nowhere.example\"");
+    // What is included begins with no host, and ends none.
+    let text = format!("{BY_DAEMON}Include \"conf.d/*.cfg.lua\"\nc2s_timeout = 1");
+    let (_, found) = findings(&site, "--prosody", &text);
+    let keys: Vec<_> = found.iter().map(|(_, key, _)| key.as_str()).collect();
+    assert_eq!(keys, ["VirtualHost", "c2s_timeout"], "{found:?}");
+    assert!(found[0].2.contains("elsewhere.example is no domain"), "{found:?}");
+}
+
+/// A daemon is one guard for everybody, and its listeners are those that Prosody can ask.
+#[test]
+fn a_daemons_file_is_checked_with_what_asks_it() {
+    let listener = "[listen.a]\nsocket = \"{dir}/auth.sock\"\nanswer_within = \"9s\"\n";
+    let site = site(&format!("{listener}{NOBODY}"));
+    let _listener = ["auth.sock", "other.sock"].map(|it| UnixListener::bind(site.path().join(it)));
+    finds_each(
+        &site,
+        "--prosody",
+        BY_DAEMON,
+        &["xmpp_ldap_timeout"],
+        &[("auth.sock", "other.sock", false, "xmpp_ldap_socket", "no listener")],
+    );
+    finds_each(
+        &site,
+        "--ejabberd",
+        EJABBERD,
+        &[],
+        &[("size: 4", "size: 1", false, "extauth_pool_size", "one user at a time")],
+    );
+    let output = site.command().arg("check").output().unwrap();
+    assert!(told(&output).contains("the daemon lets 3 wrong passwords"), "{}", told(&output));
+}
+
+#[test]
+fn a_relay_is_told_of_a_daemon_that_it_cannot_reach() {
+    let site = Site::new("caller = \"ejabberd\"\ndaemon = \"{dir}/auth.sock\"\n");
+    let check = || {
+        let output = site.command().arg("check").output().unwrap();
+        (output.status.code(), told(&output))
+    };
+    assert!(matches!(check(), (Some(0), told) if told.contains("is the daemon started?")));
+    site.write("auth.sock", "");
+    assert!(matches!(check(), (Some(78), told) if told.contains("this is no socket")));
+}
+
+/// Root may read everything, and so sees none of the mistakes that keep the XMPP server's user out.
+#[test]
+fn root_checks_as_the_user_who_will_run_the_program() {
+    let site = site(NOBODY);
+    let as_user = |user: &str| {
+        let mut command = site.command();
+        let theirs = site.write("ejabberd.yml", EJABBERD);
+        command.args(["check", "--as-user", user, "--ejabberd"]).arg(theirs);
+        let output = command.output().unwrap();
+        (output.status.code(), told(&output))
+    };
+    if !rustix::process::geteuid().is_root() {
+        assert!(matches!(as_user("root"), (Some(64), told) if told.contains("only root can")));
+        return;
+    }
+    assert!(
+        matches!(as_user("no such user"), (Some(64), told) if told.contains("there is no user"))
+    );
+    assert!(matches!(as_user("root"), (Some(0), told) if told.contains("checked as root")));
+    chmod(&site.config(), 0o644);
+    let (_, told) = as_user("nobody");
+    assert!(!told.contains("checked as root") && !told.contains("permission denied"), "{told}");
+    for (path, words) in
+        [("config.toml", "permission denied"), ("xmpp-ldap-auth-ejabberd", "is not there")]
+    {
+        chmod(&site.path().join("config.toml"), if path == "config.toml" { 0o600 } else { 0o644 });
+        if path != "config.toml" {
+            chmod(site.path(), 0o711);
+            fs::remove_file(site.path().join(path)).unwrap();
+        }
+        let (code, told) = as_user("nobody");
+        assert!(code == Some(78) && told.contains(words), "{told}");
+    }
+}
