@@ -78,9 +78,9 @@ impl Script for Counting {
 
     async fn bind(&self, entry: &str, password: &str, permit: &Permit, by: Deadline) -> Outcome {
         loop {
-            if !permit.send(&self.judge) {
+            let Some(sent) = permit.send(&self.judge) else {
                 return Outage::TooManyFailures.into();
-            }
+            };
             let is_right = password == *self.password.lock().unwrap();
             if let Some(unread) = &mut *self.hung.lock().unwrap() {
                 unread.extend((!is_right).then(|| entry.to_owned()));
@@ -98,7 +98,7 @@ impl Script for Counting {
                 // The connection broke, so it is tried on another one.
                 continue;
             }
-            permit.answered();
+            sent.answered();
             self.judge.answered(Instant::now());
             return if is_right { Verdict::Granted.into() } else { Denial::WrongPassword.into() };
         }

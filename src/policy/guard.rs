@@ -2,9 +2,10 @@
 //!
 //! At most so many binds as the budget has failures may be judged wrong before the account was quiet
 //! for a whole budget's time. A bind takes its share when it is sent, and gives it back when the
-//! answer shows that no password was judged wrong; one that is not answered is never given back,
-//! unless the same password is accepted later, and counts for as long as its server has answered
-//! nothing else: one that hangs judges what it was sent when it goes on.
+//! answer shows that no password was judged wrong, also an answer that comes when nobody waits for it
+//! any more; one that is not answered is never given back, unless the same password is accepted
+//! later, and counts for as long as its server has answered nothing else: one that hangs judges what
+//! it was sent when it goes on.
 //!
 //! Identical attempts at the same time are one, and a password that was refused is refused from
 //! memory, so that a device with yesterday's password counts once. The last share is kept for the
@@ -14,6 +15,7 @@
 //! nothing about the password that the account has now.
 
 mod barred;
+mod counted_bind;
 mod judge;
 mod record;
 mod refusals;
@@ -27,6 +29,8 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 pub use self::barred::{Barred, Hold, InFlight};
+use self::counted_bind::Counted;
+pub use self::counted_bind::CountedBind;
 pub use self::judge::Judge;
 use self::record::AccountRecord;
 use self::refusals::Refusals;
@@ -71,24 +75,16 @@ impl Permit {
         Self { guarded: None }
     }
 
-    /// Whether one more bind may be sent to a server, which it then is.
-    pub fn send(&self, to: &Arc<Judge>) -> bool {
-        let Some(guarded) = &self.guarded else { return true };
+    /// One more bind to a server, which is sent then; none if it may not be.
+    pub fn send(&self, to: &Arc<Judge>) -> Option<CountedBind> {
+        let Some(guarded) = &self.guarded else { return Some(CountedBind(None)) };
         let Guarded { guard, attempt, .. } = guarded;
-        let is_sent = guard.locked().send(&guard.settings, attempt, to);
-        if !is_sent {
+        let sent = guard.locked().send(&guard.settings, attempt, to);
+        if sent.is_none() {
             guard.refusals.add_account();
         }
-        is_sent
-    }
-
-    /// The bind that was sent last is answered.
-    pub fn answered(&self) {
-        if let Some(guarded) = &self.guarded
-            && let Some(asking) = guarded.guard.locked().asking(&guarded.attempt)
-        {
-            asking.sent.pop();
-        }
+        let (state, settings) = (Arc::clone(&guard.state), guard.settings);
+        Some(CountedBind(Some(Counted { state, settings, attempt: *attempt, bind: sent? })))
     }
 
     /// There is an outcome. True if the domain has just had more wrong passwords than usual.

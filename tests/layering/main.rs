@@ -150,7 +150,7 @@ fn each_thing_is_known_only_where_it_belongs() {
                 "authenticator.rs",
                 "listen/http/credentials.rs",
                 "directory/account/set_password.rs",
-                "directory/pool/users.rs",
+                "directory/pool/sent_bind.rs",
                 "directory/pool/service_account.rs",
                 "policy/digest.rs",
                 "protocol/control.rs",

@@ -8,6 +8,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod late_answers;
 mod outages;
 mod user_binds;
 
@@ -56,7 +57,12 @@ enum Fate {
     HangUp,
     /// It is not answered, and no other question is.
     Dead,
+    /// It is answered by this result code when nobody waits for it any more.
+    Late(u8),
 }
+
+/// After this time a bind is answered that is late.
+const LATE: Duration = Duration::from_secs(10);
 
 /// For how long a person keeps a bind waiting.
 const CONFIRMATION: Duration = Duration::from_millis(2600);
@@ -145,6 +151,7 @@ impl Server {
                 Fate::Ok | Fate::Refused => {}
                 Fate::Slow => sleep(WITHIN / 4).await,
                 Fate::Confirmed => sleep(CONFIRMATION).await,
+                Fate::Late(_) => sleep(LATE).await,
                 Fate::HangUp => return Ok(()),
                 // Until the other side closes.
                 Fate::Never | Fate::Panic | Fate::Cancelled | Fate::Dead => {
@@ -153,6 +160,7 @@ impl Server {
                 }
             }
             let code = match (fate, step) {
+                (Fate::Late(code), _) => code,
                 (Fate::Refused, Step::Connect | Step::Bind) => 49,
                 (Fate::Refused, Step::Search) => 50,
                 _ => 0,
@@ -223,14 +231,15 @@ async fn sign_in_within(directory: &Domain, within: Duration) -> Verdict {
 }
 
 async fn try_to_sign_in(directory: &Domain, by: Deadline) -> Verdict {
+    try_with(directory, &Permit::unguarded(), by).await
+}
+
+async fn try_with(directory: &Domain, permit: &Permit, by: Deadline) -> Verdict {
     let account = Account::new("a", "h").unwrap();
     match directory.find(&account, by).await {
         Ok(found) => {
             let password = SecretString::from("secret");
-            directory
-                .prove(&found, &password, &Permit::unguarded(), &PersonalWait::default(), by)
-                .await
-                .verdict
+            directory.prove(&found, &password, permit, &PersonalWait::default(), by).await.verdict
         }
         Err(outcome) => outcome.verdict,
     }
@@ -244,7 +253,9 @@ fn expected(step: Step, fate: Fate) -> Verdict {
         (_, Fate::Never | Fate::Panic | Fate::Cancelled) => {
             Verdict::Unavailable(Outage::DeadlinePassed)
         }
-        (_, Fate::Confirmed | Fate::HangUp | Fate::Dead) => unreachable!("another test's"),
+        (_, Fate::Confirmed | Fate::HangUp | Fate::Dead | Fate::Late(_)) => {
+            unreachable!("another test's")
+        }
         (Step::Connect, Fate::Refused) => {
             Verdict::Unavailable(Outage::ServiceBind { code: Some(49) })
         }
@@ -262,7 +273,9 @@ async fn cross(step: Step, fate: Fate, is_warm: bool) {
     }
     server.set(step, fate);
     match fate {
-        Fate::Confirmed | Fate::HangUp | Fate::Dead => unreachable!("another test's"),
+        Fate::Confirmed | Fate::HangUp | Fate::Dead | Fate::Late(_) => {
+            unreachable!("another test's")
+        }
         Fate::Ok | Fate::Refused | Fate::Slow | Fate::Never => {
             let expected = if is_warm && step == Step::Connect {
                 // There is a connection already.

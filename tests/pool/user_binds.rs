@@ -42,11 +42,11 @@ async fn a_bind_that_waits_for_a_person_is_sent_once() {
 
 #[tokio::test]
 async fn a_bind_that_nobody_answers_is_told_from_a_directory_that_is_absent() {
-    // What has answered in the request: the search, or a question on another connection.
+    // A server that was there before the bind may be gone when it is sent; one that hangs up is there.
     for (fate, of_searched, of_made_up) in [
         (Fate::Never, Outage::BindUnanswered, Outage::BindUnanswered),
         (Fate::HangUp, Outage::BindUnanswered, Outage::LostConnection),
-        (Fate::Dead, Outage::BindUnanswered, Outage::DeadlinePassed),
+        (Fate::Dead, Outage::DeadlinePassed, Outage::DeadlinePassed),
     ] {
         let (server, port) = Server::start().await;
         server.set(Step::Bind, fate);

@@ -1,13 +1,14 @@
 //! Sessions that are kept, and how often work on them is tried.
 //!
 //! `service` has those for searches and `users` those for binds as users; `search` and `user_bind` do
-//! the work, `attempts` says how often, and `watch` probes the servers that failed at it.
+//! the work, of which a `sent_bind` goes on alone, `attempts` says how often, and `watch` probes the servers that failed at it.
 
 pub(in crate::directory) mod attempts;
 pub mod identity;
 pub mod limits;
 pub mod refused_logins;
 pub mod search;
+mod sent_bind;
 pub mod service;
 mod service_account;
 pub(in crate::directory) mod user_bind;

@@ -15,6 +15,7 @@ use crate::directory::diagnosis::{Judged, MustChange, of_bind};
 use crate::directory::locate::health::Health;
 use crate::directory::locate::trial::Work;
 use crate::directory::pool::attempts::{Attempt, Attempts, Turn};
+use crate::directory::pool::sent_bind::SentBind;
 use crate::directory::pool::users::{Lease, UserPool};
 use crate::directory::session::error::{ConnectError, SessionError};
 use crate::observe::StepUnderWay;
@@ -129,19 +130,20 @@ impl UserPool {
             Ok(None) => return Attempt::Over(turn.given_up()),
             Err(error) => return Attempt::NotConnected(error),
         };
-        if !permit.send(lease.judge()) {
+        let Some(counted) = permit.send(lease.judge()) else {
             let text =
                 "nobody answered the bind that was sent, and one more might lock the account";
             return Attempt::Over(Outcome::from(Outage::TooManyFailures).with_detail(text));
-        }
+        };
         let (server, is_reused) = (Arc::clone(lease.server()), lease.is_reused());
         let step = StepUnderWay::begin("bind as the user", &server);
         silence.set(Some(&server));
+        let mut sent = SentBind::new(lease, name, password, bind.must_change, counted);
         let bound = {
             let health = &self.connector().servers.health;
             let mut unanswered = BindUnderWay { health, server: &server, name, is_over: false };
             let bound = tokio::select! {
-                bound = lease.bind(name, password, silence.is_personal(), bind.wait) => bound,
+                bound = sent.answer(silence.is_personal(), bind.wait) => bound,
                 () = self.death_of(&server, silence, turn.by) => Err(SessionError::Silent),
             };
             unanswered.is_over = true;
@@ -150,7 +152,6 @@ impl UserPool {
         let answer = match bound {
             Ok(answer) => {
                 silence.set(None);
-                permit.answered();
                 answer
             }
             Err(error) => {
@@ -185,23 +186,25 @@ impl UserPool {
     }
 
     /// Ends when a server that has said nothing for a while does not answer another question either,
-    /// and there is another server to go to. Where there is none, it is asked only as long as nothing
-    /// else tells that it is there.
+    /// and there is another server to go to. Where there is none, it is asked until it has answered.
     async fn death_of(&self, server: &Arc<str>, silence: &Silence, by: Deadline) {
         let connector = self.connector();
         let health = &connector.servers.health;
         let mut pause = FIRST_QUESTION.min(by.remaining() / 2);
+        let mut answers = false;
         loop {
             sleep(pause).await;
             pause *= 2;
-            if !health.has_other(server) && silence.answers_others.load(Ordering::Relaxed) {
+            if !health.has_other(server) && answers {
                 continue;
             }
+            // What it answered before the bind was sent says nothing of it now.
+            silence.answers_others.store(false, Ordering::Relaxed);
             let in_order = connector.servers.in_order(connector.connect_within);
             let (servers, _) = Box::pin(in_order).await;
             let Some(server) = servers.iter().find(|known| known.name == *server) else { continue };
-            let answers = connector.answers(server, connector.connect_within);
-            let answers = Box::pin(answers).await.is_ok();
+            let question = connector.answers(server, connector.connect_within);
+            answers = Box::pin(question).await.is_ok();
             silence.answers_others.store(answers, Ordering::Relaxed);
             if !answers {
                 if health.has_other(&server.name) {

@@ -4,21 +4,18 @@
 //! long as it lasts.
 
 use std::convert::Infallible;
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use deadpool::managed::{self, Metrics, Object, RecycleError, RecycleResult};
-use secrecy::{ExposeSecret, SecretString};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout};
 
 use crate::directory::connect::connector::Connector;
-use crate::directory::message::{LdapResult, Query};
+use crate::directory::message::Query;
 use crate::directory::pool::limits::Limits;
 use crate::directory::session::Session;
-use crate::directory::session::error::{ConnectError, SessionError};
-use crate::policy::admission::PersonalWait;
+use crate::directory::session::error::ConnectError;
 use crate::policy::guard::Judge;
 
 /// A place in the pool, with what the last bind in it left.
@@ -36,7 +33,8 @@ struct KeptSession {
 const DOUBTED_AFTER: Duration = Duration::from_secs(5);
 const ANSWERS_WITHIN: Duration = Duration::from_secs(1);
 
-/// For each place, so many binds that wait for a person may go on beside it.
+/// For each place, so many binds that wait for a person, or whose requests have ended, may go on beside
+/// it.
 const APART: usize = 7;
 
 /// Judges what was left in a place.
@@ -45,7 +43,7 @@ struct Keeper {
     connector: Arc<Connector>,
     limits: Limits,
     /// How many more binds may leave their places.
-    apart: Semaphore,
+    apart: Arc<Semaphore>,
 }
 
 impl managed::Manager for Keeper {
@@ -88,7 +86,7 @@ pub struct UserPool(managed::Pool<Keeper>);
 impl UserPool {
     /// A pool that opens nothing before the first lease.
     pub fn new(connector: Arc<Connector>, limits: Limits) -> Self {
-        let apart = Semaphore::new(APART * limits.size);
+        let apart = Arc::new(Semaphore::new(APART * limits.size));
         let pool = managed::Pool::builder(Keeper { connector, limits, apart })
             .max_size(limits.size)
             .queue_mode(managed::QueueMode::Lifo)
@@ -107,8 +105,10 @@ impl UserPool {
     pub async fn lease(&self, avoided: &[Arc<str>]) -> Result<Lease, ConnectError> {
         let since = Instant::now();
         let place = self.0.get().await;
-        let mut place = place.map_err(|error| ConnectError::Unreachable(error.to_string()))?;
-        if let Some(KeptSession { session, last_used }) = place.take()
+        let mut own = place.map_err(|error| ConnectError::Unreachable(error.to_string()))?;
+        let kept = own.take();
+        let place = Place { own: Some(own), apart: None };
+        if let Some(KeptSession { session, last_used }) = kept
             && !avoided.contains(&session.server)
             && (last_used.elapsed() < DOUBTED_AFTER || Box::pin(is_alive(&session)).await)
         {
@@ -157,8 +157,8 @@ async fn is_alive(session: &Session) -> bool {
 /// The exclusive use of a session for one bind.
 #[derive(Debug)]
 pub struct Lease {
-    session: Session,
-    place: Object<Keeper>,
+    pub(super) session: Session,
+    pub(super) place: Place,
     is_reused: bool,
 }
 
@@ -182,38 +182,33 @@ impl Lease {
     pub fn judge(&self) -> &Arc<Judge> {
         self.session.judge()
     }
+}
 
-    /// Binds as a user with a non-empty password. Only a session on which the server has answered
-    /// goes back to the pool; any other is closed, because nobody knows who is bound on it. A bind that
-    /// goes on when `waits_for_person` ends leaves its place to others, if not too many have.
-    pub(super) async fn bind(
-        self,
-        name: &str,
-        password: &SecretString,
-        waits_for_person: impl Future<Output = ()>,
-        wait: &PersonalWait,
-    ) -> Result<LdapResult, SessionError> {
-        let Self { session, mut place, .. } = self;
-        let pool = Object::pool(&place);
-        let answer = {
-            let mut bind = pin!(session.bind(name, password.expose_secret()));
-            tokio::select! {
-                biased;
-                answer = &mut bind => answer?,
-                () = waits_for_person => {
-                    let pool = pool.as_ref();
-                    let apart = pool.and_then(|pool| pool.manager().apart.try_acquire().ok());
-                    if apart.is_some() {
-                        drop(Object::take(place));
-                        wait.begin();
-                        return bind.await;
-                    }
-                    bind.await?
-                }
-            }
-        };
-        let reuse = pool.is_some_and(|pool| pool.manager().limits.reuse);
-        *place = reuse.then(|| KeptSession { session, last_used: Instant::now() });
-        Ok(answer)
+/// The place of a session, in the pool or beside it.
+#[derive(Debug)]
+pub(super) struct Place {
+    own: Option<Object<Keeper>>,
+    apart: Option<OwnedSemaphorePermit>,
+}
+
+impl Place {
+    /// Leaves the pool to others, if not too many have: whether it is beside it then.
+    pub(super) fn leave(&mut self) -> bool {
+        if let Some(pool) = self.own.as_ref().and_then(Object::pool) {
+            self.apart = Arc::clone(&pool.manager().apart).try_acquire_owned().ok();
+        }
+        if self.apart.is_some() {
+            self.own.take().map(Object::take);
+        }
+        self.apart.is_some()
+    }
+
+    /// Keeps a session for whoever comes next, if it is in the pool.
+    pub(super) fn keep(self, session: Session) {
+        if let Some(mut own) = self.own
+            && Object::pool(&own).is_some_and(|pool| pool.manager().limits.reuse)
+        {
+            *own = Some(KeptSession { session, last_used: Instant::now() });
+        }
     }
 }

@@ -29,7 +29,7 @@ pub(super) struct AccountRecord {
     /// How many binds were judged wrong, or may have been, since it was quiet last.
     binds: u32,
     /// Those among them that were not answered, each with its password.
-    unanswered: Vec<(Digest, UnansweredBind)>,
+    unanswered: Vec<(Digest, BindNumber, UnansweredBind)>,
     /// Passwords that differed from a remembered one while the directory could not be asked.
     mismatches: Vec<Digest>,
     /// When the last of all these was counted, but for when what is unanswered may be judged.
@@ -49,6 +49,10 @@ struct RefusedPassword {
     at: Instant,
 }
 
+/// What a bind is told apart by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct BindNumber(pub(super) u64);
+
 /// An attempt that the directory is being asked about.
 #[derive(Debug)]
 pub(super) struct Asking {
@@ -56,8 +60,8 @@ pub(super) struct Asking {
     pub(super) began: Moment,
     /// Whether the account was forgiven since.
     pub(super) is_forgiven: bool,
-    /// Who was sent the binds that are not answered yet.
-    pub(super) sent: Vec<Arc<Judge>>,
+    /// The binds that are not answered yet, and who was sent them.
+    pub(super) sent: Vec<(BindNumber, Arc<Judge>)>,
     /// For how many binds there is room.
     pub(super) reserved: u32,
     pub(super) outcome: watch::Receiver<Option<Outcome>>,
@@ -117,13 +121,13 @@ impl AccountRecord {
     }
 
     fn unanswered_of(&self, digest: Digest) -> impl Iterator<Item = Instant> {
-        let unanswered = self.unanswered.iter().filter(move |(it, _)| *it == digest);
-        unanswered.map(|(_, bind)| bind.due)
+        let unanswered = self.unanswered.iter().filter(move |(it, ..)| *it == digest);
+        unanswered.map(|(.., bind)| bind.due)
     }
 
     /// When the last failure was, or may have been.
     fn last(&self, now: Instant) -> Option<Instant> {
-        let judged = self.unanswered.iter().map(|(_, bind)| bind.judged_at(now)).max();
+        let judged = self.unanswered.iter().map(|(.., bind)| bind.judged_at(now)).max();
         self.last.max(judged)
     }
 
@@ -168,11 +172,21 @@ impl AccountRecord {
     }
 
     /// Who was sent these binds answered none of them when that was due.
-    pub(super) fn add_unanswered(&mut self, digest: Digest, sent: &[Arc<Judge>], due: Instant) {
-        for judge in sent {
-            self.unanswered.push((digest, judge.is_left(due)));
+    pub(super) fn add_unanswered(&mut self, asking: &Asking, due: Instant) {
+        for (bind, judge) in &asking.sent {
+            self.unanswered.push((asking.digest, *bind, judge.is_left(due)));
             self.count(1, due);
         }
+    }
+
+    /// A bind is answered that was not when that was due: whether it counted until now.
+    pub(super) fn is_answered_late(&mut self, bind: BindNumber) -> bool {
+        let Some(at) = self.unanswered.iter().position(|(_, it, _)| *it == bind) else {
+            return false;
+        };
+        self.unanswered.swap_remove(at);
+        self.binds = self.binds.saturating_sub(1);
+        true
     }
 
     /// The same password again is the same failure.
@@ -186,7 +200,7 @@ impl AccountRecord {
     /// A password is right, so that it was not wrong when nobody answered.
     pub(super) fn acquit(&mut self, digest: Digest) {
         let before = self.unanswered.len();
-        self.unanswered.retain(|(unanswered, _)| *unanswered != digest);
+        self.unanswered.retain(|(unanswered, ..)| *unanswered != digest);
         self.binds = self.binds.saturating_sub(number(before - self.unanswered.len()));
         self.mismatches.retain(|mismatch| *mismatch != digest);
     }

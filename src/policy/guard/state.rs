@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use super::barred::{Barred, Hold};
 use super::judge::Judge;
-use super::record::{AccountRecord, Asking, number};
+use super::record::{AccountRecord, Asking, BindNumber, number};
 use super::settings::GuardSettings;
 use crate::policy::attempt::SignInAttempt;
 use crate::policy::changes::{Changes, Moment};
@@ -40,6 +40,7 @@ pub(super) struct GuardState {
     /// The password that was right last, and when the attempt with it began.
     pub(super) right: LruCache<HashedId, (Digest, Moment), ById>,
     domains: HashMap<HashedId, Failures, ById>,
+    last_bind: BindNumber,
     pub(super) changes: Arc<Changes>,
 }
 
@@ -48,6 +49,7 @@ pub(super) struct GuardState {
 struct Failures {
     since: Instant,
     count: u32,
+    is_told: bool,
 }
 
 impl GuardState {
@@ -59,6 +61,7 @@ impl GuardState {
             swept: None,
             right: LruCache::with_hasher(accounts, ById::default()),
             domains: HashMap::default(),
+            last_bind: BindNumber::default(),
             changes: Arc::clone(changes),
         }
     }
@@ -174,22 +177,25 @@ impl GuardState {
         settings: &GuardSettings,
         attempt: &SignInAttempt,
         to: &Arc<Judge>,
-    ) -> bool {
+    ) -> Option<BindNumber> {
         let (most, is_right) = (self.most_failures(settings, attempt), self.is_right(attempt));
-        let Some(record) = self.records.get(&attempt.counted_as) else { return false };
+        let record = self.records.get(&attempt.counted_as)?;
         let spent = if is_right { record.binds() } else { record.spent() };
         let is_full = spent.saturating_add(record.reserved()) >= most;
-        let Some(asking) = self.asking(attempt) else { return false };
+        let bind = BindNumber(self.last_bind.0 + 1);
+        let asking = self.asking(attempt)?;
         if number(asking.sent.len()) == asking.reserved {
             if is_full {
-                return false;
+                return None;
             }
             asking.reserved += 1;
         }
-        asking.sent.push(Arc::clone(to));
-        true
+        asking.sent.push((bind, Arc::clone(to)));
+        self.last_bind = bind;
+        Some(bind)
     }
 
+    /// An attempt has an outcome. True if that is to be told of its domain.
     pub(super) fn record(
         &mut self,
         settings: &GuardSettings,
@@ -197,11 +203,54 @@ impl GuardState {
         verdict: Verdict,
         now: Instant,
     ) -> bool {
-        let SignInAttempt { domain, counted_as: account, digest, began, .. } = *attempt;
         let is_forgiven = self.asking(attempt).is_some_and(|asking| asking.is_forgiven);
+        self.judged(settings, attempt, verdict, is_forgiven, now);
+        let domain = self.domains.get_mut(&attempt.domain);
+        let unusual = domain.filter(|domain| {
+            verdict == Verdict::Denied(Denial::WrongPassword)
+                && domain.count >= settings.domain.failures
+                && !domain.is_told
+        });
+        unusual.map(|domain| domain.is_told = true).is_some()
+    }
+
+    /// A bind is answered for which its request does not wait any more. What is not known of it was
+    /// forgiven.
+    pub(super) fn record_late(
+        &mut self,
+        settings: &GuardSettings,
+        attempt: &SignInAttempt,
+        bind: BindNumber,
+        verdict: Verdict,
+        now: Instant,
+    ) {
+        let is_wrong = verdict == Verdict::Denied(Denial::WrongPassword);
+        let under_way = self.asking(attempt).and_then(|asking| {
+            let at = asking.sent.iter().position(|(it, _)| *it == bind)?;
+            asking.sent.swap_remove(at);
+            // It counts now, and the next one needs room of its own.
+            asking.reserved -= u32::from(is_wrong);
+            Some(asking.is_forgiven)
+        });
+        let is_forgiven = under_way.unwrap_or_else(|| {
+            let record = self.records.get_mut(&attempt.counted_as);
+            !record.is_some_and(|record| record.is_answered_late(bind))
+        });
+        self.judged(settings, attempt, verdict, is_forgiven, now);
+    }
+
+    fn judged(
+        &mut self,
+        settings: &GuardSettings,
+        attempt: &SignInAttempt,
+        verdict: Verdict,
+        is_forgiven: bool,
+        now: Instant,
+    ) {
+        let SignInAttempt { domain, counted_as: account, digest, began, .. } = *attempt;
         let is_outdated = is_forgiven || began < self.changes.last_password(account);
         match verdict {
-            Verdict::Granted if is_outdated => false,
+            Verdict::Granted if is_outdated => {}
             Verdict::Granted => {
                 self.right.put(account, (digest, began));
                 if let Some(record) = self.records.get_mut(&account) {
@@ -210,7 +259,6 @@ impl GuardState {
                         asking.sent.clear();
                     }
                 }
-                false
             }
             Verdict::Denied(Denial::WrongPassword) => {
                 if self.is_right(attempt) && !is_outdated {
@@ -222,16 +270,15 @@ impl GuardState {
                         record.add_refused(digest, began, now);
                     }
                 }
-                let failures = Failures { since: now, count: 0 };
-                let failures = self.domains.entry(domain).or_insert(failures);
-                if now.saturating_duration_since(failures.since) >= settings.domain.within {
-                    *failures = Failures { since: now, count: 0 };
+                let failures = Failures { since: now, count: 0, is_told: false };
+                let known = self.domains.entry(domain).or_insert(failures);
+                if now.saturating_duration_since(known.since) >= settings.domain.within {
+                    *known = failures;
                 }
-                failures.count = failures.count.saturating_add(1);
-                failures.count == settings.domain.failures
+                known.count = known.count.saturating_add(1);
             }
             // The password was right, or nobody has judged it.
-            Verdict::Denied(_) | Verdict::Unavailable(_) => false,
+            Verdict::Denied(_) | Verdict::Unavailable(_) => {}
         }
     }
 
@@ -241,7 +288,7 @@ impl GuardState {
         let Some(record) = self.records.get_mut(&account) else { return };
         if let Some(place) = record.asking.iter().position(|asking| asking.digest == digest) {
             let asking = record.asking.swap_remove(place);
-            record.add_unanswered(digest, &asking.sent, due);
+            record.add_unanswered(&asking, due);
         }
         if record.is_empty() {
             self.records.remove(&account);

@@ -52,8 +52,7 @@ fn one_attempt_sends_no_more_binds_than_may_be_wrong() {
     let Ok(permit) = bed.enter("bob", "x", SECOND) else { panic!() };
     // A server that is busy has judged nothing.
     for _ in 0..9 {
-        assert!(permit.send(&bed.judge));
-        permit.answered();
+        permit.send(&bed.judge).unwrap().answered();
     }
 }
 
@@ -85,11 +84,11 @@ fn what_began_before_a_change_says_nothing_about_the_password_after_it() {
     let change = || bed.changes().password_changed(bed.key.id("alice"));
     let enter = |password: &str| bed.enter("alice", password, SECOND);
     let Ok(slow) = enter("new") else { panic!() };
-    assert!(slow.send(&bed.judge));
+    let sent = slow.send(&bed.judge).unwrap();
     change();
     // Who asks now is not told what was true before.
     assert!(matches!(enter("new"), Err(Barred::Wait(_))));
-    slow.answered();
+    sent.answered();
     slow.conclude(&no(), bed.start);
     assert_eq!(bed.sign_in("alice", "new", GRANTED, SECOND), None);
     // It was a failure, all the same, and the last share is kept for the new password.
@@ -175,4 +174,105 @@ fn in_a_hang_the_right_password_is_sent_once_a_minute_and_a_guess_no_more() {
     };
     assert_eq!(sent("right"), 3 + 9);
     assert_eq!(sent("guess"), 0);
+}
+
+/// The account after a bind with the password `x` that was not answered in time.
+fn left_unanswered() -> (GuardBed, CountedBind) {
+    let bed = GuardBed::new();
+    let Ok(permit) = bed.enter("alice", "x", Duration::ZERO) else { panic!() };
+    let sent = permit.send(&bed.judge).unwrap();
+    drop(permit);
+    assert_eq!(bed.guard.held(bed.start + 5 * SECOND), (1, 0));
+    (bed, sent)
+}
+
+#[test]
+fn a_late_answer_counts_as_what_it_says() {
+    for (verdict, failures) in [
+        (no().verdict, 1),
+        (GRANTED, 0),
+        (Verdict::Denied(Denial::AccountLocked), 0),
+        (Verdict::Unavailable(Outage::Directory), 0),
+    ] {
+        let (bed, sent) = left_unanswered();
+        let late = 10 * SECOND;
+        sent.answered_late(verdict, bed.start + late);
+        assert_eq!(bed.guard.held(bed.start + late), (failures, 0), "{verdict}");
+        let again = bed.sign_in("alice", "x", GRANTED, late + SECOND);
+        assert_eq!(again, if failures == 1 { same_again(SECOND) } else { None }, "{verdict}");
+        // The last share is kept for who was right, or has been taken.
+        for password in ["a", "b"] {
+            assert_eq!(bed.sign_in("alice", password, no(), late), None, "{verdict} {password}");
+        }
+        assert_eq!(bed.sign_in("alice", "c", no(), late), spent(HOUR), "{verdict}");
+    }
+}
+
+#[test]
+fn a_late_yes_is_known_to_be_right_and_forgets_what_was_not_answered_of_it() {
+    let (bed, sent) = left_unanswered();
+    assert_eq!(bed.send_in_vain("alice", "x", 1, SECOND), [true]);
+    sent.answered_late(GRANTED, bed.start + 9 * SECOND);
+    assert_eq!(bed.guard.held(bed.start + 9 * SECOND), (0, 0));
+    for password in ["a", "b"] {
+        assert_eq!(bed.sign_in("alice", password, no(), 10 * SECOND), None);
+    }
+    assert_eq!(bed.sign_in("alice", "c", no(), 10 * SECOND), spent(HOUR));
+    assert_eq!(bed.sign_in("alice", "x", GRANTED, 10 * SECOND), None);
+}
+
+#[test]
+fn a_late_answer_about_what_was_forgiven_or_changed_says_nothing_of_now() {
+    for is_change in [true, false] {
+        for verdict in [no().verdict, GRANTED] {
+            let (bed, sent) = left_unanswered();
+            let alice = bed.key.id("alice");
+            match is_change {
+                true => bed.changes().password_changed(alice),
+                false => assert!(bed.guard.forgive(alice)),
+            }
+            sent.answered_late(verdict, bed.start + 9 * SECOND);
+            let failures = usize::from(verdict != GRANTED);
+            assert_eq!(bed.guard.held(bed.start + 9 * SECOND), (failures, 0));
+            // It is asked, and may be wrong.
+            assert_eq!(bed.sign_in("alice", "x", no(), 10 * SECOND), None);
+            for number in 1..3 - failures {
+                let password = number.to_string();
+                assert_eq!(bed.sign_in("alice", &password, no(), 10 * SECOND), None);
+            }
+            assert_eq!(bed.sign_in("alice", "c", no(), 10 * SECOND), spent(HOUR));
+        }
+    }
+}
+
+#[test]
+fn what_is_judged_wrong_while_another_bind_of_the_attempt_goes_on_takes_its_share() {
+    for (failures, second) in [(1, false), (2, true), (3, true)] {
+        let account = Budget { failures, within: HOUR };
+        let bed = GuardBed::keeping_to(GuardSettings { account, ..settings() });
+        let Ok(permit) = bed.enter("alice", "x", Duration::ZERO) else { panic!() };
+        let first = permit.send(&bed.judge).unwrap();
+        first.answered_late(no().verdict, bed.start);
+        assert_eq!(permit.send(&bed.judge).is_some(), second, "{failures}");
+        drop(permit);
+        let spent = (2..failures).map(|number| number.to_string());
+        for password in spent {
+            assert_eq!(bed.sign_in("alice", &password, no(), SECOND), None);
+        }
+        assert!(bed.sign_in("alice", "c", no(), SECOND).is_some(), "{failures}");
+    }
+}
+
+#[test]
+fn a_domain_is_told_of_although_the_last_of_many_refusals_came_late() {
+    let bed = GuardBed::new();
+    let enter = |user: u32| bed.enter(&user.to_string(), "x", Duration::ZERO).unwrap();
+    for user in 1..10 {
+        assert!(!enter(user).conclude(&no(), bed.start));
+    }
+    let sent = enter(10).send(&bed.judge).unwrap();
+    sent.answered_late(no().verdict, bed.start);
+    assert!(!enter(11).conclude(&GRANTED.into(), bed.start));
+    assert!(enter(12).conclude(&no(), bed.start));
+    assert!(!enter(13).conclude(&no(), bed.start));
 }

@@ -1,0 +1,106 @@
+//! A bind that was sent as a user.
+//!
+//! Its directory judges it whether anybody waits for that or not. So where its request ends before it
+//! is answered it goes on, beside the places of the pool, and its answer counts in the lock-out guard. It
+//! is an answer to nobody.
+
+use std::pin::Pin;
+use std::time::Duration;
+
+use secrecy::{ExposeSecret, SecretString};
+use tokio::runtime::Handle;
+use tokio::time::{Instant, timeout_at};
+
+use crate::directory::diagnosis::{MustChange, of_bind};
+use crate::directory::message::LdapResult;
+use crate::directory::pool::users::{Lease, Place};
+use crate::directory::session::Session;
+use crate::directory::session::error::SessionError;
+use crate::policy::admission::PersonalWait;
+use crate::policy::guard::CountedBind;
+
+/// For how long a bind goes on from when it was sent: about as long as a person has to confirm it
+/// elsewhere.
+const GOES_ON_FOR: Duration = Duration::from_secs(25);
+
+type Answered = (Session, Result<LdapResult, SessionError>);
+
+/// A bind that was sent, and is not answered yet. Where it is dropped then, it goes on.
+pub(super) struct SentBind(Option<BindUnderWay>);
+
+struct BindUnderWay {
+    answered: Pin<Box<dyn Future<Output = Answered> + Send>>,
+    place: Place,
+    counted: CountedBind,
+    must_change: MustChange,
+    until: Instant,
+}
+
+impl SentBind {
+    /// A bind with a non-empty password, which is sent when its answer is waited for.
+    pub(super) fn new(
+        Lease { session, place, .. }: Lease,
+        name: &str,
+        password: &SecretString,
+        must_change: MustChange,
+        counted: CountedBind,
+    ) -> Self {
+        let (name, password) = (name.to_owned(), password.clone());
+        let answered = Box::pin(async move {
+            let answer = session.bind(&name, password.expose_secret()).await;
+            (session, answer)
+        });
+        let until = Instant::now() + GOES_ON_FOR;
+        Self(Some(BindUnderWay { answered, place, counted, must_change, until }))
+    }
+
+    /// Its answer. Only a session on which the server has answered goes back to the pool; any other is
+    /// closed, because nobody knows who is bound on it. A bind that goes on when `waits_for_person` ends
+    /// leaves its place to others, if not too many have.
+    pub(super) async fn answer(
+        &mut self,
+        waits_for_person: impl Future<Output = ()>,
+        wait: &PersonalWait,
+    ) -> Result<LdapResult, SessionError> {
+        let Some(BindUnderWay { answered, place, .. }) = &mut self.0 else {
+            return Err(SessionError::Closed);
+        };
+        let (session, answer) = tokio::select! {
+            biased;
+            answered = &mut *answered => answered,
+            () = waits_for_person => {
+                if place.leave() {
+                    wait.begin();
+                }
+                answered.await
+            }
+        };
+        if let Some(BindUnderWay { place, counted, .. }) = self.0.take()
+            && answer.is_ok()
+        {
+            counted.answered();
+            place.keep(session);
+        }
+        answer
+    }
+}
+
+impl Drop for SentBind {
+    fn drop(&mut self) {
+        let Some(BindUnderWay { answered, mut place, counted, must_change, until }) = self.0.take()
+        else {
+            return;
+        };
+        let Ok(runtime) = Handle::try_current() else { return };
+        if !counted.is_counted() || !place.leave() {
+            return;
+        }
+        runtime.spawn(async move {
+            let _place = place;
+            if let Ok((_session, Ok(answer))) = timeout_at(until, answered).await {
+                let verdict = of_bind(&answer, must_change).verdict;
+                counted.answered_late(verdict, Instant::now());
+            }
+        });
+    }
+}
