@@ -9,6 +9,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path, PathBuf};
 
 use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
 use secrecy::zeroize::Zeroizing;
 
 /// Who may know what is in a file.
@@ -92,6 +93,13 @@ fn unreadable(error: &io::Error) -> String {
         }
         io::ErrorKind::PermissionDenied => {
             "cannot read the file: permission denied; the user that this program runs as must be able to, and a running process can only in the directories that it knew at its start: for others, it must be started anew".to_owned()
+        }
+        // Of sockets, and of devices that are not there.
+        _ if error.raw_os_error() == Some(Errno::NXIO.raw_os_error()) => {
+            "cannot read the file: it is none".to_owned()
+        }
+        _ if error.raw_os_error() == Some(Errno::LOOP.raw_os_error()) => {
+            "cannot read the file: its links lead in a circle".to_owned()
         }
         _ => format!("cannot read the file: {error}"),
     }
@@ -393,6 +401,11 @@ mod tests {
         for odd in [&pipe, directory.path(), Path::new("/dev/zero")] {
             assert!(read(odd, Privacy::Public).unwrap_err().contains("is no file"), "{odd:?}");
         }
+        let (socket, ring) = (directory.path().join("socket"), directory.path().join("ring"));
+        let _listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+        std::os::unix::fs::symlink("ring", &ring).unwrap();
+        assert!(read(&socket, Privacy::Public).unwrap_err().contains("it is none"));
+        assert!(read(&ring, Privacy::Public).unwrap_err().contains("in a circle"));
         let secret = "/Zm9vYmFyc2VjcmV0/x";
         for text in [secret, "/etc/passwd/Zm9vYmFy", "/etc/\u{0}Zm9vYmFy"] {
             let error = read(Path::new(text), Privacy::Secret).unwrap_err();

@@ -227,6 +227,12 @@ fn read_lookup(overrides: Overrides<'_>) -> Option<Lookup> {
             if searches {
                 table.problem(&keys::USER_DN, ALONE);
             }
+            if overrides.preset.is_some_and(Preset::binds_dns_alone) {
+                table.problem(
+                    &keys::USER_DN,
+                    "this directory takes a DN in a bind, and no other name: write for example uid={localpart},ou=people,dc=example,dc=com",
+                );
+            }
             Some(Lookup::Plain(name))
         }
     }

@@ -55,6 +55,11 @@ fn each_mistake_is_told_with_what_to_write() {
         ),
         (
             "[directory.corp]",
+            "[directory.corp]\nbind_passwd = \"hunter2\"",
+            "directory.corp.bind_passwd: a password does not belong in this file",
+        ),
+        (
+            "[directory.corp]",
             "[throttle]\nwithin = \"366days\"\n[directory.corp]",
             "line 3: throttle.within: write a duration from \"10ms\" to \"365days\"",
         ),

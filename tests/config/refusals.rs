@@ -98,6 +98,22 @@ fn a_name_that_is_no_dn_stands_alone() {
 }
 
 #[test]
+fn a_name_that_the_product_takes_in_no_bind_is_refused() {
+    for (preset, is_refused) in [
+        ("openldap", true),
+        ("389ds", true),
+        ("freeipa", true),
+        ("lldap", true),
+        ("samba", false),
+        ("generic", false),
+    ] {
+        let text = mistakes(&format!("preset = '{preset}'\nuser_dn = '{{localpart}}@x'"), "");
+        let words = "directory.corp.user_dn: this directory takes a DN in a bind";
+        assert_eq!(text.contains(words), is_refused, "{preset}: {text}");
+    }
+}
+
+#[test]
 fn who_reads_no_entry_says_so() {
     let dn = "user_dn = 'uid={localpart},dc=x'\n";
     for (beside, words) in [

@@ -207,8 +207,12 @@ fn a_group_in_which_the_method_finds_nobody_is_named() {
         ("inner", "memberuid", "lists DNs"),
         ("gone", "auto", "does not exist"),
         ("gone", "memberof", "does not exist"),
+        ("cn=writer,ou=services,dc=example,dc=com", "auto", "is no group"),
+        ("uid=erin,ou=people,dc=example,dc=com", "memberof", "is no group"),
+        ("ou=groups,dc=example,dc=com", "member", "is no group"),
     ] {
-        let rule = format!("require_group = '{}'\ngroup_method = \"{method}\"", group(name));
+        let dn = if name.contains('=') { name.to_owned() } else { group(name) };
+        let rule = format!("require_group = '{dn}'\ngroup_method = \"{method}\"");
         let place = site(&slapd, &rule);
         let mut adapter = Adapter::start(&place, Framing::Packet);
         assert_eq!(adapter.ask("auth:erin:example.com:secret"), No);

@@ -11,11 +11,18 @@ use crate::directory::account::preset::Preset;
 use crate::directory::account::set_password::PasswordMethod;
 use crate::directory::diagnosis::MustChange;
 
-/// A password does not belong in a file that many can read.
-const MISTAKES: &[(&str, &str)] = &[(
-    "bind_password",
-    "a password does not belong in this file; put it into a file of its own and write bind_password_file",
-)];
+const PASSWORD: &str = "a password does not belong in this file; put it into a file of its own and write bind_password_file";
+
+/// A password does not belong in a file that many can read, whatever other programs call the key.
+const MISTAKES: &[(&str, &str)] = &[
+    ("bind_password", PASSWORD),
+    ("bind_passwd", PASSWORD),
+    ("bind_pass", PASSWORD),
+    ("bind_pw", PASSWORD),
+    ("bindpw", PASSWORD),
+    ("password", PASSWORD),
+    ("secret", PASSWORD),
+];
 
 /// The mechanisms of SASL that the service account can sign in by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

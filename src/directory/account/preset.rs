@@ -100,6 +100,11 @@ impl Preset {
         matches!(self, Self::ActiveDirectory | Self::Samba)
     }
 
+    /// Whether a simple bind takes a DN there, and no other name.
+    pub fn binds_dns_alone(self) -> bool {
+        matches!(self, Self::OpenLdap | Self::Ds389 | Self::FreeIpa | Self::Lldap)
+    }
+
     /// The object class of entries that sign in.
     pub fn object_class(self) -> &'static str {
         self.defaults().object_class

@@ -3,8 +3,8 @@
 use super::meaning::{Meaning, MeaningTable, YES, by_sign, cannot_tell, no};
 use crate::result_code::{
     BUSY, CONSTRAINT_VIOLATION, INAPPROPRIATE_AUTHENTICATION, INSUFFICIENT_ACCESS_RIGHTS,
-    INVALID_CREDENTIALS, NO_SUCH_OBJECT, PROTOCOL_ERROR, REFERRAL, SUCCESS, UNAVAILABLE,
-    UNWILLING_TO_PERFORM,
+    INVALID_CREDENTIALS, INVALID_DN_SYNTAX, NO_SUCH_OBJECT, PROTOCOL_ERROR, REFERRAL, SUCCESS,
+    UNAVAILABLE, UNWILLING_TO_PERFORM,
 };
 use crate::verdict::Denial::*;
 use crate::verdict::Outage;
@@ -18,6 +18,7 @@ pub(super) static BIND: &MeaningTable<()> = &[
     (SUCCESS, (), YES),
     (REFERRAL, (), cannot_tell(Outage::Referral, "")),
     (NO_SUCH_OBJECT, (), no(UnknownUser, "no such entry")),
+    (INVALID_DN_SYNTAX, (), cannot_tell(Outage::Misconfigured, "the server takes no such name in a bind: write user_dn as a DN, or let base find the users")),
     (INAPPROPRIATE_AUTHENTICATION, (), no(WrongPassword, "the entry has no password")),
     (INVALID_CREDENTIALS, (), no(WrongPassword, "")),
     (INSUFFICIENT_ACCESS_RIGHTS, (), no(LogonRestricted, "the directory does not let this user in")),

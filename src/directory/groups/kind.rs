@@ -14,6 +14,22 @@ const LIST_DNS: [&str; 6] = [
     "nestedGroup",
 ];
 
+/// Classes of what is no group, unless it is one besides.
+const NO_GROUPS: [&str; 12] = [
+    "person",
+    "organizationalPerson",
+    "inetOrgPerson",
+    "account",
+    "posixAccount",
+    "contact",
+    "foreignSecurityPrincipal",
+    "container",
+    "domain",
+    "organization",
+    "organizationalRole",
+    "organizationalUnit",
+];
+
 /// The bit of `groupType` that makes a security group, which has a place in `tokenGroups` (MS-ADTS,
 /// section 2.2.12).
 const SECURITY_GROUP: i32 = i32::MIN;
@@ -33,7 +49,11 @@ pub(super) fn fault(method: GroupMethod, entry: &GroupEntry) -> Option<&'static 
     };
     let lists_dns = LIST_DNS.iter().any(|class| entry.has("objectClass", class));
     let lists_names = entry.has("objectClass", "posixGroup");
+    let is_other = NO_GROUPS.iter().any(|class| entry.has("objectClass", class));
     match method {
+        _ if is_other && !lists_dns && !lists_names => {
+            Some("is no group, but a person, a role or a place: write the DN of a group")
+        }
         GroupMethod::TokenGroups if is_distribution_group(entry) => Some(
             "is a distribution group, which tokenGroups does not hold: write group_method = \"auto\"",
         ),

@@ -54,6 +54,9 @@ impl FilterTemplate {
         let name_rule = NameRule::all(compiled.iter().filter_map(name_rule)).ok_or(
             "it finds entries without their names, so that one would answer for many; ask for the name by equality, such as (uid={localpart})",
         )?;
+        if name_rule.assertions().iter().any(|name| name.attribute.eq_ignore_ascii_case("anr")) {
+            return Err("anr is no attribute, and finds whoever has any name that begins so; ask for one by equality, such as (sAMAccountName={localpart})".to_owned());
+        }
         Ok(Self { text, compiled, name_rule, anyone })
     }
 
@@ -276,6 +279,7 @@ mod tests {
             "(|(uid={localpart})(objectClass=*))",
             "(&(objectClass=person)(|(uid={localpart})(&(mail=*)(cn=x))))",
             "(:caseExactMatch:={localpart})",
+            "(&(objectClass=user)(aNR={localpart}))",
             "(uid=\\F8\\f9\\fa\\fb\\fc\\fd\\fe\\ff{localpart})",
         ] {
             assert!(FilterTemplate::parse(source).is_err(), "{source}");
