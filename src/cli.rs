@@ -9,7 +9,7 @@ use clap_complete::Shell;
 use crate::protocol::dialect::Dialect;
 
 /// The version, the commit if it is known, and the features that were chosen.
-const BUILD: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("XMPP_LDAP_AUTH_BUILD"), ")");
+pub const BUILD: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("XMPP_LDAP_AUTH_BUILD"), ")");
 
 /// Signs the users of Prosody, ejabberd or MongooseIM in against an LDAP directory.
 #[derive(Debug, Parser)]
@@ -55,6 +55,8 @@ pub enum Command {
     Login(LoginArgs),
     /// Show why a user can or cannot sign in, without a password
     Explain(ExplainArgs),
+    /// Collect what somebody needs who helps into one file, without secrets
+    Support(SupportArgs),
     /// Print a shell's completion script
     Completions {
         /// bash, zsh, fish, elvish or powershell
@@ -164,6 +166,16 @@ pub struct ExplainArgs {
     /// Print one JSON object
     #[arg(long)]
     pub json: bool,
+}
+
+/// The arguments of `support`.
+#[derive(Args, Debug)]
+pub struct SupportArgs {
+    /// The file to write, which must not be there yet
+    pub file: PathBuf,
+    /// So many of the last lines of the log
+    #[arg(long, default_value_t = 500)]
+    pub lines: usize,
 }
 
 /// The caller that the program's own name ends with, as in `xmpp-ldap-auth-prosody`: Prosody can

@@ -19,6 +19,7 @@ mod screen;
 mod serving;
 mod signals;
 mod steps;
+pub mod support;
 
 use std::collections::HashMap;
 use std::io;

@@ -7,7 +7,7 @@ use clap::Parser;
 use xmpp_ldap_auth::cli::{Cli, Command, caller_from_name};
 use xmpp_ldap_auth::commands::ending::{conclude, refuse};
 use xmpp_ldap_auth::commands::{
-    check, control, daemon, explain, login, manual, probe, prosody_module, run,
+    check, control, daemon, explain, login, manual, probe, prosody_module, run, support,
 };
 use xmpp_ldap_auth::peer::process::{Process, ProcessEnd, admit_signals};
 use zeroizing_alloc::ZeroAlloc;
@@ -41,6 +41,7 @@ fn start(process: &mut Process) -> ProcessEnd {
         Command::Probe(args) => conclude(is_json, probe::probe(&args, given)),
         Command::Login(args) => conclude(is_json, login::login(&args, given)),
         Command::Explain(args) => conclude(is_json, explain::explain(&args, given)),
+        Command::Support(args) => conclude(is_json, support::support(&args, given)),
         Command::Completions { shell } => conclude(is_json, manual::completions(shell)),
         Command::Man(args) => conclude(is_json, manual::man(&args)),
         Command::Schema => conclude(is_json, manual::schema()),

@@ -21,7 +21,7 @@ macro_rules! pages {
 
 /// Every page by its name, in the order in which they are listed.
 const PAGES: &[(&str, &str)] = pages![
-    "xmpp-ldap-auth" "run" "daemon" "status" "forgive" "check" "probe" "login" "explain" "man"
+    "xmpp-ldap-auth" "run" "daemon" "status" "forgive" "check" "probe" "login" "explain" "support" "man"
     "schema" "completions" "prosody-module"
     "configuration" "files"
     "prosody" "ejabberd" "mongooseim" "http" "metrics" "answers"

@@ -70,7 +70,7 @@ pub fn check(args: &CheckArgs, given: GlobalArgs) -> Result<Code, Failure> {
     let mut findings = of_configuration(&path, &reading);
     if reading.configuration.is_ok() && is_of_daemon {
         let hint = reading.configuration.as_ref().ok().and_then(|it| it.policy.daemon_hint());
-        findings.extend(hint.map(|text| Finding::new(Severity::Hint, "the daemon", text)));
+        findings.extend(hint.map(|text| Finding::new(Severity::Hint, "", text)));
     } else if reading.configuration.is_ok() && !callers.are_given() {
         findings.extend(hints(&reading));
     }

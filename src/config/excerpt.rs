@@ -107,7 +107,7 @@ fn is_known(key: &str) -> bool {
 }
 
 /// Whether nothing in the text looks like the name of a secret.
-fn is_harmless(text: &str) -> bool {
+pub(super) fn is_harmless(text: &str) -> bool {
     let text = text.to_ascii_lowercase();
     !["passw", "credential", "secret", "token"].iter().any(|word| text.contains(word))
 }

@@ -154,7 +154,7 @@ fn commands_tell_of_a_wrong_file_as_check_does() {
 fn a_line_is_shown_without_what_may_be_a_secret() {
     let valid = "caller = \"x\" # tops3cret\n[directory.corp]\nservers = [\"ldaps://u:tops3cret@x\", \"http://x\"]\n\
         set_password = \"tops3cret\"\nbind_pw = { a = [\"tops3cret\"] }\nbase = 'dc=#1' # tops3cret\nbind_dn = 7\n";
-    let broken = "caller = 'x\nbind_password = tops3cret\npassword = tops3cret\ntops3cret\n\
+    let broken = "caller = 'x\nbind_password = tops3cret\npassphrase = tops3cret\ntops3cret\n\
         base = 'a' 'b' # tops3cret\nservers = ['a' bind_password = 'tops3cret'\n[directory.x\n";
     for (config, shown) in [
         (

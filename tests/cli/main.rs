@@ -7,6 +7,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod bundle;
 mod callers;
 mod check;
 mod password;
