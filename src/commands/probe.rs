@@ -18,7 +18,7 @@ use crate::config::directory::DirectoryConfig;
 use crate::deadline::Deadline;
 use crate::directory::Directory;
 use crate::directory::domain::Rules;
-use crate::directory::inspect::probe::{probe_server, probe_writer};
+use crate::directory::inspect::probe::{probe_catalog, probe_server, probe_writer};
 use crate::directory::inspect::report::{ProbeFinding, Report, Severity};
 use crate::exit::Code;
 use crate::policy::guard::GuardSettings;
@@ -81,10 +81,14 @@ async fn probe_directory(
     };
     let (servers, fault) = directory.servers().await;
     fault.map(Report::no_server).into_iter().for_each(&mut add);
+    let mut foreign = Vec::new();
     for server in servers {
         let by = Deadline::after(Instant::now(), within);
-        add(probe_server(&directory, &server, &rules, guard, by).await);
+        let report = probe_server(&directory, &server, &rules, guard, by).await;
+        foreign.extend(report.left_to_catalog.iter().cloned());
+        add(report);
     }
+    probe_catalog(&directory, &rules, &foreign, within).await.into_iter().for_each(&mut add);
     let by = Deadline::after(Instant::now(), within);
     probe_writer(&directory, by).await.into_iter().for_each(add);
     probed

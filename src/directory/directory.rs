@@ -266,9 +266,9 @@ impl Directory {
         self.service.as_ref().ok_or_else(|| Outage::Unanswerable.into())
     }
 
-    /// Whether somebody is asked about groups of other domains.
-    pub(in crate::directory) fn has_catalog(&self) -> bool {
-        self.catalog.is_some()
+    /// Who is asked about groups of other domains.
+    pub(in crate::directory) fn catalog(&self) -> Option<&Searcher> {
+        self.catalog.as_ref()
     }
 
     /// Who is asked about groups, as the service account.

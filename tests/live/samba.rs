@@ -287,6 +287,43 @@ fn the_global_catalog_finds_users_of_the_forest() {
 }
 
 #[test]
+fn groups_that_the_domain_does_not_have_are_asked_of_the_global_catalog() {
+    let samba = Samba::shared().unwrap();
+    let probe = |catalog: &str, groups: &[&str]| {
+        let directory = format!(
+            "{}global_catalog = [{catalog:?}]\nrequire_group = {groups:?}\n",
+            service(READER)
+        );
+        let place = site(&samba, &samba.ldaps_url(), &directory, "");
+        let output = place.command().arg("probe").output().unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        (place, output.status.success(), text)
+    };
+    let (chat, foreign) =
+        (format!("CN=chat,CN=Users,{BASE}"), "CN=chat,DC=branch,DC=example,DC=com");
+    let (place, is_good, text) = probe(&samba.catalog_url(), &[&chat]);
+    assert!(is_good && text.contains("global catalog"), "{text}");
+    let mut adapter = Adapter::start(&place, Framing::Packet);
+    expect(&mut adapter, &sign_in("alice", PASSWORD), Yes);
+    expect(&mut adapter, &sign_in("bob", PASSWORD), No);
+
+    let (place, is_good, text) = probe(&samba.catalog_url(), &[&chat, foreign]);
+    assert!(!is_good && text.contains("branch"), "{text}");
+    let mut adapter = Adapter::start(&place, Framing::Packet);
+    expect(&mut adapter, &sign_in("alice", PASSWORD), Yes);
+    expect(&mut adapter, &sign_in("bob", PASSWORD), No);
+    adapter.logs("CN=chat,DC=branch,DC=example,DC=com does not exist");
+
+    // The domain's own port, and none at all.
+    let (_, is_good, text) = probe(&samba.ldaps_url(), &[&chat]);
+    assert!(!is_good && text.contains("it is none"), "{text}");
+    let (place, is_good, _) = probe("ldaps://127.0.0.1:9", &[&chat, foreign]);
+    assert!(!is_good);
+    let mut adapter = Adapter::start(&place, Framing::Packet);
+    expect(&mut adapter, &sign_in("bob", PASSWORD), CannotTell);
+}
+
+#[test]
 fn passwords_are_set_by_unicode_pwd() {
     let samba = Samba::shared().unwrap();
     for (framing, user, method) in

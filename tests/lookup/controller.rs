@@ -124,10 +124,16 @@ async fn catalog(sid: &'static [u8]) -> (Arc<Server>, u16) {
 #[tokio::test]
 async fn a_group_of_another_domain_is_asked_of_the_catalog_and_nothing_else_is() {
     const OF_A: &[u8] = b"\x01\x05domain\x01\x02\0\0";
-    let (_server, port) = Server::start(|search| controller(search, 0)).await;
     let (elsewhere, here) = ("cn=c,dc=branch,dc=x", "cn=last,dc=x");
     let denied = Verdict::Denied(Denial::NotInGroup);
-    for (sid, verdict_of_a) in [(OF_A, Verdict::Granted), (b"\x01\x05other", denied)] {
+    let (of_a, of_nobody) = ((OF_A, Verdict::Granted), (b"\x01\x05other".as_slice(), denied));
+    // Windows refers to another server, Samba knows no such entry.
+    for (code, (sid, verdict_of_a)) in [(10, of_a), (10, of_nobody), (32, of_a), (32, of_nobody)] {
+        let (_server, port) = Server::start(move |search| {
+            let is_foreign = search.base.contains("dc=branch");
+            if is_foreign { (code, Vec::new()) } else { controller(search, 0) }
+        })
+        .await;
         let (catalog, catalog_port) = catalog(sid).await;
         let named = format!("global_catalog = [\"ldap://127.0.0.1:{catalog_port}\"]\n");
         let several = |all: &str| {
@@ -140,6 +146,7 @@ async fn a_group_of_another_domain_is_asked_of_the_catalog_and_nothing_else_is()
         assert_eq!(verdict(&several("all"), "a").await, verdict_of_a);
         assert!(catalog.asked() > 0 && catalog.bound().is_empty());
     }
+    let (_server, port) = Server::start(|search| controller(search, 0)).await;
     let away = "global_catalog = [\"ldap://127.0.0.1:9\"]\nconnect_within = \"100ms\"";
     let outcome = sign_in(&domain(port, &group_rule(elsewhere, away)), "a").await;
     assert!(matches!(outcome.verdict, Verdict::Unavailable(_)), "{outcome:?}");

@@ -58,7 +58,7 @@ impl Group {
     }
 
     /// Its DN in comparable form.
-    pub(super) fn dn(&self) -> &Dn {
+    pub(in crate::directory) fn dn(&self) -> &Dn {
         &self.dn
     }
 

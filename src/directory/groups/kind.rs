@@ -34,8 +34,16 @@ const NO_GROUPS: [&str; 12] = [
 /// section 2.2.12).
 const SECURITY_GROUP: i32 = i32::MIN;
 
+/// The bit of `groupType` that makes a universal group.
+const UNIVERSAL_GROUP: i32 = 8;
+
 /// Why nobody is found in such a group by this method, with what to do about it.
-pub(super) fn fault(method: GroupMethod, entry: &GroupEntry) -> Option<&'static str> {
+/// `is_foreign`: a global catalog says so, of a group of another domain.
+pub(super) fn fault(
+    method: GroupMethod,
+    entry: &GroupEntry,
+    is_foreign: bool,
+) -> Option<&'static str> {
     let entry = match entry {
         GroupEntry::There(entry) => entry,
         GroupEntry::Missing => {
@@ -54,9 +62,18 @@ pub(super) fn fault(method: GroupMethod, entry: &GroupEntry) -> Option<&'static 
         _ if is_other && !lists_dns && !lists_names => {
             Some("is no group, but a person, a role or a place: write the DN of a group")
         }
-        GroupMethod::TokenGroups if is_distribution_group(entry) => Some(
-            "is a distribution group, which tokenGroups does not hold: write group_method = \"auto\"",
-        ),
+        _ if is_foreign && group_type(entry).is_some_and(|kind| kind & UNIVERSAL_GROUP == 0) => {
+            Some(
+                "is no universal group, and of no other one a global catalog knows the members: make it universal",
+            )
+        }
+        GroupMethod::TokenGroups
+            if group_type(entry).is_some_and(|kind| kind & SECURITY_GROUP == 0) =>
+        {
+            Some(
+                "is a distribution group, which tokenGroups does not hold: write group_method = \"auto\"",
+            )
+        }
         GroupMethod::Member | GroupMethod::MemberOf if lists_names && !lists_dns => {
             Some("lists login names and no DNs: write group_method = \"memberuid\", or \"auto\"")
         }
@@ -67,7 +84,32 @@ pub(super) fn fault(method: GroupMethod, entry: &GroupEntry) -> Option<&'static 
     }
 }
 
-fn is_distribution_group(entry: &Entry) -> bool {
-    let kind = entry.text("groupType").and_then(|kind| kind.parse::<i32>().ok());
-    kind.is_some_and(|kind| kind & SECURITY_GROUP == 0)
+fn group_type(entry: &Entry) -> Option<i32> {
+    entry.text("groupType").and_then(|kind| kind.parse().ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_global_catalog_knows_the_members_of_universal_groups_alone() {
+        for (kind, is_foreign, is_said) in [
+            ("-2147483640", true, false),
+            ("8", true, false),
+            ("-2147483646", true, true),
+            ("-2147483644", true, true),
+            ("2", true, true),
+            ("-2147483644", false, false),
+        ] {
+            let values = |value: &str| vec![value.as_bytes().to_vec()];
+            let attributes = vec![
+                ("objectClass".to_owned(), values("group")),
+                ("groupType".to_owned(), values(kind)),
+            ];
+            let entry = GroupEntry::There(Entry::new("cn=x", attributes));
+            let fault = fault(GroupMethod::Auto, &entry, is_foreign);
+            assert_eq!(fault.is_some_and(|it| it.contains("universal")), is_said, "{kind}");
+        }
+    }
 }

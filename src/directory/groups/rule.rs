@@ -21,6 +21,17 @@ pub struct Searchers<'a> {
     pub catalog: Option<&'a Searcher>,
 }
 
+/// Which server is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Asked {
+    /// The only one.
+    Alone,
+    /// One of the domain, before the global catalog.
+    First,
+    /// The global catalog, about groups that the domain does not have.
+    Catalog,
+}
+
 /// Who is let in.
 #[derive(Clone, Debug)]
 pub struct GroupRule {
@@ -62,8 +73,13 @@ impl GroupRule {
     }
 
     /// What a group is of which this is said, if nobody is found in it, and what to do about it.
-    pub(in crate::directory) fn fault(&self, entry: &GroupEntry) -> Option<&'static str> {
-        kind::fault(self.method, entry)
+    /// `is_foreign`: a global catalog says so, of a group of another domain.
+    pub(in crate::directory) fn fault(
+        &self,
+        entry: &GroupEntry,
+        is_foreign: bool,
+    ) -> Option<&'static str> {
+        kind::fault(self.method, entry, is_foreign)
     }
 
     /// Whether the user of this entry is in as many of the groups as the rule wants.
@@ -95,12 +111,13 @@ impl GroupRule {
     ) -> Memberships<'_> {
         let mut found = Memberships::new(&self.groups, all);
         let Searchers { own, catalog } = searchers;
-        let in_turn = [Some((own, catalog.is_some())), catalog.map(|catalog| (catalog, false))];
-        for (searcher, asks_on) in in_turn.into_iter().flatten() {
+        let first = if catalog.is_some() { Asked::First } else { Asked::Alone };
+        let in_turn = [Some((own, first)), catalog.map(|catalog| (catalog, Asked::Catalog))];
+        for (searcher, asked) in in_turn.into_iter().flatten() {
             if !found.is_settled()
                 && !found.open().is_empty()
                 && let Err(outcome) =
-                    Box::pin(self.search(user, searcher, asks_on, &mut found, by)).await
+                    Box::pin(self.search(user, searcher, asked, &mut found, by)).await
             {
                 found.give_up(&outcome);
             }
@@ -114,7 +131,7 @@ impl GroupRule {
         &self,
         user: &Entry,
         searcher: &Searcher,
-        asks_on: bool,
+        asked: Asked,
         found: &mut Memberships<'_>,
         by: Deadline,
     ) -> Result<(), Outcome> {
@@ -126,7 +143,7 @@ impl GroupRule {
                 return Err(Outcome::from(Outage::Misconfigured).with_detail(&text));
             }
         }
-        self.recognize(searcher, asks_on, found, by).await;
+        self.recognize(searcher, asked, found, by).await;
         Ok(())
     }
 
@@ -227,7 +244,7 @@ impl GroupRule {
     async fn recognize(
         &self,
         searcher: &Searcher,
-        asks_on: bool,
+        asked: Asked,
         found: &mut Memberships<'_>,
         by: Deadline,
     ) {
@@ -237,9 +254,13 @@ impl GroupRule {
             }
             let membership = match group.read(searcher, by).await {
                 Ok(GroupEntry::There(entry)) if found.recognizes(&entry) => Membership::In,
-                Ok(GroupEntry::Elsewhere) if asks_on => continue,
+                // Windows refers to another server, Samba knows no such entry.
+                Ok(GroupEntry::Elsewhere | GroupEntry::Missing) if asked == Asked::First => {
+                    continue;
+                }
                 Ok(entry) => {
-                    let fault = self.fault(&entry).map(|fault| format!("{group} {fault}"));
+                    let fault = self.fault(&entry, asked == Asked::Catalog);
+                    let fault = fault.map(|fault| format!("{group} {fault}"));
                     match entry {
                         GroupEntry::Elsewhere => {
                             let outcome = Outcome::from(Outage::Referral);

@@ -1,7 +1,7 @@
 //! Whether membership in the groups of a rule can be found out on a server.
 
 use crate::directory::domain::Rules;
-use crate::directory::groups::{GroupEntry, GroupMethod, GroupRule};
+use crate::directory::groups::{Group, GroupEntry, GroupMethod, GroupRule};
 use crate::directory::inspect::report::Report;
 use crate::directory::inspect::view::{UnansweredSearch, View};
 use crate::directory::message::Query;
@@ -50,14 +50,47 @@ async fn look_at_rule(
     }
     for group in &rule.groups {
         let found = view.search(&group.query()).await?;
-        let entry = GroupEntry::of(found.answer.code, found.entries);
-        let problem = match entry {
-            // The catalog knows it.
-            Some(GroupEntry::Elsewhere) if has_catalog => None,
-            Some(entry) => rule.fault(&entry).map(|fault| format!("it {fault}")),
-            None => Some("it could not be read".to_owned()),
-        };
-        report.judge("group", &format!("{domain}: {group}"), problem.as_deref());
+        match GroupEntry::of(found.answer.code, found.entries) {
+            Some(GroupEntry::Elsewhere | GroupEntry::Missing) if has_catalog => {
+                report.left_to_catalog.push(group.to_string());
+            }
+            entry => judge(domain, rule, group, entry, false, report),
+        }
     }
     Ok(())
+}
+
+/// Looks at a global catalog for the groups that the domain does not have.
+pub(super) async fn look_for_foreign(
+    view: &View,
+    domain: &str,
+    rules: &Rules,
+    foreign: &[String],
+    report: &mut Report,
+) -> Result<(), UnansweredSearch> {
+    let rule = &rules.sign_in;
+    let of_exist = rules.exist.groups.iter().filter(|_| !rules.exist.is_same_as(rule));
+    for group in rule.groups.iter().chain(of_exist) {
+        if foreign.iter().any(|name| name == group.name()) {
+            let found = view.search(&group.query()).await?;
+            let entry = GroupEntry::of(found.answer.code, found.entries);
+            judge(domain, rule, group, entry, true, report);
+        }
+    }
+    Ok(())
+}
+
+fn judge(
+    domain: &str,
+    rule: &GroupRule,
+    group: &Group,
+    entry: Option<GroupEntry>,
+    is_foreign: bool,
+    report: &mut Report,
+) {
+    let problem = match entry {
+        Some(entry) => rule.fault(&entry, is_foreign).map(|fault| format!("it {fault}")),
+        None => Some("it could not be read".to_owned()),
+    };
+    report.judge("group", &format!("{domain}: {group}"), problem.as_deref());
 }

@@ -1,5 +1,6 @@
 //! What an administrator asks: why a user can or cannot sign in, and what a server is.
 
+mod catalog;
 pub mod explain;
 mod groups;
 mod lockout;

@@ -1,14 +1,18 @@
 //! What a server is, and what of the configuration cannot work there.
 
 use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use crate::deadline::Deadline;
 use crate::directory::Directory;
+use crate::directory::connect::connector::Connector;
 use crate::directory::diagnosis::{Judgement, of_root_dse};
 use crate::directory::domain::Rules;
 use crate::directory::inspect::report::{Report, Severity};
 use crate::directory::inspect::view::{UnansweredSearch, View};
-use crate::directory::inspect::{groups, lockout, passwords, product, users};
+use crate::directory::inspect::{catalog, groups, lockout, passwords, product, users};
 use crate::directory::locate::server::Server;
 use crate::directory::message::entry::Entry;
 use crate::directory::pool::service::ServicePool;
@@ -27,13 +31,14 @@ pub async fn probe_server(
     by: Deadline,
 ) -> Report {
     let mut report = Report::new(Arc::clone(&server.name));
-    if let Some(view) = sign_in(directory, server, by, &mut report).await {
+    let service = directory.service().map(|service| &service.pool);
+    if let Some(view) = sign_in(directory.connector(), service, server, by, &mut report).await {
         product::look(&view, directory.preset(), &mut report);
         if directory.writer().is_none() {
             passwords::look(&view, directory.set_password(), &mut report);
         }
         if let Err(unanswered) =
-            look_at_entries(&view, domains, directory.has_catalog(), guard, &mut report).await
+            look_at_entries(&view, domains, directory.catalog().is_some(), guard, &mut report).await
         {
             report.note(Severity::Bad, "search", unanswered.to_string());
         }
@@ -72,16 +77,40 @@ pub async fn probe_writer(directory: &Directory, by: Deadline) -> Option<Report>
     Some(report)
 }
 
+/// Asks each global catalog, also about the groups that the servers of the domain left to it.
+pub async fn probe_catalog(
+    directory: &Directory,
+    domains: &[(&str, &Rules)],
+    foreign: &[String],
+    within: Duration,
+) -> Vec<Report> {
+    let Some(service) = directory.catalog().map(|catalog| &catalog.pool) else { return Vec::new() };
+    let connector = service.connector();
+    let (servers, _) = connector.servers.in_order(connector.connect_within).await;
+    let mut reports = Vec::new();
+    for server in servers {
+        let by = Deadline::after(Instant::now(), within);
+        let mut report = Report::new(Arc::clone(&server.name));
+        if let Some(view) = sign_in(connector, Some(service), &server, by, &mut report).await
+            && let Err(unanswered) = catalog::look(&view, domains, foreign, &mut report).await
+        {
+            report.note(Severity::Bad, "search", unanswered.to_string());
+        }
+        reports.push(report);
+    }
+    reports
+}
+
 /// What the service account sees of a server, if it comes so far.
 async fn sign_in(
-    directory: &Directory,
+    connector: &Connector,
+    service: Option<&ServicePool>,
     server: &Server,
     by: Deadline,
     report: &mut Report,
 ) -> Option<View> {
-    let service = directory.service().map(|service| &service.pool);
     let principal = service.and_then(|service| service.identity().principal());
-    let session = match directory.connector().open_as(server, principal).await {
+    let session = match connector.open_as(server, principal).await {
         Ok(session) => session,
         Err(error) => {
             report.note(Severity::Bad, "connect", error.to_string());

@@ -31,12 +31,14 @@ pub struct Report {
     pub server: Arc<str>,
     /// In the order in which it was looked at.
     pub findings: Vec<ProbeFinding>,
+    /// The groups that it does not have, about which a global catalog is asked.
+    pub left_to_catalog: Vec<String>,
 }
 
 impl Report {
     /// A report on a server that was not looked at yet.
     pub(super) fn new(server: Arc<str>) -> Self {
-        Self { server, findings: Vec::new() }
+        Self { server, findings: Vec::new(), left_to_catalog: Vec::new() }
     }
 
     /// A report that no server could be asked.
