@@ -12,8 +12,8 @@ use crate::directory::names::dn::Dn;
 
 /// The key of the entry that the directory of this name told of by its DN.
 pub(super) fn of_entry(directory: &str, dn: &str) -> EntryKey {
-    let dn = told_apart(dn);
-    EntryKey { entry: format!("{directory}/{dn}"), counted_as: dn }
+    let spelled = Dn::parse(dn).map_or_else(|| dn.to_lowercase(), |dn| dn.key());
+    EntryKey { entry: of_one_entry(directory, dn), counted_as: spelled }
 }
 
 /// The key of whatever entry of the directory of this name is meant by a name that was made of what
@@ -23,12 +23,14 @@ pub(super) fn of_name(directory: &str, name: &str) -> EntryKey {
         Some(dn) => bare_letters(&dn.text()),
         None => bare_letters(user_of(name)),
     };
-    EntryKey { entry: format!("{directory}/{}", told_apart(name)), counted_as: letters }
+    EntryKey { entry: of_one_entry(directory, name), counted_as: letters }
 }
 
-/// What a DN, or another name, has in common with all its spellings.
-fn told_apart(name: &str) -> String {
-    Dn::parse(name).map_or_else(|| name.to_lowercase(), |dn| dn.key())
+/// What a DN, or another name, has in common with all those of its spellings that no other entry can
+/// have.
+fn of_one_entry(directory: &str, name: &str) -> String {
+    let name = Dn::of_one_entry(name).map_or_else(|| name.to_owned(), |dn| dn.key());
+    format!("{directory}/{name}")
 }
 
 /// The user in one of Active Directory's names, `user@corp.example` and `CORP\user`, which are two
@@ -106,5 +108,15 @@ mod tests {
         assert_ne!(entry("a", "uid=x,dc=y"), entry("b", "uid=x,dc=y"));
         assert_ne!(entry("a", "uid=jo.doe,dc=y"), entry("a", "uid=jodoe,dc=y"));
         assert_ne!(entry("a", "EXAMPLE\\alice"), entry("a", "alice@example.com"));
+    }
+
+    #[test]
+    fn entries_whose_dns_differ_in_case_alone_are_two_where_they_can_be() {
+        let [one, two] =
+            ["homeDirectory=/Jo,dc=y", "homeDirectory=/jo,dc=y"].map(|dn| of_entry("a", dn));
+        assert_ne!(one.entry, two.entry);
+        assert_eq!(one.counted_as, two.counted_as);
+        let again = of_entry("a", "homedirectory=/Jo, DC=Y");
+        assert_eq!(again.entry, one.entry);
     }
 }

@@ -39,6 +39,17 @@ pub struct Dn(Vec<Vec<(String, Vec<u8>)>>);
 impl Dn {
     /// Reads a DN; `None` if it is none. The empty DN has no parts.
     pub fn parse(source: &str) -> Option<Self> {
+        Self::read(source, |_| true)
+    }
+
+    /// Reads a DN of which no other entry can have a spelling: there are attributes whose values are
+    /// compared with their case, such as homeDirectory (RFC 2307), so it counts but for those known.
+    pub fn of_one_entry(source: &str) -> Option<Self> {
+        Self::read(source, |attribute| ATTRIBUTES.iter().any(|(short, ..)| *short == attribute))
+    }
+
+    /// Reads a DN, where case does not count in the values of some attributes.
+    fn read(source: &str, ignores_case: impl Fn(&str) -> bool) -> Option<Self> {
         if source.trim().is_empty() {
             return Some(Self(Vec::new()));
         }
@@ -47,7 +58,8 @@ impl Dn {
         loop {
             let (AttributeValue { attribute, value, separator }, behind) =
                 AttributeValue::first_of(rest)?;
-            name.push((attribute, folded(value)));
+            let value = if ignores_case(&attribute) { folded(value) } else { value };
+            name.push((attribute, value));
             if separator != Some('+') {
                 name.sort_unstable();
                 names.push(std::mem::take(&mut name));
