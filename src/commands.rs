@@ -12,12 +12,14 @@ pub mod manual;
 mod password_prompt;
 mod print;
 pub mod probe;
+mod progress;
 pub mod prosody_module;
 mod reload;
 pub mod run;
 mod screen;
 mod serving;
 mod signals;
+pub mod status;
 mod steps;
 pub mod support;
 

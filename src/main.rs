@@ -7,7 +7,7 @@ use clap::Parser;
 use xmpp_ldap_auth::cli::{Cli, Command, caller_from_name};
 use xmpp_ldap_auth::commands::ending::{conclude, refuse};
 use xmpp_ldap_auth::commands::{
-    check, control, daemon, explain, login, manual, probe, prosody_module, run, support,
+    check, control, daemon, explain, login, manual, probe, prosody_module, run, status, support,
 };
 use xmpp_ldap_auth::peer::process::{Process, ProcessEnd, admit_signals};
 use zeroizing_alloc::ZeroAlloc;
@@ -35,7 +35,7 @@ fn start(process: &mut Process) -> ProcessEnd {
     match command {
         Command::Run => run::run(process, given),
         Command::Daemon => conclude(is_json, daemon::daemon(given)),
-        Command::Status(args) => conclude(is_json, control::status(&args, given)),
+        Command::Status(args) => conclude(is_json, status::status(&args, given)),
         Command::Forgive(args) => conclude(is_json, control::forgive(&args, given)),
         Command::Check(args) => conclude(is_json, check::check(&args, given)),
         Command::Probe(args) => conclude(is_json, probe::probe(&args, given)),

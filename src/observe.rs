@@ -28,7 +28,7 @@ pub const STEP: &str = "xmpp_ldap_auth::step";
 pub const UNANSWERED: &str = "no answer came";
 
 /// A step on the way to a verdict, which is told of when it ends, or when nobody waits for its end any
-/// more; shown by `login` and at level debug.
+/// more; shown by `login` and at level debug. At level trace, it is told of when it begins as well.
 #[derive(Debug)]
 #[must_use]
 pub struct StepUnderWay<'a> {
@@ -41,6 +41,7 @@ pub struct StepUnderWay<'a> {
 impl<'a> StepUnderWay<'a> {
     /// A step that begins at a server.
     pub fn begin(step: &'static str, server: &'a Arc<str>) -> Self {
+        tracing::trace!(target: STEP, step, %server, "begins");
         Self { step, server, started: Instant::now(), has_ended: false }
     }
 

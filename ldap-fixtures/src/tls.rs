@@ -35,11 +35,14 @@ pub struct Authority {
 impl Authority {
     /// A new authority that keeps its files in `directory`.
     pub fn create(directory: &Path) -> Result<Self> {
-        let mut params = CertificateParams::default();
         // Each has a name of its own, as different authorities do.
-        params
-            .distinguished_name
-            .push(DnType::CommonName, format!("Test CA {}", directory.display()));
+        Self::named(directory, &format!("Test CA {}", directory.display()))
+    }
+
+    /// The same, of this name.
+    pub fn named(directory: &Path, name: &str) -> Result<Self> {
+        let mut params = CertificateParams::default();
+        params.distinguished_name.push(DnType::CommonName, name);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate()?)?;

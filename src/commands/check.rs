@@ -167,18 +167,18 @@ impl Checked<'_> {
         }
         screen.findings(&self.findings);
         let (file, counted) = (&self.file, counted(&self.findings));
-        match (self.is_right, counted.is_empty()) {
-            (true, true) => screen.verdict(GOOD, &format!("{file} is right"), ""),
-            (true, false) => {
-                screen.verdict(GOOD, &format!("{file} is right"), &format!(": {counted}"))
-            }
-            (false, _) => {
+        match self.is_right {
+            true => screen.verdict(GOOD, &format!("{file} is right"), &counted),
+            false => {
                 let errors = self.findings.iter().filter(|it| it.severity == Severity::Error);
                 let mut files: Vec<_> = errors.filter_map(|it| it.file.as_deref()).collect();
                 files.dedup();
-                let verb = if files.len() == 1 { "is" } else { "are" };
-                let text = format!("{} {verb} wrong", files.join(", "));
-                screen.verdict(BAD, &text, &format!(": {counted}"));
+                let text = match &files[..] {
+                    [] => format!("{file} is wrong"),
+                    [wrong] => format!("{wrong} is wrong"),
+                    files => format!("{} are wrong", files.join(", ")),
+                };
+                screen.verdict(BAD, &text, &counted);
             }
         }
         screen

@@ -1,4 +1,4 @@
-//! `status` and `forgive`, and what else is asked of the daemon that runs on this machine.
+//! `forgive`, and what else is asked of the daemon that runs on this machine.
 
 use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
@@ -10,9 +10,9 @@ use serde_json::Value;
 
 use super::ending::Failure;
 use super::inspection::read_jid;
-use super::print::{print_json, unless_closed};
-use super::screen::{BAD, GOOD, ODD};
-use crate::cli::{ForgiveArgs, GlobalArgs, StatusArgs};
+use super::print::unless_closed;
+use super::screen::ODD;
+use crate::cli::{ForgiveArgs, GlobalArgs};
 use crate::config::problem::{Problem, Problems};
 use crate::config::{self, listen};
 use crate::exit::Code;
@@ -23,7 +23,7 @@ use crate::protocol::dialect::Dialect;
 use crate::relay::place::{NoConnection, connect};
 
 /// How long a daemon may take to say something about itself, or to find an account.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// How soon a daemon that has not accepted others yet is tried again.
 const BUSY_PAUSE: Duration = Duration::from_millis(10);
@@ -152,7 +152,7 @@ pub(super) fn mention_daemon(config: &Path) {
 }
 
 /// The daemon, which must run.
-fn running(given: GlobalArgs) -> Result<Daemon, Failure> {
+pub(super) fn running(given: GlobalArgs) -> Result<Daemon, Failure> {
     let config = config::path(given.config);
     let daemon = Daemon::find(&config)?;
     daemon.ok_or_else(|| {
@@ -168,20 +168,6 @@ fn running(given: GlobalArgs) -> Result<Daemon, Failure> {
     })
 }
 
-/// Shows how the daemon stands.
-///
-/// The exit code is 0, or 69 where no daemon runs.
-pub fn status(args: &StatusArgs, given: GlobalArgs) -> Result<Code, Failure> {
-    let answer = running(given)?.ask(&Order::Status, PATIENCE)?;
-    let status = answer.get("status").unwrap_or(&Value::Null);
-    if args.json {
-        print_json(true, status)?;
-    } else {
-        unless_closed(print_status(status))?;
-    }
-    Ok(Code::OK)
-}
-
 /// Clears what the daemon's guard holds against an account.
 ///
 /// The exit code is 0 whether it held anything or not, or 69 where no daemon runs, or where it cannot
@@ -195,74 +181,6 @@ pub fn forgive(args: &ForgiveArgs, given: GlobalArgs) -> Result<Code, Failure> {
     };
     unless_closed(writeln!(io::stdout(), "{jid}: {text}"))?;
     Ok(Code::OK)
-}
-
-fn text(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), printable)
-}
-
-fn items(value: &Value) -> impl Iterator<Item = &Value> {
-    value.as_array().into_iter().flatten()
-}
-
-fn print_status(status: &Value) -> io::Result<()> {
-    let mut out = anstream::stdout();
-    let field = |value: &Value, key: &str| text(&value[key]);
-    writeln!(
-        out,
-        "xmpp-ldap-auth {}, process {}, for {} s",
-        field(status, "version"),
-        field(status, "pid"),
-        field(status, "up_s")
-    )?;
-    let configuration = &status["configuration"];
-    let mut problems = items(&configuration["problems"]).peekable();
-    let state = match problems.peek() {
-        None => format!("{GOOD}in use{GOOD:#}"),
-        Some(_) => format!("{BAD}what was read last is not in use{BAD:#}"),
-    };
-    writeln!(out, "configuration  {}  {state}", field(configuration, "file"))?;
-    for problem in problems {
-        writeln!(out, "{BAD}problem:{BAD:#} {}", text(problem))?;
-    }
-    for listener in items(&status["listeners"]) {
-        writeln!(
-            out,
-            "listener   {}  {} {}  {} connections, {} requests open, {} in all, {} answered late",
-            field(listener, "name"),
-            field(listener, "kind"),
-            field(listener, "place"),
-            field(listener, "connections"),
-            field(listener, "in_flight"),
-            field(listener, "requests"),
-            field(listener, "late_answers")
-        )?;
-    }
-    let state = |value: &Value| {
-        let word = field(value, "state");
-        let style = if word == "up" { GOOD } else { BAD };
-        format!("{style}{word}{style:#}")
-    };
-    for directory in items(&status["directories"]) {
-        let (name, connections) = (field(directory, "name"), field(directory, "connections"));
-        writeln!(out, "directory  {name}  {}  {connections} connections", state(directory))?;
-        for server in items(&directory["servers"]) {
-            writeln!(out, "  server   {}  {}", field(server, "name"), state(server))?;
-        }
-    }
-    match &status["guard"] {
-        Value::Null => writeln!(out, "guard      off")?,
-        guard => writeln!(
-            out,
-            "guard      {} accounts with failures, {} of them held back",
-            field(guard, "accounts_with_failures"),
-            field(guard, "accounts_held")
-        )?,
-    }
-    match status.pointer("/caches/credentials").filter(|count| !count.is_null()) {
-        None => writeln!(out, "cache      off"),
-        Some(count) => writeln!(out, "cache      {count} passwords"),
-    }
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ mod families;
 mod metrics;
 mod process;
 mod standing;
+pub(in crate::commands) mod status;
 
 use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt;

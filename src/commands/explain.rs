@@ -1,16 +1,17 @@
 //! `explain`: why a user can or cannot sign in, without a password.
 
-use std::io::{self, Write};
+use std::io;
 use std::time::Duration;
 
-use serde_json::json;
+use serde::Serialize;
 use tokio::time::Instant;
 
 use super::control::mention_daemon;
 use super::ending::Failure;
+use super::finding::{Finding, Severity};
 use super::inspection::{Inspection, wait_for};
-use super::print::{print_json, unless_closed};
-use super::screen::{BAD, GOOD, ODD};
+use super::print::print_json;
+use super::screen::{BAD, GOOD, ODD, Screen};
 use super::steps::{Steps, naming_silence};
 use crate::cli::{ExplainArgs, GlobalArgs};
 use crate::config;
@@ -22,7 +23,6 @@ use crate::directory::inspect::explain::{ExplainStep, Explanation, explain_sign_
 use crate::exit::Code;
 use crate::jid::Account;
 use crate::observe::advice;
-use crate::printable::printable;
 use crate::verdict::{Denial, Outcome, Verdict};
 
 /// Takes every step of a sign-in but the bind, and shows which one says no.
@@ -45,7 +45,12 @@ pub fn explain(args: &ExplainArgs, given: GlobalArgs) -> Result<Code, Failure> {
         Err(unknown) => steps.push(unknown),
     }
     let explanation = Explanation { steps };
-    print(args, &account, &explanation)?;
+    if args.json {
+        let is_good = explanation.refusal().is_none();
+        print_json(is_good, Explained::new(&account, &explanation))?;
+    } else {
+        screen(&explanation).print()?;
+    }
     Ok(match explanation.refusal().map(|outcome| outcome.verdict) {
         None | Some(Verdict::Granted) => Code::OK,
         Some(Verdict::Denied(_)) => Code::NOPERM,
@@ -81,59 +86,84 @@ fn note(what: &'static str, text: String) -> ExplainStep {
     ExplainStep { what, text, refusal: None }
 }
 
-fn print(args: &ExplainArgs, account: &Account, explanation: &Explanation) -> io::Result<()> {
-    let refusal = explanation.refusal();
-    if !args.json {
-        return unless_closed(print_for_people(&explanation.steps, refusal));
-    }
-    print_json(
-        refusal.is_none(),
-        json!({
-            "jid": account.to_string(),
-            "could_sign_in": refusal.is_none(),
-            "reason": refusal.map(|outcome| outcome.verdict.reason()),
-            "steps": explanation.steps.iter().map(to_json).collect::<Vec<_>>(),
-        }),
-    )
+/// What is shown of it.
+#[derive(Serialize)]
+struct Explained<'a> {
+    jid: String,
+    could_sign_in: Option<bool>,
+    reason: Option<&'static str>,
+    advice: Option<String>,
+    steps: Vec<ExplainedStep<'a>>,
 }
 
-fn to_json(step: &ExplainStep) -> serde_json::Value {
-    let refusal = step.refusal.as_ref();
-    json!({
-        "step": step.what,
-        "text": step.text,
-        "verdict": refusal.map(|outcome| outcome.verdict.name()),
-        "reason": refusal.map(|outcome| outcome.verdict.reason()),
-        "server": refusal.and_then(|outcome| outcome.server.as_deref()),
-        "detail": refusal.and_then(|outcome| outcome.detail.as_deref()),
-    })
+#[derive(Serialize)]
+struct ExplainedStep<'a> {
+    step: &'static str,
+    text: &'a str,
+    /// How a sign-in would end here, if it would.
+    verdict: Option<&'static str>,
+    reason: Option<&'static str>,
+    server: Option<&'a str>,
+    detail: Option<&'a str>,
 }
 
-fn print_for_people(steps: &[ExplainStep], refusal: Option<&Outcome>) -> io::Result<()> {
-    let mut out = anstream::stdout();
-    for step in steps {
-        write!(out, "{:<14} {}", step.what, printable(&step.text))?;
-        if let Some(outcome) = &step.refusal {
-            let style = if matches!(outcome.verdict, Verdict::Denied(_)) { BAD } else { ODD };
-            write!(out, "  {style}{}{style:#}", outcome.verdict)?;
-            if let Some(detail) = &outcome.detail {
-                write!(out, "  {}", printable(detail))?;
-            }
+impl<'a> Explained<'a> {
+    fn new(account: &Account, explanation: &'a Explanation) -> Self {
+        let refusal = explanation.refusal().map(|outcome| outcome.verdict);
+        Self {
+            jid: account.to_string(),
+            could_sign_in: match refusal {
+                None | Some(Verdict::Granted) => Some(true),
+                Some(Verdict::Denied(_)) => Some(false),
+                Some(Verdict::Unavailable(_)) => None,
+            },
+            reason: refusal.map(Verdict::reason),
+            advice: refusal.map(|verdict| advice(verdict, "explain")),
+            steps: explanation.steps.iter().map(ExplainedStep::new).collect(),
         }
-        writeln!(out)?;
     }
-    match refusal {
-        None => writeln!(
-            out,
-            "{GOOD}the right password would be accepted{GOOD:#}, as far as can be seen without it"
+}
+
+impl<'a> ExplainedStep<'a> {
+    fn new(ExplainStep { what, text, refusal }: &'a ExplainStep) -> Self {
+        let refusal = refusal.as_ref();
+        Self {
+            step: what,
+            text,
+            verdict: refusal.map(|outcome| outcome.verdict.name()),
+            reason: refusal.map(|outcome| outcome.verdict.reason()),
+            server: refusal.and_then(|outcome| outcome.server.as_deref()),
+            detail: refusal.and_then(|outcome| outcome.detail.as_deref()),
+        }
+    }
+}
+
+fn screen(explanation: &Explanation) -> Screen {
+    let mut screen = Screen::new();
+    let column = explanation.steps.iter().map(|step| step.what.len()).max().unwrap_or_default();
+    let mut is_first = true;
+    for ExplainStep { what, text, refusal } in &explanation.steps {
+        screen.row(column, what, text, "");
+        let Some(Outcome { verdict, detail, .. }) = refusal else { continue };
+        let detail = detail.iter().map(|detail| format!(": {detail}")).collect::<String>();
+        let advice =
+            if is_first { format!("; {}", advice(*verdict, "explain")) } else { String::new() };
+        is_first = false;
+        let text = format!("{verdict}{detail}{advice}");
+        screen.finding(&Finding::new(Severity::Error, what, text));
+    }
+    match explanation.refusal().map(|outcome| outcome.verdict) {
+        None => screen.verdict(
+            GOOD,
+            "the right password would be accepted",
+            ", as far as can be seen without it",
         ),
-        Some(outcome) => {
-            let (style, text) = match outcome.verdict {
-                Verdict::Unavailable(_) => (ODD, "nobody can tell whether this user can sign in"),
-                _ => (BAD, "this user cannot sign in"),
-            };
-            writeln!(out, "{style}{text}{style:#}: {}", outcome.verdict)?;
-            writeln!(out, "{:<14} {}", "", advice(outcome.verdict, "explain"))
-        }
+        Some(verdict @ Verdict::Unavailable(_)) => screen.verdict(
+            ODD,
+            "nobody can tell whether this user can sign in",
+            &format!(": {verdict}"),
+        ),
+        Some(verdict) => screen.verdict(BAD, "this user cannot sign in", &format!(": {verdict}")),
     }
+    screen
 }

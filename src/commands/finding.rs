@@ -10,6 +10,8 @@ use crate::config::problem::Problem;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Severity {
+    /// It is so, and may be.
+    Good,
     /// To be minded elsewhere, which this program does not see.
     Hint,
     /// It works, but deserves a look.
@@ -22,6 +24,7 @@ impl Severity {
     /// Its word.
     pub(super) fn name(self) -> &'static str {
         match self {
+            Self::Good => "good",
             Self::Hint => "hint",
             Self::Remark => "remark",
             Self::Error => "error",
@@ -66,20 +69,27 @@ impl Finding {
 
     /// What was found in the configuration in this file.
     pub(super) fn of_problem(severity: Severity, file: &Path, problem: &Problem) -> Self {
-        let finding = Self::new(severity, &problem.key, problem.text.clone()).in_file(file);
+        let finding = Self::new(severity, &problem.key, problem.text.clone());
         match problem.place.clone() {
-            Some(place) => finding.at(place.line, place.column, place.shown),
-            None => finding,
+            Some(place) => finding.in_file(file).at(place.line, place.column, place.shown),
+            // That one names the file, which may be none.
+            None if problem.key.is_empty() => finding,
+            None => finding.in_file(file),
         }
     }
 }
 
-/// How many there are of those that somebody has to look at: `2 errors, 1 remark`.
+/// How many there are of those that somebody has to look at: `: 2 errors, 1 remark`.
 pub(super) fn counted(findings: &[Finding]) -> String {
     let counts = [Severity::Error, Severity::Remark].map(|severity| {
         let count = findings.iter().filter(|finding| finding.severity == severity).count();
-        let plural = if count == 1 { "" } else { "s" };
-        (count > 0).then(|| format!("{count} {}{plural}", severity.name()))
+        (count > 0).then(|| number(count, severity.name()))
     });
-    counts.into_iter().flatten().collect::<Vec<_>>().join(", ")
+    let counts = counts.into_iter().flatten().collect::<Vec<_>>().join(", ");
+    if counts.is_empty() { counts } else { format!(": {counts}") }
+}
+
+/// So many of something.
+pub(super) fn number(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }

@@ -1,19 +1,20 @@
 //! `login`: one real authentication, with every step.
 
-use std::io::{self, BufRead, Write};
-use std::path::PathBuf;
+use std::io::{self, BufRead};
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::Value;
 use tokio::time::Instant;
 
 use super::control::{Daemon, mention_daemon};
 use super::ending::Failure;
+use super::finding::{Finding, Severity};
 use super::inspection::{Inspection, read_jid, wait_for};
-use super::print::{print_json, unless_closed};
-use super::screen::{BAD, GOOD, ODD};
-use super::steps::{Step, Steps, naming_silence};
-use super::{build, password_prompt};
+use super::print::print_json;
+use super::screen::{BAD, GOOD, ODD, Screen};
+use super::steps::{Step, Steps, as_milliseconds, naming_silence};
+use super::{build, password_prompt, progress, steps};
 use crate::answer::Answer;
 use crate::authenticator::Authenticator;
 use crate::cli::{GlobalArgs, LoginArgs};
@@ -22,7 +23,6 @@ use crate::deadline::Deadline;
 use crate::exit::Code;
 use crate::jid::Account;
 use crate::observe::{advice, milliseconds};
-use crate::printable::printable;
 use crate::protocol::control::Order;
 use crate::request::Request;
 use crate::verdict::{Denial, NO, Outage, Outcome, Verdict, YES};
@@ -44,15 +44,14 @@ pub fn login(args: &LoginArgs, given: GlobalArgs) -> Result<Code, Failure> {
     };
     let login = match daemon {
         Some(daemon) => through(&daemon, args, &account)?,
-        None => stand_alone(args, given, account)?,
+        None => stand_alone(args, given, &account)?,
     };
     if args.json {
-        print_json(login.outcome.verdict == Verdict::Granted, login.to_json(&args.jid))?;
+        print_json(login.is == Verdict::Granted, &login)?;
     } else {
-        unless_closed(login.print())?;
+        login.screen().print()?;
     }
-    let outcome = login.outcome;
-    Ok(match outcome.verdict {
+    Ok(match login.is {
         Verdict::Granted => Code::OK,
         Verdict::Denied(_) => Code::NOPERM,
         Verdict::Unavailable(_) => Code::UNAVAILABLE,
@@ -60,28 +59,39 @@ pub fn login(args: &LoginArgs, given: GlobalArgs) -> Result<Code, Failure> {
 }
 
 /// How a sign-in went.
+#[derive(Serialize)]
 struct LoginReport {
-    outcome: Outcome,
+    jid: String,
+    /// The socket of the daemon that was asked.
+    daemon: Option<String>,
+    verdict: &'static str,
+    reason: &'static str,
+    server: Option<String>,
+    /// The server's own words.
+    detail: Option<Box<str>>,
+    /// What to do about it.
+    advice: Option<String>,
+    #[serde(rename = "ms", serialize_with = "as_milliseconds")]
     took: Duration,
     steps: Vec<Step>,
-    /// The socket of the daemon that was asked.
-    daemon: Option<PathBuf>,
+    #[serde(skip)]
+    is: Verdict,
 }
 
 /// Signs in as `run` would.
 fn stand_alone(
     args: &LoginArgs,
     given: GlobalArgs,
-    account: Account,
+    account: &Account,
 ) -> Result<LoginReport, Failure> {
     let Inspection { configuration, within } = Inspection::open(given)?;
-    let password = read_password(args, &account)?;
+    let password = read_password(args, account)?;
     let steps = Steps::collect();
     let started = Instant::now();
     let outcome = wait_for(async {
         let authenticator = Authenticator::new(build(configuration, None)?.served);
         let by = Deadline::after(started, within);
-        Ok::<_, io::Error>(match Request::typed(account, &password) {
+        Ok::<_, io::Error>(match Request::typed(account.clone(), &password) {
             Ok(request) => {
                 let answer = by.bound(authenticator.answer(&request, by)).await;
                 answer.unwrap_or_else(Outcome::from)
@@ -91,19 +101,21 @@ fn stand_alone(
     })??;
     let (took, steps) = (started.elapsed(), steps.take());
     let outcome = naming_silence(outcome, &steps);
-    Ok(LoginReport { outcome, took, steps, daemon: None })
+    Ok(LoginReport { steps, ..LoginReport::new(account, outcome, took) })
 }
 
 /// Signs in by the daemon, whose guard counts it.
 fn through(daemon: &Daemon, args: &LoginArgs, account: &Account) -> Result<LoginReport, Failure> {
-    let socket = daemon.socket().to_owned();
     let password = String::from_utf8(read_password(args, account)?).map_err(|_| {
         Failure::usage("the password is not UTF-8, so that no client could send it".to_owned())
     })?;
     let started = Instant::now();
     let order =
         Order::Login { jid: account.to_string(), password: password.into(), within: DAEMON_WITHIN };
-    let answer = daemon.ask(&order, DAEMON_WITHIN * 2)?;
+    progress::show("the daemon");
+    let answer = daemon.ask(&order, DAEMON_WITHIN * 2);
+    progress::clear();
+    let answer = answer?;
     let text = |key: &str| answer.get(key).and_then(Value::as_str).unwrap_or_default();
     let verdict = match text("verdict") {
         YES => Verdict::Granted,
@@ -112,7 +124,8 @@ fn through(daemon: &Daemon, args: &LoginArgs, account: &Account) -> Result<Login
     };
     let mut outcome = Outcome::from(verdict).with_detail(text("detail"));
     outcome.server = answer.get("server").and_then(Value::as_str).map(Into::into);
-    Ok(LoginReport { outcome, took: started.elapsed(), steps: Vec::new(), daemon: Some(socket) })
+    let daemon = Some(daemon.socket().display().to_string());
+    Ok(LoginReport { daemon, ..LoginReport::new(account, outcome, started.elapsed()) })
 }
 
 /// The password as it is typed, or the first line of standard input; its end is no part of it.
@@ -133,43 +146,42 @@ fn read_password(args: &LoginArgs, account: &Account) -> Result<Vec<u8>, Failure
 }
 
 impl LoginReport {
-    fn to_json(&self, jid: &str) -> Value {
-        let Self { outcome, took, steps, daemon } = self;
-        json!({
-            "jid": jid,
-            "daemon": daemon.as_ref().map(|socket| socket.display().to_string()),
-            "verdict": outcome.verdict.name(),
-            "reason": outcome.verdict.reason(),
-            "server": outcome.server.as_deref(),
-            "detail": outcome.detail.as_deref(),
-            "ms": milliseconds(*took),
-            "steps": steps.iter().map(Step::to_json).collect::<Vec<_>>(),
-        })
+    fn new(account: &Account, outcome: Outcome, took: Duration) -> Self {
+        let Outcome { verdict, server, detail, .. } = outcome;
+        Self {
+            jid: account.to_string(),
+            daemon: None,
+            verdict: verdict.name(),
+            reason: verdict.reason(),
+            server: server.as_deref().map(str::to_owned),
+            detail,
+            advice: (verdict != Verdict::Granted).then(|| advice(verdict, "login")),
+            took,
+            steps: Vec::new(),
+            is: verdict,
+        }
     }
 
-    fn print(&self) -> io::Result<()> {
-        let Self { outcome, took, steps, daemon } = self;
-        let mut out = anstream::stdout();
-        if let Some(socket) = daemon {
-            let socket = socket.display();
-            writeln!(out, "the daemon was asked ({socket}); --stand-alone shows each step")?;
+    fn screen(&self) -> Screen {
+        let mut screen = Screen::new();
+        if let Some(socket) = &self.daemon {
+            screen.note(&format!("the daemon was asked ({socket}); --stand-alone shows each step"));
         }
-        for step in steps {
-            writeln!(out, "{step}")?;
+        steps::show(&mut screen, &self.steps);
+        if let Some(advice) = &self.advice {
+            let words = [&self.is.to_string(), self.detail.as_deref().unwrap_or_default()];
+            let words = words.into_iter().filter(|it| !it.is_empty()).collect::<Vec<_>>();
+            let text = format!("{}; {advice}", words.join(": "));
+            screen.finding(&Finding::new(Severity::Error, "", text));
         }
-        let style = match outcome.verdict {
-            Verdict::Granted => GOOD,
-            Verdict::Denied(_) => BAD,
-            Verdict::Unavailable(_) => ODD,
+        let (style, word) = match self.is {
+            Verdict::Granted => (GOOD, "granted"),
+            Verdict::Denied(_) => (BAD, "denied"),
+            Verdict::Unavailable(_) => (ODD, "cannot tell"),
         };
-        write!(out, "{:>9.1} ms  {style}{}{style:#}", milliseconds(*took), outcome.verdict)?;
-        match &outcome.detail {
-            Some(detail) => writeln!(out, "  {}", printable(detail))?,
-            None => writeln!(out)?,
-        }
-        if outcome.verdict != Verdict::Granted {
-            writeln!(out, "{:>14}{}", "", advice(outcome.verdict, "login"))?;
-        }
-        Ok(())
+        let server = self.server.iter().map(|server| format!(" by {server}")).collect::<String>();
+        let ms = milliseconds(self.took);
+        screen.verdict(style, word, &format!(": {}{server}, in {ms:.1} ms", self.jid));
+        screen
     }
 }

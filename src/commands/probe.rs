@@ -1,16 +1,16 @@
 //! `probe`: what every server is, and whether the configuration fits it.
 
-use std::io::{self, Write};
 use std::time::Duration;
 
-use serde_json::json;
+use serde::Serialize;
 use tokio::time::Instant;
 
 use super::control::mention_daemon;
 use super::ending::Failure;
+use super::finding::{Finding, Severity, counted, number};
 use super::inspection::{Inspection, wait_for};
-use super::print::{print_json, unless_closed};
-use super::screen::{BAD, GOOD, ODD};
+use super::print::print_json;
+use super::screen::{BAD, GOOD, Screen, WHAT};
 use super::steps::{Step, Steps};
 use crate::cli::{GlobalArgs, ProbeArgs};
 use crate::config;
@@ -19,16 +19,25 @@ use crate::deadline::Deadline;
 use crate::directory::Directory;
 use crate::directory::domain::Rules;
 use crate::directory::inspect::probe::{probe_catalog, probe_server, probe_writer};
-use crate::directory::inspect::report::{ProbeFinding, Report, Severity};
+use crate::directory::inspect::report::{self as inspect, ProbeFinding, Report};
 use crate::exit::Code;
 use crate::policy::guard::GuardSettings;
-use crate::printable::printable;
 
 /// What one server was asked and answered.
+#[derive(Serialize)]
 struct Probed {
     directory: String,
-    report: Report,
+    server: String,
+    /// Whether everything that is configured can work there.
+    ok: bool,
+    findings: Vec<Finding>,
     steps: Vec<Step>,
+}
+
+/// What came of it all.
+#[derive(Serialize)]
+struct ProbedServers<'a> {
+    servers: &'a [Probed],
 }
 
 /// Asks every server of the configuration.
@@ -52,13 +61,11 @@ pub fn probe(args: &ProbeArgs, given: GlobalArgs) -> Result<Code, Failure> {
         }
         probed
     })?;
-    let is_good = !probed.iter().any(|probed| probed.report.is_bad());
+    let is_good = probed.iter().all(|probed| probed.ok);
     if args.json {
-        let servers = probed.iter().map(Probed::to_json).collect::<Vec<_>>();
-        print_json(is_good, json!({ "servers": servers }))?;
+        print_json(is_good, ProbedServers { servers: &probed })?;
     } else {
-        let mut out = anstream::stdout();
-        unless_closed(probed.iter().try_for_each(|probed| probed.print(&mut out)))?;
+        screen(&probed).print()?;
     }
     Ok(if is_good { Code::OK } else { Code::UNAVAILABLE })
 }
@@ -76,9 +83,7 @@ async fn probe_directory(
         rules.map(|(domain, rules)| (domain.as_str(), rules)).collect();
     let directory = Directory::new(config.settings);
     let mut probed = Vec::new();
-    let mut add = |report| {
-        probed.push(Probed { directory: name.to_owned(), report, steps: steps.take() });
-    };
+    let mut add = |report| probed.push(Probed::new(name, &report, steps.take()));
     let (servers, fault) = directory.servers().await;
     fault.map(Report::no_server).into_iter().for_each(&mut add);
     let mut foreign = Vec::new();
@@ -95,43 +100,42 @@ async fn probe_directory(
 }
 
 impl Probed {
-    fn to_json(&self) -> serde_json::Value {
+    fn new(directory: &str, report: &Report, steps: Vec<Step>) -> Self {
         let finding = |finding: &ProbeFinding| {
-            let mood = name_of(finding.severity);
-            json!({ "what": finding.what, "text": finding.text, "mood": mood })
-        };
-        json!({
-            "directory": self.directory,
-            "server": &*self.report.server,
-            "ok": !self.report.is_bad(),
-            "findings": self.report.findings.iter().map(finding).collect::<Vec<_>>(),
-            "steps": self.steps.iter().map(Step::to_json).collect::<Vec<_>>(),
-        })
-    }
-
-    fn print(&self, out: &mut impl Write) -> io::Result<()> {
-        writeln!(out, "{}  {}", printable(&self.directory), printable(&self.report.server))?;
-        for step in &self.steps {
-            writeln!(out, "{step}")?;
-        }
-        for finding in &self.report.findings {
-            let style = match finding.severity {
-                Severity::Good => GOOD,
-                Severity::Odd => ODD,
-                Severity::Bad => BAD,
+            let severity = match finding.severity {
+                inspect::Severity::Good => Severity::Good,
+                inspect::Severity::Odd => Severity::Remark,
+                inspect::Severity::Bad => Severity::Error,
             };
-            let mood = name_of(finding.severity);
-            let text = printable(&finding.text);
-            writeln!(out, "  {style}{mood:<5}{style:#} {:<15} {text}", finding.what)?;
+            Finding::new(severity, finding.what, &*finding.text)
+        };
+        Self {
+            directory: directory.to_owned(),
+            server: report.server.to_string(),
+            ok: !report.is_bad(),
+            findings: report.findings.iter().map(finding).collect(),
+            steps,
         }
-        Ok(())
     }
 }
 
-fn name_of(severity: Severity) -> &'static str {
-    match severity {
-        Severity::Good => "good",
-        Severity::Odd => "odd",
-        Severity::Bad => "bad",
+fn screen(probed: &[Probed]) -> Screen {
+    let mut screen = Screen::new();
+    for Probed { directory, server, findings, steps, .. } in probed {
+        screen.heading(&format!("{directory}  {server}"));
+        for step in steps.iter().filter(|step| step.step == "discover") {
+            screen.row(WHAT, &step.step, &step.text(), "");
+        }
+        screen.findings(findings);
     }
+    let findings: Vec<Finding> = probed.iter().flat_map(|it| it.findings.clone()).collect();
+    let counted = counted(&findings);
+    let all = number(probed.len(), "server");
+    match probed.iter().filter(|probed| !probed.ok).count() {
+        0 => screen.verdict(GOOD, "all is right", &format!(" on {all}{counted}")),
+        wrong => {
+            screen.verdict(BAD, &format!("something cannot work on {wrong} of {all}"), &counted)
+        }
+    }
+    screen
 }

@@ -25,6 +25,9 @@ pub(super) const FAINT: Style = Style::new().dimmed();
 /// Where nobody knows how wide it is, as in a pipe.
 const USUAL_WIDTH: usize = 80;
 
+/// How long the words are for what can be found to be good.
+pub(super) const WHAT: usize = 14;
+
 /// Below a line that goes on.
 const HANGING: &str = "    ";
 
@@ -57,10 +60,13 @@ impl Screen {
         self.wrapped(&label, &text, &" ".repeat(column + 4));
     }
 
-    /// A finding, as compilers tell of one, with its line below it.
+    /// A finding: a row for what is good, and the rest as compilers tell of it, with its line below.
     pub(super) fn finding(&mut self, finding: &Finding) {
         let Finding { severity, file, line, column, key, text, shown } = finding;
         let style = match severity {
+            Severity::Good => {
+                return self.row(WHAT, key.as_deref().unwrap_or_default(), text, "");
+            }
             Severity::Error => BAD,
             Severity::Remark | Severity::Hint => ODD,
         };
@@ -148,7 +154,7 @@ fn styled(style: Style, text: &str) -> String {
 }
 
 /// How wide the terminal is. A pipe has the width that the environment tells.
-fn width() -> usize {
+pub(super) fn width() -> usize {
     let terminal = tcgetwinsize(io::stdout()).ok().map(|size| usize::from(size.ws_col));
     let told = || std::env::var("COLUMNS").ok()?.parse().ok();
     terminal.or_else(told).filter(|width| *width > 0).unwrap_or(USUAL_WIDTH)

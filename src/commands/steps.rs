@@ -1,44 +1,59 @@
 //! The steps that the directory tells of while a command does its work.
 
-use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use serde_json::json;
+use serde::{Serialize, Serializer};
 use tracing::field::{Field, Visit};
 use tracing_subscriber::Layer;
 use tracing_subscriber::layer::{Context, SubscriberExt};
 use tracing_subscriber::registry::Registry;
 
+use super::progress;
+use super::screen::Screen;
 use crate::observe::{STEP, UNANSWERED, milliseconds};
-use crate::printable::printable;
 use crate::verdict::{Outage, Outcome, Verdict};
 
 /// One step of an authentication, as the directory told of it.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize)]
 pub(super) struct Step {
     pub(super) step: String,
     pub(super) server: String,
-    result: String,
+    /// None of a step that has only begun.
+    result: Option<String>,
+    #[serde(rename = "ms", serialize_with = "as_milliseconds")]
     pub(super) took: Duration,
 }
 
-impl fmt::Display for Step {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ms = milliseconds(self.took);
-        let [server, result] = [&self.server, &self.result].map(|text| printable(text));
-        write!(f, "{ms:>9.1} ms  {:<17} {server}  {result}", self.step)
-    }
+/// A time, for scripts.
+pub(super) fn as_milliseconds<S: Serializer>(took: &Duration, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_f64(milliseconds(*took))
 }
 
 impl Step {
-    /// Whether its end was waited for in vain.
-    pub(super) fn is_unanswered(&self) -> bool {
-        self.result == UNANSWERED
+    /// What came of it at which server.
+    pub(super) fn text(&self) -> String {
+        format!("{}: {}", self.server, self.result.as_deref().unwrap_or_default())
     }
 
-    pub(super) fn to_json(&self) -> serde_json::Value {
-        json!({ "step": self.step, "server": self.server, "result": self.result, "ms": milliseconds(self.took) })
+    /// Whether its end was waited for in vain.
+    pub(super) fn is_unanswered(&self) -> bool {
+        self.result.as_deref() == Some(UNANSWERED)
+    }
+}
+
+/// Shows steps, each in a row.
+pub(super) fn show(screen: &mut Screen, steps: &[Step]) {
+    let column = steps.iter().map(|step| step.step.len()).max().unwrap_or_default();
+    let mut before = None;
+    for it in steps {
+        // A server is named where it is another one.
+        let text = match before.replace(&it.server) {
+            Some(before) if *before == it.server => it.result.clone().unwrap_or_default(),
+            _ => it.text(),
+        };
+        let text = format!("{:>7.1} ms  {text}", milliseconds(it.took));
+        screen.row(column, &it.step, &text, "");
     }
 }
 
@@ -52,7 +67,7 @@ impl Visit for Step {
     fn record_str(&mut self, field: &Field, value: &str) {
         match field.name() {
             "step" => self.step = value.to_owned(),
-            "result" => self.result = value.to_owned(),
+            "result" => self.result = Some(value.to_owned()),
             _ => {}
         }
     }
@@ -96,6 +111,7 @@ impl Steps {
 
     /// The steps since the last call.
     pub(super) fn take(&self) -> Vec<Step> {
+        progress::clear();
         std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
@@ -105,6 +121,9 @@ impl<S: tracing::Subscriber> Layer<S> for Steps {
         if event.metadata().target() == STEP {
             let mut step = Step::default();
             event.record(&mut step);
+            if step.result.is_none() {
+                return progress::show(&format!("{} on {}", step.step, step.server));
+            }
             self.0.lock().unwrap_or_else(PoisonError::into_inner).push(step);
         }
     }

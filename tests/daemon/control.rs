@@ -66,7 +66,7 @@ fn status_shows_how_the_daemon_stands() {
     let (code, text) = run(&daemon.site, &["status"], "");
     assert_eq!(code, Some(0));
     for words in
-        ["in use", "listener   auth", "directory  corp", &server.url(), "guard", "1 passwords"]
+        ["listener auth", "directory corp", &server.url(), "guard", "1 password\n", "all works"]
     {
         assert!(text.contains(words), "no {words:?} in {text}");
     }
@@ -141,7 +141,7 @@ fn the_control_socket_is_where_the_configuration_says() {
         assert!(start.elapsed() < crate::support::PATIENCE);
     }
     let (code, text) = run(&daemon.site, &["status"], "");
-    assert!(code == Some(0) && text.contains("listener   admin"), "{text}");
+    assert!(code == Some(0) && text.contains("listener admin"), "{text}");
     assert!(!daemon.socket("control.sock").exists());
 }
 

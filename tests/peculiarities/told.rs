@@ -20,6 +20,7 @@ async fn told_by_command(server: &Server, command: &'static [&str]) -> String {
     std::fs::write(&config, text).unwrap();
     let output = tokio::task::spawn_blocking(move || {
         let mut program = Command::new(env!("CARGO_BIN_EXE_xmpp-ldap-auth"));
+        program.env("COLUMNS", "10000");
         program.arg("--config").arg(config).args(command).stdin(Stdio::piped());
         let mut child = program.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         // Not every command reads it.
@@ -44,10 +45,10 @@ async fn probe_names_what_a_server_leaves_unanswered_and_asks_it_no_more() {
     let of_group: Pick = |request| request.is_search() && request.has(b"cn=g");
     let of_policies: Pick = |request| request.operation == SEARCH && request.has(b"cn=config");
     let cases: [(Pick, &str); 4] = [
-        (Request::is_service_bind, "service bind    cannot tell: lost-connection no answer"),
-        (of_base, "search          dc=x: no answer came"),
-        (of_group, "search          cn=g,dc=x: no answer came"),
-        (of_policies, "search          cn=config: no answer came"),
+        (Request::is_service_bind, "service bind: cannot tell: lost-connection no answer"),
+        (of_base, "search: dc=x: no answer came"),
+        (of_group, "search: cn=g,dc=x: no answer came"),
+        (of_policies, "search: cn=config: no answer came"),
     ];
     join_all(cases.map(async |(hangs, words)| {
         let server = hanging(hangs).await;

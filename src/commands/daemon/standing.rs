@@ -9,6 +9,10 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::metrics::Snapshot;
+use super::status::{
+    CacheStatus, ConfigurationStatus, DOWN, DirectoryStatus, GuardStatus, ListenerStatus, OUT,
+    ServerStatus, Status, UP,
+};
 use crate::authenticator::Authenticator;
 use crate::commands::reload::Progress;
 use crate::deadline::Deadline;
@@ -191,42 +195,46 @@ impl Administration for Standing {
         let state = self.state();
         let listeners = state.listeners.iter().map(|(settings, front)| {
             let counts = front.counts();
-            json!({
-                "name": settings.name,
-                "kind": settings.kind.name(),
-                "place": settings.address.to_string(),
-                "connections": counts.connections.load(Ordering::Relaxed),
-                "in_flight": counts.in_flight.load(Ordering::Relaxed),
-                "requests": counts.requests.load(Ordering::Relaxed),
-                "late_answers": counts.late.load(Ordering::Relaxed),
-            })
+            ListenerStatus {
+                name: settings.name.clone(),
+                kind: settings.kind.name().to_owned(),
+                place: settings.address.to_string(),
+                connections: counts.connections.load(Ordering::Relaxed),
+                in_flight: counts.in_flight.load(Ordering::Relaxed),
+                requests: counts.requests.load(Ordering::Relaxed),
+                late_answers: counts.late.load(Ordering::Relaxed),
+            }
         });
         let directories = state.directories.iter().map(|directory| {
-            let servers = directory.facts().servers.into_iter().map(|server| {
-                json!({ "name": &*server.name, "state": if server.is_up { "up" } else { "down" } })
+            let servers = directory.facts().servers.into_iter().map(|server| ServerStatus {
+                name: server.name.to_string(),
+                state: if server.is_up { UP } else { DOWN }.to_owned(),
             });
-            json!({
-                "name": directory.name(),
-                "state": if directory.is_out() { "out" } else { "up" },
-                "connections": directory.open_connections(),
-                "servers": servers.collect::<Vec<_>>(),
-            })
+            DirectoryStatus {
+                name: directory.name().to_owned(),
+                state: if directory.is_out() { OUT } else { UP }.to_owned(),
+                connections: directory.open_connections(),
+                servers: servers.collect(),
+            }
         });
         let policies = state.policies.as_ref();
         let guard = policies.and_then(|policies| policies.guard.as_ref()).map(|guard| {
-            let (accounts, held) = guard.held(Instant::now());
-            json!({ "accounts_with_failures": accounts, "accounts_held": held })
+            let (accounts_with_failures, accounts_held) = guard.held(Instant::now());
+            GuardStatus { accounts_with_failures, accounts_held }
         });
         let cache = policies.and_then(|policies| policies.cache.as_ref());
-        json!({
-            "version": env!("CARGO_PKG_VERSION"),
-            "pid": std::process::id(),
-            "up_s": self.started.elapsed().as_secs(),
-            "configuration": { "file": self.file.display().to_string(), "problems": state.problems },
-            "listeners": listeners.collect::<Vec<_>>(),
-            "directories": directories.collect::<Vec<_>>(),
-            "guard": guard,
-            "caches": { "credentials": cache.map(|cache| cache.proofs()) },
+        json!(Status {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            pid: std::process::id(),
+            up_s: self.started.elapsed().as_secs(),
+            configuration: ConfigurationStatus {
+                file: self.file.display().to_string(),
+                problems: state.problems.clone(),
+            },
+            listeners: listeners.collect(),
+            directories: directories.collect(),
+            guard,
+            caches: CacheStatus { credentials: cache.map(|cache| cache.proofs()) },
         })
     }
 

@@ -14,6 +14,7 @@ use crate::directory::pool::service::ServicePool;
 use crate::directory::session::Session;
 use crate::directory::session::root_dse::RootDse;
 use crate::observe::StepUnderWay;
+use crate::result_code;
 use crate::verdict::{Denial, Outage, Outcome};
 
 /// `PolicyHintsRequestValue ::= SEQUENCE { Flags INTEGER }` with the flag 1: keep to the password
@@ -108,7 +109,7 @@ async fn set_on(
             return Err(Attempt::Over(outcome));
         }
     };
-    step.ends(&format!("by {method}: result code {}", answer.code));
+    step.ends(&format!("by {method}: {}", result_code::described(answer.code)));
     let judgement = of_password_change(&answer, session.is_private);
     Ok(Attempt::answered(&session.server, judgement))
 }

@@ -235,10 +235,9 @@ impl Connector {
             return self.begin(server, stream, host, Transport::Clear, principal).await;
         }
         let stream = self.tls.handshake(host, stream, starts_tls).await?;
-        let certificate = tls::certificate_of(&stream);
-        let expiry = certificate.as_deref().and_then(tls::certificate_expiry);
-        self.record(&server.name).set_certificate_expiry(expiry);
-        let transport = Transport::Tls(certificate);
+        let agreed = tls::agreed_on(&stream);
+        let transport = Transport::Tls(agreed.certificate.clone());
+        self.record(&server.name).set_agreed(agreed);
         self.begin(server, stream, host, transport, principal).await
     }
 

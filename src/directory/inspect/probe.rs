@@ -1,7 +1,7 @@
 //! What a server is, and what of the configuration cannot work there.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use tokio::time::Instant;
 
@@ -19,6 +19,7 @@ use crate::directory::pool::service::ServicePool;
 use crate::directory::session::Session;
 use crate::directory::session::error::SessionError;
 use crate::directory::session::root_dse::RootDse;
+use crate::directory::tls;
 use crate::policy::guard::GuardSettings;
 
 /// Asks one server of a directory, until there is a question that it does not answer. `domains` are the
@@ -117,8 +118,22 @@ async fn sign_in(
             return None;
         }
     };
-    let encrypted = if session.is_private { "encrypted, or local" } else { "in clear text" };
-    report.note(Severity::Good, "connect", encrypted);
+    let agreed = connector.record(&server.name).agreed();
+    let protection = match &agreed {
+        Some(agreed) => agreed.version,
+        None if session.is_private => "local, or sealed by Kerberos",
+        None => "in clear text",
+    };
+    report.note(Severity::Good, "connect", protection);
+    let certificate = agreed.and_then(|agreed| agreed.certificate);
+    if let Some((text, ends_soon)) =
+        certificate.and_then(|der| tls::certificate_for_people(&der, SystemTime::now()))
+    {
+        match ends_soon {
+            true => report.note(Severity::Odd, "certificate", format!("{text}: renew it")),
+            false => report.note(Severity::Good, "certificate", text),
+        }
+    }
     let Some(service) = service else {
         report.note(Severity::Odd, "service bind", "there is no service account: nothing to see");
         return None;

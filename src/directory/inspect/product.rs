@@ -24,6 +24,9 @@ const KNOWN: [(&str, &str); 8] = [
     (oid::MANAGE_DSA_IT, "manage DSA IT"),
 ];
 
+/// How the service account can sign in other than by a password.
+const SASL: [&str; 2] = ["EXTERNAL", "GSSAPI"];
+
 pub(super) fn look(view: &View, preset: Option<Preset>, report: &mut Report) {
     let root_dse = &view.root_dse;
     let is_controller = root_dse.is_active_directory();
@@ -37,32 +40,26 @@ pub(super) fn look(view: &View, preset: Option<Preset>, report: &mut Report) {
         _ => None,
     };
     report.judge("product", &root_dse.product(), problem);
-    for (what, attribute) in [
-        ("host", "dnsHostName"),
-        ("naming context", "namingContexts"),
-        ("SASL", "supportedSASLMechanisms"),
-    ] {
+    for (what, attribute) in [("host", "dnsHostName"), ("naming context", "namingContexts")] {
         let values: Vec<&str> = root_dse.texts(attribute).collect();
         if !values.is_empty() {
             report.note(Severity::Good, what, values.join("; "));
         }
     }
-    for (what, attribute) in
-        [("extensions", "supportedExtension"), ("controls", "supportedControl")]
-    {
-        let offered: Vec<&str> = root_dse.texts(attribute).collect();
-        let known = KNOWN.iter().filter(|(oid, _)| offered.contains(oid));
-        let names: Vec<&str> = known.map(|(_, name)| *name).collect();
-        let among = if names.is_empty() { "none that matter here" } else { "among them" };
-        let text = format!("{}, {among} {}", offered.len(), names.join(", "));
-        report.note(Severity::Good, what, text.trim_end());
+    let offered = ["supportedExtension", "supportedControl"].map(|it| root_dse.texts(it));
+    let offered: Vec<&str> = offered.into_iter().flatten().collect();
+    let known = KNOWN.iter().filter(|(oid, _)| offered.contains(oid)).map(|(_, name)| *name);
+    let mechanisms = root_dse.texts("supportedSASLMechanisms").filter(|it| SASL.contains(it));
+    let known: Vec<&str> = known.chain(mechanisms).collect();
+    if !known.is_empty() {
+        report.note(Severity::Good, "offers", known.join(", "));
     }
     look_at_clock(root_dse, report);
 }
 
 fn look_at_clock(root_dse: &RootDse, report: &mut Report) {
     let Some(theirs) = root_dse.text("currentTime").and_then(generalized_time) else {
-        report.note(Severity::Good, "clock", "the server does not tell its time");
+        // Only domain controllers do.
         return;
     };
     let ours = SystemTime::now();

@@ -136,8 +136,15 @@ async fn look_up(
     let step = StepUnderWay::begin("search", &session.server);
     let found = look_up_whole(session, query, by).await;
     step.ends(&match &found {
-        Ok(found) => {
-            format!("{} entries, result code {}", found.entries.len(), found.answer.code)
+        Ok(Found { entries, answer, .. }) => {
+            let found = match &entries[..] {
+                [entry] => format!("1 entry, {}", entry.dn),
+                entries => format!("{} entries", entries.len()),
+            };
+            match answer.code {
+                result_code::SUCCESS => found,
+                code => format!("{found}; {}", result_code::described(code)),
+            }
         }
         Err(error) => error.to_string(),
     });

@@ -95,7 +95,7 @@ impl ServiceAccount {
             }
         };
         step.ends(&match &answer {
-            Ok(answer) => format!("result code {}", answer.code),
+            Ok(answer) => result_code::described(answer.code),
             Err(error) => error.to_string(),
         });
         let answer = answer?;

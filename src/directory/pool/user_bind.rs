@@ -21,6 +21,7 @@ use crate::directory::session::error::{ConnectError, SessionError};
 use crate::observe::StepUnderWay;
 use crate::policy::admission::PersonalWait;
 use crate::policy::guard::Permit;
+use crate::result_code;
 use crate::verdict::{Outage, Outcome};
 
 /// A server that has not answered a bind for this long, or for half of the time that is left, is asked
@@ -166,7 +167,7 @@ impl UserPool {
                 return Attempt::Broken { server, error, is_reused };
             }
         };
-        step.ends(&format!("result code {}", answer.code));
+        step.ends(&result_code::described(answer.code));
         let judgement = of_bind(&answer, bind.must_change);
         if judgement.judged == Judged::NotNow {
             self.purge();

@@ -7,6 +7,7 @@ use tokio::time::Instant;
 
 use crate::directory::session::peculiarities::Peculiarities;
 use crate::directory::session::tally::Tally;
+use crate::directory::tls::{self, Agreed};
 use crate::policy::guard::Judge;
 
 /// What is remembered of a server.
@@ -18,7 +19,7 @@ pub struct ServerRecord {
     pub judge: Arc<Judge>,
     /// How operations on it ended.
     pub tally: Tally,
-    certificate_expires: Mutex<Option<SystemTime>>,
+    agreed: Mutex<Option<Agreed>>,
 }
 
 impl Drop for ServerRecord {
@@ -29,13 +30,18 @@ impl Drop for ServerRecord {
 }
 
 impl ServerRecord {
-    /// The certificate that it showed last expires then.
-    pub fn set_certificate_expiry(&self, at: Option<SystemTime>) {
-        *self.certificate_expires.lock().unwrap_or_else(PoisonError::into_inner) = at;
+    /// What was agreed on with it last.
+    pub fn set_agreed(&self, agreed: Agreed) {
+        *self.agreed.lock().unwrap_or_else(PoisonError::into_inner) = Some(agreed);
+    }
+
+    /// What was agreed on with it last, if it speaks TLS.
+    pub fn agreed(&self) -> Option<Agreed> {
+        self.agreed.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// When the certificate expires that it showed last, if it showed one.
     pub fn certificate_expiry(&self) -> Option<SystemTime> {
-        *self.certificate_expires.lock().unwrap_or_else(PoisonError::into_inner)
+        tls::certificate_expiry(&self.agreed()?.certificate?)
     }
 }

@@ -2,7 +2,7 @@
 //! is not accepted. Nothing is trusted because of what is read here.
 
 use std::fmt;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use super::algorithm::{self, RSA_KEY};
 use crate::directory::message::ber::{MalformedMessage, Reader, tag};
@@ -15,6 +15,9 @@ const VERSION: u8 = 0xa0;
 const BIT_STRING: u8 = 0x03;
 const UTC_TIME: u8 = 0x17;
 const GENERALIZED_TIME: u8 = 0x18;
+
+/// An administrator is told so long before that a certificate ends.
+const ENDS_SOON: Duration = Duration::from_secs(30 * 24 * 3600);
 
 /// Attributes of names (RFC 4519, section 2), and how they are written.
 const ATTRIBUTES: [(&[u8], &str); 7] = [
@@ -76,6 +79,11 @@ impl<'a> Certificate<'a> {
     /// Whether it names itself as its issuer.
     pub(super) fn is_self_signed(&self) -> bool {
         self.issuer == self.subject
+    }
+
+    /// Whether it ends so soon that somebody has to do something about it.
+    pub(super) fn ends_soon(&self, now: SystemTime) -> bool {
+        self.not_after.is_some_and(|end| end < now + ENDS_SOON)
     }
 }
 

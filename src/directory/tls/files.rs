@@ -3,7 +3,7 @@
 //! What a library says of a file can quote it, and a key is a secret: every word here is our own.
 
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 use std::{env, fs};
 
 use rustls::crypto::CryptoProvider;
@@ -27,9 +27,6 @@ pub(super) fn roots(ca_file: &Path) -> Result<RootCertStore, String> {
     Ok(roots)
 }
 
-/// An administrator is told so long before that an authority ends.
-const ENDS_SOON: Duration = Duration::from_secs(30 * 24 * 3600);
-
 /// The authorities of a CA file for people, and what of them ends soon: whoever trusts it has to be
 /// given its successor before servers show that one's certificates.
 pub(super) fn authorities(
@@ -40,7 +37,7 @@ pub(super) fn authorities(
     let read = certificates.iter().filter_map(|der| Certificate::read(der).ok());
     let (mut shown, mut remarks) = (Vec::new(), Vec::new());
     for certificate in read {
-        if certificate.not_after.is_some_and(|end| end < now + ENDS_SOON) {
+        if certificate.ends_soon(now) {
             remarks.push(format!("{certificate}: put its successor into the file as well"));
         }
         shown.push(certificate.to_string());

@@ -17,7 +17,7 @@ use std::time::SystemTime;
 
 use rustls::pki_types::ServerName;
 use rustls::version::{TLS12, TLS13};
-use rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion};
+use rustls::{ClientConfig, ProtocolVersion, RootCertStore, SupportedProtocolVersion};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -201,8 +201,31 @@ pub fn certificate_expiry(certificate: &[u8]) -> Option<SystemTime> {
     certificate::Certificate::read(certificate).ok()?.not_after
 }
 
-/// The server's certificate, in DER.
-pub fn certificate_of<S>(stream: &TlsStream<S>) -> Option<Vec<u8>> {
-    let certificates = stream.get_ref().1.peer_certificates()?;
-    Some(certificates.first()?.to_vec())
+/// What a certificate says, for people, and whether it ends soon.
+pub fn certificate_for_people(certificate: &[u8], now: SystemTime) -> Option<(String, bool)> {
+    let certificate = certificate::Certificate::read(certificate).ok()?;
+    Some((certificate.to_string(), certificate.ends_soon(now)))
+}
+
+/// What a server and this program agreed on.
+#[derive(Clone, Debug)]
+pub struct Agreed {
+    /// The version of TLS, for people.
+    pub version: &'static str,
+    /// The server's certificate, in DER.
+    pub certificate: Option<Vec<u8>>,
+}
+
+/// What was agreed on for this stream.
+pub fn agreed_on<S>(stream: &TlsStream<S>) -> Agreed {
+    let (_, connection) = stream.get_ref();
+    let certificate = connection.peer_certificates().and_then(|certificates| certificates.first());
+    Agreed {
+        version: match connection.protocol_version() {
+            Some(ProtocolVersion::TLSv1_3) => "TLS 1.3",
+            Some(ProtocolVersion::TLSv1_2) => "TLS 1.2",
+            _ => "TLS",
+        },
+        certificate: certificate.map(|certificate| certificate.to_vec()),
+    }
 }
