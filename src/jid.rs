@@ -44,7 +44,7 @@ impl Account {
         let legal = fits(localpart)
             && fits(&domainpart)
             && is_prepared(localpart)
-            && !domainpart.chars().any(char::is_control);
+            && !has_controls(&domainpart);
         legal.then(|| Self { localpart: localpart.to_owned(), domainpart })
     }
 
@@ -58,7 +58,8 @@ impl Account {
     /// international labels not as `xn--…` (RFC 5890).
     pub fn domain(name: &str) -> String {
         let name = name.to_lowercase();
-        if !name.contains("xn--") {
+        // Quicker than a search for the text, where it is short.
+        if !name.as_bytes().windows(4).any(|part| part == b"xn--") {
             return name;
         }
         match idna::domain_to_unicode(&name) {
@@ -88,10 +89,14 @@ impl Account {
         let mut decoded = String::with_capacity(self.localpart.len());
         let mut rest = self.localpart.as_str();
         while let Some((text, after)) = rest.split_once('\\') {
-            let escape = ESCAPED.iter().find(|(_, code)| after.starts_with(code));
             decoded.push_str(text);
-            decoded.push(escape.map_or('\\', |(character, _)| *character));
-            rest = escape.and_then(|(_, code)| after.strip_prefix(code)).unwrap_or(after);
+            let escape = after.split_at_checked(2).and_then(|(code, behind)| {
+                let (character, _) = ESCAPED.iter().find(|(_, known)| *known == code)?;
+                Some((*character, behind))
+            });
+            let (character, behind) = escape.unwrap_or(('\\', after));
+            decoded.push(character);
+            rest = behind;
         }
         decoded.push_str(rest);
         let legal = !decoded.starts_with(' ') && !decoded.ends_with(' ');
@@ -105,13 +110,21 @@ impl fmt::Display for Account {
     }
 }
 
+/// Whether there are control characters in a text.
+pub fn has_controls(text: &str) -> bool {
+    // Those beyond ASCII begin with this byte. To look at all bytes takes no branches.
+    let may_begin_one = |byte: u8| byte.is_ascii_control() || byte == 0xc2;
+    text.bytes().fold(false, |found, byte| found | may_begin_one(byte))
+        && text.contains(char::is_control)
+}
+
 /// A name as an XMPP server prepares it for a localpart (nodeprep, RFC 6122, appendix A). Characters
 /// that are newer than Unicode 3.2 stay as they are, which is what the libraries of XMPP servers do.
 pub fn nodeprep(name: &str) -> String {
     let mut done = String::with_capacity(name.len());
     let mut rest = name;
     while let Some((at, unknown)) =
-        rest.char_indices().find(|(_, c)| tables::unassigned_code_point(*c))
+        rest.char_indices().find(|(_, c)| !c.is_ascii() && tables::unassigned_code_point(*c))
     {
         let (known, after) = rest.split_at(at);
         done.push_str(&prepared(known));
@@ -129,7 +142,6 @@ fn prepared(name: &str) -> String {
 /// Characters that are newer than Unicode 3.2 are let through, as in a query (RFC 3454, section 7).
 fn is_prepared(name: &str) -> bool {
     if name.is_ascii() {
-        // The tables have nothing more to say about these.
         return !name.bytes().any(|byte| byte.is_ascii_uppercase() || byte.is_ascii_control());
     }
     !name.chars().any(is_prohibited)
@@ -139,6 +151,11 @@ fn is_prepared(name: &str) -> bool {
 
 /// What is prohibited everywhere (RFC 6122, appendix A.5), but for ASCII spaces.
 fn is_prohibited(c: char) -> bool {
+    // The tables have nothing more to say about ASCII.
+    if c.is_ascii() { c.is_ascii_control() } else { is_prohibited_by_table(c) }
+}
+
+fn is_prohibited_by_table(c: char) -> bool {
     c.is_control()
         || tables::non_ascii_space_character(c)
         || tables::private_use(c)
@@ -209,8 +226,18 @@ mod tests {
     #[test]
     fn the_tables_prohibit_no_ascii_but_control_characters() {
         for c in '\0'..='\x7f' {
-            assert_eq!(is_prohibited(c), c.is_ascii_control(), "{c:?}");
+            assert_eq!(is_prohibited_by_table(c), c.is_ascii_control(), "{c:?}");
+            assert!(!tables::unassigned_code_point(c), "{c:?}");
             assert_eq!(prepared(&c.to_string()), c.to_ascii_lowercase().to_string());
+        }
+    }
+
+    #[test]
+    fn control_characters_are_found_wherever_they_are() {
+        for c in '\0'..='\u{2ff}' {
+            for text in [format!("{c}"), format!("äbc{c}"), format!("{c}°")] {
+                assert_eq!(has_controls(&text), c.is_control(), "{text:?}");
+            }
         }
     }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use secrecy::SecretString;
 
-use crate::jid::Account;
+use crate::jid::{Account, has_controls};
 use crate::verdict::{Denial, Verdict};
 
 /// What is asked. It decides how a refusal is written.
@@ -224,7 +224,7 @@ fn read_whom(localpart: &[u8], domainpart: &[u8]) -> Whom {
 /// FreeformClass), and one in a line can only be an attempt to forge a request.
 fn legible(password: &[u8]) -> Option<SecretString> {
     let password = str::from_utf8(password).ok()?;
-    (!password.chars().any(char::is_control)).then(|| SecretString::from(password))
+    (!has_controls(password)).then(|| SecretString::from(password))
 }
 
 #[cfg(test)]

@@ -95,7 +95,11 @@ impl Permit {
         if is_unusual {
             guard.refusals.add_domain();
         }
-        guarded.tell.send_replace(Some(outcome.clone()));
+        // Whoever waits is woken by the end of the attempt.
+        guarded.tell.send_if_modified(|told| {
+            *told = Some(outcome.clone());
+            false
+        });
         is_unusual
     }
 }

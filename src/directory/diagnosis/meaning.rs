@@ -81,9 +81,11 @@ impl Meaning {
         judged: Judged,
     ) -> Judgement {
         let message = answer.words();
-        let parts: Vec<&str> =
-            [self.words, message].into_iter().filter(|part| !part.is_empty()).collect();
-        let remark = (!parts.is_empty()).then(|| parts.join(": "));
+        let remark = match (self.words, message) {
+            ("", "") => None,
+            (words, "") | ("", words) => Some(words.to_owned()),
+            (words, message) => Some([words, message].join(": ")),
+        };
         Judgement { verdict: self.verdict, remark, judged, ended_by: (operation, answer.code) }
     }
 }
@@ -105,8 +107,8 @@ pub(super) fn by_words_of_refusal(
     table: &'static Words,
     answer: &LdapResult,
 ) -> Option<&'static Meaning> {
-    let is_refusal = REFUSALS.contains(&answer.code);
-    table.iter().find(|(words, _)| is_refusal && says(answer, words)).map(|row| &row.1)
+    let of_refusal = if REFUSALS.contains(&answer.code) { table } else { &[] };
+    of_refusal.iter().find(|(words, _)| says(answer, words)).map(|row| &row.1)
 }
 
 /// The row of an answer with this sign.

@@ -226,7 +226,9 @@ impl<'a> Reader<'a> {
 
     /// The next element, which must be an OCTET STRING; what is not UTF-8 in it is read as U+FFFD.
     pub fn text(&mut self) -> Result<Cow<'a, str>, MalformedMessage> {
-        self.expect(tag::OCTET_STRING).map(String::from_utf8_lossy)
+        let content = self.expect(tag::OCTET_STRING)?;
+        // Reading what is UTF-8 is quicker than looking for what is not.
+        Ok(str::from_utf8(content).map_or_else(|_| String::from_utf8_lossy(content), Cow::Borrowed))
     }
 
     /// Whether there is no further element.

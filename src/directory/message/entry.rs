@@ -22,12 +22,13 @@ impl Entry {
         let mut fields = Reader::new(content);
         let dn = std::str::from_utf8(fields.expect(tag::OCTET_STRING)?);
         let mut list = Reader::new(fields.expect(tag::SEQUENCE)?);
-        let mut attributes = Vec::new();
+        // With room for what most have: half a dozen attributes, of one value each.
+        let mut attributes = Vec::with_capacity(8);
         while !list.is_at_end() {
             let mut attribute = Reader::new(list.expect(tag::SEQUENCE)?);
             let name = attribute.text()?.into_owned();
             let mut set = Reader::new(attribute.expect(tag::SET)?);
-            let mut values = Vec::new();
+            let mut values = Vec::with_capacity(1);
             while !set.is_at_end() {
                 values.push(set.expect(tag::OCTET_STRING)?.to_vec());
             }

@@ -229,11 +229,13 @@ impl<'a> ValueWriter<'a> {
         if piece.is_empty() {
             return;
         }
-        let means_something =
-            |byte| matches!(byte, 0..=b'#' | b'+' | b',' | b';'..=b'>' | b'\\' | 0x7f);
+        let is_plain = |byte: u8| {
+            byte.is_ascii_lowercase()
+                || !matches!(byte, 0..=b'#' | b'+' | b',' | b';'..=b'>' | b'\\' | 0x7f)
+        };
         match str::from_utf8(piece) {
             // Most pieces are plain, and quickly copied.
-            Ok(plain) if !plain.bytes().any(means_something) => {
+            Ok(plain) if plain.bytes().all(is_plain) => {
                 self.dn.push_str(plain);
                 (self.is_empty, self.ends_in_space) = (false, false);
             }

@@ -90,6 +90,7 @@ fn spelled(value: &[u8]) -> Option<String> {
 pub(super) fn is_plain(account: &Account) -> bool {
     let name = account.localpart();
     // Nodeprep knows all of ASCII.
-    let is_known = name.is_ascii() || name.to_lowercase().nfkc().eq(name.chars());
-    is_known && name.split(' ').all(|word| !word.is_empty())
+    let is_known = || name.is_ascii() || name.to_lowercase().nfkc().eq(name.chars());
+    name.bytes().all(|byte| byte.is_ascii_graphic())
+        || is_known() && name.split(' ').all(|word| !word.is_empty())
 }

@@ -45,8 +45,9 @@ pub struct InFlight {
 }
 
 impl InFlight {
-    /// The outcome, when it is known; nothing if whoever asked gave up.
+    /// The outcome, when the attempt has ended; nothing if whoever asked gave up.
     pub async fn ended(mut self) -> Option<Outcome> {
-        self.outcome.wait_for(Option::is_some).await.ok()?.clone()
+        while self.outcome.changed().await.is_ok() {}
+        self.outcome.borrow().clone()
     }
 }

@@ -1,6 +1,6 @@
 //! What is remembered of one account that had wrong passwords.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -37,8 +37,8 @@ pub(super) struct AccountRecord {
     /// The passwords that the directory has refused.
     refused: Vec<RefusedPassword>,
     pub(super) asking: Vec<Asking>,
-    /// Held by each attempt that waits for another one as well.
-    waiting: Arc<()>,
+    /// Held by each attempt that waits for another one as well; there is none before the first.
+    waiting: OnceLock<Arc<()>>,
 }
 
 /// A password that the directory has refused: when, and when the attempt with it began.
@@ -140,10 +140,11 @@ impl AccountRecord {
 
     /// Bars an attempt until another one has come to an end, if one more may wait for that.
     pub(super) fn bars(&self, asking: &Asking, barred: fn(InFlight) -> Barred) -> Barred {
-        if Arc::strong_count(&self.waiting) > MOST_WAITING {
+        let waiting = self.waiting.get_or_init(Arc::default);
+        if Arc::strong_count(waiting) > MOST_WAITING {
             return Barred::Deny(Hold::Crowded);
         }
-        let (outcome, _place) = (asking.outcome.clone(), Arc::clone(&self.waiting));
+        let (outcome, _place) = (asking.outcome.clone(), Arc::clone(waiting));
         barred(InFlight { outcome, _place })
     }
 

@@ -73,8 +73,7 @@ impl GuardState {
         attempt: &SignInAttempt,
         now: Instant,
     ) -> Result<watch::Sender<Option<Outcome>>, Barred> {
-        let most = self.most_failures(settings, attempt);
-        let is_right = self.is_right(attempt);
+        let (most, is_right) = self.most_failures(settings, attempt);
         let changed = self.changes.last_password(attempt.counted_as);
         let Some(record) = self.record_of(settings, attempt.counted_as, now) else {
             return Err(Barred::Deny(Hold::Spent { left: settings.account.within }));
@@ -113,12 +112,15 @@ impl GuardState {
         Ok(tell)
     }
 
-    /// How many binds may be wrong, if this is one of them. The last one of several is kept for the
-    /// password that was right last.
-    fn most_failures(&self, settings: &GuardSettings, attempt: &SignInAttempt) -> u32 {
+    /// How many binds may be wrong, if this is one of them, and whether it is with the password that was
+    /// right last, for which the last one of several is kept.
+    fn most_failures(&self, settings: &GuardSettings, attempt: &SignInAttempt) -> (u32, bool) {
         let failures = settings.account.failures;
-        let keeps_one = self.right(attempt.counted_as).is_some_and(|right| right != attempt.digest);
-        if keeps_one { failures.saturating_sub(1).max(1) } else { failures }
+        match self.right(attempt.counted_as) {
+            None => (failures, false),
+            Some(right) if right == attempt.digest => (failures, true),
+            Some(_) => (failures.saturating_sub(1).max(1), false),
+        }
     }
 
     fn is_right(&self, attempt: &SignInAttempt) -> bool {
@@ -178,7 +180,7 @@ impl GuardState {
         attempt: &SignInAttempt,
         to: &Arc<Judge>,
     ) -> Option<BindNumber> {
-        let (most, is_right) = (self.most_failures(settings, attempt), self.is_right(attempt));
+        let (most, is_right) = self.most_failures(settings, attempt);
         let record = self.records.get(&attempt.counted_as)?;
         let spent = if is_right { record.binds() } else { record.spent() };
         let is_full = spent.saturating_add(record.reserved()) >= most;

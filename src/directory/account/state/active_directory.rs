@@ -81,17 +81,17 @@ fn expired(entry: &Entry, now: SystemTime) -> Option<StateFault> {
 /// The computed flag says whether the lock-out still lasts. `lockoutTime` alone does not: it stays
 /// set when the domain's lock-out duration is over.
 fn locked(entry: &Entry, computed: Option<u32>) -> Option<StateFault> {
-    let since = ticks(entry, "lockoutTime");
+    let since = || ticks(entry, "lockoutTime");
     match computed {
         Some(flags) if flags & LOCKED_OUT != 0 => {
-            let text = match since.and_then(windows_time) {
+            let text = match since().and_then(windows_time) {
                 Some(since) => format!("locked out since {}", Shown(since)),
                 None => "locked out".to_owned(),
             };
             Some(StateFault::certain(Denial::AccountLocked, text))
         }
         Some(_) => None,
-        None => since.is_some_and(|ticks| ticks != 0).then(|| {
+        None => since().is_some_and(|ticks| ticks != 0).then(|| {
             StateFault::possible(
                 Denial::AccountLocked,
                 "lockoutTime is set, unless the domain's lock-out duration is over",
@@ -101,12 +101,12 @@ fn locked(entry: &Entry, computed: Option<u32>) -> Option<StateFault> {
 }
 
 fn stale(entry: &Entry, control: u32, computed: Option<u32>) -> Option<StateFault> {
-    let must_change = ticks(entry, "pwdLastSet") == Some(0);
+    let must_change = || ticks(entry, "pwdLastSet") == Some(0);
     let is_stale = match computed {
         Some(flags) => flags & PASSWORD_EXPIRED != 0,
-        None => must_change && control & PASSWORD_NEVER_EXPIRES == 0,
+        None => control & PASSWORD_NEVER_EXPIRES == 0 && must_change(),
     };
-    is_stale.then(|| match must_change {
+    is_stale.then(|| match must_change() {
         true => StateFault::certain(Denial::MustChangePassword, "pwdLastSet is 0: must be changed"),
         false => StateFault::certain(Denial::PasswordExpired, "the password has expired"),
     })
