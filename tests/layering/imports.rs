@@ -43,6 +43,43 @@ pub(crate) fn code(source: &str) -> String {
     code
 }
 
+/// What in a file brings code of another one in a way that is not looked through here.
+pub(crate) fn blind_spots(source: &str) -> Vec<&'static str> {
+    let code = code(source);
+    let words = [
+        ("extern crate", "extern crate"),
+        ("include!(", "include!"),
+        ("mod tests;", "tests without cfg(test)"),
+    ];
+    let mut found: Vec<_> =
+        words.into_iter().filter(|(word, _)| code.contains(word)).map(|(_, what)| what).collect();
+    if source.contains("#[path = \"..") {
+        found.push("a path out of its folder");
+    }
+    // Whose parent is this file, and not the one that `super` is taken for.
+    let tokens = without_tests(&tokens(source));
+    let is_module =
+        |at: usize| tokens[at] == "mod" && tokens.get(at + 2).is_some_and(|next| next == "{");
+    for at in (0..tokens.len()).filter(|at| is_module(*at)) {
+        let mut depth = 0_usize;
+        for token in &tokens[at + 2..] {
+            match token.as_str() {
+                "{" => depth += 1,
+                "}" => depth -= 1,
+                "super" | "self" => {
+                    found.push("a module that names its parent");
+                    break;
+                }
+                _ => {}
+            }
+            if depth == 0 {
+                break;
+            }
+        }
+    }
+    found
+}
+
 /// The name of a file's module, with slashes.
 pub(crate) fn module_of(path: &str) -> &str {
     let name = path.strip_suffix(".rs").unwrap_or(path);
@@ -76,17 +113,8 @@ impl Tree {
     pub(crate) fn imports(&self) -> BTreeSet<(&str, &str)> {
         let mut found = BTreeSet::new();
         for (module, file) in &self.0 {
-            let named = file.uses.iter().map(|(_, path)| self.absolute(module, path));
-            let inline = file.paths.iter().map(|path| {
-                let bound = file.uses.iter().find(|(name, _)| path.first() == Some(name));
-                match bound {
-                    Some((_, used)) => {
-                        Some([self.absolute(module, used)?, path[1..].to_vec()].concat())
-                    }
-                    None => self.absolute(module, path),
-                }
-            });
-            for path in named.chain(inline).flatten() {
+            let named = file.uses.iter().map(|(_, path)| path).chain(&file.paths);
+            for path in named.filter_map(|path| self.resolved(module, file, path, 0)) {
                 let user = file.path.as_str();
                 found.extend(self.definer(&path, 0).map(|other| (user, other)));
             }
@@ -95,16 +123,39 @@ impl Tree {
         found
     }
 
+    /// A path in a file, from the root, where its first name may be one that a `use` brings.
+    fn resolved(
+        &self,
+        module: &[String],
+        file: &File,
+        path: &[String],
+        depth: usize,
+    ) -> Option<Names> {
+        assert!(depth < 9, "{path:?} is renamed in a circle");
+        let bound =
+            file.uses.iter().find(|(name, used)| path.first() == Some(name) && used != path);
+        match bound {
+            Some((name, used)) if used.first() != Some(name) => {
+                let used = self.resolved(module, file, used, depth + 1)?;
+                Some([&used, &path[1..]].concat())
+            }
+            _ => self.absolute(module, path),
+        }
+    }
+
     /// A path in a module, from the root; `None` if it leads out of the crate.
     fn absolute(&self, module: &[String], path: &[String]) -> Option<Names> {
         let rest = path.get(1..)?;
         match path.first()?.as_str() {
             "crate" | CRATE => Some(rest.to_vec()),
-            "self" => Some([module, rest].concat()),
+            "self" => match rest.first() {
+                Some(next) if next == "super" => self.absolute(module, rest),
+                _ => Some([module, rest].concat()),
+            },
             "super" => {
                 let (_, parent) = module.split_last()?;
-                match rest.first()?.as_str() {
-                    "super" => self.absolute(parent, rest),
+                match rest.first() {
+                    Some(next) if next == "super" => self.absolute(parent, rest),
                     _ => Some([parent, rest].concat()),
                 }
             }
@@ -199,14 +250,23 @@ fn is_name(token: &str) -> bool {
     token.starts_with(|c: char| c.is_alphabetic() || c == '_')
 }
 
+fn is_part(c: char) -> bool {
+    c.is_alphanumeric() || c == '_'
+}
+
 /// The names and signs of Rust code, without comments and literals.
 fn tokens(source: &str) -> Vec<String> {
     let mut tokens = Vec::new();
     let mut rest = source;
     while let Some(first) = rest.chars().next() {
-        let is_part = |c: char| c.is_alphanumeric() || c == '_';
         let length = if rest.starts_with("//") {
             rest.find('\n').unwrap_or(rest.len())
+        } else if rest.starts_with("/*") {
+            block_comment(rest)
+        } else if let Some(name) = rest.strip_prefix("r#").filter(|name| name.starts_with(is_part))
+        {
+            // A name may be written like this, and is the same.
+            rest.len() - name.len()
         } else if let Some(length) = literal(rest) {
             length
         } else if first.is_whitespace() {
@@ -223,6 +283,24 @@ fn tokens(source: &str) -> Vec<String> {
         rest = &rest[length..];
     }
     tokens
+}
+
+/// The length of the comment at the start of this, in which there may be others.
+fn block_comment(source: &str) -> usize {
+    let mut depth = 0_usize;
+    let mut at = 0;
+    loop {
+        let rest = &source[at..];
+        match (rest.get(..2), rest.chars().next()) {
+            (Some("/*"), _) => (depth, at) = (depth + 1, at + 2),
+            (Some("*/"), _) => (depth, at) = (depth - 1, at + 2),
+            (_, Some(c)) => at += c.len_utf8(),
+            (_, None) => return at,
+        }
+        if depth == 0 {
+            return at;
+        }
+    }
 }
 
 /// The length of the literal of text, bytes or a character at the start of this.

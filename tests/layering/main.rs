@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use imports::{Tree, code, module_of, sources};
+use imports::{Tree, blind_spots, code, module_of, sources};
 
 /// Every part of `src/`, a file or a folder. Each uses only those that stand before it.
 const LAYERS: &[&str] = &[
@@ -86,6 +86,9 @@ fn violations(root: &Path, layers: &[&str]) -> Vec<String> {
     let mut found: Vec<String> = homeless.map(|file| format!("{file} has no place")).collect();
     let upward = imports.iter().filter(|(user, used)| place(user) < place(used));
     found.extend(upward.map(|(user, used)| format!("{user} uses {used}, which stands above it")));
+    for (file, source) in sources(root) {
+        found.extend(blind_spots(&source).iter().map(|spot| format!("{file} has {spot}")));
+    }
     found.extend(circles(&imports));
     found
 }
@@ -263,6 +266,22 @@ fn each_sort_of_violation_is_named_with_its_files() {
         "use crate::high; fn f() -> high::High { high::make() }",
         "fn f<'a>(x: &'a str) { let _ = ('\\'', \"\\\"\", crate::high::High); }",
         "pub(crate) use super::top::High as Renamed;",
+        "pub use self::super::high::*;",
+        "use crate::{self, high::{self, High,},};",
+        "use {crate::{top::{High}}};",
+        "use crate::r#high::r#High;",
+        "use crate as root; use root::high::High;",
+        "use super as parent; fn f() -> parent::high::High {}",
+        "use crate::top; use top::High;",
+        "use crate::high::High as _;",
+        "fn f() { { use crate::high::High; } }",
+        "fn f() { g::<crate::high::High>() }",
+        "fn f() -> <crate::high::High as Iterator>::Item {}",
+        "macro_rules! m { () => { use $crate::high::High; } }",
+        "/* \" /* */ \" */ use crate::high::High; // \"",
+        "use crate /* there */ ::high::High;",
+        "use crate\n    // there\n    ::high::High;",
+        "impl crate::high::High for u8 {} #[cfg(test)] mod tests {}",
     ] {
         let files =
             [("low.rs", source), ("high.rs", ""), ("top/mod.rs", "pub use crate::high::High;")];
@@ -272,6 +291,19 @@ fn each_sort_of_violation_is_named_with_its_files() {
         violations_of(&[("low.rs", ""), ("new.rs", "pub struct New;")]),
         ["new.rs has no place"]
     );
+    for (source, spot) in [
+        ("extern crate xmpp_ldap_auth as me;", "extern crate"),
+        ("include!(\"high.rs\");", "include!"),
+        ("#[path = \"../high.rs\"] mod own;", "a path out of its folder"),
+        ("mod own { use super::super::high::High; }", "a module that names its parent"),
+        ("mod tests;", "tests without cfg(test)"),
+    ] {
+        assert_eq!(
+            violations_of(&[("low.rs", source)]),
+            [format!("low.rs has {spot}")],
+            "{source}"
+        );
+    }
     let circle = violations_of(&[
         ("top/a.rs", "use super::b::B; pub struct A;"),
         ("top/b.rs", "use crate::top::{c::C};"),
@@ -289,7 +321,10 @@ fn each_sort_of_violation_is_named_with_its_files() {
 #[test]
 fn what_keeps_to_its_place_is_no_violation() {
     let files = [
-        ("low.rs", "// use crate::high::High;\nfn f() { \"crate::high::High\"; }"),
+        (
+            "low.rs",
+            "// use crate::high::High;\nfn f() { \"crate::high::High\"; } /* crate::high::High */",
+        ),
         ("high.rs", "use crate::low::f; #[cfg(test)] mod tests { use crate::top::A; } fn g() {}"),
         ("top/mod.rs", "mod a; mod b; pub use a::A;"),
         ("top/a.rs", "pub(in crate::high) struct A; use crate::{high, low::*}; use std::fs;"),
