@@ -27,7 +27,7 @@ use crate::deadline::Deadline;
 use crate::directory::Directory;
 use crate::directory::domain::Domain;
 use crate::directory::pool::refused_logins::RefusedLogins;
-use crate::files::Watch;
+use crate::files::watch::Watch;
 use crate::listen::settings::ListenerSettings;
 use crate::policy::Policies;
 use crate::protocol::dialect::Dialect;

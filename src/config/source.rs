@@ -10,7 +10,7 @@ use super::effective::Effective;
 use super::excerpt::{self, PublicValues};
 use super::keys::top::TOP;
 use super::problem::{Place, Problem, Problems};
-use crate::files::Watch;
+use crate::files::watch::Watch;
 
 /// The text of a configuration file and what was found to be wrong with it.
 #[derive(Debug)]

@@ -12,6 +12,7 @@ mod listeners;
 mod mistakes;
 mod reading;
 mod refusals;
+mod remarks;
 mod secrets;
 mod servers;
 #[path = "../support/mod.rs"]

@@ -30,6 +30,7 @@ mod policies;
 mod prosody;
 mod prosody_module;
 mod reload;
+mod replicas;
 mod samba;
 mod secrets;
 mod shared_guard;

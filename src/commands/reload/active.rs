@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::task::AbortHandle;
 
 use crate::directory::Directory;
-use crate::files::Watch;
+use crate::files::watch::Watch;
 use crate::policy::Policies;
 
 /// What was made of a configuration that is in use. Its directories are maintained until it is

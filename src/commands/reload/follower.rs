@@ -10,7 +10,7 @@ use super::{LOOK_EVERY, ReloadSignal, caller, tell, tell_kept, tell_unusable};
 use crate::aside::aside;
 use crate::config::startup::Startup;
 use crate::config::{self, Reading};
-use crate::files::Watch;
+use crate::files::watch::Watch;
 use crate::relay::Relay;
 
 /// Reads the configuration again, and lets the relay ask its daemon once that can be used.
