@@ -27,7 +27,11 @@ pub enum NoConnection {
 
 /// Connects, without waiting, now or later: the stream never blocks.
 pub fn connect(path: &Path) -> Result<UnixStream, NoConnection> {
-    check_owner(path)?;
+    connect_as(rustix::process::geteuid().as_raw(), path)
+}
+
+fn connect_as(own: u32, path: &Path) -> Result<UnixStream, NoConnection> {
+    check_owner(own, path)?;
     let connect = || {
         let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
         socket.set_nonblocking(true)?;
@@ -46,7 +50,7 @@ pub fn connect(path: &Path) -> Result<UnixStream, NoConnection> {
 /// Who can make a socket at this path could answer "yes" to everything, so it must belong to root, to
 /// ourselves, or to whom the usual directory belongs. Who listens there does not say whose it is: that
 /// may be systemd.
-fn check_owner(path: &Path) -> Result<(), NoConnection> {
+fn check_owner(own: u32, path: &Path) -> Result<(), NoConnection> {
     let file = fs::metadata(path).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => {
             NoConnection::Absent("there is no socket of this name".to_owned())
@@ -57,7 +61,6 @@ fn check_owner(path: &Path) -> Result<(), NoConnection> {
     if !file.file_type().is_socket() {
         return Err(NoConnection::Unusable("this is no socket".to_owned()));
     }
-    let own = rustix::process::geteuid().as_raw();
     let usual = fs::metadata(RUN_DIRECTORY).map(|directory| directory.uid());
     if [0, own].contains(&file.uid()) || usual.is_ok_and(|usual| usual == file.uid()) {
         return Ok(());
@@ -87,10 +90,14 @@ mod tests {
         assert!(connect(&path).is_ok() && connect(&link).is_ok());
         fs::write(directory.path().join("file"), "").unwrap();
         assert!(problem(&directory.path().join("file")).contains("Unusable(\"this is no socket"));
-        // Only root can give files away.
-        if rustix::process::geteuid().is_root() && chown(&path, Some(65_533), None).is_ok() {
-            assert!(problem(&path).contains("65533"));
-            assert!(problem(&link).contains("65533"));
+        // What is root's is everybody's to ask, so root gives the socket away.
+        if rustix::process::geteuid().is_root() {
+            chown(&path, Some(65_533), None).unwrap();
+        }
+        let owner = fs::metadata(&path).unwrap().uid();
+        for path in [&path, &link] {
+            let problem = format!("{:?}", connect_as(owner + 1, path).unwrap_err());
+            assert!(problem.contains(&format!("belongs to the user {owner},")), "{problem}");
         }
     }
 
