@@ -34,7 +34,8 @@ use self::problem::{Problem, Problems};
 use self::source::Source;
 use self::startup::Startup;
 use self::table::Table;
-use crate::files::{self, Privacy, Watch};
+use crate::files::watch::Watch;
+use crate::files::{self, Privacy};
 use crate::listen::settings::ListenerSettings;
 use crate::protocol::dialect::Dialect;
 

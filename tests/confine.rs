@@ -18,8 +18,9 @@ use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
 use std::path::PathBuf;
 use std::process::Command;
 
+use ldap_fixtures::process::wait_until;
 use rustix::process::{getppid, test_kill_process};
-use support::{Adapter, Answer, Framing, Site};
+use support::{Adapter, Answer, Framing, PATIENCE, Site};
 use xmpp_ldap_auth::confine::{Confinement, confine};
 
 const UNCONFINED: &str = "this kernel has no Landlock";
@@ -90,7 +91,7 @@ fn its_log_can_be_rotated() {
     let log = site.path().join("own.log");
     let written = || std::fs::read_to_string(&log).unwrap_or_default();
     assert_eq!(adapter.ask("isuser:alice:elsewhere.example"), Answer::No);
-    assert!(written().contains("ready"));
+    wait_until("the log", PATIENCE, || written().contains("ready")).unwrap();
     std::fs::rename(&log, site.path().join("old.log")).unwrap();
     let id = rustix::process::Pid::from_raw(adapter.id().try_into().unwrap()).unwrap();
     rustix::process::kill_process(id, rustix::process::Signal::HUP).unwrap();

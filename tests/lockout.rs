@@ -20,6 +20,7 @@ use xmpp_ldap_auth::deadline::Deadline;
 use xmpp_ldap_auth::directory::backend::Candidate;
 use xmpp_ldap_auth::jid::Account;
 use xmpp_ldap_auth::policy::Policies;
+use xmpp_ldap_auth::policy::admission::PersonalWait;
 use xmpp_ldap_auth::policy::cache::{CacheSettings, Mode};
 use xmpp_ldap_auth::policy::guard::{Budget, GuardSettings, Judge, Permit};
 use xmpp_ldap_auth::request::Request;
@@ -76,7 +77,14 @@ impl Script for Counting {
         Ok(entry(account.localpart().split('.').next().unwrap()))
     }
 
-    async fn bind(&self, entry: &str, password: &str, permit: &Permit, by: Deadline) -> Outcome {
+    async fn bind(
+        &self,
+        entry: &str,
+        password: &str,
+        permit: &Permit,
+        _: &PersonalWait,
+        by: Deadline,
+    ) -> Outcome {
         loop {
             let Some(sent) = permit.send(&self.judge) else {
                 return Outage::TooManyFailures.into();

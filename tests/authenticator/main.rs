@@ -21,6 +21,7 @@ use xmpp_ldap_auth::deadline::Deadline;
 use xmpp_ldap_auth::directory::backend::Candidate;
 use xmpp_ldap_auth::jid::Account;
 use xmpp_ldap_auth::policy::Policies;
+use xmpp_ldap_auth::policy::admission::PersonalWait;
 use xmpp_ldap_auth::policy::cache::{CacheSettings, Mode};
 use xmpp_ldap_auth::policy::guard::{Barred, Budget, GuardSettings, Hold, Judge, Permit};
 use xmpp_ldap_auth::request::Request;
@@ -55,6 +56,8 @@ struct Plan {
     unanswered: Option<Outage>,
     /// How long a bind, after it was judged, or a change takes.
     delay: Duration,
+    /// Whether a bind waits for a person meanwhile.
+    is_personal: bool,
     binds: usize,
     /// Goes on with the next bind.
     judge: Arc<Judge>,
@@ -82,7 +85,14 @@ impl Script for Mutex<Plan> {
         self.lock().unwrap().remembered.map(entry)
     }
 
-    async fn bind(&self, entry: &str, password: &str, permit: &Permit, by: Deadline) -> Outcome {
+    async fn bind(
+        &self,
+        entry: &str,
+        password: &str,
+        permit: &Permit,
+        wait: &PersonalWait,
+        by: Deadline,
+    ) -> Outcome {
         if entry == "cn=b" {
             sleep(Duration::from_millis(3)).await;
             return Verdict::Granted.into();
@@ -92,6 +102,9 @@ impl Script for Mutex<Plan> {
             (plan.delay, entry == plan.entry && password == plan.password)
         };
         let sent = permit.send(&self.lock().unwrap().judge).unwrap();
+        if self.lock().unwrap().is_personal {
+            wait.begin();
+        }
         if by.bound(sleep(delay)).await.is_err() {
             let unanswered = self.lock().unwrap().unanswered;
             return unanswered.unwrap_or(Outage::DeadlinePassed).into();
@@ -206,6 +219,25 @@ async fn what_needs_no_directory_does_not_reach_it() {
     let outcome = authenticator.answer(&auth("right"), by).await;
     assert_eq!(outcome.verdict, Verdict::Unavailable(Outage::Misconfigured));
     assert_eq!(bed.binds(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bind_that_waits_for_a_person_says_nothing_of_the_directorys_rate() {
+    let bob = Arc::new(Account::new("bob", "h").unwrap());
+    let bob = Request::Auth { account: bob, password: "right".into() };
+    for (is_personal, expected) in
+        [(true, Verdict::Granted), (false, Verdict::Unavailable(Outage::Overloaded))]
+    {
+        let bed = Bed::new(None, None);
+        bed.script(|script| (script.delay, script.is_personal) = (MINUTE, is_personal));
+        let alice = auth("right");
+        let other = async {
+            sleep(20 * SECOND).await;
+            bed.ask(&bob, SECOND / 2).await.verdict
+        };
+        let (alice, other) = tokio::join!(bed.ask(&alice, HOUR), other);
+        assert_eq!((alice.verdict, other), (Verdict::Granted, expected));
+    }
 }
 
 #[tokio::test(start_paused = true)]

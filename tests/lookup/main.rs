@@ -8,6 +8,9 @@
     reason = "a test fails by panicking"
 )]
 
+#[path = "../support/ldap.rs"]
+mod ldap;
+
 mod controller;
 mod names;
 mod products;
@@ -16,19 +19,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use secrecy::SecretString;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 use tokio::time::Instant;
-use xmpp_ldap_auth::config;
 use xmpp_ldap_auth::deadline::Deadline;
-use xmpp_ldap_auth::directory::Directory;
 use xmpp_ldap_auth::directory::backend::{Backend, EntryKey};
-use xmpp_ldap_auth::directory::domain::{Domain, Memory};
+use xmpp_ldap_auth::directory::domain::Domain;
 use xmpp_ldap_auth::directory::message::ber::{Reader, Writer, message_length, tag};
 use xmpp_ldap_auth::jid::Account;
-use xmpp_ldap_auth::policy::admission::PersonalWait;
-use xmpp_ldap_auth::policy::guard::Permit;
 use xmpp_ldap_auth::verdict::{Denial, Outage, Outcome, Verdict};
 
 /// A search, as far as it matters here.
@@ -63,14 +61,9 @@ impl Server {
             bound: Mutex::default(),
             searches: AtomicUsize::new(0),
         });
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let accepting = Arc::clone(&server);
-        tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                let server = Arc::clone(&accepting);
-                tokio::spawn(async move { server.serve(stream).await });
-            }
+        let (listener, port) = ldap::bind().await;
+        ldap::serve(listener, &server, async |server: Arc<Self>, _, stream| {
+            server.serve(stream).await;
         });
         (server, port)
     }
@@ -183,9 +176,7 @@ fn domain(port: u16, lines: &str) -> Domain {
          [domain.h]\ndirectory = \"d\"\n",
         password.path()
     );
-    let configuration = config::read(&config, None, None).configuration.unwrap();
-    let (settings, rules) = configuration.into_domain("h").unwrap();
-    Domain::new(Directory::new(settings).into(), rules, Memory::default())
+    ldap::domain(&config)
 }
 
 fn deadline() -> Deadline {
@@ -193,25 +184,7 @@ fn deadline() -> Deadline {
 }
 
 async fn sign_in(domain: &Domain, localpart: &str) -> Outcome {
-    let account = Account::new(localpart, "h").unwrap();
-    match domain.find(&account, deadline()).await {
-        Ok(found) => {
-            if let Some(denial) = found.refusal() {
-                return denial.clone();
-            }
-            let password = SecretString::from("secret");
-            domain
-                .prove(
-                    &found,
-                    &password,
-                    &Permit::unguarded(),
-                    &PersonalWait::default(),
-                    deadline(),
-                )
-                .await
-        }
-        Err(outcome) => outcome,
-    }
+    ldap::sign_in(domain, localpart, "secret", deadline()).await
 }
 
 /// What sign-in and isuser come to, which is the same.
@@ -237,11 +210,7 @@ async fn a_password_that_the_directory_repeats_is_not_told() {
     let (_server, port) =
         Server::start(|_| (0, vec![entry("uid=a,dc=x", &[("uid", &["a"])])])).await;
     let domain = domain(port, UID);
-    let found = domain.find(&Account::new("a", "h").unwrap(), deadline()).await.unwrap();
-    let password = SecretString::from("tops3cret");
-    let outcome = domain
-        .prove(&found, &password, &Permit::unguarded(), &PersonalWait::default(), deadline())
-        .await;
+    let outcome = ldap::sign_in(&domain, "a", "tops3cret", deadline()).await;
     assert_eq!(outcome.verdict, Verdict::Denied(Denial::WrongPassword));
     let detail = outcome.detail.unwrap();
     assert!(detail.contains("left out") && !detail.contains("tops3cret"), "{detail}");

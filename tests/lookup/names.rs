@@ -90,9 +90,7 @@ async fn key_of(table: &str, lines: &str) -> EntryKey {
         "caller = \"ejabberd\"\n[directory.{table}]\n{lines}\nallow_clear_text = true\n\
          [domain.h]\ndirectory = {table:?}\n",
     );
-    let configuration = config::read(&config, None, None).configuration.unwrap();
-    let (settings, rules) = configuration.into_domain("h").unwrap();
-    let domain = Domain::new(Directory::new(settings).into(), rules, Memory::default());
+    let domain = ldap::domain(&config);
     let found = domain.find(&Account::new("alice", "h").unwrap(), deadline()).await;
     found.unwrap().key().clone()
 }

@@ -7,6 +7,9 @@
     reason = "a test fails by panicking"
 )]
 
+#[path = "../support/ldap.rs"]
+mod ldap;
+
 mod answers;
 mod extensions;
 mod told;
@@ -21,17 +24,13 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use secrecy::SecretString;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep};
-use xmpp_ldap_auth::config;
 use xmpp_ldap_auth::deadline::Deadline;
-use xmpp_ldap_auth::directory::Directory;
 use xmpp_ldap_auth::directory::backend::Backend;
-use xmpp_ldap_auth::directory::domain::{Domain, Memory};
+use xmpp_ldap_auth::directory::domain::Domain;
 use xmpp_ldap_auth::directory::pool::refused_logins::RefusedLogins;
 use xmpp_ldap_auth::jid::Account;
-use xmpp_ldap_auth::policy::admission::PersonalWait;
-use xmpp_ldap_auth::policy::guard::Permit;
 use xmpp_ldap_auth::verdict::{Denial, Outage, Verdict};
 
 const BIND: u8 = 0x60;
@@ -125,16 +124,10 @@ impl Server {
     async fn start(
         script: impl Fn(&Request) -> Option<Vec<u8>> + Send + Sync + 'static,
     ) -> Arc<Self> {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let port = listener.local_addr().unwrap().port();
+        let (listener, port) = ldap::bind().await;
         let server = Arc::new(Self { script: Box::new(script), seen: Mutex::default(), port });
-        let accepting = Arc::clone(&server);
-        tokio::spawn(async move {
-            for connection in 0.. {
-                let (stream, _) = listener.accept().await.unwrap();
-                let server = Arc::clone(&accepting);
-                tokio::spawn(async move { server.serve(stream, connection).await });
-            }
+        ldap::serve(listener, &server, async |server: Arc<Self>, number, stream| {
+            let _ = server.serve(stream, number).await;
         });
         server
     }
@@ -193,10 +186,7 @@ fn domain_after(servers: &[&Server], keys: &str, refused: &Arc<RefusedLogins>) -
          bind_password_file = {:?}\n{keys}\n[domain.h]\ndirectory = \"d\"\n",
         password.path()
     );
-    let configuration = config::read(&config, None, None).configuration.unwrap();
-    let (settings, rules) = configuration.into_domain("h").unwrap();
-    let directory = Directory::remembering(settings, refused);
-    Domain::new(directory.into(), rules, Memory::default())
+    ldap::domain_after(&config, refused)
 }
 
 fn soon() -> Deadline {
@@ -208,17 +198,7 @@ async fn sign_in(domain: &Domain, password: &str) -> Verdict {
 }
 
 async fn sign_in_as(domain: &Domain, user: &str, password: &str) -> Verdict {
-    let account = Account::new(user, "h").unwrap();
-    match domain.find(&account, soon()).await {
-        Ok(found) => {
-            let password = SecretString::from(password);
-            domain
-                .prove(&found, &password, &Permit::unguarded(), &PersonalWait::default(), soon())
-                .await
-                .verdict
-        }
-        Err(outcome) => outcome.verdict,
-    }
+    ldap::sign_in(domain, user, password, soon()).await.verdict
 }
 
 const WRONG: Verdict = Verdict::Denied(Denial::WrongPassword);

@@ -8,6 +8,9 @@
     reason = "a test fails by panicking"
 )]
 
+#[path = "../support/ldap.rs"]
+mod ldap;
+
 mod late_answers;
 mod outages;
 mod user_binds;
@@ -17,17 +20,13 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use ldap_fixtures::proxy::{Fault, Proxy, Unreachable};
-use secrecy::SecretString;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep};
-use xmpp_ldap_auth::config;
 use xmpp_ldap_auth::deadline::Deadline;
-use xmpp_ldap_auth::directory::Directory;
 use xmpp_ldap_auth::directory::backend::Backend;
-use xmpp_ldap_auth::directory::domain::{Domain, Memory};
+use xmpp_ldap_auth::directory::domain::Domain;
 use xmpp_ldap_auth::jid::Account;
-use xmpp_ldap_auth::policy::admission::PersonalWait;
 use xmpp_ldap_auth::policy::guard::Permit;
 use xmpp_ldap_auth::verdict::{Denial, Outage, Verdict};
 
@@ -90,18 +89,11 @@ impl Server {
             accepted: AtomicUsize::new(0),
             swallowed: AtomicUsize::new(0),
         });
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let accepting = Arc::clone(&server);
-        tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                let server = Arc::clone(&accepting);
-                tokio::spawn(async move {
-                    server.open.fetch_add(1, Ordering::SeqCst);
-                    let _ = server.serve(stream).await;
-                    server.open.fetch_sub(1, Ordering::SeqCst);
-                });
-            }
+        let (listener, port) = ldap::bind().await;
+        ldap::serve(listener, &server, async |server: Arc<Self>, _, stream| {
+            server.open.fetch_add(1, Ordering::SeqCst);
+            let _ = server.serve(stream).await;
+            server.open.fetch_sub(1, Ordering::SeqCst);
         });
         (server, port)
     }
@@ -211,13 +203,7 @@ fn read(directory: &str) -> Arc<Domain> {
     let config = format!(
         "caller = \"ejabberd\"\n[directory.d]\n{directory}\n[domain.h]\ndirectory = \"d\"\n"
     );
-    domain_of(&config)
-}
-
-fn domain_of(config: &str) -> Arc<Domain> {
-    let configuration = config::read(config, None, None).configuration.unwrap();
-    let (settings, rules) = configuration.into_domain("h").unwrap();
-    Arc::new(Domain::new(Directory::new(settings).into(), rules, Memory::default()))
+    Arc::new(ldap::domain(&config))
 }
 
 async fn sign_in(directory: &Domain) -> Verdict {
@@ -226,23 +212,12 @@ async fn sign_in(directory: &Domain) -> Verdict {
 
 async fn sign_in_within(directory: &Domain, within: Duration) -> Verdict {
     let by = Deadline::after(Instant::now(), within);
-    let timely = by.bound(try_to_sign_in(directory, by)).await;
+    let timely = by.bound(try_with(directory, &Permit::unguarded(), by)).await;
     timely.unwrap_or(Verdict::Unavailable(Outage::DeadlinePassed))
 }
 
-async fn try_to_sign_in(directory: &Domain, by: Deadline) -> Verdict {
-    try_with(directory, &Permit::unguarded(), by).await
-}
-
 async fn try_with(directory: &Domain, permit: &Permit, by: Deadline) -> Verdict {
-    let account = Account::new("a", "h").unwrap();
-    match directory.find(&account, by).await {
-        Ok(found) => {
-            let password = SecretString::from("secret");
-            directory.prove(&found, &password, permit, &PersonalWait::default(), by).await.verdict
-        }
-        Err(outcome) => outcome.verdict,
-    }
+    ldap::sign_in_by(directory, "a", "secret", permit, by).await.verdict
 }
 
 /// What the sign-in comes to, where it comes to anything.

@@ -73,16 +73,7 @@ async fn a_server_that_hangs_keeps_nobody_waiting_once_it_is_taken_for_down() {
     async fn hangs(with_service: bool) {
         let (server, port) = Server::start().await;
         let url = format!("ldap://127.0.0.1:{port}");
-        let directory = if with_service {
-            directory(&url)
-        } else {
-            let config = format!(
-                "caller = \"ejabberd\"\n[directory.d]\nservers = [{url:?}]\n\
-                 user_dn = \"uid={{localpart}},dc=x\"\nconnect_within = \"200ms\"\n\
-                 [domain.h]\ndirectory = \"d\"\n"
-            );
-            domain_of(&config)
-        };
+        let directory = if with_service { directory(&url) } else { made_up(&url) };
         let kept = Arc::clone(&directory);
         tokio::spawn(async move { kept.directory().maintain().await });
         assert_eq!(sign_in_within(&directory, 10 * WITHIN).await, Verdict::Granted);

@@ -27,6 +27,7 @@ use xmpp_ldap_auth::authenticator::{Authenticator, ServedDomains};
 use xmpp_ldap_auth::deadline::Deadline;
 use xmpp_ldap_auth::jid::Account;
 use xmpp_ldap_auth::policy::Policies;
+use xmpp_ldap_auth::policy::admission::PersonalWait;
 use xmpp_ldap_auth::policy::guard::Permit;
 use xmpp_ldap_auth::protocol::dialect::Dialect;
 use xmpp_ldap_auth::session::lock_step::FirstRequest;
@@ -64,7 +65,14 @@ impl Words {
 }
 
 impl Script for Words {
-    async fn bind(&self, entry: &str, password: &str, _: &Permit, _: Deadline) -> Outcome {
+    async fn bind(
+        &self,
+        entry: &str,
+        password: &str,
+        _: &Permit,
+        _: &PersonalWait,
+        _: Deadline,
+    ) -> Outcome {
         if password == "changed" && self.changes.load(Ordering::SeqCst) == 0 {
             return Denial::WrongPassword.into();
         }

@@ -32,6 +32,7 @@ pub trait Script: Send + Sync + 'static {
         entry: &str,
         password: &str,
         permit: &Permit,
+        wait: &PersonalWait,
         by: Deadline,
     ) -> impl Future<Output = Outcome> + Send;
 
@@ -94,10 +95,10 @@ impl<S: Script> Backend for Scripted<S> {
         candidate: &Candidate,
         password: &SecretString,
         permit: &Permit,
-        _: &PersonalWait,
+        wait: &PersonalWait,
         by: Deadline,
     ) -> Outcome {
-        self.script.bind(candidate.bind_name(), password.expose_secret(), permit, by).await
+        self.script.bind(candidate.bind_name(), password.expose_secret(), permit, wait, by).await
     }
 
     async fn exists(&self, account: &Account, _: Deadline) -> Outcome {
