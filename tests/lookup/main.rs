@@ -14,6 +14,7 @@ mod ldap;
 mod controller;
 mod names;
 mod products;
+mod states;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -48,6 +49,8 @@ type Script = dyn Fn(&Search) -> (u32, Vec<Found>) + Send + Sync;
 /// A server that finds what its script says, and takes `secret` as the password of everybody.
 struct Server {
     script: Box<Script>,
+    /// What it says to each bind of a user instead.
+    refusal: Mutex<Option<(u32, &'static str)>>,
     bound: Mutex<Vec<String>>,
     searches: AtomicUsize,
 }
@@ -58,6 +61,7 @@ impl Server {
     ) -> (Arc<Self>, u16) {
         let server = Arc::new(Self {
             script: Box::new(script),
+            refusal: Mutex::default(),
             bound: Mutex::default(),
             searches: AtomicUsize::new(0),
         });
@@ -107,10 +111,13 @@ impl Server {
             fields.expect(tag::INTEGER).ok()?;
             let name = fields.text().ok()?.into_owned();
             let (_, password) = fields.read().ok()??;
-            let code = if password == b"secret" { 0 } else { 49 };
-            let words = [b"not '".as_slice(), password, b"'"].concat();
+            let mut code = if password == b"secret" { 0 } else { 49 };
+            let mut words = [b"not '".as_slice(), password, b"'"].concat();
             if name != "cn=service" {
                 self.bound.lock().unwrap().push(name);
+                if let Some((refusal, text)) = *self.refusal.lock().unwrap() {
+                    (code, words) = (refusal, text.into());
+                }
             }
             respond(tag::BIND_RESPONSE, &|out: &mut Writer| {
                 out.number(tag::ENUMERATED, code);

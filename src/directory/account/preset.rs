@@ -81,11 +81,13 @@ impl Preset {
                 login_attribute: "cn",
                 account_state: &[State::Lightweight],
             },
-            Self::Authentik => {
-                Defaults { object_class: "user", login_attribute: "cn", ..person(&[]) }
-            }
+            Self::Authentik => Defaults {
+                object_class: "user",
+                login_attribute: "cn",
+                account_state: &[State::Authentik],
+            },
             Self::Kanidm => Defaults { login_attribute: "name", ..person(&[]) },
-            Self::Glauth => Defaults { object_class: "posixAccount", ..person(&[]) },
+            Self::Glauth => Defaults { object_class: "posixAccount", ..person(&[State::Glauth]) },
             Self::EDirectory => Defaults { login_attribute: "cn", ..person(&[State::EDirectory]) },
             Self::Google | Self::Okta | Self::JumpCloud => {
                 Defaults { object_class: "inetOrgPerson", ..person(&[]) }

@@ -1,10 +1,12 @@
 //! The state of an account, as far as the attributes of its entry tell.
 
 mod active_directory;
+mod authentik;
 mod ds389;
 mod edirectory;
 mod fault;
 mod freeipa;
+mod glauth;
 mod lightweight;
 mod ppolicy;
 mod shadow;
@@ -31,19 +33,25 @@ pub enum StateSchema {
     Ds389,
     /// FreeIPA.
     FreeIpa,
+    /// The LDAP outpost of authentik.
+    Authentik,
+    /// GLAuth.
+    Glauth,
     /// The shadow passwords of Unix.
     Shadow,
 }
 
 impl StateSchema {
     /// Every schema, by the name that it has in the configuration.
-    pub const ALL: [(&'static str, Self); 7] = [
+    pub const ALL: [(&'static str, Self); 9] = [
         ("active-directory", Self::ActiveDirectory),
         ("ad-lds", Self::Lightweight),
         ("edirectory", Self::EDirectory),
         ("openldap", Self::OpenLdap),
         ("389ds", Self::Ds389),
         ("freeipa", Self::FreeIpa),
+        ("authentik", Self::Authentik),
+        ("glauth", Self::Glauth),
         ("shadow", Self::Shadow),
     ];
 
@@ -56,13 +64,15 @@ impl StateSchema {
             Self::OpenLdap => ppolicy::ATTRIBUTES,
             Self::Ds389 => ds389::ATTRIBUTES,
             Self::FreeIpa => freeipa::ATTRIBUTES,
+            Self::Authentik => authentik::ATTRIBUTES,
+            Self::Glauth => glauth::ATTRIBUTES,
             Self::Shadow => shadow::ATTRIBUTES,
         }
     }
 
     /// Whether the directory itself looks at these attributes when the user binds.
     pub fn is_enforced_by_bind(self) -> bool {
-        self != Self::Shadow
+        !matches!(self, Self::Shadow | Self::Glauth)
     }
 
     /// The attribute that says of a password that it must be changed and that each bind uses it up, if
@@ -87,6 +97,8 @@ impl StateSchema {
             | Self::OpenLdap
             | Self::Ds389
             | Self::FreeIpa
+            | Self::Authentik
+            | Self::Glauth
             | Self::Shadow => return None,
         };
         entry.values(attribute).next().is_none().then_some(attribute)
@@ -101,6 +113,8 @@ impl StateSchema {
             Self::OpenLdap => ppolicy::faults(entry, now),
             Self::Ds389 => ds389::faults(entry, now),
             Self::FreeIpa => freeipa::faults(entry, now),
+            Self::Authentik => authentik::faults(entry, now),
+            Self::Glauth => glauth::faults(entry, now),
             Self::Shadow => shadow::faults(entry, now),
         }
     }

@@ -35,6 +35,10 @@ fn each_attribute_tells_its_state() {
     let (sure, maybe) = (true, false);
     let cases: &[Case<'_>] = &[
         (ActiveDirectory, &[], &[]),
+        (Authentik, &[("ak-active", b"TRUE")], &[]),
+        (Authentik, &[("ak-active", b"FALSE")], &[(AccountDisabled, sure)]),
+        (Glauth, &[("accountStatus", b"active")], &[]),
+        (Glauth, &[("accountStatus", b"inactive")], &[(AccountDisabled, sure)]),
         (Lightweight, &[("msDS-UserAccountDisabled", b"FALSE")], &[]),
         (Lightweight, &[("msDS-UserAccountDisabled", b"TRUE")], &[(AccountDisabled, sure)]),
         (Lightweight, &[("ms-DS-UserAccountAutoLocked", b"TRUE")], &[(AccountLocked, sure)]),
@@ -139,7 +143,7 @@ fn only_the_account_itself_makes_inactive() {
 
 proptest! {
     #[test]
-    fn no_value_can_hurt(which in 0..5usize, value in proptest::collection::vec(any::<u8>(), 0..30)) {
+    fn no_value_can_hurt(which in 0..StateSchema::ALL.len(), value in proptest::collection::vec(any::<u8>(), 0..30)) {
         let (_, schema) = StateSchema::ALL[which];
         for attribute in schema.attributes() {
             let _ = schema.faults(&entry(&[(attribute, &value)]), now());
