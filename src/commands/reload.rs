@@ -38,6 +38,10 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// A configuration that is right but does not work is tried again after this long.
 const RETRY_AFTER: Duration = Duration::from_secs(30);
 
+/// A configuration that was read without being asked for may have been half written, so for this long
+/// its own change counts although it is in use.
+const WRITTEN_WITHIN: Duration = Duration::from_secs(60);
+
 /// Asks for a reload, as SIGHUP does.
 pub(super) type ReloadSignal = Arc<Notify>;
 
@@ -80,6 +84,8 @@ pub(super) struct Reloader {
     named: Watch,
     /// Whether what was read last is not in use.
     is_refused: bool,
+    /// Until when it may be no more than the half of what is being written.
+    half_until: Instant,
     observer: Observer,
 }
 
@@ -98,6 +104,7 @@ impl Reloader {
             file: first.file,
             named: first.files,
             is_refused: true,
+            half_until: Instant::now(),
             observer,
         };
         let built = first.configuration.map_err(ActivationError::from);
@@ -135,6 +142,9 @@ impl Reloader {
             (self.observer)(Progress::Begun);
             let done = self.reload().await;
             self.is_refused = done.is_err();
+            if !is_asked {
+                self.half_until = Instant::now() + WRITTEN_WITHIN;
+            }
             match done {
                 Ok(_) if self.caller == Dialect::Unnamed => return,
                 Ok(kept) => {
@@ -170,9 +180,10 @@ impl Reloader {
     }
 
     /// Whether a file has changed that matters: one that the configuration names, or itself while
-    /// what it says is not in use.
+    /// what it says is not in use, or may be but a half.
     async fn has_changed(&self) -> bool {
-        let file = self.is_refused.then(|| self.file.clone());
+        let counts_itself = self.is_refused || Instant::now() < self.half_until;
+        let file = counts_itself.then(|| self.file.clone());
         let watched = [Some(self.named.clone()), file];
         let has_changed = move || watched.iter().flatten().any(Watch::has_changed);
         aside(has_changed).await.unwrap_or(true)

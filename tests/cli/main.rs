@@ -415,6 +415,25 @@ fn a_configuration_whose_directory_could_not_be_reached_is_tried_again_by_itself
     }
 }
 
+#[test]
+fn a_configuration_that_is_read_by_itself_when_half_written_is_read_again() {
+    let site = Site::new("[domain");
+    let mut adapter = Adapter::start(&site, Framing::Packet);
+    adapter.logs("until the configuration is right");
+    site.write("config.toml", NOBODY);
+    adapter.logs("read again and is in use");
+    site.write(
+        "config.toml",
+        &format!("{NOBODY}[domain.\"late.example\"]\ndirectory = \"nobody\"\n"),
+    );
+    let started = Instant::now();
+    // Nobody answers for it, which is no "no".
+    while adapter.ask("isuser:alice:late.example") == No {
+        assert!(started.elapsed() < 2 * PATIENCE, "{}", adapter.log());
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
 /// As on a full quota: the log is what stops, not the answers.
 #[test]
 fn a_log_that_may_not_grow_any_more_ends_nobody() {
