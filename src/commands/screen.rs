@@ -159,3 +159,45 @@ pub(super) fn width() -> usize {
     let told = || std::env::var("COLUMNS").ok()?.parse().ok();
     terminal.or_else(told).filter(|width| *width > 0).unwrap_or(USUAL_WIDTH)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn screen(width: usize) -> Screen {
+        Screen { text: String::new(), width }
+    }
+
+    /// Without styles.
+    fn plain(screen: &Screen) -> String {
+        anstream::adapter::strip_str(&screen.text).to_string()
+    }
+
+    #[test]
+    fn a_finding_is_told_as_compilers_do_and_its_line_once() {
+        let file = std::path::Path::new("x.toml");
+        let finding = |text: &str| {
+            let finding = Finding::new(Severity::Error, "directory.x", text).in_file(file);
+            finding.at(3, 1, Some("servers = [\"ldaps://a\",\t\u{1b}[2J 'long']".to_owned()))
+        };
+        let mut screen = screen(40);
+        screen.findings(&[finding("no; write so"), finding("no \u{1b}[31m\u{202e}")]);
+        let expected = [
+            "x.toml:3:1: error: directory.x: no;",
+            "    write so",
+            "x.toml:3:1: error: directory.x: no",
+            "    \\u{1b}[31m\\u{202e}",
+            "    | servers = [\"ldaps://a\", \\u{1b}[2J …",
+        ];
+        assert_eq!(plain(&screen).lines().collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn a_row_goes_on_below_its_text_and_a_name_stays_whole() {
+        let mut screen = screen(24);
+        screen.row(4, "base", "first ou=people,dc=example-of-one,dc=com", "(preset)");
+        let expected =
+            ["  base  first", "        ou=people,dc=example-of-one,dc=com", "        (preset)"];
+        assert_eq!(plain(&screen).lines().collect::<Vec<_>>(), expected);
+    }
+}

@@ -124,6 +124,8 @@ impl<S: tracing::Subscriber> Layer<S> for Steps {
             if step.result.is_none() {
                 return progress::show(&format!("{} on {}", step.step, step.server));
             }
+            // Not every question is a step.
+            progress::show(&step.server);
             self.0.lock().unwrap_or_else(PoisonError::into_inner).push(step);
         }
     }

@@ -91,8 +91,27 @@ fn of_broken_file(line: &str) -> Option<String> {
     if !is_known(key) {
         return None;
     }
-    let is_public = is_public(key) && is_harmless(value) && !value.contains('@');
-    Some(if is_public { written.to_owned() } else { format!("{key} = {MASK}") })
+    if !is_public(key) || !is_harmless(value) || value.contains('@') {
+        return Some(format!("{key} = {MASK}"));
+    }
+    Some(match rest_of_string(value.trim_start()) {
+        "" => written.to_owned(),
+        rest => format!("{}{MASK}", written.strip_suffix(rest).unwrap_or_default()),
+    })
+}
+
+/// What stands behind a string with which a text begins.
+fn rest_of_string(text: &str) -> &str {
+    let mut characters = text.chars();
+    let Some(quote @ ('"' | '\'')) = characters.next() else { return "" };
+    while let Some(character) = characters.next() {
+        match character {
+            '\\' if quote == '"' => drop(characters.next()),
+            _ if character == quote => return characters.as_str(),
+            _ => {}
+        }
+    }
+    ""
 }
 
 fn is_public(key: &str) -> bool {

@@ -170,7 +170,7 @@ fn a_line_is_shown_without_what_may_be_a_secret() {
         ),
         (
             broken,
-            &["caller = 'x", "bind_password = …", "base = 'a' 'b'", "servers = …", "[directory.x"],
+            &["caller = 'x", "bind_password = …", "base = 'a'…", "servers = …", "[directory.x"],
         ),
     ] {
         let output = Site::new(config).command().arg("check").output().unwrap();

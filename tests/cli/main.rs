@@ -13,6 +13,7 @@ mod check;
 mod password;
 #[path = "../support/mod.rs"]
 mod support;
+mod terminal;
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Write};

@@ -17,7 +17,7 @@ const SECRET: &str = "zqtops3cretqz";
 const FILE: &str = "{secret}";
 
 /// The ways to write a password where none belongs, each of which somebody took.
-const MISTAKES: [&str; 12] = [
+const MISTAKES: [&str; 17] = [
     "",
     "bind_password = \"zqtops3cretqz\"",
     "bind_password = zqtops3cretqz",
@@ -30,6 +30,11 @@ const MISTAKES: [&str; 12] = [
     "bind_password_file = \"zqtops3cretqz\"",
     "bind_credential = \"zqtops3cretqz\"",
     "bind_password_file = [\"zqtops3cretqz\"]",
+    "base = \"dc=x\" # zqtops3cretqz",
+    "base = \"dc=x\", \"zqtops3cretqz\"",
+    "base = \"dc=x\" bind_password = \"zqtops3cretqz\"",
+    "servers = [\"ldaps://x:zqtops3cretqz@x\"]",
+    "set_password = \"zqtops3cretqz\"",
 ];
 
 /// The input is a digit or a letter that chooses the mistake, one that chooses the line before which
