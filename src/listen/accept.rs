@@ -17,7 +17,7 @@ use tokio::time::sleep;
 use super::control::{self, Administration};
 use super::front::{Client, Closing, Front};
 use super::metrics::{self, Watched};
-use super::settings::{ListenerKind, ListenerSettings};
+use super::settings::{ListenerKind, ListenerSettings, NOT_OF_PORTS};
 use super::socket::{OwnFile, Socket};
 use super::{http, native};
 use crate::answer::Answer;
@@ -42,24 +42,38 @@ pub struct Listener<A> {
 #[derive(Debug)]
 enum Bound {
     Unix { listener: UnixListener, _own_file: Option<OwnFile> },
-    Tcp(TcpListener),
+    Tcp(TcpListener, HttpService),
 }
 
 enum AcceptedStream {
     Unix(UnixStream),
-    Tcp(TcpStream),
+    Tcp(TcpStream, HttpService),
+}
+
+/// What is asked by HTTP. There are ports for these alone, because who connects to one is unknown.
+#[derive(Clone, Copy, Debug)]
+enum HttpService {
+    Answers,
+    Metrics,
 }
 
 impl Bound {
-    fn new(socket: Socket) -> io::Result<Self> {
+    fn new(kind: ListenerKind, socket: Socket) -> io::Result<Self> {
         Ok(match socket {
             Socket::Unix(listener, own_file) => {
                 listener.set_nonblocking(true)?;
                 Self::Unix { listener: UnixListener::from_std(listener)?, _own_file: own_file }
             }
             Socket::Tcp(listener) => {
+                let service = match kind {
+                    ListenerKind::Http => HttpService::Answers,
+                    ListenerKind::Metrics => HttpService::Metrics,
+                    ListenerKind::Native | ListenerKind::Control => {
+                        return Err(io::Error::new(io::ErrorKind::InvalidInput, NOT_OF_PORTS));
+                    }
+                };
                 listener.set_nonblocking(true)?;
-                Self::Tcp(TcpListener::from_std(listener)?)
+                Self::Tcp(TcpListener::from_std(listener)?, service)
             }
         })
     }
@@ -68,9 +82,8 @@ impl Bound {
         Poll::Ready(match self {
             Self::Unix { listener, .. } => ready!(listener.poll_accept(context))
                 .map(|(stream, _)| AcceptedStream::Unix(stream)),
-            Self::Tcp(listener) => {
-                ready!(listener.poll_accept(context)).map(|(stream, _)| AcceptedStream::Tcp(stream))
-            }
+            Self::Tcp(listener, service) => ready!(listener.poll_accept(context))
+                .map(|(stream, _)| AcceptedStream::Tcp(stream, *service)),
         })
     }
 }
@@ -95,7 +108,7 @@ impl AcceptedStream {
     fn client(&self) -> Client {
         match self {
             Self::Unix(stream) => Client::Local(stream.peer_cred().ok().map(|peer| peer.uid())),
-            Self::Tcp(_) => Client::OfPort,
+            Self::Tcp(..) => Client::OfPort,
         }
     }
 }
@@ -110,7 +123,8 @@ impl<A: Answer> Listener<A> {
         answerer: Arc<A>,
         metrics: RequestMetrics,
     ) -> io::Result<Self> {
-        let sockets = sockets.into_iter().map(Bound::new).collect::<io::Result<_>>()?;
+        let sockets = sockets.into_iter().map(|socket| Bound::new(settings.kind, socket));
+        let sockets = sockets.collect::<io::Result<_>>()?;
         let terms = settings.terms.clone();
         let front = Arc::new(Front::new(&settings.name, terms, answerer, metrics));
         let most = u32::try_from(settings.max_connections).unwrap_or(u32::MAX);
@@ -201,40 +215,42 @@ impl<A: Answer> Listener<A> {
         front.counts().connections.fetch_add(1, Ordering::Relaxed);
         tokio::spawn(async move {
             let connection = OpenConnection { front, _place: place };
-            match (kind, stream) {
-                (ListenerKind::Native, AcceptedStream::Unix(stream)) => {
-                    native::serve(stream, &connection.front, closing).await;
+            let front = &connection.front;
+            match (stream, kind) {
+                (AcceptedStream::Unix(stream), ListenerKind::Native) => {
+                    native::serve(stream, front, closing).await;
                 }
-                (ListenerKind::Control, AcceptedStream::Unix(stream)) => {
-                    control::serve(stream, &connection.front, closing, &*daemon).await;
+                (AcceptedStream::Unix(stream), ListenerKind::Control) => {
+                    control::serve(stream, front, closing, &*daemon).await;
                 }
-                (ListenerKind::Native | ListenerKind::Control, AcceptedStream::Tcp(stream)) => {
-                    drop(stream)
+                (AcceptedStream::Unix(stream), ListenerKind::Http) => {
+                    HttpService::Answers.serve(stream, front, closing, &*daemon).await;
                 }
-                (kind, AcceptedStream::Unix(stream)) => {
-                    serve_http(kind, stream, &connection.front, closing, &*daemon).await;
+                (AcceptedStream::Unix(stream), ListenerKind::Metrics) => {
+                    HttpService::Metrics.serve(stream, front, closing, &*daemon).await;
                 }
-                (kind, AcceptedStream::Tcp(stream)) => {
+                (AcceptedStream::Tcp(stream, service), _) => {
                     // Each reply is one write.
                     let _ = stream.set_nodelay(true);
-                    serve_http(kind, stream, &connection.front, closing, &*daemon).await;
+                    service.serve(stream, front, closing, &*daemon).await;
                 }
             }
         });
     }
 }
 
-async fn serve_http<A: Answer>(
-    kind: ListenerKind,
-    stream: impl AsyncRead + AsyncWrite + Unpin + Send,
-    front: &Front<A>,
-    closing: Closing,
-    daemon: &impl Watched,
-) {
-    if kind == ListenerKind::Metrics {
-        metrics::serve(stream, front, daemon, closing).await;
-    } else {
-        http::serve(stream, front, closing).await;
+impl HttpService {
+    async fn serve<A: Answer>(
+        self,
+        stream: impl AsyncRead + AsyncWrite + Unpin + Send,
+        front: &Front<A>,
+        closing: Closing,
+        daemon: &impl Watched,
+    ) {
+        match self {
+            Self::Answers => http::serve(stream, front, closing).await,
+            Self::Metrics => metrics::serve(stream, front, daemon, closing).await,
+        }
     }
 }
 
@@ -254,4 +270,22 @@ impl<A> Drop for OpenConnection<A> {
 fn is_of_client(error: &io::Error) -> bool {
     let of_client = [Errno::CONNABORTED, Errno::INTR, Errno::PROTO, Errno::PERM];
     Errno::from_io_error(error).is_some_and(|error| of_client.contains(&error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn there_is_no_port_where_it_matters_who_connects() {
+        for (kind, may_listen) in [
+            (ListenerKind::Native, false),
+            (ListenerKind::Control, false),
+            (ListenerKind::Http, true),
+            (ListenerKind::Metrics, true),
+        ] {
+            let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+            assert_eq!(Bound::new(kind, Socket::Tcp(port)).is_ok(), may_listen, "{kind:?}");
+        }
+    }
 }
