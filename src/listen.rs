@@ -5,12 +5,12 @@
 //! the listener's [`Front`](front::Front), which knows what it may ask.
 
 pub mod accept;
-mod candidates;
 pub mod control;
 pub mod front;
 pub mod http;
 mod linger;
 pub mod metrics;
 pub mod native;
+mod newcomers;
 pub mod settings;
 pub mod socket;

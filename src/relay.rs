@@ -5,7 +5,7 @@
 //! sent once more only where it was certainly not taken in, or does no harm twice.
 
 mod connection;
-pub mod place;
+pub mod socket;
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,7 +15,7 @@ use tokio::net::UnixStream;
 use tokio::time::sleep;
 
 use self::connection::{Connection, Lost};
-use self::place::NoConnection;
+use self::socket::NoConnection;
 use crate::answer::Answer;
 use crate::deadline::Deadline;
 use crate::observe::trouble::Trouble;
@@ -89,7 +89,7 @@ impl Relay {
             return Ok(Arc::clone(connection));
         }
         let socket = state.socket.as_deref().unwrap_or_else(|| "".as_ref());
-        let stream = UnixStream::from_std(place::connect(socket)?)
+        let stream = UnixStream::from_std(socket::connect(socket)?)
             .map_err(|error| NoConnection::Unusable(error.to_string()))?;
         let connection = Connection::start(stream);
         state.connection = Some(Arc::clone(&connection));

@@ -20,7 +20,7 @@ use crate::listen::settings::{ListenAddress, ListenerKind, ListenerSettings};
 use crate::printable::printable;
 use crate::protocol::control::Order;
 use crate::protocol::dialect::Dialect;
-use crate::relay::place::{NoConnection, connect};
+use crate::relay::socket::{NoConnection, connect};
 
 /// How long a daemon may take to say something about itself, or to find an account.
 pub(super) const PATIENCE: Duration = Duration::from_secs(30);

@@ -158,7 +158,7 @@ impl<A: Answer> Listener<A> {
                 Ok(stream) if !self.lets_in(&stream) => {}
                 Ok(stream) => {
                     if self.places.available_permits() == 0 {
-                        self.front.candidates().make_room();
+                        self.front.newcomers().make_room();
                     }
                     // One more waits here, and others in the backlog.
                     tokio::select! {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::candidates::Candidates;
+use super::newcomers::Newcomers;
 use super::settings::ListenerTerms;
 use crate::answer::Answer;
 use crate::deadline::Deadline;
@@ -25,7 +25,7 @@ pub struct Front<A> {
     requests: Requests<A>,
     counts: Arc<ListenerCounts>,
     misuse: Trouble,
-    candidates: Candidates,
+    newcomers: Newcomers,
 }
 
 /// What can change while there are connections.
@@ -91,8 +91,8 @@ impl<A> Front<A> {
     }
 
     /// The connections whose clients have not shown yet that they may ask.
-    pub(super) fn candidates(&self) -> &Candidates {
-        &self.candidates
+    pub(super) fn newcomers(&self) -> &Newcomers {
+        &self.newcomers
     }
 
     /// Who may ask what, now.
@@ -168,7 +168,7 @@ impl<A: Answer> Front<A> {
             state: watch::Sender::new(FrontState { terms: Arc::new(terms), is_closing: false }),
             counts: Arc::default(),
             misuse: Trouble::default(),
-            candidates: Candidates::default(),
+            newcomers: Newcomers::default(),
         }
     }
 

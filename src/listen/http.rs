@@ -33,7 +33,7 @@ pub async fn serve<A: Answer>(
     closing: Closing,
 ) {
     let questions = AuthApi { front, closing: closing.clone() };
-    if let Err(error) = converse(stream, &questions, front.candidates().comes(), closing).await {
+    if let Err(error) = converse(stream, &questions, front.newcomers().comes(), closing).await {
         tracing::debug!(listener = front.name(), %error, "a client is gone");
     }
 }

@@ -67,8 +67,8 @@ pub(super) async fn serve<A>(
     watched: &impl Watched,
     closing: Closing,
 ) {
-    let candidate = front.candidates().comes();
-    if let Err(error) = converse(stream, &MetricsApi(watched), candidate, closing).await {
+    let newcomer = front.newcomers().comes();
+    if let Err(error) = converse(stream, &MetricsApi(watched), newcomer, closing).await {
         tracing::debug!(listener = front.name(), %error, "a client is gone");
     }
 }

@@ -45,7 +45,7 @@ impl Rate {
     }
 }
 
-/// The place of a sign-in that was admitted; dropping it makes room for another.
+/// The slot of a sign-in that was admitted; dropping it makes room for another.
 #[derive(Debug)]
 pub struct SignInSlot {
     admission: Arc<Admission>,
@@ -102,7 +102,7 @@ impl SignInSlot {
         }
     }
 
-    /// Takes the place again, to ask the directory.
+    /// Takes the slot again, to ask the directory.
     pub fn step_back(&mut self, now: Instant) {
         if std::mem::replace(&mut self.is_aside, false) {
             let mut rate = self.admission.locked();

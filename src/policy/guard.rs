@@ -195,7 +195,7 @@ impl Guard {
     pub fn held(&self, now: Instant) -> (usize, usize) {
         let most = self.settings.account.failures;
         let mut state = self.locked();
-        state.records.values_mut().for_each(|record| record.forgive(&self.settings, now));
+        state.records.values_mut().for_each(|record| record.expire(&self.settings, now));
         let spent = state.records.values().map(AccountRecord::spent).filter(|spent| *spent > 0);
         spent.fold((0, 0), |(some, all), spent| (some + 1, all + usize::from(spent >= most)))
     }

@@ -243,7 +243,7 @@ fn each_part_is_used_only_by_those_that_may_know_it() {
 fn files_have_one_subject() {
     for (path, text) in sources(&root()) {
         assert!(text.starts_with("//! "), "{path} does not say what it is about");
-        assert!(text.lines().count() <= 450, "{path} is long; is it still about one thing?");
+        assert!(text.lines().count() <= 400, "{path} is long; is it still about one thing?");
     }
 }
 

@@ -10,7 +10,7 @@ use crate::config::configuration::Configuration;
 use crate::jid::Account;
 use crate::listen::settings::{ListenAddress, ListenerKind, ListenerSettings};
 use crate::policy::guard::Budget;
-use crate::relay::place::{NoConnection, connect};
+use crate::relay::socket::{NoConnection, connect};
 
 /// The configuration that is checked.
 #[derive(Clone, Copy, Debug)]

@@ -188,7 +188,7 @@ impl Connector {
             Ok::<_, ConnectError>(session.search(&query, within).await?)
         });
         let found = found.await.unwrap_or_else(|_| Err(SessionError::Silent.into()))?;
-        Trial::Answer.judge(found.answer.code)
+        Trial::Answer.pass(found.answer.code)
     }
 
     /// Finds out whether this server takes the control of the password policy, on sessions of which

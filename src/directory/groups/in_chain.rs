@@ -22,7 +22,7 @@ pub(super) async fn find(
         if !searcher.search(&query, &[], by).await?.entries.is_empty() {
             memberships.found_in(group.dn().clone());
         }
-        if memberships.is_settled() {
+        if memberships.is_decided() {
             break;
         }
     }

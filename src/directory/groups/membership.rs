@@ -52,7 +52,7 @@ impl<'a> Memberships<'a> {
 
     /// Whether the user is in one of the groups, or in all of them, if so many are wanted. The outcome
     /// says why nobody can tell.
-    pub fn judge(&self, all: bool) -> Result<Belonging, Outcome> {
+    pub fn belonging(&self, all: bool) -> Result<Belonging, Outcome> {
         if self.suffices(all) {
             return Ok(Belonging::In);
         }
@@ -74,7 +74,7 @@ impl<'a> Memberships<'a> {
     }
 
     /// Whether there is nothing more to find out.
-    pub(super) fn is_settled(&self) -> bool {
+    pub(super) fn is_decided(&self) -> bool {
         self.suffices(self.all)
     }
 
@@ -151,10 +151,10 @@ mod tests {
             for (group, membership) in groups.iter().zip([first, second]) {
                 membership.into_iter().for_each(|membership| known.learn(group.dn(), membership));
             }
-            assert_eq!(known.judge(false).ok(), any, "{first:?} {second:?}");
-            assert_eq!(known.judge(true).ok(), all, "{first:?} {second:?}");
+            assert_eq!(known.belonging(false).ok(), any, "{first:?} {second:?}");
+            assert_eq!(known.belonging(true).ok(), all, "{first:?} {second:?}");
         }
-        assert_eq!(Memberships::new(&[], false).judge(false).unwrap(), Belonging::In);
+        assert_eq!(Memberships::new(&[], false).belonging(false).unwrap(), Belonging::In);
     }
 
     #[test]
@@ -162,9 +162,9 @@ mod tests {
         let groups = [Group::parse("cn=A,dc=x").unwrap()];
         let mut known = Memberships::new(&groups, false);
         known.found_in(Dn::parse("CN=a, DC=x").unwrap());
-        assert!(known.is_settled() && known.open().is_empty());
+        assert!(known.is_decided() && known.open().is_empty());
         known.learn(groups[0].dn(), &Membership::NotIn(None));
         known.give_up(&Outage::Referral.into());
-        assert_eq!(known.judge(true).unwrap(), Belonging::In);
+        assert_eq!(known.belonging(true).unwrap(), Belonging::In);
     }
 }

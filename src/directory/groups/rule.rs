@@ -89,7 +89,7 @@ impl GroupRule {
         searchers: Searchers<'_>,
         by: Deadline,
     ) -> Result<Belonging, Outcome> {
-        self.find_out(user, self.all, searchers, by).await.judge(self.all)
+        self.find_out(user, self.all, searchers, by).await.belonging(self.all)
     }
 
     /// Whether the user of this entry is in each of the groups, although less may do.
@@ -114,7 +114,7 @@ impl GroupRule {
         let first = if catalog.is_some() { Asked::First } else { Asked::Alone };
         let in_turn = [Some((own, first)), catalog.map(|catalog| (catalog, Asked::Catalog))];
         for (searcher, asked) in in_turn.into_iter().flatten() {
-            if !found.is_settled()
+            if !found.is_decided()
                 && !found.open().is_empty()
                 && let Err(outcome) =
                     Box::pin(self.search(user, searcher, asked, &mut found, by)).await
@@ -136,7 +136,7 @@ impl GroupRule {
         by: Deadline,
     ) -> Result<(), Outcome> {
         let by_sid = self.find(user, searcher, found, by).await?;
-        if !found.is_settled() && !by_sid.is_empty() {
+        if !found.is_decided() && !by_sid.is_empty() {
             let is_read = sids::find(user, by_sid, searcher, found, by).await?;
             if self.method == GroupMethod::TokenGroups && !is_read {
                 let text = format!("the service account may not read tokenGroups of {}", user.dn);
@@ -179,7 +179,7 @@ impl GroupRule {
     ) -> Result<&'static [&'static str], Outcome> {
         if self.nested || self.preset.is_some_and(Preset::member_of_is_direct) {
             member_of::find(user, found);
-            if found.is_settled() {
+            if found.is_decided() {
                 return Ok(&[]);
             }
         }
@@ -249,7 +249,7 @@ impl GroupRule {
         by: Deadline,
     ) {
         for group in found.open() {
-            if found.is_settled() {
+            if found.is_decided() {
                 return;
             }
             let membership = match group.read(searcher, by).await {

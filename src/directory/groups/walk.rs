@@ -64,7 +64,7 @@ impl<'a> Walk<'a> {
         let mut members = self.naming_user(user);
         for _ in 0..=LEVELS {
             let groups = self.level(&members, memberships).await?;
-            if memberships.is_settled() || !nested || groups.is_empty() {
+            if memberships.is_decided() || !nested || groups.is_empty() {
                 return Ok(());
             }
             if self.visited.len() > GROUPS {

@@ -183,7 +183,7 @@ async fn explain_groups(
         told.note(step, text);
     }
     let wanted = if rule.all { "all of them are required" } else { "one of them is required" };
-    let belonging = memberships.judge(rule.all);
+    let belonging = memberships.belonging(rule.all);
     let refusal = belonging.and_then(|belonging| located.admitted(belonging)).err();
     let admission = match refusal.as_ref().map(|refusal| refusal.verdict) {
         None | Some(Verdict::Granted) => "admitted",

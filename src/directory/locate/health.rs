@@ -27,7 +27,7 @@ use crate::directory::message::{Query, SampleQuery};
 use crate::directory::session::error::{ConnectError, SessionError};
 
 /// The failures of a server that has been up for this long are forgotten.
-const FORGIVEN_AFTER: Duration = Duration::from_secs(60);
+const FORGOTTEN_AFTER: Duration = Duration::from_secs(60);
 
 /// The circuit opens when all servers have been down for this long: an outage that lasts is not
 /// worth waiting for.
@@ -200,7 +200,7 @@ impl Health {
             return;
         }
         if known.liveness == Liveness::Up {
-            let is_old = |at: &Instant| now.saturating_duration_since(*at) > FORGIVEN_AFTER;
+            let is_old = |at: &Instant| now.saturating_duration_since(*at) > FORGOTTEN_AFTER;
             if known.changed.as_ref().is_some_and(is_old) {
                 (known.failures, known.changed) = (0, None);
             }

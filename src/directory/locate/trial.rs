@@ -70,7 +70,7 @@ impl Trial {
     }
 
     /// The same, with what is wrong with a server that has not.
-    pub fn judge(&self, code: u32) -> Result<(), ConnectError> {
+    pub fn pass(&self, code: u32) -> Result<(), ConnectError> {
         if self.is_passed_with(code) {
             return Ok(());
         }

@@ -265,7 +265,7 @@ impl ServicePool {
         match self.account.bind(&session).await? {
             None => Ok(Some(session)),
             Some(answer) => {
-                Trial::ServiceBind.judge(answer.code)?;
+                Trial::ServiceBind.pass(answer.code)?;
                 self.account.keep_refusal(&of_service_bind(&answer).outcome(&server.name));
                 Ok(None)
             }

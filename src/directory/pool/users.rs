@@ -18,7 +18,7 @@ use crate::directory::session::Session;
 use crate::directory::session::error::ConnectError;
 use crate::policy::guard::Judge;
 
-/// A place in the pool, with what the last bind in it left.
+/// What a place in the pool holds: what the last bind in it left.
 type Slot = Option<KeptSession>;
 
 /// A session that may be used again. The pool's own time of last use is that of the lease.

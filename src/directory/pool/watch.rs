@@ -79,15 +79,15 @@ impl Watcher<'_> {
             (Trial::Search(samples), Some(service)) => {
                 // A service account that is refused leaves nothing to find out.
                 let Some(session) = service.try_on(server).await? else { return Ok(()) };
-                let mut judged = Ok(());
+                let mut passed = Ok(());
                 for sample in samples.iter() {
                     let found = session.search(&sample.query(), within).await?;
-                    judged = trial.judge(found.answer.code);
-                    if judged.is_ok() {
+                    passed = trial.pass(found.answer.code);
+                    if passed.is_ok() {
                         break;
                     }
                 }
-                return judged;
+                return passed;
             }
             (Trial::UserBind(nobody), _) => {
                 let session = self.connector.open_as(server, None).await?;
@@ -96,6 +96,6 @@ impl Watcher<'_> {
             }
             (Trial::ServiceBind | Trial::Search(_), None) => return Ok(()),
         };
-        trial.judge(code)
+        trial.pass(code)
     }
 }

@@ -11,9 +11,9 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
-use crate::listen::candidates::Candidate;
 use crate::listen::front::Closing;
 use crate::listen::linger::linger;
+use crate::listen::newcomers::Newcomer;
 use crate::protocol::http::body::BodyReader;
 use crate::protocol::http::head::{Head, HeadReader, Method};
 use crate::protocol::http::reply::{Reply, Status};
@@ -64,17 +64,17 @@ impl From<MalformedHttp> for Ending {
 pub(in crate::listen) async fn converse(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send,
     api: &impl Api,
-    candidate: Candidate,
+    newcomer: Newcomer,
     mut closing: Closing,
 ) -> io::Result<()> {
     let (received, heads) = (ReceiveBuffer::default(), HeadReader::default());
     let mut connection = HttpConnection { stream, received, heads };
     let ending = tokio::select! {
-        ending = connection.serve(api, &candidate, &mut closing) => ending?,
-        () = candidate.has_to_leave() => Ending::Over,
+        ending = connection.serve(api, &newcomer, &mut closing) => ending?,
+        () = newcomer.has_to_leave() => Ending::Over,
     };
     // Whoever lingers makes no room.
-    drop(candidate);
+    drop(newcomer);
     match ending {
         Ending::Over => return Ok(()),
         Ending::LastReply => {}
@@ -92,7 +92,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> HttpConnection<S> {
     async fn serve(
         &mut self,
         api: &impl Api,
-        candidate: &Candidate,
+        newcomer: &Newcomer,
         closing: &mut Closing,
     ) -> io::Result<Ending> {
         let mut admitted_by = Some(Instant::now() + WITHIN);
@@ -105,7 +105,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> HttpConnection<S> {
                 // The body, which is not read, would be taken for a request.
                 Err(reply) => (reply, !head.has_no_body()),
                 Ok(()) => {
-                    if admitted_by.take().is_some() && !candidate.admit() {
+                    if admitted_by.take().is_some() && !newcomer.admit() {
                         return Ok(Ending::Over);
                     }
                     let body = match self.body(&head).await? {

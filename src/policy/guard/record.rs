@@ -69,7 +69,7 @@ pub(super) struct Asking {
 
 impl AccountRecord {
     /// Forgets the failures once it was quiet for long enough.
-    pub(super) fn forgive(&mut self, settings: &GuardSettings, now: Instant) {
+    pub(super) fn expire(&mut self, settings: &GuardSettings, now: Instant) {
         let within = settings.account.within;
         if self.last(now).is_some_and(|last| now.saturating_duration_since(last) >= within) {
             self.binds = 0;

@@ -156,14 +156,14 @@ impl GuardState {
             }
         }
         let record = self.records.entry(account).or_default();
-        record.forgive(settings, now);
+        record.expire(settings, now);
         Some(record)
     }
 
     /// Forgets the accounts that have nothing to remember any more.
     fn sweep(&mut self, settings: &GuardSettings, now: Instant) {
         self.records.retain(|_, record| {
-            record.forgive(settings, now);
+            record.expire(settings, now);
             !record.is_empty()
         });
         self.sweep_at = (self.records.len() * 2).max(FIRST_SWEEP);

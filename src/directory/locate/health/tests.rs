@@ -47,8 +47,8 @@ fn a_server_that_was_up_for_long_is_as_good_as_new() {
         health.mark_down(&a, Trial::Answer, "", now);
         health.did(&a, Work::Answer, now);
     }
-    health.did(&a, Work::Answer, now + FORGIVEN_AFTER + SECOND);
-    let now = now + FORGIVEN_AFTER + SECOND;
+    health.did(&a, Work::Answer, now + FORGOTTEN_AFTER + SECOND);
+    let now = now + FORGOTTEN_AFTER + SECOND;
     health.mark_down(&a, Trial::Answer, "", now);
     assert!(health.probe_due(now).1.unwrap() - now < 2 * SECOND);
 }

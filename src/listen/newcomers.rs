@@ -8,7 +8,7 @@ use tokio::sync::Notify;
 
 /// Those of one listener, in the order in which they came.
 #[derive(Debug, Default)]
-pub(super) struct Candidates(Arc<Mutex<Waiting>>);
+pub(super) struct Newcomers(Arc<Mutex<Waiting>>);
 
 #[derive(Debug, Default)]
 struct Waiting {
@@ -18,21 +18,21 @@ struct Waiting {
 
 /// One of them, until its client is admitted or it ends.
 #[derive(Debug)]
-pub(super) struct Candidate {
+pub(super) struct Newcomer {
     number: u64,
     leave: Arc<Notify>,
     waiting: Arc<Mutex<Waiting>>,
 }
 
-impl Candidates {
+impl Newcomers {
     /// A connection whose client is not known yet.
-    pub(super) fn comes(&self) -> Candidate {
+    pub(super) fn comes(&self) -> Newcomer {
         let leave = Arc::new(Notify::new());
         let mut waiting = locked(&self.0);
         waiting.came += 1;
         let number = waiting.came;
         waiting.leave.insert(number, Arc::clone(&leave));
-        Candidate { number, leave, waiting: Arc::clone(&self.0) }
+        Newcomer { number, leave, waiting: Arc::clone(&self.0) }
     }
 
     /// Lets the first of them leave, if there is any.
@@ -43,7 +43,7 @@ impl Candidates {
     }
 }
 
-impl Candidate {
+impl Newcomer {
     /// Its client may ask, and keeps its place; false if it has to leave.
     pub(super) fn admit(&self) -> bool {
         locked(&self.waiting).leave.remove(&self.number).is_some()
@@ -55,7 +55,7 @@ impl Candidate {
     }
 }
 
-impl Drop for Candidate {
+impl Drop for Newcomer {
     fn drop(&mut self) {
         self.admit();
     }
