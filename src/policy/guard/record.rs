@@ -29,7 +29,7 @@ pub(super) struct AccountRecord {
     /// How many binds were judged wrong, or may have been, since it was quiet last.
     binds: u32,
     /// Those among them that were not answered, each with its password.
-    unanswered: Vec<(Digest, BindNumber, UnansweredBind)>,
+    unanswered: Vec<UnansweredPassword>,
     /// Passwords that differed from a remembered one while the directory could not be asked.
     mismatches: Vec<Digest>,
     /// When the last of all these was counted, but for when what is unanswered may be judged.
@@ -47,6 +47,15 @@ struct RefusedPassword {
     digest: Digest,
     began: Moment,
     at: Instant,
+}
+
+/// A password that was sent and not answered: by which bind, and when the attempt with it began.
+#[derive(Debug)]
+struct UnansweredPassword {
+    digest: Digest,
+    began: Moment,
+    number: BindNumber,
+    bind: UnansweredBind,
 }
 
 /// What a bind is told apart by.
@@ -121,13 +130,13 @@ impl AccountRecord {
     }
 
     fn unanswered_of(&self, digest: Digest) -> impl Iterator<Item = Instant> {
-        let unanswered = self.unanswered.iter().filter(move |(it, ..)| *it == digest);
-        unanswered.map(|(.., bind)| bind.due)
+        let unanswered = self.unanswered.iter().filter(move |it| it.digest == digest);
+        unanswered.map(|it| it.bind.due)
     }
 
     /// When the last failure was, or may have been.
     fn last(&self, now: Instant) -> Option<Instant> {
-        let judged = self.unanswered.iter().map(|(.., bind)| bind.judged_at(now)).max();
+        let judged = self.unanswered.iter().map(|it| it.bind.judged_at(now)).max();
         self.last.max(judged)
     }
 
@@ -174,15 +183,17 @@ impl AccountRecord {
 
     /// Who was sent these binds answered none of them when that was due.
     pub(super) fn add_unanswered(&mut self, asking: &Asking, due: Instant) {
-        for (bind, judge) in &asking.sent {
-            self.unanswered.push((asking.digest, *bind, judge.is_left(due)));
+        let Asking { digest, began, ref sent, .. } = *asking;
+        for (number, judge) in sent {
+            let (number, bind) = (*number, judge.is_left(due));
+            self.unanswered.push(UnansweredPassword { digest, began, number, bind });
             self.count(1, due);
         }
     }
 
     /// A bind is answered that was not when that was due: whether it counted until now.
     pub(super) fn is_answered_late(&mut self, bind: BindNumber) -> bool {
-        let Some(at) = self.unanswered.iter().position(|(_, it, _)| *it == bind) else {
+        let Some(at) = self.unanswered.iter().position(|it| it.number == bind) else {
             return false;
         };
         self.unanswered.swap_remove(at);
@@ -198,10 +209,11 @@ impl AccountRecord {
         }
     }
 
-    /// A password is right, so that it was not wrong when nobody answered.
-    pub(super) fn acquit(&mut self, digest: Digest) {
+    /// A password is right, so that it was not wrong when nobody answered, but before the account's was
+    /// `changed`.
+    pub(super) fn acquit(&mut self, digest: Digest, changed: Moment) {
         let before = self.unanswered.len();
-        self.unanswered.retain(|(unanswered, ..)| *unanswered != digest);
+        self.unanswered.retain(|it| it.digest != digest || it.began < changed);
         self.binds = self.binds.saturating_sub(number(before - self.unanswered.len()));
         self.mismatches.retain(|mismatch| *mismatch != digest);
     }

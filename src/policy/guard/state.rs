@@ -250,13 +250,14 @@ impl GuardState {
         now: Instant,
     ) {
         let SignInAttempt { domain, counted_as: account, digest, began, .. } = *attempt;
-        let is_outdated = is_forgiven || began < self.changes.last_password(account);
+        let changed = self.changes.last_password(account);
+        let is_outdated = is_forgiven || began < changed;
         match verdict {
             Verdict::Granted if is_outdated => {}
             Verdict::Granted => {
                 self.right.put(account, (digest, began));
                 if let Some(record) = self.records.get_mut(&account) {
-                    record.acquit(digest);
+                    record.acquit(digest, changed);
                     if let Some(asking) = self.asking(attempt) {
                         asking.sent.clear();
                     }

@@ -68,6 +68,16 @@ fn a_password_that_is_accepted_was_not_wrong_before() {
 }
 
 #[test]
+fn a_password_that_was_set_meanwhile_may_have_been_wrong_before() {
+    let bed = GuardBed::new();
+    assert_eq!(bed.send_in_vain("alice", "new", 2, Duration::ZERO), [true, true]);
+    bed.changes().password_changed(bed.key.id("alice"));
+    assert_eq!(bed.sign_in("alice", "new", GRANTED, SECOND), None);
+    assert_eq!(bed.guard.held(bed.start + SECOND), (1, 0));
+    assert!(bed.sign_in("alice", "a", no(), SECOND).is_some(), "the last share is kept");
+}
+
+#[test]
 fn a_change_forgets_which_passwords_were_wrong_and_not_how_many() {
     let bed = GuardBed::new();
     for password in ["a", "b"] {

@@ -3,8 +3,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-#[path = "support/accounts.rs"]
+#[path = "../support/accounts.rs"]
 mod accounts;
+mod random;
 
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
@@ -22,7 +23,7 @@ use xmpp_ldap_auth::jid::Account;
 use xmpp_ldap_auth::policy::Policies;
 use xmpp_ldap_auth::policy::admission::PersonalWait;
 use xmpp_ldap_auth::policy::cache::{CacheSettings, Mode};
-use xmpp_ldap_auth::policy::guard::{Budget, GuardSettings, Judge, Permit};
+use xmpp_ldap_auth::policy::guard::{Budget, CountedBind, GuardSettings, Judge, Permit};
 use xmpp_ldap_auth::request::Request;
 use xmpp_ldap_auth::verdict::{Denial, Outage, Outcome, Verdict};
 
