@@ -1,7 +1,7 @@
 //! Hours of attacks in paused time, on directories that count failures as the products do: how many
 //! wrong passwords reach them, and whether they lock the account.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 #[path = "../support/accounts.rs"]
 mod accounts;

@@ -240,7 +240,7 @@ impl Site {
 async fn play(failures: u32, within: Duration, seed: u64) -> usize {
     let site = Arc::new(Site::new(failures, within, seed));
     let mut rng = Rng::with_seed(!seed);
-    let is_changed_elsewhere = seed % 2 == 0;
+    let is_changed_elsewhere = seed.is_multiple_of(2);
     let mut asking = JoinSet::new();
     let mut guesses = 0;
     let started = Instant::now();

@@ -14,6 +14,7 @@ mod ldap;
 mod controller;
 mod names;
 mod products;
+mod spellings;
 mod states;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -177,11 +178,14 @@ impl Server {
 fn domain(port: u16, lines: &str) -> Domain {
     let password = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(password.path(), "secret").unwrap();
+    let service = format!("bind_dn = \"cn=service\"\nbind_password_file = {:?}", password.path());
+    without_service(port, &format!("{lines}\n{service}"))
+}
+
+fn without_service(port: u16, lines: &str) -> Domain {
     let config = format!(
-        "caller = \"ejabberd\"\n[directory.d]\nservers = [\"ldap://127.0.0.1:{port}\"]\n{lines}\n\
-         allow_clear_text = true\nbind_dn = \"cn=service\"\nbind_password_file = {:?}\n\
-         [domain.h]\ndirectory = \"d\"\n",
-        password.path()
+        "caller = \"ejabberd\"\n[directory.d]\nservers = [\"ldap://127.0.0.1:{port}\"]\n\
+         allow_clear_text = true\n{lines}\n[domain.h]\ndirectory = \"d\"\n"
     );
     ldap::domain(&config)
 }
