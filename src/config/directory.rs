@@ -125,7 +125,7 @@ impl<'a> DirectoryTable<'a> {
                 if template.names_principals()
                     && self.preset.is_some_and(Preset::is_active_directory)
                 {
-                    self.table.remark("nobody reads whose name it is that is bound with: a computer or a service with a userPrincipalName of its own signs in like a user; let base find the users, or write 'DOMAIN\\{localpart}', if that matters");
+                    self.table.remark("whose name it is that is bound with is looked for after the bind, in this domain and as far as the user may read it: elsewhere, a computer or a service with a userPrincipalName of its own signs in like a user; let base find the users, or write 'DOMAIN\\{localpart}', if that matters");
                 }
                 self.table.remark("user_dn is no DN, so nobody can look a user up: isuser is answered with \"cannot tell\"");
                 if self.sets_passwords {

@@ -21,8 +21,7 @@ use crate::directory::pool::service::ServicePool;
 use crate::directory::pool::user_bind::UserBind;
 use crate::directory::pool::users::{Sessions, UserPool};
 use crate::observe::Alarm;
-use crate::policy::admission::{Admission, PersonalWait};
-use crate::policy::guard::Permit;
+use crate::policy::admission::Admission;
 use crate::policy::lookups::Lookups;
 use crate::verdict::{Outage, Outcome};
 
@@ -281,20 +280,13 @@ impl Directory {
         self.must_change
     }
 
-    /// Binds as the user; `was_answered` says whether the directory has answered something else for
-    /// this request.
+    /// Binds as a user.
     pub(in crate::directory) async fn prove(
         &self,
-        name: &str,
-        password: &SecretString,
-        was_answered: bool,
-        permit: &Permit,
-        wait: &PersonalWait,
+        bind: &UserBind<'_>,
         by: Deadline,
     ) -> Result<Outcome, Outcome> {
-        let must_change = self.must_change;
-        let bind = UserBind { name, password, must_change, was_answered, permit, wait };
-        self.users.prove(&bind, by).await
+        self.users.prove(bind, by).await
     }
 
     /// Sets the password of an entry. Connections on which its user may be bound with the old one

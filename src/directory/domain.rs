@@ -16,11 +16,14 @@ pub use self::lookup::{DnLookup, Lookup, Search};
 pub use self::rules::Rules;
 use crate::deadline::Deadline;
 use crate::directory::Directory;
+use crate::directory::account::preset::Preset;
 use crate::directory::account::set_password::PasswordMethod;
 use crate::directory::account::state::StateFault;
 use crate::directory::backend::{Backend, Candidate, EntryKey, PasswordTarget};
 use crate::directory::diagnosis::MustChange;
 use crate::directory::groups::GroupRule;
+use crate::directory::pool::non_user::NonUser;
+use crate::directory::pool::user_bind::UserBind;
 use crate::jid::Account;
 use crate::policy::admission::{Admission, PersonalWait};
 use crate::policy::guard::Permit;
@@ -290,15 +293,19 @@ impl Backend for Domain {
         wait: &PersonalWait,
         by: Deadline,
     ) -> Outcome {
-        let proving = self.directory.prove(
-            candidate.bind_name(),
+        let name = candidate.bind_name();
+        let is_controller = self.directory.preset().is_some_and(Preset::is_active_directory);
+        let is_unknown = is_controller && !candidate.was_read();
+        let bind = UserBind {
+            name,
             password,
-            candidate.is_looked_up(),
+            must_change: self.directory.must_change(),
+            non_user: if is_unknown { NonUser::by_name(name) } else { None },
+            was_answered: candidate.is_looked_up(),
             permit,
             wait,
-            by,
-        );
-        self.concluded(proving, by).await
+        };
+        self.concluded(self.directory.prove(&bind, by), by).await
     }
 
     async fn exists(&self, account: &Account, by: Deadline) -> Outcome {

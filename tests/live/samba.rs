@@ -120,10 +120,34 @@ fn only_users_are_users() {
         }
     }
     // By a name without a search too.
-    let place = site(&samba, &samba.ldaps_url(), "user_dn = '{localpart}@example.com'", "");
-    let mut adapter = Adapter::start(&place, Framing::Packet);
-    expect(&mut adapter, &sign_in("alice", PASSWORD), Yes);
-    expect(&mut adapter, &sign_in("ws1$", "Passw0rd.Machine1"), No);
+    let upn = "changetype: modify\nreplace: userPrincipalName\nuserPrincipalName: pc@example.com\n";
+    samba.change(&format!("dn: CN=ws1,CN=Computers,{BASE}\n{upn}")).unwrap();
+    samba.tool(&["user", "create", "anna", PASSWORD]).unwrap();
+    samba.change(&format!("dn: CN=anna,CN=Users,{BASE}\n{}", upn.replace("pc", "a.nna"))).unwrap();
+    let (users, computers) = (
+        format!("CN={{localpart}},CN=Users,{BASE}"),
+        format!("CN={{localpart}},CN=Computers,{BASE}"),
+    );
+    for (user_dn, users, machine) in [
+        ("{localpart}@example.com", &["alice", "anna", "a.nna"][..], "pc"),
+        ("{address}", &["alice", "a.nna"], "pc"),
+        (&*users, &["anna"], "pc"),
+        (&*computers, &[], "ws1"),
+    ] {
+        let place = site(&samba, &samba.ldaps_url(), &format!("user_dn = '{user_dn}'"), "");
+        let mut adapter = Adapter::start(&place, Framing::Packet);
+        for _ in 0..2 {
+            for user in users {
+                expect(&mut adapter, &sign_in(user, PASSWORD), Yes);
+            }
+            for name in ["ws1$", machine] {
+                expect(&mut adapter, &sign_in(name, "Passw0rd.Machine1"), No);
+            }
+        }
+        if !user_dn.contains("CN=Users") {
+            adapter.logs("is no user");
+        }
+    }
 }
 
 #[test]

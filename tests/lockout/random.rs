@@ -113,7 +113,14 @@ impl Script for Whimsical {
         }
     }
 
-    async fn bind(&self, entry: &str, password: &str, permit: &Permit, by: Deadline) -> Outcome {
+    async fn bind(
+        &self,
+        entry: &str,
+        password: &str,
+        permit: &Permit,
+        _: &PersonalWait,
+        by: Deadline,
+    ) -> Outcome {
         loop {
             let Some(sent) = permit.send(&self.judge) else {
                 return Outage::TooManyFailures.into();

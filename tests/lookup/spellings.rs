@@ -47,7 +47,7 @@ async fn spellings_of_a_name_share_a_budget() {
         for guess in 0..4 {
             for name in SPELLINGS {
                 let Some(account) = Account::new(name, "h") else { continue };
-                let password = SecretString::from(format!("{name} {guess}"));
+                let password = format!("{name} {guess}").into();
                 let request = Request::Auth { account: account.into(), password };
                 let verdict = authenticator.answer(&request, deadline()).await.verdict;
                 assert_ne!(verdict, Verdict::Granted, "{user_dn} {name}");

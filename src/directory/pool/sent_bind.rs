@@ -13,17 +13,22 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::directory::diagnosis::{MustChange, of_bind};
 use crate::directory::message::LdapResult;
+use crate::directory::pool::non_user::NonUser;
 use crate::directory::pool::users::{Lease, Place};
 use crate::directory::session::Session;
 use crate::directory::session::error::SessionError;
 use crate::policy::admission::PersonalWait;
 use crate::policy::guard::CountedBind;
+use crate::result_code::SUCCESS;
 
 /// For how long a bind goes on from when it was sent: about as long as a person has to confirm it
 /// elsewhere.
 const GOES_ON_FOR: Duration = Duration::from_secs(25);
 
-type Answered = (Session, Result<LdapResult, SessionError>);
+/// The answer, and the DN of who was bound, if that is found to be no user.
+type Answer = (LdapResult, Option<String>);
+
+type Answered = (Session, Result<Answer, SessionError>);
 
 /// A bind that was sent, and is not answered yet. Where it is dropped then, it goes on.
 pub(super) struct SentBind(Option<BindUnderWay>);
@@ -43,11 +48,12 @@ impl SentBind {
         name: &str,
         password: &SecretString,
         must_change: MustChange,
+        non_user: Option<NonUser>,
         counted: CountedBind,
     ) -> Self {
         let (name, password) = (name.to_owned(), password.clone());
         let answered = Box::pin(async move {
-            let answer = session.bind(&name, password.expose_secret()).await;
+            let answer = bind(&session, &name, &password, non_user.as_ref()).await;
             (session, answer)
         });
         let until = Instant::now() + GOES_ON_FOR;
@@ -61,7 +67,7 @@ impl SentBind {
         &mut self,
         waits_for_person: impl Future<Output = ()>,
         wait: &PersonalWait,
-    ) -> Result<LdapResult, SessionError> {
+    ) -> Result<Answer, SessionError> {
         let Some(BindUnderWay { answered, place, .. }) = &mut self.0 else {
             return Err(SessionError::Closed);
         };
@@ -85,6 +91,20 @@ impl SentBind {
     }
 }
 
+async fn bind(
+    session: &Session,
+    name: &str,
+    password: &SecretString,
+    non_user: Option<&NonUser>,
+) -> Result<Answer, SessionError> {
+    let answer = session.bind(name, password.expose_secret()).await?;
+    let found = match non_user.filter(|_| answer.code == SUCCESS) {
+        Some(non_user) => non_user.found_on(session, GOES_ON_FOR).await?,
+        None => None,
+    };
+    Ok((answer, found))
+}
+
 impl Drop for SentBind {
     fn drop(&mut self) {
         let Some(BindUnderWay { answered, mut place, counted, must_change, until }) = self.0.take()
@@ -97,7 +117,7 @@ impl Drop for SentBind {
         }
         runtime.spawn(async move {
             let _place = place;
-            if let Ok((_session, Ok(answer))) = timeout_at(until, answered).await {
+            if let Ok((_session, Ok((answer, _)))) = timeout_at(until, answered).await {
                 let verdict = of_bind(&answer, must_change).verdict;
                 counted.answered_late(verdict, Instant::now());
             }

@@ -15,6 +15,7 @@ use crate::directory::diagnosis::{Judged, MustChange, of_bind};
 use crate::directory::locate::health::Health;
 use crate::directory::locate::trial::Work;
 use crate::directory::pool::attempts::{Attempt, Attempts, Turn};
+use crate::directory::pool::non_user::NonUser;
 use crate::directory::pool::sent_bind::SentBind;
 use crate::directory::pool::users::{Lease, UserPool};
 use crate::directory::session::error::{ConnectError, SessionError};
@@ -22,7 +23,7 @@ use crate::observe::StepUnderWay;
 use crate::policy::admission::PersonalWait;
 use crate::policy::guard::Permit;
 use crate::result_code;
-use crate::verdict::{Outage, Outcome};
+use crate::verdict::{Denial, Outage, Outcome, Verdict};
 
 /// A server that has not answered a bind for this long, or for half of the time that is left, is asked
 /// whether it is there, and again after twice that time, and so on.
@@ -90,6 +91,8 @@ pub(in crate::directory) struct UserBind<'a> {
     pub(in crate::directory) password: &'a SecretString,
     /// What becomes of a right password that must be changed.
     pub(in crate::directory) must_change: MustChange,
+    /// What finds whoever is none of the users.
+    pub(in crate::directory) non_user: Option<NonUser>,
     /// Whether the directory has answered something else for this request.
     pub(in crate::directory) was_answered: bool,
     /// The right to send it.
@@ -139,7 +142,8 @@ impl UserPool {
         let (server, is_reused) = (Arc::clone(lease.server()), lease.is_reused());
         let step = StepUnderWay::begin("bind as the user", &server);
         silence.set(Some(&server));
-        let mut sent = SentBind::new(lease, name, password, bind.must_change, counted);
+        let mut sent =
+            SentBind::new(lease, name, password, bind.must_change, bind.non_user.clone(), counted);
         let bound = {
             let health = &self.connector().servers.health;
             let mut unanswered = BindUnderWay { health, server: &server, name, is_over: false };
@@ -150,7 +154,7 @@ impl UserPool {
             unanswered.is_over = true;
             bound
         };
-        let answer = match bound {
+        let (answer, non_user) = match bound {
             Ok(answer) => {
                 silence.set(None);
                 answer
@@ -168,7 +172,11 @@ impl UserPool {
             }
         };
         step.ends(&result_code::described(answer.code));
-        let judgement = of_bind(&answer, bind.must_change);
+        let mut judgement = of_bind(&answer, bind.must_change);
+        if let Some(dn) = non_user {
+            judgement.verdict = Verdict::Denied(Denial::UnknownUser);
+            judgement.remark = Some(format!("{dn} has this name, and is no user"));
+        }
         if judgement.judged == Judged::NotNow {
             self.purge();
         }
