@@ -39,8 +39,8 @@ VirtualHost \"example.com\"
 fn site(config: &str) -> Site {
     let site = Site::new(config);
     chmod(site.path(), 0o755);
-    for caller in ["ejabberd", "prosody", "mongooseim"] {
-        let link = site.path().join(format!("xmpp-ldap-auth-{caller}"));
+    for caller in ["-ejabberd", "-prosody", "-mongooseim", ""] {
+        let link = site.path().join(format!("xmpp-ldap-auth{caller}"));
         symlink(env!("CARGO_BIN_EXE_xmpp-ldap-auth"), link).unwrap();
     }
     fs::create_dir(site.path().join("modules")).unwrap();
@@ -163,6 +163,7 @@ fn what_hurts_in_ejabberds_settings_is_found() {
             (program, "{dir}/no", true, PROGRAM, "script for /no"),
             (program, "/bin/true", false, PROGRAM, "another program"),
             (program, "xmpp-ldap-auth", false, PROGRAM, "the whole path"),
+            ("-ejabberd", "", true, PROGRAM, "nothing says that ejabberd asks"),
             ("-ejabberd", "-prosody", true, PROGRAM, "this answers prosody"),
             (
                 "-ejabberd",
@@ -344,26 +345,24 @@ fn prosodys_included_files_are_read() {
     assert!(found[0].2.contains("elsewhere.example is no domain"), "{found:?}");
 }
 
-/// A daemon is one guard for everybody, and its listeners are those that Prosody can ask.
+/// A daemon is one guard for everybody, whatever asks it.
 #[test]
 fn a_daemons_file_is_checked_with_what_asks_it() {
     let listener = "[listen.a]\nsocket = \"{dir}/auth.sock\"\nanswer_within = \"9s\"\n";
     let site = site(&format!("{listener}{NOBODY}"));
-    let _listener = ["auth.sock", "other.sock"].map(|it| UnixListener::bind(site.path().join(it)));
-    finds_each(
-        &site,
-        "--prosody",
-        BY_DAEMON,
-        &["xmpp_ldap_timeout"],
-        &[("auth.sock", "other.sock", false, "xmpp_ldap_socket", "no listener")],
-    );
-    finds_each(
-        &site,
-        "--ejabberd",
-        EJABBERD,
-        &[],
-        &[("size: 4", "size: 1", false, "extauth_pool_size", "one user at a time")],
-    );
+    let _listener = UnixListener::bind(site.path().join("auth.sock"));
+    finds_each(&site, "--prosody", BY_DAEMON, &["xmpp_ldap_timeout"], &[]);
+    site.write("relay.toml", "daemon = \"{dir}/auth.sock\"\n");
+    site.write("lost.toml", "daemon = \"{dir}/no.sock\"\ncaller = \"ejabberd\"\n");
+    let relay = EJABBERD.replace("config.toml", "relay.toml");
+    let changes: [Change<'_>; 4] = [
+        ("size: 4", "size: 1", false, "extauth_pool_size", "one user at a time"),
+        ("relay.toml", "lost.toml", false, "extauth_program", "is the daemon started?"),
+        ("auth-ejabberd", "auth-prosody", true, "extauth_program", "this answers prosody"),
+        // Then each process stands alone, by the file of the daemon.
+        ("relay.toml", "config.toml", false, "extauth_pool_size", "are 12"),
+    ];
+    finds_each(&site, "--ejabberd", &relay, &[], &changes);
     let output = site.command().arg("check").output().unwrap();
     assert!(told(&output).contains("the daemon lets 3 wrong passwords"), "{}", told(&output));
 }

@@ -5,10 +5,11 @@ use std::path::Path;
 
 use super::ejabberd::Ejabberd;
 use super::findings::{Findings, Place};
-use super::ours::Ours;
+use super::ours::{Ours, judge_socket};
 use super::program::Started;
 use super::yaml::Value;
-use crate::config::DEFAULT_PATH;
+use crate::config::startup::Startup;
+use crate::config::{self, DEFAULT_PATH};
 use crate::protocol::dialect::Dialect;
 
 /// A longer stanza can hold a password that is too long for ejabberd's packets.
@@ -28,6 +29,14 @@ pub(super) fn judge(ejabberd: &Ejabberd, ours: Ours<'_>, found: &mut Findings) {
         found.error(written.map_or(&ejabberd.file, |it| &it.place), "auth_method", text);
     }
     ours.judge_hosts(&asking, &hosts, "hosts", found);
+    // What is started decides whether a daemon answers, whatever file is checked.
+    let programs = asking.iter().filter_map(|(name, _)| Host { ejabberd, name }.program());
+    let startups: Vec<_> = programs.filter_map(|program| startup(&program, ours)).collect();
+    let is_of_daemon = match startups.as_slice() {
+        [] => ours.is_of_daemon,
+        all => all.iter().all(|startup| startup.daemon.is_some()),
+    };
+    let ours = Ours { is_of_daemon, ..ours };
     let mut pools = BTreeMap::new();
     for (host, _) in &asking {
         let host = Host { ejabberd, name: host };
@@ -69,6 +78,10 @@ impl<'a> Host<'a> {
         self.get(key).and_then(|value| self.ejabberd.text(value))
     }
 
+    fn program(self) -> Option<Started> {
+        self.text("extauth_program").and_then(Started::parse)
+    }
+
     /// How many processes there are in its pool, and where that is written.
     fn pool(self) -> (usize, Place) {
         const KEY: &str = "extauth_pool_size";
@@ -102,9 +115,8 @@ impl<'a> Host<'a> {
                 found.error(&ejabberd.file, "extauth_program", text);
             }
             Some(value) => {
-                let started = ejabberd.text(value).and_then(Started::parse);
-                if let Some(started) = started {
-                    judge_program(&started, &value.place, ours, found);
+                if let Some(program) = self.program() {
+                    judge_program(&program, &value.place, ours, found);
                 }
             }
         }
@@ -134,37 +146,58 @@ impl<'a> Host<'a> {
     }
 }
 
-fn judge_program(started: &Started, place: &Place, ours: Ours<'_>, found: &mut Findings) {
+/// The configuration that a program reads.
+fn file_of(program: &Started) -> &Path {
+    Path::new(program.argument("--config").unwrap_or(DEFAULT_PATH))
+}
+
+/// What a program that is this one starts with; `None` where nobody can tell.
+fn startup(program: &Started, ours: Ours<'_>) -> Option<Startup> {
+    let file = file_of(program);
+    match ours.is_this(file) {
+        _ if !program.is_ours() => None,
+        true => Some(ours.reading.startup.clone()),
+        false => file.exists().then(|| config::load(file, None, None).startup),
+    }
+}
+
+fn judge_program(program: &Started, place: &Place, ours: Ours<'_>, found: &mut Findings) {
     const KEY: &str = "extauth_program";
-    if !started.program.is_absolute() {
+    if !program.program.is_absolute() {
         let text = "this is looked for where ejabberd is told to look (PATH); write the whole path, from / on";
         return found.remark(place, KEY, text);
     }
-    started.judge(place, KEY, found);
-    match started.caller() {
+    program.judge(place, KEY, found);
+    let startup = startup(program, ours);
+    let written = startup.as_ref().and_then(Startup::written_caller);
+    match program.caller().or(written) {
         Some(Dialect::Ejabberd) => {}
         Some(other) => {
             let text = format!(
-                "by its name or its arguments this answers {other}; write xmpp-ldap-auth-ejabberd, a link to the program"
+                "by its name, its arguments or its configuration this answers {other}; write xmpp-ldap-auth-ejabberd, a link to the program"
             );
             found.error(place, KEY, text);
         }
-        None if started.is_ours()
-            && !ours.is_of_daemon
-            && ours.reading.startup.written_caller() != Some(Dialect::Ejabberd) =>
-        {
+        None if startup.is_some() => {
             let text = "nothing says that ejabberd asks; write xmpp-ldap-auth-ejabberd, a link to the program, or caller = \"ejabberd\" in its configuration";
             found.error(place, KEY, text);
         }
         None => {}
     }
-    let read = started.argument("--config").unwrap_or(DEFAULT_PATH);
-    if started.is_ours() && !ours.is_of_daemon && !ours.is_this(Path::new(read)) {
-        let text = format!(
-            "this reads {read} unless its environment names another file, and what is checked is {}",
-            ours.path.display()
-        );
-        found.remark(place, KEY, text);
+    let file = file_of(program);
+    if ours.is_this(file) || !program.is_ours() {
+        return;
+    }
+    match startup.and_then(|startup| startup.daemon) {
+        Some(socket) => judge_socket(&socket, place, KEY, found),
+        None => {
+            let text = format!(
+                "this reads {} unless its environment names another file, and what is checked is {}",
+                file.display(),
+                ours.path.display()
+            );
+            found.remark(place, KEY, text);
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use super::findings::{Findings, Place};
 use crate::config::Reading;
 use crate::config::configuration::Configuration;
 use crate::jid::Account;
-use crate::listen::settings::{ListenAddress, ListenerKind, ListenerSettings};
+use crate::listen::settings::{ListenAddress, ListenerSettings};
 use crate::policy::guard::Budget;
 use crate::relay::socket::{NoConnection, connect};
 
@@ -19,7 +19,7 @@ pub(super) struct Ours<'a> {
     pub(super) path: &'a Path,
     /// What is in it.
     pub(super) reading: &'a Reading,
-    /// Whether it is a daemon's.
+    /// Whether it is a daemon's, which whoever is started asks.
     pub(super) is_of_daemon: bool,
 }
 
@@ -51,18 +51,10 @@ impl<'a> Ours<'a> {
         self.reading.startup.caller.terms.answer_within
     }
 
-    /// The listener at this path, or `None` where another program makes the socket, as systemd does.
+    /// The listener that makes the socket of this path; systemd may make others.
     pub(super) fn listener(&self, path: &Path) -> Option<&'a ListenerSettings> {
         self.reading.listeners.iter().find(|listener| {
             matches!(&listener.address, ListenAddress::Unix { path: own, .. } if own == path)
-        })
-    }
-
-    /// Whether systemd makes a socket by which requests come.
-    pub(super) fn has_passed_sockets(&self) -> bool {
-        self.reading.listeners.iter().any(|listener| {
-            listener.kind == ListenerKind::Native
-                && matches!(listener.address, ListenAddress::Systemd(_))
         })
     }
 

@@ -136,10 +136,6 @@ impl<'a> Asking<'a> {
             let path = Path::new(socket);
             judge_socket(path, place, KEY, found);
             within = ours.listener(path).map(|listener| listener.terms.answer_within);
-            if ours.is_of_daemon && within.is_none() && !ours.has_passed_sockets() {
-                let text = format!("{} has no listener at {socket}", ours.path.display());
-                found.remark(place, KEY, text);
-            }
         }
         if let Some((timeout, place)) = timeout {
             if let Some(within) = within.filter(|within| *within < timeout) {
