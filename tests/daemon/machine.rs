@@ -112,6 +112,14 @@ fn systemd_starts_reloads_watches_and_restarts_the_daemon_and_keeps_its_sockets(
     let refused = machine.run("runuser -u prosody -- test -w /run/xmpp-ldap-auth/ejabberd.sock");
     assert!(!refused.unwrap().status.success());
 
+    // As when the machine boots: the directory of the sockets is new, and they are there first.
+    run(&machine, "systemctl stop 'xmpp-ldap-auth@*.socket' xmpp-ldap-auth.service");
+    run(&machine, "rm -r /run/xmpp-ldap-auth");
+    run(&machine, "systemctl start sockets.target && systemctl start xmpp-ldap-auth.service");
+    for user in ["prosody", "ejabberd"] {
+        assert_eq!(asks(&machine, user, RIGHT), "1\n", "{user} {}", journal(&machine));
+    }
+
     let first = property(&machine, "MainPID");
     run(&machine, "systemctl reload xmpp-ldap-auth");
     assert_eq!(property(&machine, "MainPID"), first);
@@ -151,6 +159,14 @@ fn systemd_starts_reloads_watches_and_restarts_the_daemon_and_keeps_its_sockets(
         serde_json::from_str(run(&machine, line).lines().next().unwrap()).unwrap();
     assert!(entry["MESSAGE"].as_str().unwrap().contains("verdict=\"granted\""), "{entry}");
     assert_eq!(entry["XMPP_LDAP_AUTH_USER"], "alice", "{entry}");
+
+    // Whoever helps is given the journal, and no secret.
+    run(&machine, &format!("{INSTALLED} support support.txt"));
+    let bundle = fs::read_to_string(machine.path("/root/support.txt")).unwrap();
+    for part in ["Started xmpp-ldap-auth.service", "verdict=\"granted\"", "prosody.sock"] {
+        assert!(bundle.contains(part), "{part}: {bundle}");
+    }
+    assert!(!bundle.contains("writer-secret"), "{bundle}");
 
     run(&machine, "systemctl stop xmpp-ldap-auth");
     assert_eq!(property(&machine, "Result"), "success");

@@ -40,6 +40,7 @@ fn of_journal(lines: usize) -> Result<String, String> {
     journal.args(["--no-pager", "--quiet", "--output", "short-iso", "--lines"]);
     journal.arg(lines.to_string());
     journal.args(["SYSLOG_IDENTIFIER=xmpp-ldap-auth", "+", "_SYSTEMD_UNIT=xmpp-ldap-auth.service"]);
+    journal.args(["+", "UNIT=xmpp-ldap-auth.service", "_PID=1"]);
     let output = journal.stdin(Stdio::null()).output();
     let output = output.map_err(|error| format!("journalctl: {error}"))?;
     let [out, error] = [&output.stdout, &output.stderr].map(|text| String::from_utf8_lossy(text));
