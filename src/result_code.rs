@@ -70,8 +70,12 @@ pub fn described(code: u32) -> String {
 /// What an operator does about a request that ended with this code, as far as a code tells.
 pub fn advice(code: u32) -> Option<&'static str> {
     Some(match code {
-        STRONGER_AUTH_REQUIRED | CONFIDENTIALITY_REQUIRED => {
-            "the server wants encryption: use ldaps:// or start_tls = true"
+        STRONGER_AUTH_REQUIRED => {
+            "the server wants encryption, or SASL: use ldaps:// or start_tls = true, or see sasl"
+        }
+        CONFIDENTIALITY_REQUIRED => "the server wants encryption: use ldaps:// or start_tls = true",
+        TIME_LIMIT_EXCEEDED | SIZE_LIMIT_EXCEEDED | ADMIN_LIMIT_EXCEEDED => {
+            "let the server index the attributes of user_filter, or raise its limits for the service account"
         }
         NO_SUCH_OBJECT => "base does not exist, or the service account may not see it",
         INVALID_DN_SYNTAX => {
@@ -85,7 +89,11 @@ pub fn advice(code: u32) -> Option<&'static str> {
 /// What an operator does about a bind as the service account that ended with this code, as far as a
 /// code tells.
 pub fn advice_on_service_bind(code: u32) -> Option<&'static str> {
-    advice(code).filter(|_| matches!(code, STRONGER_AUTH_REQUIRED | CONFIDENTIALITY_REQUIRED))
+    match code {
+        STRONGER_AUTH_REQUIRED | CONFIDENTIALITY_REQUIRED => advice(code),
+        code if judges_nobody(code) => Some("see the server's own words, and its log"),
+        _ => None,
+    }
 }
 
 /// Whether a server with this answer says that it cannot work now, so that another one is asked.
@@ -118,6 +126,15 @@ mod tests {
         assert_eq!(name(8), Some("strongerAuthRequired"));
         for unassigned in [9, 15, 35, 70, 82, 4096] {
             assert_eq!(name(unassigned), None);
+        }
+    }
+
+    #[test]
+    fn a_server_that_judges_nobody_has_no_word_about_the_service_accounts_password() {
+        for code in 0..100 {
+            let about_server = judges_nobody(code)
+                || matches!(code, STRONGER_AUTH_REQUIRED | CONFIDENTIALITY_REQUIRED);
+            assert_eq!(advice_on_service_bind(code).is_some(), about_server, "{code}");
         }
     }
 }

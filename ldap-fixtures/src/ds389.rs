@@ -116,6 +116,13 @@ impl Ds389 {
         Ok((code, String::from_utf8_lossy(&text).into_owned()))
     }
 
+    /// Makes the changes of this LDIF as its root.
+    pub fn change(&self, ldif: &str) -> Result<()> {
+        let done = self.tool("ldapmodify", ROOT_DN, ROOT_PASSWORD, &[], ldif)?;
+        ensure!(done.status.success(), "ldapmodify: {}", String::from_utf8_lossy(&done.stderr));
+        Ok(())
+    }
+
     fn fill(&self) -> Result<()> {
         let people = USERS.map(|user| {
             format!(
@@ -128,8 +135,7 @@ impl Ds389 {
         let changes = include_str!("../ds389/entries.ldif")
             .replace("@people@\n", &people.concat())
             .replace("@soon@", &soon.format(GENERALIZED_TIME)?);
-        let done = self.tool("ldapmodify", ROOT_DN, ROOT_PASSWORD, &[], &changes)?;
-        ensure!(done.status.success(), "ldapmodify: {}", String::from_utf8_lossy(&done.stderr));
+        self.change(&changes)?;
         for _ in 0..20 {
             // 19, constraintViolation, is its word for a locked account.
             if self.bind(&Self::dn("locked"), "wrong")?.0 == 19 {

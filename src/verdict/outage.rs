@@ -146,7 +146,7 @@ impl Outage {
         match self {
             Self::Ambiguous => ("ambiguous", Question, "make user_filter match one entry for each user"),
             Self::BadReply => ("bad-reply", Absence, "check that the server is an LDAP server and that nothing between rewrites its answers"),
-            Self::BindUnanswered => ("bind-unanswered", Question, "the directory answers other questions: see whether somebody has to confirm the sign-in elsewhere, or raise answer_within"),
+            Self::BindUnanswered => ("bind-unanswered", Question, "the directory answers other questions: look at its log, see whether somebody has to confirm the sign-in elsewhere, or raise answer_within"),
             Self::ClearText => ("clear-text", Question, "use ldaps:// or start_tls = true"),
             Self::Closing => ("closing", Question, "the daemon is ending; connect anew"),
             Self::Crowded => ("crowded", Question, "find out who tries so often, or why the directory leaves the first of them unanswered"),

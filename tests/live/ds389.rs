@@ -60,3 +60,27 @@ fn a_password_does_not_cross_in_clear_text() {
     assert_eq!(adapter.ask("setpass:changer:example.com:new-secret"), CannotTell);
     adapter.logs("use ldaps:// or start_tls = true");
 }
+
+#[test]
+fn what_a_limit_or_a_role_keeps_from_being_found_is_said_with_what_to_do() {
+    let server = Ds389::start().unwrap();
+    let role = format!(
+        "dn: cn=staff,{BASE}\nchangetype: add\nobjectClass: LDAPsubentry\n\
+         objectClass: nsRoleDefinition\nobjectClass: nsSimpleRoleDefinition\n\
+         objectClass: nsManagedRoleDefinition\ncn: staff\n"
+    );
+    let limit = "dn: cn=config,cn=ldbm database,cn=plugins,cn=config\nchangetype: modify\n\
+                 replace: nsslapd-lookthroughlimit\nnsslapd-lookthroughlimit: 1\n";
+    let staff = format!("require_group = \"cn=staff,{BASE}\"");
+    for (change, rule, words) in [
+        (&*role, &*staff, "is a role"),
+        (limit, "user_filter = \"(description={localpart})\"", "index the attributes"),
+    ] {
+        server.change(change).unwrap();
+        let place = site(&server, &server.ldaps_url(), READER_DN, READER_PASSWORD, rule);
+        let mut adapter = Adapter::start(&place, Framing::Packet);
+        let answer = adapter.ask(&format!("auth:alice:example.com:{PASSWORD}"));
+        assert_ne!(answer, Yes, "{words}: {}", adapter.log());
+        adapter.logs(words);
+    }
+}

@@ -54,6 +54,12 @@ async fn a_bind_that_nobody_answers_is_told_from_a_directory_that_is_absent() {
         for (directory, outage) in [(directory(&url), of_searched), (made_up(&url), of_made_up)] {
             let verdict = sign_in_within(&directory, Duration::from_secs(2)).await;
             assert_eq!(verdict, Verdict::Unavailable(outage), "{fate:?}");
+            if fate == Fate::HangUp {
+                let by = Deadline::after(Instant::now(), Duration::from_secs(2));
+                let permit = Permit::unguarded();
+                let outcome = ldap::sign_in_by(&directory, "a", "secret", &permit, by).await;
+                assert!(outcome.detail.unwrap().contains("closed"), "{outage:?}");
+            }
         }
     }
 }

@@ -19,8 +19,10 @@ pub(super) fn meaning_of_code(code: u32) -> Meaning {
 /// searched.
 pub fn of_search(answer: &LdapResult, is_anonymous: bool) -> Judgement {
     let referrals = answer.referrals.join(", ");
-    let words = [&answer.text, &referrals].map(|words| words.trim_matches('\0'));
-    let remark = format!("the search was refused: {}", words.join(" "));
+    let words = [&answer.text, &referrals].map(|words| words.trim_matches('\0')).join(" ");
+    let words = words.trim();
+    let colon = if words.is_empty() { "" } else { ": " };
+    let remark = format!("the search was refused{colon}{words}");
     let verdict = if is_anonymous && has_lost_its_bind(answer) {
         Verdict::Unavailable(Outage::Unanswerable)
     } else {
@@ -31,8 +33,7 @@ pub fn of_search(answer: &LdapResult, is_anonymous: bool) -> Judgement {
     } else {
         Judged::Everywhere
     };
-    let (remark, ended_by) = (Some(remark.trim().to_owned()), ("search", answer.code));
-    Judgement { verdict, remark, judged, ended_by }
+    Judgement { verdict, remark: Some(remark), judged, ended_by: ("search", answer.code) }
 }
 
 /// Whether a server says that nobody is bound on the session: what domain controllers say of an

@@ -55,6 +55,11 @@ pub(super) fn fault(
             );
         }
     };
+    if entry.has("objectClass", "nsRoleDefinition") {
+        return Some(
+            "is a role, which lists nobody: ask for it in user_filter, such as (&(uid={localpart})(nsRole=…))",
+        );
+    }
     let lists_dns = LIST_DNS.iter().any(|class| entry.has("objectClass", class));
     let lists_names = entry.has("objectClass", "posixGroup");
     let is_other = NO_GROUPS.iter().any(|class| entry.has("objectClass", class));

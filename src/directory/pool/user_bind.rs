@@ -113,7 +113,13 @@ impl UserPool {
         let run = Attempts::new(&self.connector().servers, Work::UserBind(bind.name), by)
             .run(|turn| self.try_prove(bind, &silence, turn));
         let proved = by.bound(run).await.unwrap_or_else(|elapsed| Err(elapsed.into()));
-        proved.map_err(|outcome| silence.outcome().unwrap_or(outcome))
+        proved.map_err(|outcome| match silence.outcome() {
+            Some(unanswered) if outcome.verdict == Verdict::Unavailable(Outage::LostConnection) => {
+                unanswered.with_detail(outcome.detail.as_deref().unwrap_or_default())
+            }
+            Some(unanswered) => unanswered,
+            None => outcome,
+        })
     }
 
     async fn try_prove(
