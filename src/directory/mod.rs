@@ -12,7 +12,8 @@
 //! 8. [`connect`]: from a server to a session.
 //! 9. [`pool`]: sessions that are kept, and how often work is tried.
 //! 10. [`account`] and [`groups`]: what a directory says about an account.
-//! 11. [`Directory`], and [`domain`], which answers for an XMPP domain what [`backend`] asks.
+//! 11. [`Directory`], what there is to say about it in [`facts`], what is asked of it in [`backend`], and
+//!     [`domain`], which answers that for an XMPP domain.
 //! 12. [`inspect`]: what an administrator asks.
 //!
 //! Where what is dealt with:
@@ -25,6 +26,7 @@
 //! | an account that is locked, disabled or expired by its attributes | `account/state`: a file for each product |
 //! | a group that users must be in | `groups/rule`, and a file for each method by which membership is found out |
 //! | a server that is down, or takes requests and does not answer them | `locate/health` judges it and `pool/watch` probes it; `pool/attempts` and `pool/user_bind` say what becomes of the request |
+//! | a bind that goes on when its request has ended | `pool/sent_bind` |
 //! | what a server does not take | `session/peculiarities` |
 //! | a service password that is refused | `pool/service_account` |
 

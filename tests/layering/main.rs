@@ -100,7 +100,7 @@ fn circles(imports: &BTreeSet<(&str, &str)>) -> BTreeSet<String> {
         let mut came_from = BTreeMap::from([(*used, *user)]);
         let mut queue = VecDeque::from([*used]);
         while let Some(file) = queue.pop_front().filter(|file| file != user) {
-            for (_, next) in imports.iter().filter(|(importer, _)| *importer == file) {
+            for (_, next) in imports.range((file, "")..).take_while(|(user, _)| *user == file) {
                 if !came_from.contains_key(next) {
                     came_from.insert(next, file);
                     queue.push_back(next);
@@ -127,6 +127,29 @@ fn circles(imports: &BTreeSet<(&str, &str)>) -> BTreeSet<String> {
 fn every_file_uses_only_what_stands_before_it() {
     let found = violations(&root(), LAYERS);
     assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+/// The modules that this part of a file's documentation names, in its order.
+fn named(file: &str, part: impl Fn(&str) -> bool) -> Vec<String> {
+    let source = fs::read_to_string(root().join(file)).unwrap();
+    let lines = source.lines().map_while(|line| line.strip_prefix("//!"));
+    let lines: Vec<_> =
+        lines.skip_while(|line| !part(line)).take_while(|line| !line.is_empty()).collect();
+    let text = lines.join(" ").to_lowercase();
+    text.split("[`").skip(1).map(|rest| rest.split('`').next().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn the_order_that_is_told_is_the_one_that_holds() {
+    let told = named("lib.rs", |line| line.starts_with(" Each module uses only those before it"));
+    let is_directory = |layer: &&&str| layer.starts_with("directory/");
+    let of_library = LAYERS.iter().filter(|layer| !is_directory(layer));
+    let of_library: Vec<_> =
+        of_library.filter(|layer| !["build", "lib", "main"].contains(layer)).collect();
+    assert_eq!(told.iter().collect::<Vec<_>>(), of_library);
+    let told = named("directory/mod.rs", |line| line.starts_with(" 1. "));
+    let layers = LAYERS.iter().filter(is_directory).map(|layer| &layer["directory/".len()..]);
+    assert_eq!(told, layers.collect::<Vec<_>>());
 }
 
 #[test]

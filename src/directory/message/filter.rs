@@ -189,17 +189,18 @@ impl fmt::Display for Escaped<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::directory::message::oid::MATCHING_RULE_IN_CHAIN;
 
     #[test]
     fn filters_are_written_as_ldap3_writes_them() {
         let long = "x".repeat(300);
         let is = Filter::equality("cn", b"a*(b)\\\0");
         let has = Filter::equality("cn", long.as_bytes());
-        let chain = Filter::extensible("memberOf", "1.2.840.113556.1.4.1941", b"cn=a,dc=x");
+        let chain = Filter::extensible("memberOf", MATCHING_RULE_IN_CHAIN, b"cn=a,dc=x");
         for (filter, text) in [
             (ANY_ENTRY.clone(), "(objectClass=*)".to_owned()),
             (is.clone(), "(cn=a\\2a\\28b\\29\\5c\\00)".to_owned()),
-            (chain.clone(), "(memberOf:1.2.840.113556.1.4.1941:=cn=a,dc=x)".to_owned()),
+            (chain.clone(), format!("(memberOf:{MATCHING_RULE_IN_CHAIN}:=cn=a,dc=x)")),
             (Filter::or([&is, &has]), format!("(|{is}(cn={long}))")),
             (Filter::and([&has, &chain]), format!("(&(cn={long}){chain})")),
             (Filter::or([]), "(|)".to_owned()),

@@ -1,8 +1,8 @@
 //! Sessions that are kept, and how often work on them is tried.
 //!
 //! `service` has those for searches and `users` those for binds as users; `search` and `user_bind` do
-//! the work, of which a `sent_bind` goes on alone and
-//! `non_user` says who is none, `attempts` says how often, and `watch` probes the servers that failed at it.
+//! the work, of which a `sent_bind` goes on alone; `non_user` says who is no user, `attempts` how often
+//! work is tried, and `watch` probes the servers that failed at it.
 
 pub(in crate::directory) mod attempts;
 pub mod identity;
