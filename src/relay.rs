@@ -66,13 +66,7 @@ impl Relay {
             match self.connection() {
                 Ok(connection) => break connection,
                 Err(NoConnection::Busy) => sleep(BUSY_PAUSE).await,
-                Err(
-                    NoConnection::Absent(problem)
-                    | NoConnection::Forbidden(problem)
-                    | NoConnection::Unusable(problem),
-                ) => {
-                    return Err(Lost::Absent(problem));
-                }
+                Err(problem) => return Err(Lost::Absent(problem.to_string())),
             }
         };
         let verdict = connection.ask(request, by).await?;

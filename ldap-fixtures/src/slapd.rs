@@ -133,6 +133,15 @@ pub fn answers(url: &str) -> bool {
         })
 }
 
+/// Changes the password of an entry, as whoever may write.
+pub fn change_password(url: &str, dn: &str, password: &str) -> Result<()> {
+    let changed = Command::new(require("ldappasswd")?)
+        .args(["-x", "-H", url, "-D", WRITER_DN, "-w", WRITER_PASSWORD, "-s", password, dn])
+        .output()?;
+    ensure!(changed.status.success(), "ldappasswd: {}", String::from_utf8_lossy(&changed.stderr));
+    Ok(())
+}
+
 fn ldapi(socket: &Path) -> Result<String> {
     Ok(format!("ldapi://{}", socket.to_str().context("the path is not UTF-8")?.replace('/', "%2F")))
 }

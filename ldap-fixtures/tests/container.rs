@@ -14,7 +14,7 @@ use std::process::Command;
 
 use ldap_fixtures::container::ContainerSlapd;
 use ldap_fixtures::slapd::{
-    Options, PASSWORD, SERVICE_DN, SERVICE_PASSWORD, WRITER_DN, WRITER_PASSWORD, answers,
+    Options, PASSWORD, SERVICE_DN, SERVICE_PASSWORD, answers, change_password,
 };
 use ldap_fixtures::tls::Authority;
 use tempfile::NamedTempFile;
@@ -77,11 +77,7 @@ fn a_test_that_panics_leaves_nothing() {
 fn it_restarts_with_its_data_and_leaves_nothing() {
     let mut slapd = ContainerSlapd::start().unwrap();
     let url = slapd.url();
-    let changed = Command::new("ldappasswd")
-        .args(["-x", "-H", &url, "-D", WRITER_DN, "-w", WRITER_PASSWORD, "-s", "other", ALICE])
-        .status()
-        .unwrap();
-    assert!(changed.success());
+    change_password(&url, ALICE, "other").unwrap();
     slapd.stop();
     assert!(!answers(&url));
     slapd.restart().unwrap();

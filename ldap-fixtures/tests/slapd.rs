@@ -13,8 +13,8 @@ use std::thread;
 
 use ldap_fixtures::ldif::{self, State, accounts};
 use ldap_fixtures::slapd::{
-    BASE, Hash, Options, PASSWORD, SERVICE_DN, SERVICE_PASSWORD, Slapd, WRITER_DN, WRITER_PASSWORD,
-    answers,
+    BASE, Hash, Options, PASSWORD, SERVICE_DN, SERVICE_PASSWORD, Slapd, WRITER_DN, answers,
+    change_password,
 };
 use ldap_fixtures::tls::{Authority, Credential};
 use tempfile::TempDir;
@@ -65,11 +65,7 @@ fn every_account_of_the_seed_is_in_its_state() {
 fn it_restarts_with_its_data() {
     let mut slapd = Slapd::start().unwrap();
     let url = slapd.url();
-    let changed = Command::new("ldappasswd")
-        .args(["-x", "-H", &url, "-D", WRITER_DN, "-w", WRITER_PASSWORD, "-s", "other", ALICE])
-        .status()
-        .unwrap();
-    assert!(changed.success());
+    change_password(&url, ALICE, "other").unwrap();
     for end in [Slapd::stop, Slapd::kill] {
         end(&mut slapd);
         assert!(!answers(&url));

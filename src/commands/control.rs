@@ -64,16 +64,9 @@ impl Daemon {
             match connect(&self.socket) {
                 Ok(stream) => break stream,
                 Err(NoConnection::Busy) if started.elapsed() < within => sleep(BUSY_PAUSE),
-                Err(NoConnection::Busy) => {
-                    let text = unusable(&self.socket, "too many wait for it");
+                Err(problem) => {
+                    let text = unusable(&self.socket, &problem.to_string());
                     return Err(Failure::unavailable(text));
-                }
-                Err(
-                    NoConnection::Absent(problem)
-                    | NoConnection::Forbidden(problem)
-                    | NoConnection::Unusable(problem),
-                ) => {
-                    return Err(Failure::unavailable(unusable(&self.socket, &problem)));
                 }
             }
         };

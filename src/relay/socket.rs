@@ -13,15 +13,19 @@ use socket2::{Domain, SockAddr, Socket, Type};
 use crate::files::RUN_DIRECTORY;
 
 /// Why there is no connection.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub enum NoConnection {
     /// There is a daemon, but so many wait for it that nobody else can yet.
+    #[error("too many wait for it")]
     Busy,
     /// There is none, and how that shows.
+    #[error("{0}")]
     Absent(String),
     /// We may not connect to it.
+    #[error("{0}")]
     Forbidden(String),
     /// There is something that cannot be asked, or must not be, and why.
+    #[error("{0}")]
     Unusable(String),
 }
 
