@@ -59,6 +59,19 @@ pub fn read(path: &Path, privacy: Privacy) -> Result<Zeroizing<Vec<u8>>, String>
     Ok(bytes)
 }
 
+/// The text of a file of somebody else, which may name what has no end.
+pub fn text_of_another(path: &Path) -> io::Result<String> {
+    let file = open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::other("it is no file"));
+    }
+    let mut text = String::new();
+    if file.take(MOST_READ).read_to_string(&mut text)? > LARGEST {
+        return Err(io::Error::other("it is too large"));
+    }
+    Ok(text)
+}
+
 /// Refuses a file that others can write, or put another in the place of, and a directory in which they
 /// can put files.
 pub fn check_writers(path: &Path) -> Result<(), String> {

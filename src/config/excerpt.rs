@@ -35,7 +35,9 @@ impl PublicValues {
                 items.iter().for_each(|item| self.add(item.span(), item.get_ref(), is_public));
             }
             // There it may be the password of a user.
-            DeValue::String(text) if text.contains('@') && text.contains("://") => {
+            DeValue::String(text)
+                if !is_harmless(text) || (text.contains('@') && text.contains("://")) =>
+            {
                 self.0.push((place, false));
             }
             _ => self.0.push((place, is_public)),
@@ -128,5 +130,6 @@ fn is_known(key: &str) -> bool {
 /// Whether nothing in the text looks like the name of a secret.
 pub(super) fn is_harmless(text: &str) -> bool {
     let text = text.to_ascii_lowercase();
-    !["passw", "credential", "secret", "token"].iter().any(|word| text.contains(word))
+    let words = ["passw", "credential", "secret", "token", "key_file", "keytab", "-----begin"];
+    !words.iter().any(|word| text.contains(word))
 }

@@ -214,6 +214,7 @@ fn what_hurts_in_ejabberds_settings_is_found() {
             ),
             ("hosts: [", "hosts: [\"", true, "", "no YAML"),
             ("hosts", "include_config_file: none.yml\nhosts", true, "", "none.yml cannot be read"),
+            ("hosts", "include_config_file: /dev/zero\nhosts", true, "", "it is no file"),
         ],
     );
     let (_, found) = findings(&site, "--ejabberd", &EJABBERD.replacen(program, "{dir}/script", 1));
@@ -266,6 +267,7 @@ fn what_hurts_in_prosodys_settings_is_found() {
             ),
             ("plugin", "plugin_paths = [[\nplugin", true, "", "no Lua"),
             ("plugin", "Include \"none.lua\"\nplugin", true, "", "none.lua cannot be read"),
+            ("plugin", "Include \"/dev/zero\"\nplugin", true, "", "it is no file"),
         ],
     );
     finds_each(

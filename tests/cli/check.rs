@@ -153,7 +153,8 @@ fn commands_tell_of_a_wrong_file_as_check_does() {
 #[test]
 fn a_line_is_shown_without_what_may_be_a_secret() {
     let valid = "caller = \"x\" # tops3cret\n[directory.corp]\nservers = [\"ldaps://u:tops3cret@x\", \"http://x\"]\n\
-        set_password = \"tops3cret\"\nbind_pw = { a = [\"tops3cret\"] }\nbase = 'dc=#1' # tops3cret\nbind_dn = 7\n";
+        set_password = \"tops3cret\"\nbind_pw = { a = [\"tops3cret\"] }\nbase = 'dc=#1' # tops3cret\nbind_dn = 7\n\
+        tls = { client_key_file = \"tops3cret\", ca_file = \"-----BEGIN PRIVATE KEY-----tops3cret\" }\n";
     let broken = "caller = 'x\nbind_password = tops3cret\npassphrase = tops3cret\ntops3cret\n\
         base = 'a' 'b' # tops3cret\nservers = ['a' bind_password = 'tops3cret'\n[directory.x\n";
     for (config, shown) in [
@@ -166,6 +167,7 @@ fn a_line_is_shown_without_what_may_be_a_secret() {
                 "set_password = …",
                 "bind_pw = { a = […] }",
                 "bind_dn = 7",
+                "tls = { client_key_file = …, ca_file = … }",
             ][..],
         ),
         (

@@ -1,13 +1,13 @@
 //! ejabberd's `ejabberd.yml`: the options in it, by host.
 
 use std::collections::HashMap;
-use std::fs;
 use std::path::Path;
 use std::rc::Rc;
 use std::time::Duration;
 
 use super::findings::{Findings, Place};
 use super::yaml::{self, Value};
+use crate::files;
 
 /// A file includes others, but not for ever.
 const DEEPEST: usize = 8;
@@ -33,7 +33,7 @@ impl Ejabberd {
 
     /// Reads one file, which is named at this place.
     fn include(&mut self, path: &Rc<Path>, named: &Place, depth: usize, found: &mut Findings) {
-        let parsed = match fs::read_to_string(path) {
+        let parsed = match files::text_of_another(path) {
             Ok(text) => yaml::parse(path, &text),
             Err(error) => {
                 let text = format!("{} cannot be read: {error}", path.display());

@@ -1,6 +1,9 @@
 //! What a Lua file assigns, without executing it: values that are written out are read, and any other
 //! is unknown.
 
+/// What is in a table within so many others is unknown: nobody writes that.
+const DEEPEST: usize = 32;
+
 /// A piece of Lua.
 #[derive(Clone, Debug, PartialEq)]
 enum Token {
@@ -37,7 +40,7 @@ pub(super) enum Statement {
 /// What a file does, as far as that is written out. The error is the line where it is no Lua.
 pub(super) fn read(source: &str) -> Result<Vec<(usize, Statement)>, usize> {
     let tokens = tokens(source)?;
-    let mut reader = Reader { tokens: &tokens, at: 0 };
+    let mut reader = Reader { tokens: &tokens, at: 0, depth: 0 };
     let mut statements = Vec::new();
     while let Some((token, line)) = reader.next() {
         match token {
@@ -75,6 +78,8 @@ pub(super) fn read(source: &str) -> Result<Vec<(usize, Statement)>, usize> {
 struct Reader<'a> {
     tokens: &'a [(Token, usize)],
     at: usize,
+    /// Within how many tables.
+    depth: usize,
 }
 
 impl<'a> Reader<'a> {
@@ -122,21 +127,18 @@ impl<'a> Reader<'a> {
     }
 
     fn value(&mut self) -> Value {
-        let value = match self.peek() {
-            Some(Token::Text(text)) => Value::Text(text.clone()),
-            Some(Token::Number(number)) => Value::Number(*number),
-            Some(Token::Name(name)) if name == "true" => Value::Flag(true),
-            Some(Token::Name(name)) if name == "false" => Value::Flag(false),
-            Some(Token::Sign('{')) => self.table(),
+        let (value, tokens) = match self.peek() {
+            Some(Token::Text(text)) => (Value::Text(text.clone()), 1),
+            Some(Token::Number(number)) => (Value::Number(*number), 1),
+            Some(Token::Name(name)) if name == "true" => (Value::Flag(true), 1),
+            Some(Token::Name(name)) if name == "false" => (Value::Flag(false), 1),
+            Some(Token::Sign('{')) => (self.table(), 0),
             Some(Token::Sign('-')) if matches!(self.peek_at(1), Some(Token::Number(_))) => {
-                self.at += 1;
-                Value::Unknown
+                (Value::Unknown, 2)
             }
             _ => return Value::Unknown,
         };
-        if !matches!(value, Value::Table(_)) {
-            self.at += 1;
-        }
+        self.at += tokens;
         // More of an expression, such as a part of a text.
         match self.peek() {
             Some(Token::Sign('.' | '+' | '-' | '*' | '/' | '[' | '(' | ':' | '%')) => {
@@ -152,8 +154,11 @@ impl<'a> Reader<'a> {
         let start = self.at;
         self.skip_group();
         let end = self.at;
-        let mut inner =
-            Reader { tokens: self.tokens.get(..end).unwrap_or_default(), at: start + 1 };
+        if self.depth == DEEPEST {
+            return Value::Unknown;
+        }
+        let tokens = self.tokens.get(..end).unwrap_or_default();
+        let mut inner = Reader { tokens, at: start + 1, depth: self.depth + 1 };
         let mut values = Vec::new();
         while inner.at + 1 < end {
             match (inner.peek(), inner.peek_at(1)) {
@@ -304,6 +309,19 @@ mod tests {
                 call("Include", "conf.d/*.lua"),
             ]
         );
+    }
+
+    #[test]
+    fn tables_within_tables_without_end_are_read_quickly_and_not_far() {
+        for source in ["{".repeat(20_000), "{".repeat(20_000) + &"}".repeat(20_000) + "\nb = 1"] {
+            let last = read(&format!("a = {source}")).unwrap().pop();
+            let is_expected = match last.unwrap() {
+                (1, Statement::Assign(name, Value::Table(_))) => name == "a",
+                (2, Statement::Assign(name, value)) => name == "b" && value == Value::Number(1.0),
+                _ => false,
+            };
+            assert!(is_expected);
+        }
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::rc::Rc;
 
 use super::findings::{Findings, Place};
 use super::lua::{self, Statement, Value};
+use crate::files;
 
 /// A file includes others, but not for ever.
 const DEEPEST: usize = 8;
@@ -56,7 +57,7 @@ impl Prosody {
     /// Reads one file, which is named at this place.
     fn include(&mut self, path: &Rc<Path>, named: &Place, depth: usize, found: &mut Findings) {
         let place = |line| Place { file: Rc::clone(path), line: Some(line) };
-        let statements = match fs::read_to_string(path).map(|text| lua::read(&text)) {
+        let statements = match files::text_of_another(path).map(|text| lua::read(&text)) {
             Ok(Ok(statements)) => statements,
             Ok(Err(line)) => {
                 return found.error(&place(line), "", "no Lua: a text or comment has no end");

@@ -1,6 +1,5 @@
 //! What hurts in Prosody's settings.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -10,6 +9,7 @@ use super::ours::{Ours, judge_socket};
 use super::program::Started;
 use super::prosody::{Host, Prosody};
 use crate::commands::prosody_module::MODULE;
+use crate::files;
 use crate::protocol::dialect::Dialect;
 
 /// By which a host asks the daemon.
@@ -113,8 +113,8 @@ impl<'a> Asking<'a> {
             return found.error(self.place, "authentication", text);
         };
         let shown = file.display();
-        match fs::read(&file) {
-            Ok(bytes) if self.method == BY_DAEMON && bytes != MODULE.as_bytes() => {
+        match files::text_of_another(&file) {
+            Ok(text) if self.method == BY_DAEMON && text != MODULE => {
                 let text = format!(
                     "{shown} is of another version; print it anew with `xmpp-ldap-auth prosody-module`"
                 );
