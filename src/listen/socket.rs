@@ -2,7 +2,9 @@
 
 use std::fs::{self, File};
 use std::io;
+use std::iter::repeat_with;
 use std::net::{SocketAddr, TcpListener};
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, chown};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
@@ -22,6 +24,9 @@ const TURN: Duration = Duration::from_secs(2);
 
 /// How soon it is tried again.
 const TURN_PAUSE: Duration = Duration::from_millis(10);
+
+/// How many more names are tried where others have taken the first.
+const TRIES: usize = 64;
 
 /// A socket that is listened on.
 #[derive(Debug)]
@@ -145,31 +150,49 @@ fn listen_on_port(address: SocketAddr) -> Result<Socket, String> {
     listener.map(Socket::Tcp).map_err(|error| format!("cannot listen on {address}: {error}"))
 }
 
-/// Makes a socket under another name, and gives it its own when it is as it should be: nobody can
-/// connect before.
+/// Makes a socket under another name, listens when it is as it should be, because nobody can connect
+/// before, and gives it its own name then.
 fn make(path: &Path, mode: u32, group: Option<u32>) -> Result<Socket, String> {
     let shown = path.display();
     let _turn = turn(path);
     check_unused(path)?;
-    let temporary = temporary(path).ok_or_else(|| format!("{shown} has no file name"))?;
+    let problem = |error| format!("cannot make the socket {shown}: {error}");
+    let (socket, temporary) = bind_beside(path).map_err(problem)?;
     let made = || {
-        let _ = fs::remove_file(&temporary);
-        let listener = UnixListener::bind(&temporary)?;
-        listener.set_nonblocking(true)?;
         // The group first, because giving a file away can take bits from its mode.
         if let Some(group) = group {
             chown(&temporary, None, Some(group)).map_err(|error| not_given(group, &error))?;
         }
         fs::set_permissions(&temporary, fs::Permissions::from_mode(mode))?;
+        // As many as the system lets wait.
+        socket.listen(i32::MAX)?;
         let file = fs::symlink_metadata(&temporary)?;
         fs::rename(&temporary, path)?;
         let own = OwnFile { path: path.to_owned(), device: file.dev(), number: file.ino() };
-        Ok(Socket::Unix(listener, Some(own)))
+        Ok(Socket::Unix(OwnedFd::from(socket).into(), Some(own)))
     };
-    made().map_err(|error: io::Error| {
+    made().map_err(|error| {
         let _ = fs::remove_file(&temporary);
-        format!("cannot make the socket {shown}: {error}")
+        problem(error)
     })
+}
+
+/// A socket in the same directory that does not listen yet, under a name that nobody else uses. It is as
+/// long as the socket's own, so that there is one where that can be bound, and none where it cannot.
+fn bind_beside(path: &Path) -> io::Result<(socket2::Socket, PathBuf)> {
+    let length = path.file_name().ok_or(io::ErrorKind::InvalidFilename)?.len();
+    let mut tries = 0;
+    loop {
+        let name: String = repeat_with(fastrand::alphanumeric).take(length).collect();
+        let temporary = path.with_file_name(name);
+        let socket = socket2::Socket::new(Domain::UNIX, Type::STREAM, None)?;
+        socket.set_nonblocking(true)?;
+        match socket.bind(&SockAddr::unix(&temporary)?) {
+            Ok(()) => return Ok((socket, temporary)),
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse && tries < TRIES => tries += 1,
+            Err(error) => return Err(error),
+        }
+    }
 }
 
 /// Why a file cannot be given to a group, and what to do.
@@ -192,12 +215,6 @@ fn turn(path: &Path) -> Option<File> {
         sleep(TURN_PAUSE);
     }
     Some(directory)
-}
-
-/// A name in the same directory that nobody else uses.
-fn temporary(path: &Path) -> Option<PathBuf> {
-    let name = path.file_name()?.to_str()?;
-    Some(path.with_file_name(format!(".{name}.{}", std::process::id())))
 }
 
 /// Refuses what is no socket, and the socket of a process that is alive.
@@ -249,6 +266,30 @@ mod tests {
         assert!(UnixStream::connect(&path).is_ok());
         drop(socket);
         assert!(!path.exists());
+    }
+
+    #[test]
+    fn a_name_may_be_as_long_as_that_of_a_socket_can_be() {
+        let directory = tempfile::tempdir().unwrap();
+        for length in [1, 2, 107 - 1 - directory.path().as_os_str().len()] {
+            let path = directory.path().join("s".repeat(length));
+            let _socket = make(&path, 0o660, None).unwrap();
+            assert!(UnixStream::connect(&path).is_ok());
+        }
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
+        let path = directory.path().join("s".repeat(108 - 1 - directory.path().as_os_str().len()));
+        assert!(make(&path, 0o660, None).unwrap_err().contains("cannot make the socket"));
+        assert!(make(Path::new("/"), 0o660, None).is_err());
+    }
+
+    /// Whoever could connect before the mode is set would be served for ever.
+    #[test]
+    fn a_socket_listens_only_when_it_is_as_it_should_be() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("socket");
+        let (socket, temporary) = bind_beside(&path).unwrap();
+        assert!(UnixStream::connect(&temporary).is_err() && !socket.is_listener().unwrap());
+        assert_eq!(temporary.parent(), path.parent());
     }
 
     #[test]
