@@ -47,7 +47,7 @@
 //!
 //! Each module uses only those before it: [`aside`], [`exit`], [`result_code`], [`verdict`],
 //! [`deadline`], [`jid`], [`request`], [`answer`], [`turns`]; [`printable`], [`files`], [`protocol`],
-//! [`stdio`], [`peer`]; [`policy`], [`observe`], [`directory`], [`authenticator`]; [`pending`],
+//! [`stdio`], [`local_stream`], [`peer`]; [`policy`], [`observe`], [`directory`], [`authenticator`]; [`pending`],
 //! [`session`], [`listen`], [`relay`]; [`confine`], [`config`], [`cli`], [`manual`], [`commands`].
 
 pub mod answer;
@@ -63,6 +63,7 @@ pub mod exit;
 pub mod files;
 pub mod jid;
 pub mod listen;
+pub mod local_stream;
 pub mod manual;
 pub mod observe;
 pub mod peer;

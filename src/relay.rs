@@ -11,13 +11,13 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::net::UnixStream;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep, sleep_until};
 
 use self::connection::{Connection, Lost};
 use self::socket::NoConnection;
 use crate::answer::Answer;
 use crate::deadline::Deadline;
+use crate::local_stream::LocalStream;
 use crate::observe::trouble::Trouble;
 use crate::request::{Request, Verb};
 use crate::verdict::{Outage, Outcome, Verdict};
@@ -41,12 +41,14 @@ struct RelayState {
     /// `None` while the configuration cannot be used.
     socket: Option<PathBuf>,
     connection: Option<Arc<Connection>>,
+    /// Until when there is a timer, whoever waits.
+    ticks_until: Option<Instant>,
 }
 
 impl Relay {
     /// Asks the daemon at this socket; without one, every answer is "cannot tell".
     pub fn new(socket: Option<PathBuf>) -> Self {
-        let state = Mutex::new(RelayState { socket, connection: None });
+        let state = Mutex::new(RelayState { socket, connection: None, ticks_until: None });
         Self { state, trouble: Trouble::default() }
     }
 
@@ -59,6 +61,18 @@ impl Relay {
 
     fn locked(&self) -> MutexGuard<'_, RelayState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Leaves a timer behind for those who ask later. Where the timer of a request is the first of all, as
+    /// it is where one is asked after the other, the runtime wakes itself and takes another turn.
+    fn keep_ticking(&self, by: Deadline) {
+        let now = Instant::now();
+        let mut state = self.locked();
+        if state.ticks_until.is_none_or(|until| until <= now) {
+            let until = now + by.remaining() / 2;
+            state.ticks_until = Some(until);
+            tokio::spawn(sleep_until(until));
+        }
     }
 
     async fn ask(&self, request: &Request, by: Deadline) -> Result<Verdict, Lost> {
@@ -83,7 +97,7 @@ impl Relay {
             return Ok(Arc::clone(connection));
         }
         let socket = state.socket.as_deref().unwrap_or_else(|| "".as_ref());
-        let stream = UnixStream::from_std(socket::connect(socket)?)
+        let stream = LocalStream::new(socket::connect(socket)?)
             .map_err(|error| NoConnection::Unusable(error.to_string()))?;
         let connection = Connection::start(stream);
         state.connection = Some(Arc::clone(&connection));
@@ -110,6 +124,7 @@ impl Answer for Relay {
         if self.locked().socket.is_none() {
             return Outage::Misconfigured.into();
         }
+        self.keep_ticking(by);
         let mut is_second = false;
         loop {
             let lost = match self.ask(request, by).await {

@@ -72,11 +72,12 @@ pub async fn output_hung_up() {
     std::future::pending().await
 }
 
+/// Lets the reactor tell when a descriptor is ready. Must be called within the runtime.
 #[expect(
     deprecated,
     reason = "its successor is unsafe for the sake of types that may change their descriptor; OwnedFd never does"
 )]
-fn register(
+pub fn register(
     fd: OwnedFd,
     interest: Interest,
 ) -> Result<AsyncFd<OwnedFd>, AsyncFdRegisterError<OwnedFd>> {

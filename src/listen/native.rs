@@ -15,7 +15,6 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 use tokio::task::yield_now;
 use tokio::time::{Instant, sleep_until};
@@ -24,6 +23,7 @@ use super::front::{Closing, Front, ReceivedRequest};
 use super::linger::linger;
 use crate::answer::Answer;
 use crate::deadline::Deadline;
+use crate::local_stream::LocalStream;
 use crate::protocol::native::{
     self, Ask, Fault, FromClient, LONGEST_LINE, LineTooLong, Lines, RequestId, VERSION,
 };
@@ -37,7 +37,7 @@ const HELLO_WITHIN: Duration = Duration::from_secs(5);
 const READ_SIZE: usize = 16 * 1024;
 
 /// So many requests are read beyond those that are worked on.
-const READ_AHEAD: usize = 64;
+pub const READ_AHEAD: usize = 64;
 
 /// A client that leaves so many bytes of answers unread is not read from.
 const UNREAD: usize = 64 * 1024;
@@ -93,7 +93,8 @@ enum ConversationStage {
 }
 
 /// Serves a connection until it ends.
-pub async fn serve<A: Answer>(mut stream: UnixStream, front: &Front<A>, closing: Closing) {
+pub async fn serve<A: Answer>(stream: UnixStream, front: &Front<A>, closing: Closing) {
+    let Ok(stream) = stream.into_std().and_then(LocalStream::new) else { return };
     let now = Instant::now();
     let mut conversation = Conversation {
         front,
@@ -110,7 +111,7 @@ pub async fn serve<A: Answer>(mut stream: UnixStream, front: &Front<A>, closing:
         work: FuturesUnordered::new(),
         open: HashMap::new(),
     };
-    match conversation.converse(&mut stream).await {
+    match conversation.converse(&stream).await {
         Ok(Some(fault)) => {
             if let Some(unlogged) = front.misuse().comes() {
                 tracing::warn!(
@@ -120,7 +121,9 @@ pub async fn serve<A: Answer>(mut stream: UnixStream, front: &Front<A>, closing:
                     "a client broke the protocol"
                 );
             }
-            linger(stream).await;
+            if let Ok(stream) = stream.into_stream() {
+                linger(stream).await;
+            }
         }
         Ok(None) => {}
         Err(error) => {
@@ -132,8 +135,7 @@ pub async fn serve<A: Answer>(mut stream: UnixStream, front: &Front<A>, closing:
 
 impl<A: Answer> Conversation<'_, A> {
     /// Returns why the connection is to be closed, if the client is to blame.
-    async fn converse(&mut self, stream: &mut UnixStream) -> io::Result<Option<Fault>> {
-        let (mut reader, mut writer) = stream.split();
+    async fn converse(&mut self, stream: &LocalStream) -> io::Result<Option<Fault>> {
         let mut closing = self.closing.clone();
         let mut fault = None;
         let hello_by = self.read_at + HELLO_WITHIN;
@@ -168,13 +170,13 @@ impl<A: Answer> Conversation<'_, A> {
                 Some(answered) = self.work.next(), if has_room && !self.work.is_empty() => {
                     self.answer(answered);
                 }
-                written = writer.write(&self.out), if !self.out.is_empty() => {
+                written = stream.write(&self.out), if !self.out.is_empty() => {
                     self.out.drain(..written?);
                     if self.out.is_empty() {
                         self.tell_answered();
                     }
                 }
-                read = read(&mut reader, self.lines.room(READ_SIZE)), if reads => {
+                read = read(stream, self.lines.room(READ_SIZE)), if reads => {
                     self.read_at = Instant::now();
                     self.written_since = self.blind_since.unwrap_or(self.read_at);
                     match read? {
@@ -345,9 +347,9 @@ enum Read {
     End,
 }
 
-async fn read(stream: &mut (impl AsyncReadExt + Unpin), room: &mut Vec<u8>) -> io::Result<Read> {
+async fn read(stream: &LocalStream, room: &mut Vec<u8>) -> io::Result<Read> {
     let most = room.capacity() - room.len();
-    Ok(match stream.read_buf(room).await? {
+    Ok(match stream.read(room).await? {
         0 => Read::End,
         length if length < most => Read::All,
         _ => Read::Part,
@@ -357,6 +359,8 @@ async fn read(stream: &mut (impl AsyncReadExt + Unpin), room: &mut Vec<u8>) -> i
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     use super::*;
     use crate::listen::front::Client;

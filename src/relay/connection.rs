@@ -7,13 +7,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use secrecy::zeroize::Zeroize;
-use tokio::io::AsyncReadExt;
-use tokio::net::UnixStream;
-use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::{Notify, oneshot};
 use tokio::time::Instant;
 
 use crate::deadline::Deadline;
+use crate::local_stream::LocalStream;
 use crate::observe::trouble::Trouble;
 use crate::protocol::native::{self, FromDaemon, LONGEST_REPLY, Lines, RequestId, VERSION};
 use crate::request::Request;
@@ -53,7 +51,7 @@ pub(super) enum Lost {
 /// One connection.
 #[derive(Debug)]
 pub(super) struct Connection {
-    writer: OwnedWriteHalf,
+    stream: LocalStream,
     state: Mutex<ConnectionState>,
     /// There is something to write for which the socket had no room, or the connection is over.
     changed: Notify,
@@ -104,7 +102,7 @@ struct Awaited<'a> {
 
 impl Connection {
     /// Begins to talk. Must be called within the runtime.
-    pub(super) fn start(stream: UnixStream) -> Arc<Self> {
+    pub(super) fn start(stream: LocalStream) -> Arc<Self> {
         let mut out = Vec::new();
         native::write_client_hello(&mut out, NAME);
         let state = ConnectionState {
@@ -118,11 +116,10 @@ impl Connection {
             late: 0,
             lateness: Trouble::default(),
         };
-        let (reader, writer) = stream.into_split();
         let connection =
-            Arc::new(Self { writer, state: Mutex::new(state), changed: Notify::new() });
+            Arc::new(Self { stream, state: Mutex::new(state), changed: Notify::new() });
         let reading = Arc::clone(&connection);
-        tokio::spawn(async move { reading.listen(reader).await });
+        tokio::spawn(async move { reading.listen().await });
         connection
     }
 
@@ -167,7 +164,7 @@ impl Connection {
     /// Writes what there is room for.
     fn write(&self, state: &mut ConnectionState) {
         while !state.out.is_empty() {
-            match self.writer.try_write(&state.out) {
+            match self.stream.try_write(&state.out) {
                 Ok(length) => state.sent(length),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     self.changed.notify_one();
@@ -182,7 +179,7 @@ impl Connection {
     }
 
     /// Takes in what the daemon says until the connection is over.
-    async fn listen(&self, mut reader: OwnedReadHalf) {
+    async fn listen(&self) {
         let mut lines = Lines::default();
         loop {
             let (stage, is_writing, is_waiting) = {
@@ -193,11 +190,11 @@ impl Connection {
                 return self.locked().lose();
             }
             tokio::select! {
-                read = reader.read_buf(lines.room(READ_SIZE)) => match read {
+                read = self.stream.read(lines.room(READ_SIZE)) => match read {
                     Ok(1..) => self.take_in(&mut lines),
                     Ok(0) | Err(_) => return self.locked().lose(),
                 },
-                _ = self.writer.writable(), if is_writing => self.write(&mut self.locked()),
+                _ = self.stream.has_room(), if is_writing => self.write(&mut self.locked()),
                 () = self.changed.notified() => {}
             }
         }
@@ -327,6 +324,7 @@ impl Drop for Awaited<'_> {
 #[cfg(test)]
 mod tests {
     use tokio::io::AsyncWriteExt;
+    use tokio::net::UnixStream;
 
     use super::*;
     use crate::jid::Account;
@@ -334,7 +332,7 @@ mod tests {
     #[tokio::test]
     async fn whoever_answers_before_greeting_is_not_believed() {
         let (ours, mut daemon) = UnixStream::pair().unwrap();
-        let connection = Connection::start(ours);
+        let connection = Connection::start(LocalStream::new(ours.into_std().unwrap()).unwrap());
         let request = Request::typed(Account::written("a@example.com").unwrap(), b"p").unwrap();
         let by = Deadline::after(Instant::now(), Duration::from_secs(30));
         let said = b"{\"id\":1,\"verdict\":\"yes\",\"reason\":\"ok\"}\n{\"hello\":1}\n";
@@ -347,7 +345,7 @@ mod tests {
     #[tokio::test]
     async fn a_daemon_that_answers_closing_is_asked_nothing_more_even_before_its_bye() {
         let (ours, mut daemon) = UnixStream::pair().unwrap();
-        let connection = Connection::start(ours);
+        let connection = Connection::start(LocalStream::new(ours.into_std().unwrap()).unwrap());
         let request = Request::typed(Account::written("a@example.com").unwrap(), b"p").unwrap();
         let by = Deadline::after(Instant::now(), Duration::from_secs(30));
         let said = b"{\"hello\":1}\n{\"id\":1,\"verdict\":\"unknown\",\"reason\":\"closing\"}\n";

@@ -31,6 +31,7 @@ const LAYERS: &[&str] = &[
     "files",
     "protocol",
     "stdio",
+    "local_stream",
     "peer",
     "policy",
     "observe",
@@ -217,6 +218,18 @@ fn each_thing_is_known_only_where_it_belongs() {
                 "relay",
                 "directory/session/multiplexer.rs",
                 "commands/",
+            ],
+        ),
+        // A clock that somebody sets ends no wait, and none too soon.
+        (
+            "SystemTime::now()",
+            &[
+                "commands/daemon/process.rs",
+                "commands/support.rs",
+                "directory/domain/rules.rs",
+                "directory/inspect/",
+                "directory/tls/",
+                "observe/record.rs",
             ],
         ),
         ("process::exit", &[]),
