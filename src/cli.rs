@@ -1,6 +1,6 @@
 //! The command line.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand};
@@ -178,6 +178,25 @@ pub struct SupportArgs {
     pub lines: usize,
 }
 
+impl Cli {
+    /// The command line after the name of the program, if it is what an XMPP server writes. It is read
+    /// here because clap, which reads all others, leaves more memory behind than a relay needs in all.
+    pub fn plain(arguments: impl IntoIterator<Item = OsString>) -> Option<Self> {
+        let mut arguments = arguments.into_iter().peekable();
+        let config = match arguments.next_if(|argument| argument == "--config") {
+            Some(_) => Some(PathBuf::from(arguments.next().filter(|file| is_value(file))?)),
+            None => None,
+        };
+        let _ = arguments.next_if(|argument| argument == "run");
+        let given = GlobalArgs { config, caller: None };
+        arguments.next().is_none().then_some(Self { given, command: None })
+    }
+}
+
+fn is_value(argument: &OsStr) -> bool {
+    !argument.is_empty() && !argument.as_encoded_bytes().starts_with(b"-")
+}
+
 /// The caller that the program's own name ends with, as in `xmpp-ldap-auth-prosody`: Prosody can
 /// pass no argument, but it can start a symbolic link.
 pub fn caller_from_name(program: &OsStr) -> Option<Dialect> {
@@ -195,6 +214,45 @@ mod tests {
     fn the_command_line_is_consistent() {
         use clap::CommandFactory;
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn what_is_plain_means_what_clap_says_it_means() {
+        let read = |words: &[&str]| {
+            let words: Vec<_> = words.iter().map(OsString::from).collect();
+            let meant = |cli: Cli| {
+                let Cli { given: GlobalArgs { config, caller }, command } = cli;
+                (config, caller, command.is_none_or(|command| matches!(command, Command::Run)))
+            };
+            let by_clap =
+                Cli::try_parse_from([OsString::from("x")].into_iter().chain(words.clone()));
+            (Cli::plain(words).map(meant), by_clap.ok().map(meant))
+        };
+        for words in [
+            &[][..],
+            &["run"],
+            &["--config", "a b"],
+            &["--config", "run"],
+            &["--config", "a", "run"],
+        ] {
+            let (plain, by_clap) = read(words);
+            assert!(plain.is_some() && plain == by_clap, "{words:?}: {plain:?} {by_clap:?}");
+        }
+        for words in [
+            &["check"][..],
+            &["run", "run"],
+            &["run", "--config", "a"],
+            &["--config"],
+            &["--config", ""],
+            &["--config", "-a"],
+            &["--config=a"],
+            &["--config", "a", "daemon"],
+            &["--caller", "ejabberd"],
+            &["--help"],
+            &[""],
+        ] {
+            assert!(read(words).0.is_none(), "{words:?}");
+        }
     }
 
     #[test]

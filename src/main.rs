@@ -21,8 +21,9 @@ fn main() -> ExitCode {
 }
 
 fn start(process: &mut Process) -> ProcessEnd {
-    let program = std::env::args_os().next().unwrap_or_default();
-    let Cli { mut given, command } = match Cli::try_parse() {
+    let mut arguments = std::env::args_os();
+    let program = arguments.next().unwrap_or_default();
+    let Cli { mut given, command } = match Cli::plain(arguments).map_or_else(Cli::try_parse, Ok) {
         Ok(cli) => cli,
         Err(error) => return refuse(process, &error),
     };
