@@ -42,6 +42,7 @@ pub(super) async fn serve<A: Answer>(
         () = closing.comes() => return,
     };
     let Ok(Some((order, read_at))) = read else { return };
+    let mut asked = None;
     let answer = match order {
         None => json!({ "error": "this is no command" }),
         Some(Order::Status) => json!({ "status": administration.status() }),
@@ -62,9 +63,9 @@ pub(super) async fn serve<A: Answer>(
                     denial,
                 });
                 let by = front.deadline(read_at, Some(within));
-                let mut asked = front.begin(request, read_at, by, &closing);
-                let outcome = asked.outcome().await;
-                asked.tell(&outcome);
+                let mut request = front.begin(request, read_at, by, &closing);
+                let outcome = request.outcome().await;
+                let (_, outcome) = asked.insert((request, outcome));
                 json!({
                     "verdict": outcome.verdict.word(),
                     "reason": outcome.verdict.reason(),
@@ -75,7 +76,12 @@ pub(super) async fn serve<A: Answer>(
         },
     };
     let line = format!("{answer}\n");
-    let _ = timeout(PATIENCE, stream.write_all(line.as_bytes())).await;
+    let written = timeout(PATIENCE, stream.write_all(line.as_bytes())).await;
+    match asked {
+        Some((mut asked, outcome)) if matches!(written, Ok(Ok(()))) => asked.tell(&outcome),
+        Some((mut asked, outcome)) => asked.keep(&outcome),
+        None => {}
+    }
 }
 
 fn no_account() -> Value {

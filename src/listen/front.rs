@@ -15,7 +15,7 @@ use crate::observe::metrics::RequestMetrics;
 use crate::observe::trouble::Trouble;
 use crate::pending::{Pending, Requests, Timing};
 use crate::request::{Refused, Request, Whom};
-use crate::verdict::{Denial, Outage, Outcome};
+use crate::verdict::{Denial, Outage, Outcome, Verdict};
 
 /// What the connections of one listener have in common.
 #[derive(Debug)]
@@ -61,7 +61,7 @@ pub struct ListenerCounts {
     pub in_flight: AtomicUsize,
     /// Requests that came.
     pub requests: AtomicU64,
-    /// Answers that were given when their clients had ceased to wait.
+    /// Answers that came when their clients had ceased to wait.
     pub late: AtomicU64,
 }
 
@@ -238,17 +238,23 @@ impl ReceivedRequest {
         self.pending.outcome().await
     }
 
-    /// It is answered so now.
+    /// It was answered so.
     pub fn tell(&mut self, outcome: &Outcome) {
-        if Instant::now() > self.by.instant() {
-            self.counts.late.fetch_add(1, Ordering::Relaxed);
-        }
+        self.count_late(outcome, Instant::now() > self.by.instant());
         self.pending.tell(outcome);
     }
 
-    /// Nobody waits for its answer any more.
+    /// Nobody waits for its answer any more, or it could not be written.
     pub fn keep(&mut self, outcome: &Outcome) {
+        self.count_late(outcome, true);
         self.pending.keep(outcome);
+    }
+
+    /// That the time is up is said when it is, and no answer that came too late.
+    fn count_late(&self, outcome: &Outcome, is_late: bool) {
+        if is_late && outcome.verdict != Verdict::Unavailable(Outage::DeadlinePassed) {
+            self.counts.late.fetch_add(1, Ordering::Relaxed);
+        }
     }
 }
 

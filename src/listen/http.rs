@@ -6,9 +6,10 @@
 //! | `GET /user_exists` | `user`, `server` | 200 `true` | 200 `false` |
 //! | `POST /set_password` | the same as a form | 204 | 403 |
 //!
-//! 403 means also that something is not done here, 401 that the credentials are missing or wrong, and
-//! 400 that nobody could tell, or that there was no such question. Those are the statuses that
-//! MongooseIM up to 6.8.0 survives; `unavailable_status` changes the one for "cannot tell".
+//! 403 means also that something is not done here, whether it may not be asked or there is no such
+//! question, 401 that the credentials are missing or wrong, and 400 that nobody could tell, or that it
+//! was asked by a wrong method or with a field twice. Those are the statuses that MongooseIM up to 6.8.0
+//! survives; `unavailable_status` changes the one for "cannot tell".
 
 mod connection;
 pub mod credentials;
@@ -17,14 +18,14 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Duration, Instant};
 
 pub(super) use self::connection::{Api, converse};
-use super::front::{Closing, Front};
+use super::front::{Closing, Front, ReceivedRequest};
 use crate::answer::Answer;
 use crate::protocol::http::MalformedHttp;
 use crate::protocol::http::form::FormFields;
 use crate::protocol::http::head::{Head, Method};
 use crate::protocol::http::reply::{Reply, Status};
 use crate::request::{Refused, Request, Verb};
-use crate::verdict::{Denial, Verdict};
+use crate::verdict::{Denial, Outcome, Verdict};
 
 /// Serves a connection until it ends.
 pub async fn serve<A: Answer>(
@@ -45,6 +46,9 @@ struct AuthApi<'a, A> {
 }
 
 impl<A: Answer> Api for AuthApi<'_, A> {
+    /// `None` where nothing was asked.
+    type Asked = Option<(ReceivedRequest, Outcome)>;
+
     fn admit(&self, head: &Head) -> Result<(), Reply> {
         if self.front.terms().http.credentials.admit(head.authorization.as_deref()) {
             return Ok(());
@@ -59,16 +63,19 @@ impl<A: Answer> Api for AuthApi<'_, A> {
         Err(Reply::text(Status::Unauthorized, "credentials are missing or wrong"))
     }
 
-    async fn reply(&self, head: &Head, body: &[u8], read: Instant) -> Reply {
+    async fn reply(&self, head: &Head, body: &[u8], read: Instant) -> (Reply, Self::Asked) {
         let (word, fields) = match (head.method, head.path.as_str()) {
             (Method::Get, "/check_password") => ("auth", head.query.as_slice()),
             (Method::Get, "/user_exists") => ("isuser", head.query.as_slice()),
             (Method::Post, "/set_password") => ("setpass", body),
             (Method::Get, "/set_password") | (Method::Post, "/check_password" | "/user_exists") => {
-                return Reply::text(Status::BadRequest, "this is asked by another method");
+                let text = "this is asked by another method";
+                return (Reply::text(Status::BadRequest, text), None);
             }
             (Method::Get | Method::Post, _) => ("", &[][..]),
-            (Method::Other, _) => return Reply::text(Status::BadRequest, "this is no question"),
+            (Method::Other, _) => {
+                return (Reply::text(Status::BadRequest, "this is no question"), None);
+            }
         };
         let form = FormFields::parse(fields);
         let is_repeated = form == Err(MalformedHttp);
@@ -81,11 +88,20 @@ impl<A: Answer> Api for AuthApi<'_, A> {
         let by = self.front.deadline(read, Some(Duration::MAX));
         let mut asked = self.front.begin(request, read, by, &self.closing);
         let outcome = asked.outcome().await;
-        asked.tell(&outcome);
-        if is_repeated {
-            return Reply::text(Status::BadRequest, "a field is given twice");
+        let reply = if is_repeated {
+            Reply::text(Status::BadRequest, "a field is given twice")
+        } else {
+            self.reply_to(verb, outcome.verdict)
+        };
+        (reply, Some((asked, outcome)))
+    }
+
+    fn sent(&self, asked: Self::Asked, is_sent: bool) {
+        match asked {
+            Some((mut asked, outcome)) if is_sent => asked.tell(&outcome),
+            Some((mut asked, outcome)) => asked.keep(&outcome),
+            None => {}
         }
-        self.reply_to(verb, outcome.verdict)
     }
 }
 

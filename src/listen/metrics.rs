@@ -76,6 +76,8 @@ pub(super) async fn serve<A>(
 struct MetricsApi<'a, W>(&'a W);
 
 impl<W: Watched> Api for MetricsApi<'_, W> {
+    type Asked = ();
+
     fn keeps_open(&self) -> bool {
         false
     }
@@ -84,8 +86,8 @@ impl<W: Watched> Api for MetricsApi<'_, W> {
         Ok(())
     }
 
-    async fn reply(&self, head: &Head, _: &[u8], _: Instant) -> Reply {
-        match (head.method, head.path.as_str()) {
+    async fn reply(&self, head: &Head, _: &[u8], _: Instant) -> (Reply, ()) {
+        let reply = match (head.method, head.path.as_str()) {
             (Method::Get, "/metrics") => {
                 let format = MetricsFormat::accepted(&head.accept);
                 let body = self.0.metrics(format).into();
@@ -97,8 +99,11 @@ impl<W: Watched> Api for MetricsApi<'_, W> {
             },
             (Method::Get, _) => Reply::text(Status::NotFound, "see /metrics and /healthz"),
             (Method::Post | Method::Other, _) => Reply::text(Status::BadRequest, "ask by GET"),
-        }
+        };
+        (reply, ())
     }
+
+    fn sent(&self, (): (), _: bool) {}
 }
 
 #[cfg(test)]

@@ -142,8 +142,14 @@ impl Daemon {
     /// Waits until it works on a request.
     #[track_caller]
     pub fn is_asked(&self) {
+        self.is_asked_through("auth");
+    }
+
+    /// Waits until it works on a request of this listener.
+    #[track_caller]
+    pub fn is_asked_through(&self, listener: &str) {
         let start = Instant::now();
-        while self.listener("auth")["in_flight"] == 0 {
+        while self.listener(listener)["in_flight"] == 0 {
             assert!(start.elapsed() < PATIENCE, "it is asked nothing:\n{}", self.log());
         }
     }

@@ -2,8 +2,10 @@
 
 use std::io::Write;
 use std::process::{Output, Stdio};
+use std::time::Duration;
 
 use ldap_fixtures::embedded::Embedded;
+use ldap_fixtures::proxy::{Fault, Proxy};
 use serde_json::Value;
 
 use crate::client::{CORP, Client, Daemon, NOWHERE, auth, corp, order, site};
@@ -160,6 +162,21 @@ fn nonsense_harms_nobody() {
     let _silent = Client::silent(&control);
     let mut daemon = daemon;
     assert_eq!(daemon.stop().code(), Some(0));
+}
+
+#[test]
+fn a_sign_in_whose_administrator_is_gone_is_logged_as_one_that_was_not_told() {
+    let server = Embedded::start().unwrap();
+    let proxy = Proxy::start(server.url().trim_start_matches("ldap://").parse().unwrap()).unwrap();
+    proxy.set(Fault::Delay(Duration::from_millis(500)));
+    let daemon = Daemon::start(site(&corp(&proxy.url())));
+    let mut client = Client::silent(&daemon.socket("control.sock"));
+    client.say(
+        r#"{"command":"login","jid":"alice@example.com","password":"secret","within_ms":20000}"#,
+    );
+    daemon.is_asked_through("control");
+    drop(client);
+    daemon.logs("told=false");
 }
 
 #[test]

@@ -216,6 +216,24 @@ fn an_answer_that_nobody_is_there_to_take_is_logged_as_one_that_was_not_told() {
     daemon.is_asked();
     drop(client);
     daemon.logs("told=false");
+    assert_eq!(daemon.listener("auth")["late_answers"], 1);
+}
+
+#[test]
+fn that_the_time_is_up_is_no_late_answer() {
+    let server = Embedded::start().unwrap();
+    let proxy = slow(&server, Duration::from_millis(500));
+    let daemon = Daemon::start(site(&corp(&proxy.url())));
+    let mut client = daemon.client();
+    let soon = auth(1, "alice", "secret").replace("20000", "50");
+    assert_eq!(client.ask(&soon), "unknown deadline-passed");
+    assert_eq!(daemon.listener("auth")["late_answers"], 0);
+    client.say(&auth(2, "alice", "secret"));
+    daemon.is_asked();
+    client.say("{\"cancel\":2}");
+    assert_eq!(client.ask(&auth(3, "alice", "secret")), "yes ok");
+    daemon.logs("told=false");
+    assert_eq!(daemon.listener("auth")["late_answers"], 1);
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use ldap_fixtures::embedded::Embedded;
 use ldap_fixtures::process::free_port;
+use ldap_fixtures::proxy::{Fault, Proxy};
 use rustix::process::Signal;
 use tokio::net::{TcpStream, UnixStream};
 use tokio::time::sleep;
@@ -200,6 +201,21 @@ async fn connections_without_a_request_leave_room_for_others() {
     };
     assert_eq!(client.ask(get(RIGHT)).await.brief(), (200, "true"));
     drop(idle);
+}
+
+#[tokio::test]
+async fn an_answer_that_nobody_is_there_to_take_is_logged_as_one_that_was_not_told() {
+    let directory = Embedded::start().unwrap();
+    let address = directory.url().trim_start_matches("ldap://").parse().unwrap();
+    let proxy = Proxy::start(address).unwrap();
+    proxy.set(Fault::Delay(Duration::from_millis(500)));
+    let daemon = Daemon::asking(&proxy.url());
+    let mut client = daemon.client().await;
+    client.send(get(RIGHT)).await;
+    daemon.0.is_asked_through("chat");
+    drop(client);
+    daemon.0.logs("told=false");
+    assert_eq!(daemon.0.listener("chat")["late_answers"], 1);
 }
 
 #[tokio::test]

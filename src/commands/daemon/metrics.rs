@@ -80,7 +80,7 @@ impl Collector for Snapshot {
         )?;
         to.counters(
             "late_answers",
-            "Answers that were given when their clients had ceased to wait",
+            "Answers that came when their clients had ceased to wait",
             [(NONE, self.late_answers)],
         )?;
         self.encode_directories(&mut to)?;

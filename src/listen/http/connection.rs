@@ -25,6 +25,9 @@ const WITHIN: Duration = Duration::from_secs(5);
 
 /// What is asked over HTTP.
 pub(in crate::listen) trait Api: Sync {
+    /// What was asked, until the reply is sent.
+    type Asked: Default + Send;
+
     /// Whether a connection may have more than one request.
     fn keeps_open(&self) -> bool {
         true
@@ -34,7 +37,15 @@ pub(in crate::listen) trait Api: Sync {
     fn admit(&self, head: &Head) -> Result<(), Reply>;
 
     /// The reply to a request whose last byte was read at this moment.
-    fn reply(&self, head: &Head, body: &[u8], read: Instant) -> impl Future<Output = Reply> + Send;
+    fn reply(
+        &self,
+        head: &Head,
+        body: &[u8],
+        read: Instant,
+    ) -> impl Future<Output = (Reply, Self::Asked)> + Send;
+
+    /// What became of the reply.
+    fn sent(&self, asked: Self::Asked, is_sent: bool);
 }
 
 /// One client.
@@ -89,9 +100,9 @@ pub(in crate::listen) async fn converse(
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> HttpConnection<S> {
-    async fn serve(
+    async fn serve<A: Api>(
         &mut self,
-        api: &impl Api,
+        api: &A,
         newcomer: &Newcomer,
         closing: &mut Closing,
     ) -> io::Result<Ending> {
@@ -101,9 +112,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> HttpConnection<S> {
                 Ok(head) => head,
                 Err(ending) => return Ok(ending),
             };
-            let (mut reply, closes) = match api.admit(&head) {
+            let ((mut reply, asked), closes) = match api.admit(&head) {
                 // The body, which is not read, would be taken for a request.
-                Err(reply) => (reply, !head.has_no_body()),
+                Err(reply) => ((reply, A::Asked::default()), !head.has_no_body()),
                 Ok(()) => {
                     if admitted_by.take().is_some() && !newcomer.admit() {
                         return Ok(Ending::Over);
@@ -120,7 +131,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> HttpConnection<S> {
                 // Behind a reply to HEAD, a body would be taken for the next one.
                 reply.body = "".into();
             }
-            self.write(&reply.bytes(closes)).await?;
+            let written = self.write(&reply.bytes(closes)).await;
+            api.sent(asked, written.is_ok());
+            written?;
             if closes {
                 return Ok(Ending::LastReply);
             }
