@@ -103,12 +103,17 @@ local function forget(connection, trouble)
 	end
 end
 
+local function write_cancel(conn, id)
+	conn:write(json.encode { cancel = id } .. "\n");
+end
+
 function drop(connection, trouble)
 	local conn = connection.conn;
 	if connections[conn] == connection then
 		connections[conn] = nil;
-		-- "close" would first write what nobody waits for any more.
-		(conn.destroy or conn.close)(conn);
+		-- So that what has not begun there never does, although it may still be written.
+		for id in pairs(connection.waiters) do write_cancel(conn, id); end
+		conn:close();
 		forget(connection, trouble);
 	end
 end
@@ -196,25 +201,29 @@ local function connect()
 		socket:close();
 		return nil, problem;
 	end
-	conn:write(hello);
 	local connection = {
 		conn = conn; partial = ""; waiters = {}; waiting = 0;
 		greeted = false; retired = false; missed = 0; heard = 0;
 	};
 	connections[conn] = connection;
+	conn:write(hello);
 	return connection;
 end
 
 -- The connection on which a line was sent, or nil and why it was not.
 local function send(line)
-	-- What takes nothing any more is closed, although nobody has told us yet, or by the write itself.
-	local connection = current;
-	if connection and not connection.conn:write(line) then drop(connection); end
-	if current then return current; end
-	local problem;
-	current, problem = connect();
-	if current then current.conn:write(line); end
-	return current, problem or "closed";
+	for _ = 1, 2 do
+		local connection, problem = current, nil;
+		if not connection then connection, problem = connect(); end
+		if not connection then return nil, problem; end
+		current = connection;
+		-- What takes nothing any more is closed, although nobody has told us yet, or by the write itself.
+		-- Whoever waited there goes on within the write then, and may have connected anew.
+		if connection.conn:write(line) and connections[connection.conn] then return connection; end
+		if current == connection then current = nil; end
+		drop(connection);
+	end
+	return nil, "closed";
 end
 
 -- A deadline has passed.
@@ -224,7 +233,7 @@ local function miss(connection, id)
 		drop(connection, "no answer");
 	else
 		complain("no answer");
-		connection.conn:write(json.encode { cancel = id } .. "\n");
+		write_cancel(connection.conn, id);
 		finish(connection, id, nil);
 	end
 end

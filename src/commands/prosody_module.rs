@@ -16,10 +16,26 @@ pub fn prosody_module() -> Result<Code, Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::listen::native::READ_AHEAD;
+    use crate::listen::settings::ListenerTerms;
+    use crate::protocol::native::{LONGEST_LINE, LONGEST_REPLY};
 
     #[test]
     fn the_module_greets_with_the_version_of_its_binary() {
         let client = concat!("\"mod_auth_xmpp_ldap ", env!("CARGO_PKG_VERSION"), "\"");
         assert!(MODULE.contains(client), "{client}");
+    }
+
+    #[test]
+    fn the_module_keeps_to_the_bounds_of_the_daemon() {
+        let window = ListenerTerms::default().window;
+        for (name, bound) in [
+            ("max_sent", LONGEST_LINE),
+            ("max_read", LONGEST_REPLY),
+            ("max_waiting", window + READ_AHEAD),
+        ] {
+            let line = format!("\nlocal {name} = {bound};");
+            assert!(MODULE.contains(&line), "{line}");
+        }
     }
 }

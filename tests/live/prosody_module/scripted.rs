@@ -241,6 +241,40 @@ fn what_no_password_is_stays_here() {
 }
 
 #[test]
+fn no_user_has_more_than_a_share() {
+    for version in Version::ALL {
+        let mut stage = Stage::start(version, 2);
+        let daemon = stage.daemon(|_, message| judge(message));
+        let ask = |stage: &mut Stage, name: &str, user: &str| {
+            let call = |_| stage.call(name, Place::Runner, user, "secret");
+            (0..20).map(call).collect::<Vec<_>>()
+        };
+        let mut calls = ask(&mut stage, "sign_in", "held");
+        // Who is over it is told at once, and it is nobody else's.
+        for call in calls.split_off(8) {
+            assert_begins(&stage.wait(call), UNAVAILABLE);
+        }
+        let asked = |verb: &str| {
+            let received = daemon.received();
+            received.iter().filter(|(_, line)| line["verb"] == verb).count()
+        };
+        assert_eq!(asked("auth"), 8);
+        assert_eq!(ask(&mut stage, "user_exists", "held").len(), 20);
+        stage.is_in_step();
+        assert_eq!(asked("isuser"), 8);
+        for call in calls {
+            assert_begins(&stage.wait(call), UNAVAILABLE);
+        }
+        // Whose place is free again is asked for.
+        calls = ask(&mut stage, "sign_in", "held");
+        wait_until("the next", PATIENCE, || asked("auth") == 8 + 4 + 8).unwrap();
+        for call in calls {
+            assert_begins(&stage.wait(call), UNAVAILABLE);
+        }
+    }
+}
+
+#[test]
 fn nothing_outlives_the_module_when_it_is_loaded_anew() {
     for version in Version::ALL {
         let mut stage = Stage::start(version, 10);
@@ -255,6 +289,8 @@ fn nothing_outlives_the_module_when_it_is_loaded_anew() {
         }
         assert!(start.elapsed() < Duration::from_secs(9));
         wait_until("the end of the connection", PATIENCE, || daemon.connections() == 0).unwrap();
+        let cancels = daemon.received().iter().filter(|(_, line)| line["cancel"].is_u64()).count();
+        assert_eq!(cancels, 3);
         stage.is_in_step();
         // A client that was there before.
         let said = stage.ask("sign_in_after_reload", Place::Runner, "alice", "secret");

@@ -1,5 +1,7 @@
 //! A daemon that hangs, goes, or is none.
 
+use std::collections::BTreeSet;
+
 use super::*;
 
 #[test]
@@ -24,6 +26,36 @@ fn a_daemon_that_hangs_is_given_up_and_a_full_window_says_so() {
             .unwrap();
         let received = daemon.received();
         assert!(received.iter().any(|(connection, _)| *connection == 2), "{received:?}");
+        // All that was open there was given up.
+        let of = |key: &str, connection: usize| {
+            let lines = received.iter().filter(|(on, _)| *on == connection);
+            lines.filter_map(|(_, line)| line.get(key)?.as_u64()).collect::<BTreeSet<_>>()
+        };
+        let held = received.iter().filter(|(_, line)| {
+            line.get("user").and_then(Value::as_str).is_some_and(|user| user.starts_with("held"))
+        });
+        assert_eq!(held.count(), 128);
+        assert!(of("cancel", 1).len() >= 124 && of("cancel", 1).is_subset(&of("id", 1)));
+    }
+}
+
+#[test]
+fn who_asks_when_a_loss_is_seen_is_asked_for_anew() {
+    for version in Version::ALL {
+        let mut stage = Stage::start(version, 5);
+        let daemon = stage.daemon(|_, message| match message.get("user").and_then(Value::as_str) {
+            Some("cut") => vec![Step::HangUp],
+            _ => judge(message),
+        });
+        stage.is_in_step();
+        let file = stage.directory.path().join("lost");
+        let path = file.to_str().unwrap();
+        let call = stage.call("sign_in_after_loss", Place::Runner, "alice", path);
+        wait_until("the loss", PATIENCE, || daemon.connections() == 0).unwrap();
+        fs::write(&file, "").unwrap();
+        assert_begins(&stage.wait(call), SUCCESS);
+        stage.is_in_step();
+        assert!(!stage.prosody.log().contains("raceback"), "{}", stage.prosody.log());
     }
 }
 
