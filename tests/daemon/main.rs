@@ -11,6 +11,7 @@
 
 mod client;
 mod control;
+mod crowd;
 mod lifecycle;
 mod listeners;
 mod machine;
