@@ -3,6 +3,7 @@
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
@@ -13,7 +14,7 @@ pub const BUILD: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("XMPP_LDAP
 
 /// Signs the users of Prosody, ejabberd or MongooseIM in against an LDAP directory.
 #[derive(Debug, Parser)]
-#[command(version, long_version = BUILD, about, max_term_width = 100)]
+#[command(version, long_version = BUILD, about, max_term_width = 80)]
 pub struct Cli {
     /// Which configuration is meant
     #[command(flatten)]
@@ -32,8 +33,14 @@ pub struct GlobalArgs {
     pub config: Option<PathBuf>,
 
     /// Who asks: prosody, ejabberd or mongooseim; wins over the configuration file
-    #[arg(long, global = true, value_name = "SERVER")]
+    #[arg(long, global = true, value_name = "SERVER", value_parser = callers(), hide_possible_values = true)]
     pub caller: Option<Dialect>,
+}
+
+/// The names of callers, which shells complete.
+fn callers() -> impl TypedValueParser<Value = Dialect> {
+    PossibleValuesParser::new(Dialect::ALL.map(Dialect::name))
+        .try_map(|name| name.parse::<Dialect>())
 }
 
 /// What to do.

@@ -56,6 +56,14 @@ fn help_and_version_are_printed() {
         assert!(String::from_utf8_lossy(&output.stdout).contains(word));
     }
     assert_eq!(binary().arg("--nonsense").output().unwrap().status.code(), Some(64));
+    let help = binary().arg("--help").env_remove("COLUMNS").output().unwrap();
+    let too_wide = |line: &&str| line.chars().count() > 80;
+    assert_eq!(told(&help).lines().find(too_wide), None);
+    let completions = told(&binary().args(["completions", "bash"]).output().unwrap());
+    assert!(completions.contains("compgen -W \"prosody ejabberd mongooseim\""), "{completions}");
+    let wrong = binary().args(["--caller", "x", "check"]).output().unwrap();
+    assert_eq!(wrong.status.code(), Some(64), "{}", told(&wrong));
+    assert!(told(&wrong).contains("prosody, ejabberd, mongooseim"), "{}", told(&wrong));
 }
 
 #[test]
