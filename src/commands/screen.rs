@@ -46,7 +46,7 @@ impl Screen {
 
     /// A line that begins a part.
     pub(super) fn heading(&mut self, text: &str) {
-        self.styled("", HEADING, text, "");
+        self.verdict(HEADING, text, "");
     }
 
     /// Something that is so: what was looked at, in a column of this width, what it is, and something
@@ -116,11 +116,7 @@ impl Screen {
 
     /// What it all comes to; `more` goes on after it.
     pub(super) fn verdict(&mut self, style: Style, text: &str, more: &str) {
-        self.styled("", style, text, more);
-    }
-
-    fn styled(&mut self, label: &str, style: Style, text: &str, more: &str) {
-        self.wrapped(label, &format!("{}{}", styled(style, text), printable(more)), HANGING);
+        self.wrapped("", &format!("{}{}", styled(style, text), printable(more)), HANGING);
     }
 
     fn wrapped(&mut self, label: &str, text: &str, below: &str) {

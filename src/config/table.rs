@@ -108,8 +108,13 @@ impl<'a> Table<'a> {
 
     /// Records what is right about a key but deserves a second look.
     pub(super) fn remark_at(&self, key: &AnyKey, text: &str) {
-        let place = self.place(key.name).unwrap_or(self.offset);
-        self.source.remark(place, self.full_key(key.name), text.to_owned());
+        self.remark_on(key.name, text);
+    }
+
+    /// The same about the key of this name.
+    pub(super) fn remark_on(&self, key: &str, text: &str) {
+        let place = self.place(key).unwrap_or(self.offset);
+        self.source.remark(place, self.full_key(key), text.to_owned());
     }
 
     /// The value of a key.

@@ -46,6 +46,9 @@ pub(super) fn read(table: &Table<'_>, is_needed: bool) -> Option<Arc<Tls>> {
     if !tls.authorities().is_empty() {
         table.show("authorities", tls.authorities().into());
     }
-    tls.remarks().iter().for_each(|text| table.remark_at(&keys::CA_FILE, text));
+    if let Some(own) = tls.own_certificate() {
+        table.show("client_certificate", own.into());
+    }
+    tls.remarks().iter().for_each(|(key, text)| table.remark_on(key, text));
     Some(Arc::new(tls))
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use ldap_fixtures::tls::Authority;
 use xmpp_ldap_auth::config;
+use xmpp_ldap_auth::config::effective::Subject;
 use xmpp_ldap_auth::directory::account::preset::Preset;
 use xmpp_ldap_auth::protocol::dialect::Dialect;
 use xmpp_ldap_auth::session::lock_step::FirstRequest;
@@ -85,4 +86,29 @@ fn failures_count_for_as_long_as_a_directory_can_count_them() {
         let guard = reading.configuration.unwrap().policy.guard.unwrap();
         assert_eq!(guard.account.within, humantime::parse_duration(within).unwrap());
     }
+}
+
+#[test]
+fn our_own_certificate_is_shown_and_told_of_before_it_expires() {
+    let place = site(GOOD);
+    // Good for 30 days.
+    let own = Authority::create(place.path()).unwrap().client().unwrap();
+    let keys = format!(
+        "client_cert_file = {:?}\nclient_key_file = {:?}\nca_file",
+        own.certificate, own.key
+    );
+    place.write("config.toml", &GOOD.replacen("ca_file", &keys, 1));
+    let reading = read(&place);
+    let remarks: Vec<String> = reading.remarks.iter().map(ToString::to_string).collect();
+    let expected =
+        "directory.corp.tls.client_cert_file: \"CN=xmpp-adapter\" issued by \"CN=Test CA ";
+    let is_told = |it: &String| it.contains(expected) && it.ends_with("Z: renew it");
+    assert!(remarks.iter().any(is_told), "{remarks:?}");
+    let configuration = reading.configuration.unwrap();
+    let values = configuration.effective.values(&Subject::Directory("corp".to_owned()));
+    assert!(
+        values
+            .iter()
+            .any(|it| it.key == "tls.client_certificate" && it.text.contains("good until"))
+    );
 }

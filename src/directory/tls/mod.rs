@@ -93,7 +93,8 @@ pub struct Tls {
     settings: TlsSettings,
     config: Arc<ClientConfig>,
     authorities: Vec<String>,
-    remarks: Vec<String>,
+    own: Option<String>,
+    remarks: Vec<(&'static str, String)>,
 }
 
 impl Trust {
@@ -147,14 +148,23 @@ impl TlsSettings {
 impl Tls {
     /// Reads the files of these settings.
     pub fn new(settings: TlsSettings) -> Result<Self, TlsError> {
+        let now = SystemTime::now();
         let (roots, mut remarks) = settings.roots()?;
         let mut authorities = Vec::new();
         if let Trust::File(path) = &settings.trust {
-            (authorities, remarks) = files::authorities(path, SystemTime::now())
-                .map_err(|text| TlsError { key: "ca_file", text })?;
+            (authorities, remarks) =
+                files::authorities(path, now).map_err(|text| TlsError { key: "ca_file", text })?;
         }
         let config = Arc::new(settings.build(roots)?);
-        Ok(Self { settings, config, authorities, remarks })
+        let mut remarks: Vec<_> = remarks.into_iter().map(|text| ("ca_file", text)).collect();
+        let chain = settings.client.as_ref().and_then(|(path, _)| files::chain(path).ok());
+        let own = chain.and_then(|chain| certificate_for_people(chain.first()?, now));
+        let own = own.map(|(own, ends_soon)| {
+            let remark = || ("client_cert_file", format!("{own}: renew it"));
+            remarks.extend(ends_soon.then(remark));
+            own
+        });
+        Ok(Self { settings, config, authorities, own, remarks })
     }
 
     /// The authorities of `ca_file`, each with its issuer and its end, for people.
@@ -162,9 +172,14 @@ impl Tls {
         &self.authorities
     }
 
-    /// What is right but deserves a second look: files of the environment that vouch for nobody, and
-    /// authorities that end soon.
-    pub fn remarks(&self) -> &[String] {
+    /// Our own certificate, with its issuer and its end, for people.
+    pub fn own_certificate(&self) -> Option<&str> {
+        self.own.as_deref()
+    }
+
+    /// What is right but deserves a second look, and at which key: files of the environment that vouch
+    /// for nobody, and certificates that end soon.
+    pub fn remarks(&self) -> &[(&'static str, String)] {
         &self.remarks
     }
 
