@@ -11,7 +11,9 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{SigSet, Signal};
-use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
+use rustix::process::{
+    DumpableBehavior, Resource, Rlimit, getrlimit, set_dumpable_behavior, setrlimit,
+};
 use rustix::termios::isatty;
 
 use super::{Peer, birth};
@@ -59,6 +61,7 @@ impl Process {
     pub fn run(work: impl FnOnce(&mut Self) -> ProcessEnd) -> ExitCode {
         hold_signals();
         keep_memory_private();
+        allow_descriptors();
         let peer = Peer::at(io::stdin());
         let age = birth::age().unwrap_or_default();
         let process = Self { peer, framing: None, started: Instant::now(), age };
@@ -141,6 +144,13 @@ impl Process {
 fn keep_memory_private() {
     let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
     let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
+}
+
+/// As many descriptors as the process may have: the lower number that it is given first is for programs
+/// that use select(2), and clients that nobody knows could use it up.
+fn allow_descriptors() {
+    let limit = getrlimit(Resource::Nofile);
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
 }
 
 /// Starts this program anew, because a process cannot safely change its own environment; returns only

@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixDatagram, UnixListener};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use ldap_fixtures::embedded::Embedded;
@@ -188,6 +189,25 @@ fn it_is_confined_and_no_core_of_it_is_written() {
     let limits = fs::read_to_string(format!("/proc/{id}/limits")).unwrap();
     let core = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
     assert!(core.split_whitespace().nth(4) == Some("0"), "{core}");
+}
+
+/// Those who only connect must not use up what sign-ins need.
+#[test]
+fn it_has_as_many_descriptors_as_it_may() {
+    let server = Embedded::start().unwrap();
+    let site = site(&corp(&server.url()));
+    let log = fs::File::create(site.path().join("log")).unwrap();
+    let mut daemon = Daemon::spawn(site, |command| {
+        let inner = std::mem::replace(command, Command::new("sh"));
+        command.args(["-c", "ulimit -S -n 64; exec \"$0\" \"$@\""]).arg(inner.get_program());
+        command.args(inner.get_args()).stdout(Stdio::null()).stderr(log);
+        command.envs(inner.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    });
+    daemon.ready();
+    let limits = fs::read_to_string(format!("/proc/{}/limits", daemon.id())).unwrap();
+    let descriptors = limits.lines().find(|line| line.starts_with("Max open files")).unwrap();
+    let [soft, hard] = [3, 4].map(|column| descriptors.split_whitespace().nth(column));
+    assert_eq!(soft, hard, "{descriptors}");
 }
 
 #[test]
