@@ -1,8 +1,8 @@
-//! The whole program in one process, with nothing installed but Rust:
+//! The whole program in one process, with nothing installed but Rust and a C compiler:
 //!
 //! ```text
-//! cargo run --release --example quickstart
-//! cargo run --release --example quickstart -- --interactive
+//! cargo run --example quickstart
+//! cargo run --example quickstart -- --interactive
 //! ```
 //!
 //! A directory in memory speaks LDAP on loopback. The code of the binary is configured for it, as an
