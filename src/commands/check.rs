@@ -114,7 +114,7 @@ fn read(path: &Path, caller: Option<Dialect>, callers: &Callers) -> (Reading, bo
     // As `run` does where it is asked by the one caller that it can tell by itself.
     let mut reading = config::load(path, caller, callers.dialect().or(Some(Dialect::Prosody)));
     if reading.configuration.is_ok() && !callers.are_given() {
-        let text = "Prosody alone is known by its terminal, so this is checked for it; for any other, write caller = \"ejabberd\" or \"mongooseim\"";
+        let text = "Prosody alone is known by its terminal, so this is checked for it, unless it is the daemon's; for any other, write caller = \"ejabberd\" or \"mongooseim\"";
         reading.remarks.push(Problem::nowhere("caller", text));
     }
     (reading, false)
@@ -204,16 +204,21 @@ fn hints(reading: &Reading) -> impl Iterator<Item = Finding> {
         ]),
         Dialect::Ejabberd => ("ejabberd", vec![
             "set auth_use_cache: false, or it accepts old passwords and refuses new ones for an hour; --ejabberd looks at this and more".to_owned(),
-            "extauth_pool_size processes are started, each with its own connections; the default is one a processor".to_owned(),
         ]),
         // There is none in a configuration that is right.
         Dialect::Unnamed => ("", Vec::new()),
-        Dialect::MongooseIm => ("MongooseIM", vec![
-            "each of auth.external.instances is a process with its own connections".to_owned(),
-        ]),
+        Dialect::MongooseIm => ("MongooseIM", Vec::new()),
     };
-    // A relay remembers nothing.
-    let alone = reading.configuration.as_ref().ok().filter(|_| reading.startup.daemon.is_none());
-    hints.extend(alone.into_iter().flat_map(|it| it.policy.hints(terms.dialect)));
+    // A relay has no connections, and remembers nothing.
+    if let Some(alone) =
+        reading.configuration.as_ref().ok().filter(|_| reading.startup.daemon.is_none())
+    {
+        hints.extend(match terms.dialect {
+            Dialect::Ejabberd => Some("extauth_pool_size processes are started, each with its own connections; the default is one a processor".to_owned()),
+            Dialect::MongooseIm => Some("each of auth.external.instances is a process with its own connections".to_owned()),
+            Dialect::Prosody | Dialect::Unnamed => None,
+        });
+        hints.extend(alone.policy.hints(terms.dialect));
+    }
     hints.into_iter().map(move |text| Finding::new(Severity::Hint, name, text))
 }
