@@ -35,7 +35,9 @@ impl Credentials {
         let key = ProcessKey::new()?;
         let mut known = Vec::new();
         for (number, line) in (1..).zip(text.expose_secret().lines()) {
-            let has_both = line.split_once(':').is_some_and(|(user, _)| !user.is_empty());
+            let has_both = line
+                .split_once(':')
+                .is_some_and(|(user, secret)| !user.is_empty() && !secret.is_empty());
             if !has_both || line.contains(char::is_control) {
                 return Err(CredentialsError::Line(number));
             }
@@ -114,9 +116,16 @@ mod tests {
 
     #[test]
     fn a_line_that_is_none_is_named_and_not_shown() {
-        for text in
-            ["", "s3cret", "a:b\ns3cret\n", ":s3cret", "a:b\n\nc:d", "a:s3\tcret", "a:b\r\n\r\n"]
-        {
+        for text in [
+            "",
+            "s3cret",
+            "a:b\ns3cret\n",
+            ":s3cret",
+            "s3:",
+            "a:b\n\nc:d",
+            "a:s3\tcret",
+            "a:b\r\n\r\n",
+        ] {
             let error = credentials(text).unwrap_err().to_string();
             assert!(error.contains("user:password") && !error.contains("s3"), "{error}");
         }
