@@ -144,6 +144,36 @@ async fn a_refused_service_password_is_tried_once_however_often_its_directory_is
 }
 
 #[tokio::test]
+async fn of_two_service_passwords_one_that_was_refused_is_not_tried_a_moment_later() {
+    let is_changed = Arc::new(AtomicBool::new(false));
+    let now = Arc::clone(&is_changed);
+    let server = Server::start(move |request| {
+        let is_changed = now.load(Ordering::SeqCst);
+        match request.operation {
+            // The session ends, so that another one is bound.
+            SEARCH if is_changed => None,
+            BIND if request.is_service_bind() && (is_changed || !request.has(b"other")) => {
+                Some(request.result(49))
+            }
+            _ => Some(request.good()),
+        }
+    })
+    .await;
+    let other = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(other.path(), "other").unwrap();
+    let keys = format!("[directory.d.rotation]\nbind_password_file = {:?}", other.path());
+    let domain = domain(&[&server], &keys);
+    assert_eq!(sign_in(&domain, "right").await, Verdict::Granted);
+    assert_eq!(server.count(Request::is_service_bind), 2);
+    is_changed.store(true, Ordering::SeqCst);
+    let refusal = Verdict::Unavailable(Outage::ServiceBind { code: Some(49) });
+    for _ in 0..3 {
+        assert_eq!(sign_in(&domain, "right").await, refusal);
+    }
+    assert_eq!(server.count(Request::is_service_bind), 3);
+}
+
+#[tokio::test]
 async fn every_session_ends_with_an_unbind() {
     let server = Server::start(|request| Some(request.good())).await;
     let domain = domain(&[&server], "");

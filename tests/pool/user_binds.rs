@@ -65,6 +65,18 @@ async fn a_bind_that_nobody_answers_is_told_from_a_directory_that_is_absent() {
 }
 
 #[tokio::test]
+async fn a_server_that_dies_behind_a_search_is_absent_before_that_is_found_out() {
+    for (fate, outage) in
+        [(Fate::Never, Outage::BindUnanswered), (Fate::Dead, Outage::DeadlinePassed)]
+    {
+        let (server, port) = Server::start().await;
+        server.set(Step::Bind, fate);
+        let directory = directory_within(&[&format!("ldap://127.0.0.1:{port}")], SEARCH, "20s");
+        assert_eq!(sign_in(&directory).await, Verdict::Unavailable(outage), "{fate:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_bind_is_sent_once_more_where_its_server_died() {
     let (servers, directory) = pair(SEARCH).await;
     for is_warm in [false, true] {
