@@ -103,9 +103,9 @@ impl Probed {
     fn new(directory: &str, report: &Report, steps: Vec<Step>) -> Self {
         let finding = |finding: &ProbeFinding| {
             let severity = match finding.severity {
-                inspect::Severity::Good => Severity::Good,
-                inspect::Severity::Odd => Severity::Remark,
-                inspect::Severity::Bad => Severity::Error,
+                inspect::Grade::Good => Severity::Good,
+                inspect::Grade::Odd => Severity::Remark,
+                inspect::Grade::Bad => Severity::Error,
             };
             Finding::new(severity, finding.what, &*finding.text)
         };

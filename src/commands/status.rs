@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::control::{PATIENCE, running};
-use super::daemon::status::{DOWN, OUT, Status};
+use super::daemon::status::{DOWN, DaemonStatus, OUT};
 use super::ending::Failure;
 use super::finding::{Finding, Severity, counted, number};
 use super::print::print_json;
@@ -17,9 +17,9 @@ use crate::protocol::control::Order;
 
 /// What is shown.
 #[derive(Serialize)]
-struct Shown {
+struct ShownStatus {
     #[serde(flatten)]
-    status: Status,
+    status: DaemonStatus,
     findings: Vec<Finding>,
 }
 
@@ -29,19 +29,19 @@ struct Shown {
 /// where it does not use the configuration that it read last.
 pub fn status(args: &StatusArgs, given: GlobalArgs) -> Result<Code, Failure> {
     let answer = running(given)?.ask(&Order::Status, PATIENCE)?;
-    let status = Status::deserialize(answer.get("status").unwrap_or(&Value::Null))
+    let status = DaemonStatus::deserialize(answer.get("status").unwrap_or(&Value::Null))
         .map_err(|_| Failure::io("the daemon is of another version, which cannot be understood"))?;
     let findings = findings(&status);
     let is_good = findings.iter().all(|finding| finding.severity != Severity::Error);
     if args.json {
-        print_json(is_good, Shown { status, findings })?;
+        print_json(is_good, ShownStatus { status, findings })?;
     } else {
         screen(&status, &findings).print()?;
     }
     Ok(if is_good { Code::OK } else { Code::UNAVAILABLE })
 }
 
-fn findings(status: &Status) -> Vec<Finding> {
+fn findings(status: &DaemonStatus) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut add = |severity, key: &str, text| findings.push(Finding::new(severity, key, text));
     for problem in &status.configuration.problems {
@@ -64,8 +64,8 @@ fn findings(status: &Status) -> Vec<Finding> {
     findings
 }
 
-fn screen(status: &Status, findings: &[Finding]) -> Screen {
-    let Status { version, pid, up_s, configuration, listeners, directories, guard, caches } =
+fn screen(status: &DaemonStatus, findings: &[Finding]) -> Screen {
+    let DaemonStatus { version, pid, up_s, configuration, listeners, directories, guard, caches } =
         status;
     let mut screen = Screen::new();
     let up = humantime::format_duration(Duration::from_secs(*up_s));

@@ -15,21 +15,21 @@ use super::keys::top::TOP;
 const LARGEST: u64 = 1 << 20;
 
 /// A secret.
-pub(super) type Secret = Zeroizing<String>;
+pub(super) type NamedSecret = Zeroizing<String>;
 
 /// What a file names, as far as it can be read.
-pub(super) fn of(table: &DeTable<'_>) -> Vec<Secret> {
+pub(super) fn of(table: &DeTable<'_>) -> Vec<NamedSecret> {
     let mut found = Vec::new();
     add_table(table, &mut found);
     found.retain(|secret| !secret.trim().is_empty());
     found
 }
 
-fn add_table(table: &DeTable<'_>, found: &mut Vec<Secret>) {
+fn add_table(table: &DeTable<'_>, found: &mut Vec<NamedSecret>) {
     table.iter().for_each(|(key, value)| add(key.get_ref(), value.get_ref(), found));
 }
 
-fn add(key: &str, value: &DeValue<'_>, found: &mut Vec<Secret>) {
+fn add(key: &str, value: &DeValue<'_>, found: &mut Vec<NamedSecret>) {
     match value {
         DeValue::Table(table) => add_table(table, found),
         DeValue::Array(items) => items.iter().for_each(|item| add(key, item.get_ref(), found)),
@@ -38,7 +38,7 @@ fn add(key: &str, value: &DeValue<'_>, found: &mut Vec<Secret>) {
     }
 }
 
-fn add_text(key: &str, text: &str, found: &mut Vec<Secret>) {
+fn add_text(key: &str, text: &str, found: &mut Vec<NamedSecret>) {
     if let Some((_, rest)) = text.split_once("://")
         && let Some((login, _)) = rest.rsplit_once('@')
     {
@@ -72,7 +72,7 @@ fn add_text(key: &str, text: &str, found: &mut Vec<Secret>) {
     }
 }
 
-fn content(path: &Path) -> Option<Secret> {
+fn content(path: &Path) -> Option<NamedSecret> {
     // Nobody waits for the other end of a pipe.
     fs::metadata(path).ok().filter(fs::Metadata::is_file)?;
     let mut bytes = Zeroizing::new(Vec::new());

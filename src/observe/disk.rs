@@ -19,7 +19,7 @@ pub(super) enum Disk {
     /// Whoever writes a line waits for the disk.
     Here(Appended),
     /// A thread waits for it.
-    Apart(Writer),
+    Apart(LineWriter),
 }
 
 impl Disk {
@@ -32,7 +32,7 @@ impl Disk {
     pub(super) fn stand_apart(&mut self) {
         if let Self::Here(Appended { file, is_torn }) = self
             && let Ok(file) = file.try_clone()
-            && let Ok(writer) = Writer::start(Appended { file, is_torn: *is_torn })
+            && let Ok(writer) = LineWriter::start(Appended { file, is_torn: *is_torn })
         {
             *self = Self::Apart(writer);
         }
@@ -58,7 +58,7 @@ impl Disk {
     }
 
     /// What is to be waited for until all lines are written.
-    pub(super) fn lines(&self) -> Option<Arc<Lines>> {
+    pub(super) fn lines(&self) -> Option<Arc<WaitingLines>> {
         match self {
             Self::Here(_) => None,
             Self::Apart(writer) => Some(Arc::clone(&writer.0)),
@@ -98,11 +98,11 @@ impl Appended {
 
 /// The thread that writes; it ends when nobody gives it lines any more and all are written.
 #[derive(Debug)]
-pub(super) struct Writer(Arc<Lines>);
+pub(super) struct LineWriter(Arc<WaitingLines>);
 
-impl Writer {
+impl LineWriter {
     fn start(file: Appended) -> io::Result<Self> {
-        let lines = Arc::<Lines>::default();
+        let lines = Arc::<WaitingLines>::default();
         let of_thread = Arc::clone(&lines);
         let thread = thread::Builder::new().name("log".to_owned()).stack_size(STACK);
         thread.spawn(move || of_thread.write_to(file))?;
@@ -110,7 +110,7 @@ impl Writer {
     }
 }
 
-impl Drop for Writer {
+impl Drop for LineWriter {
     fn drop(&mut self) {
         self.0.locked().is_closed = true;
         self.0.changed.notify_all();
@@ -119,13 +119,13 @@ impl Drop for Writer {
 
 /// Lines that wait for the thread.
 #[derive(Debug, Default)]
-pub(super) struct Lines {
-    queue: Mutex<Queue>,
+pub(super) struct WaitingLines {
+    queue: Mutex<LineQueue>,
     changed: Condvar,
 }
 
 #[derive(Debug, Default)]
-struct Queue {
+struct LineQueue {
     bytes: Vec<u8>,
     lost: u64,
     /// Whether the thread waits for lines.
@@ -133,8 +133,8 @@ struct Queue {
     is_closed: bool,
 }
 
-impl Lines {
-    fn locked(&self) -> MutexGuard<'_, Queue> {
+impl WaitingLines {
+    fn locked(&self) -> MutexGuard<'_, LineQueue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -176,7 +176,7 @@ impl Lines {
 
     /// Waits until all lines are written, but not for ever.
     pub(super) fn settle(&self, limit: Duration) {
-        let is_busy = |queue: &mut Queue| !(queue.bytes.is_empty() && queue.is_idle);
+        let is_busy = |queue: &mut LineQueue| !(queue.bytes.is_empty() && queue.is_idle);
         let _ = self.changed.wait_timeout_while(self.locked(), limit, is_busy);
     }
 }

@@ -10,7 +10,7 @@ use tracing_subscriber::Layer;
 use tracing_subscriber::layer::{Context, SubscriberExt};
 use tracing_subscriber::registry::Registry;
 
-use super::disk::Lines;
+use super::disk::WaitingLines;
 use super::record::Record;
 use super::sink::{Sink, is_stderr_journal, is_stderr_null};
 use super::target::{Log, LogFormat, Target};
@@ -136,7 +136,7 @@ impl Drop for StandsApart {
 }
 
 impl Output {
-    fn lines(&self) -> Option<Arc<Lines>> {
+    fn lines(&self) -> Option<Arc<WaitingLines>> {
         match &self.sink {
             Some(Sink::Disk(disk)) => disk.lines(),
             _ => None,

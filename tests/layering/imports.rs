@@ -80,6 +80,22 @@ pub(crate) fn blind_spots(source: &str) -> Vec<&'static str> {
     found
 }
 
+/// The types and traits that a file defines, but for those within something else.
+pub(crate) fn types(source: &str) -> Vec<String> {
+    let tokens = without_tests(&tokens(source));
+    let mut depth = 0_usize;
+    let mut found = Vec::new();
+    for pair in tokens.windows(2) {
+        match pair[0].as_str() {
+            "{" | "(" | "[" => depth += 1,
+            "}" | ")" | "]" => depth -= 1,
+            "struct" | "enum" | "trait" | "type" if depth == 0 => found.push(pair[1].clone()),
+            _ => {}
+        }
+    }
+    found
+}
+
 /// The name of a file's module, with slashes.
 pub(crate) fn module_of(path: &str) -> &str {
     let name = path.strip_suffix(".rs").unwrap_or(path);

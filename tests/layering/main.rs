@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use imports::{Tree, blind_spots, code, module_of, sources};
+use imports::{Tree, blind_spots, code, module_of, sources, types};
 
 /// Every part of `src/`, a file or a folder. Each uses only those that stand before it.
 const LAYERS: &[&str] = &[
@@ -281,6 +281,21 @@ fn files_have_one_subject() {
         assert!(text.starts_with("//! "), "{path} does not say what it is about");
         assert!(text.lines().count() <= 400, "{path} is long; is it still about one thing?");
     }
+}
+
+#[test]
+fn no_two_things_have_one_name() {
+    let mut found: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for (path, source) in sources(&root()) {
+        // The other one of two, of which each program has one.
+        if path != "directory/locate/dns/no_resolver.rs" {
+            types(&source)
+                .into_iter()
+                .for_each(|name| found.entry(name).or_default().push(path.clone()));
+        }
+    }
+    found.retain(|_, files| files.len() > 1);
+    assert_eq!(found, BTreeMap::new());
 }
 
 /// What is wrong with a made-up tree of `low`, `high` and the folder `top`, in this order.

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::ejabberd::Ejabberd;
-use super::findings::{Findings, Place};
+use super::findings::{FileLine, Findings};
 use super::ours::{Ours, judge_socket};
 use super::prosody::Prosody;
 use super::{ejabberd_advice, prosody_advice};
@@ -47,7 +47,7 @@ impl Callers {
         // What could not be read would seem to be missing.
         let is_read = found.is_empty();
         if let Some(socket) = &ours.reading.startup.daemon {
-            let place = Place { file: ours.path.into(), line: None };
+            let place = FileLine { file: ours.path.into(), line: None };
             judge_socket(socket, &place, "daemon", &mut found);
         }
         if let Some(ejabberd) = self.ejabberd.filter(|_| is_read) {

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::ejabberd::Ejabberd;
-use super::findings::{Findings, Place};
+use super::findings::{FileLine, Findings};
 use super::ours::{Ours, judge_socket};
 use super::program::Started;
-use super::yaml::Value;
+use super::yaml::YamlValue;
 use crate::config::startup::Startup;
 use crate::config::{self, DEFAULT_PATH};
 use crate::protocol::dialect::Dialect;
@@ -30,7 +30,7 @@ pub(super) fn judge(ejabberd: &Ejabberd, ours: Ours<'_>, found: &mut Findings) {
     }
     ours.judge_hosts(&asking, &hosts, "hosts", found);
     // What is started decides whether a daemon answers, whatever file is checked.
-    let programs = asking.iter().filter_map(|(name, _)| Host { ejabberd, name }.program());
+    let programs = asking.iter().filter_map(|(name, _)| EjabberdHost { ejabberd, name }.program());
     let startups: Vec<_> = programs.filter_map(|program| startup(&program, ours)).collect();
     let is_of_daemon = match startups.as_slice() {
         [] => ours.is_of_daemon,
@@ -39,7 +39,7 @@ pub(super) fn judge(ejabberd: &Ejabberd, ours: Ours<'_>, found: &mut Findings) {
     let ours = Ours { is_of_daemon, ..ours };
     let mut pools = BTreeMap::new();
     for (host, _) in &asking {
-        let host = Host { ejabberd, name: host };
+        let host = EjabberdHost { ejabberd, name: host };
         host.judge(ours, found);
         let (size, place) = host.pool();
         // Hosts with the same name of a pool share it.
@@ -64,13 +64,13 @@ pub(super) fn judge(ejabberd: &Ejabberd, ours: Ours<'_>, found: &mut Findings) {
 
 /// The settings of a host that asks this program.
 #[derive(Clone, Copy, Debug)]
-struct Host<'a> {
+struct EjabberdHost<'a> {
     ejabberd: &'a Ejabberd,
     name: &'a str,
 }
 
-impl<'a> Host<'a> {
-    fn get(self, key: &'a str) -> Option<&'a Value> {
+impl<'a> EjabberdHost<'a> {
+    fn get(self, key: &'a str) -> Option<&'a YamlValue> {
         self.ejabberd.of_host(self.name, key)
     }
 
@@ -83,7 +83,7 @@ impl<'a> Host<'a> {
     }
 
     /// How many processes there are in its pool, and where that is written.
-    fn pool(self) -> (usize, Place) {
+    fn pool(self) -> (usize, FileLine) {
         const KEY: &str = "extauth_pool_size";
         let size = self.text(KEY).and_then(|size| size.parse().ok());
         let size =
@@ -161,7 +161,7 @@ fn startup(program: &Started, ours: Ours<'_>) -> Option<Startup> {
     }
 }
 
-fn judge_program(program: &Started, place: &Place, ours: Ours<'_>, found: &mut Findings) {
+fn judge_program(program: &Started, place: &FileLine, ours: Ours<'_>, found: &mut Findings) {
     const KEY: &str = "extauth_program";
     if !program.program.is_absolute() {
         let text = "this is looked for where ejabberd is told to look (PATH); write the whole path, from / on";
@@ -201,7 +201,7 @@ fn judge_program(program: &Started, place: &Place, ours: Ours<'_>, found: &mut F
     }
 }
 
-fn judge_pool(size: usize, place: &Place, ours: Ours<'_>, found: &mut Findings) {
+fn judge_pool(size: usize, place: &FileLine, ours: Ours<'_>, found: &mut Findings) {
     const KEY: &str = "extauth_pool_size";
     if let Some(budget) = ours.budget().filter(|_| size > 1) {
         let (failures, within) = (budget.failures, budget.within);
@@ -215,8 +215,8 @@ fn judge_pool(size: usize, place: &Place, ours: Ours<'_>, found: &mut Findings) 
 }
 
 fn judge_listeners(ejabberd: &Ejabberd, ours: Ours<'_>, found: &mut Findings) {
-    let listeners = ejabberd.all("listen").flat_map(Value::items);
-    let text_of = |listener: &Value, key| {
+    let listeners = ejabberd.all("listen").flat_map(YamlValue::items);
+    let text_of = |listener: &YamlValue, key| {
         listener.get(key).and_then(|it| ejabberd.text(it).map(str::to_owned))
     };
     for listener in listeners.filter(|it| text_of(it, "module").as_deref() == Some("ejabberd_c2s"))

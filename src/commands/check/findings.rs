@@ -7,7 +7,7 @@ use crate::commands::finding::{Finding, Severity};
 
 /// Where something is written.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Place {
+pub(super) struct FileLine {
     /// The file.
     pub(super) file: Rc<Path>,
     /// The line, from 1; `None` for the file as a whole.
@@ -20,16 +20,16 @@ pub(super) struct Findings(Vec<Finding>);
 
 impl Findings {
     /// Something that keeps users out, or lets others in.
-    pub(super) fn error(&mut self, place: &Place, key: &str, text: impl Into<String>) {
+    pub(super) fn error(&mut self, place: &FileLine, key: &str, text: impl Into<String>) {
         self.add(Severity::Error, place, key, text.into());
     }
 
     /// Something that deserves a second look.
-    pub(super) fn remark(&mut self, place: &Place, key: &str, text: impl Into<String>) {
+    pub(super) fn remark(&mut self, place: &FileLine, key: &str, text: impl Into<String>) {
         self.add(Severity::Remark, place, key, text.into());
     }
 
-    fn add(&mut self, severity: Severity, place: &Place, key: &str, text: String) {
+    fn add(&mut self, severity: Severity, place: &FileLine, key: &str, text: String) {
         let finding = Finding::new(severity, key, text).in_file(&place.file);
         let finding = Finding { line: place.line, ..finding };
         if !self.0.contains(&finding) {

@@ -15,7 +15,7 @@ enum Token {
 
 /// A value.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Value {
+pub(super) enum LuaValue {
     /// A string.
     Text(String),
     /// A number.
@@ -23,7 +23,7 @@ pub(super) enum Value {
     /// True or false.
     Flag(bool),
     /// The values of a table without keys.
-    Table(Vec<Value>),
+    Table(Vec<LuaValue>),
     /// What only Lua can tell.
     Unknown,
 }
@@ -32,7 +32,7 @@ pub(super) enum Value {
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Statement {
     /// It gives a name a value.
-    Assign(String, Value),
+    Assign(String, LuaValue),
     /// It calls a function with a text, as in `VirtualHost "example.com"`.
     Call(String, String),
 }
@@ -40,7 +40,7 @@ pub(super) enum Statement {
 /// What a file does, as far as that is written out. The error is the line where it is no Lua.
 pub(super) fn read(source: &str) -> Result<Vec<(usize, Statement)>, usize> {
     let tokens = tokens(source)?;
-    let mut reader = Reader { tokens: &tokens, at: 0, depth: 0 };
+    let mut reader = LuaReader { tokens: &tokens, at: 0, depth: 0 };
     let mut statements = Vec::new();
     while let Some((token, line)) = reader.next() {
         match token {
@@ -75,14 +75,14 @@ pub(super) fn read(source: &str) -> Result<Vec<(usize, Statement)>, usize> {
     Ok(statements)
 }
 
-struct Reader<'a> {
+struct LuaReader<'a> {
     tokens: &'a [(Token, usize)],
     at: usize,
     /// Within how many tables.
     depth: usize,
 }
 
-impl<'a> Reader<'a> {
+impl<'a> LuaReader<'a> {
     fn next(&mut self) -> Option<(&'a Token, usize)> {
         let (token, line) = self.tokens.get(self.at)?;
         self.at += 1;
@@ -126,39 +126,39 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn value(&mut self) -> Value {
+    fn value(&mut self) -> LuaValue {
         let (value, tokens) = match self.peek() {
-            Some(Token::Text(text)) => (Value::Text(text.clone()), 1),
-            Some(Token::Number(number)) => (Value::Number(*number), 1),
-            Some(Token::Name(name)) if name == "true" => (Value::Flag(true), 1),
-            Some(Token::Name(name)) if name == "false" => (Value::Flag(false), 1),
+            Some(Token::Text(text)) => (LuaValue::Text(text.clone()), 1),
+            Some(Token::Number(number)) => (LuaValue::Number(*number), 1),
+            Some(Token::Name(name)) if name == "true" => (LuaValue::Flag(true), 1),
+            Some(Token::Name(name)) if name == "false" => (LuaValue::Flag(false), 1),
             Some(Token::Sign('{')) => (self.table(), 0),
             Some(Token::Sign('-')) if matches!(self.peek_at(1), Some(Token::Number(_))) => {
-                (Value::Unknown, 2)
+                (LuaValue::Unknown, 2)
             }
-            _ => return Value::Unknown,
+            _ => return LuaValue::Unknown,
         };
         self.at += tokens;
         // More of an expression, such as a part of a text.
         match self.peek() {
             Some(Token::Sign('.' | '+' | '-' | '*' | '/' | '[' | '(' | ':' | '%')) => {
-                Value::Unknown
+                LuaValue::Unknown
             }
-            Some(Token::Name(name)) if ["and", "or"].contains(&name.as_str()) => Value::Unknown,
+            Some(Token::Name(name)) if ["and", "or"].contains(&name.as_str()) => LuaValue::Unknown,
             _ => value,
         }
     }
 
     /// A table, and goes behind it.
-    fn table(&mut self) -> Value {
+    fn table(&mut self) -> LuaValue {
         let start = self.at;
         self.skip_group();
         let end = self.at;
         if self.depth == DEEPEST {
-            return Value::Unknown;
+            return LuaValue::Unknown;
         }
         let tokens = self.tokens.get(..end).unwrap_or_default();
-        let mut inner = Reader { tokens, at: start + 1, depth: self.depth + 1 };
+        let mut inner = LuaReader { tokens, at: start + 1, depth: self.depth + 1 };
         let mut values = Vec::new();
         while inner.at + 1 < end {
             match (inner.peek(), inner.peek_at(1)) {
@@ -176,7 +176,7 @@ impl<'a> Reader<'a> {
                 }
             }
         }
-        Value::Table(values)
+        LuaValue::Table(values)
     }
 
     /// Goes to the end of what stands before the next comma of this table.
@@ -267,8 +267,8 @@ fn short_text(source: &str, quote: char) -> Option<(String, &str)> {
 mod tests {
     use super::*;
 
-    fn text(text: &str) -> Value {
-        Value::Text(text.to_owned())
+    fn text(text: &str) -> LuaValue {
+        LuaValue::Text(text.to_owned())
     }
 
     #[test]
@@ -295,14 +295,17 @@ mod tests {
         assert_eq!(
             read,
             [
-                assign("admins", Value::Table(vec![text("a@b"), text("c\"d"), Value::Unknown])),
-                assign("log", Value::Table(vec![Value::Table(Vec::new())])),
+                assign(
+                    "admins",
+                    LuaValue::Table(vec![text("a@b"), text("c\"d"), LuaValue::Unknown])
+                ),
+                assign("log", LuaValue::Table(vec![LuaValue::Table(Vec::new())])),
                 assign("plugin_paths", text("/a")),
-                assign("timeout", Value::Number(2.5)),
-                assign("computed", Value::Unknown),
-                assign("called", Value::Unknown),
+                assign("timeout", LuaValue::Number(2.5)),
+                assign("computed", LuaValue::Unknown),
+                assign("called", LuaValue::Unknown),
                 call("getenv", "HOME"),
-                assign("inner", Value::Flag(true)),
+                assign("inner", LuaValue::Flag(true)),
                 call("VirtualHost", "one"),
                 assign("authentication", text("long")),
                 call("Component", "two"),
@@ -316,8 +319,10 @@ mod tests {
         for source in ["{".repeat(20_000), "{".repeat(20_000) + &"}".repeat(20_000) + "\nb = 1"] {
             let last = read(&format!("a = {source}")).unwrap().pop();
             let is_expected = match last.unwrap() {
-                (1, Statement::Assign(name, Value::Table(_))) => name == "a",
-                (2, Statement::Assign(name, value)) => name == "b" && value == Value::Number(1.0),
+                (1, Statement::Assign(name, LuaValue::Table(_))) => name == "a",
+                (2, Statement::Assign(name, value)) => {
+                    name == "b" && value == LuaValue::Number(1.0)
+                }
                 _ => false,
             };
             assert!(is_expected);

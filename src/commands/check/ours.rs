@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use super::findings::{Findings, Place};
+use super::findings::{FileLine, Findings};
 use crate::config::Reading;
 use crate::config::configuration::Configuration;
 use crate::jid::Account;
@@ -68,8 +68,8 @@ impl<'a> Ours<'a> {
     /// that ask this program, `all` are all of them.
     pub(super) fn judge_hosts(
         &self,
-        asking: &[(String, Place)],
-        all: &[(String, Place)],
+        asking: &[(String, FileLine)],
+        all: &[(String, FileLine)],
         key: &str,
         found: &mut Findings,
     ) {
@@ -96,7 +96,7 @@ impl<'a> Ours<'a> {
 }
 
 /// Whether the user who looks can connect to a daemon's socket.
-pub(super) fn judge_socket(path: &Path, place: &Place, key: &str, found: &mut Findings) {
+pub(super) fn judge_socket(path: &Path, place: &FileLine, key: &str, found: &mut Findings) {
     let path_shown = path.display();
     match connect(path) {
         Ok(_) | Err(NoConnection::Busy) => {}

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{Access, access};
 
-use super::findings::{Findings, Place};
+use super::findings::{FileLine, Findings};
 use crate::cli::caller_from_name;
 use crate::files::check_writers;
 use crate::protocol::dialect::Dialect;
@@ -71,7 +71,7 @@ impl Started {
     }
 
     /// Tells what keeps the program from being started, or lets others say what is started.
-    pub(super) fn judge(&self, place: &Place, key: &str, found: &mut Findings) {
+    pub(super) fn judge(&self, place: &FileLine, key: &str, found: &mut Findings) {
         let program = self.program.display();
         let Ok(metadata) = fs::metadata(&self.program) else {
             let text = format!(

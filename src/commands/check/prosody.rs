@@ -5,8 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use super::findings::{Findings, Place};
-use super::lua::{self, Statement, Value};
+use super::findings::{FileLine, Findings};
+use super::lua::{self, LuaValue, Statement};
 use crate::files;
 
 /// A file includes others, but not for ever.
@@ -16,29 +16,29 @@ const DEEPEST: usize = 8;
 #[derive(Debug)]
 pub(super) struct Prosody {
     /// Its file.
-    pub(super) file: Place,
+    pub(super) file: FileLine,
     /// What holds where a host has nothing of its own.
     global: Settings,
     /// The hosts, in the order of the files.
-    pub(super) hosts: Vec<Host>,
+    pub(super) hosts: Vec<ProsodyHost>,
 }
 
 /// A host with users.
 #[derive(Debug)]
-pub(super) struct Host {
+pub(super) struct ProsodyHost {
     /// Its name.
     pub(super) name: String,
     /// Where it begins.
-    pub(super) place: Place,
+    pub(super) place: FileLine,
     settings: Settings,
 }
 
 /// Values, with their places.
-type Settings = HashMap<String, (Value, Place)>;
+type Settings = HashMap<String, (LuaValue, FileLine)>;
 
 /// What the next settings of a file are for.
 #[derive(Clone, Copy)]
-enum Section {
+enum ProsodySection {
     All,
     Host(usize),
     /// A component has no users.
@@ -48,15 +48,15 @@ enum Section {
 impl Prosody {
     /// Reads the file and those that it includes.
     pub(super) fn read(path: &Path, found: &mut Findings) -> Self {
-        let file = Place { file: path.into(), line: None };
+        let file = FileLine { file: path.into(), line: None };
         let mut read = Self { file: file.clone(), global: HashMap::new(), hosts: Vec::new() };
         read.include(&file.file, &file, 0, found);
         read
     }
 
     /// Reads one file, which is named at this place.
-    fn include(&mut self, path: &Rc<Path>, named: &Place, depth: usize, found: &mut Findings) {
-        let place = |line| Place { file: Rc::clone(path), line: Some(line) };
+    fn include(&mut self, path: &Rc<Path>, named: &FileLine, depth: usize, found: &mut Findings) {
+        let place = |line| FileLine { file: Rc::clone(path), line: Some(line) };
         let statements = match files::text_of_another(path).map(|text| lua::read(&text)) {
             Ok(Ok(statements)) => statements,
             Ok(Err(line)) => {
@@ -67,31 +67,33 @@ impl Prosody {
                 return found.error(named, "", text);
             }
         };
-        let mut section = Section::All;
+        let mut section = ProsodySection::All;
         for (line, statement) in statements {
             let place = place(line);
             match statement {
                 Statement::Assign(name, value) => {
                     let settings = match section {
-                        Section::All => Some(&mut self.global),
-                        Section::Host(at) => self.hosts.get_mut(at).map(|host| &mut host.settings),
-                        Section::Component => None,
+                        ProsodySection::All => Some(&mut self.global),
+                        ProsodySection::Host(at) => {
+                            self.hosts.get_mut(at).map(|host| &mut host.settings)
+                        }
+                        ProsodySection::Component => None,
                     };
                     if let Some(settings) = settings {
                         settings.insert(name, (value, place));
                     }
                 }
                 Statement::Call(name, text) => match name.as_str() {
-                    "VirtualHost" | "Host" if text == "*" => section = Section::All,
+                    "VirtualHost" | "Host" if text == "*" => section = ProsodySection::All,
                     "VirtualHost" | "Host" => {
                         let known = self.hosts.iter().position(|host| host.name == text);
-                        section = Section::Host(known.unwrap_or(self.hosts.len()));
+                        section = ProsodySection::Host(known.unwrap_or(self.hosts.len()));
                         if known.is_none() {
                             let settings = HashMap::new();
-                            self.hosts.push(Host { name: text, place, settings });
+                            self.hosts.push(ProsodyHost { name: text, place, settings });
                         }
                     }
-                    "Component" => section = Section::Component,
+                    "Component" => section = ProsodySection::Component,
                     "Include" if depth < DEEPEST => {
                         for path in matching(path.parent().unwrap_or(Path::new("/")), &text) {
                             self.include(&path.into(), &place, depth + 1, found);
@@ -104,7 +106,11 @@ impl Prosody {
     }
 
     /// A setting of a host, or of all.
-    pub(super) fn get<'a>(&'a self, host: &'a Host, key: &str) -> Option<&'a (Value, Place)> {
+    pub(super) fn get<'a>(
+        &'a self,
+        host: &'a ProsodyHost,
+        key: &str,
+    ) -> Option<&'a (LuaValue, FileLine)> {
         host.settings.get(key).or_else(|| self.global.get(key))
     }
 
@@ -115,11 +121,11 @@ impl Prosody {
         for key in ["plugin_paths", "installer_plugin_path"] {
             let values = match self.global.get(key) {
                 None => continue,
-                Some((Value::Table(values), _)) => values.as_slice(),
+                Some((LuaValue::Table(values), _)) => values.as_slice(),
                 Some((value, _)) => std::slice::from_ref(value),
             };
             for value in values {
-                let Value::Text(text) = value else { return None };
+                let LuaValue::Text(text) = value else { return None };
                 paths.extend(text.split(';').map(|path| directory.join(path)));
             }
         }

@@ -3,11 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::findings::{Findings, Place};
-use super::lua::Value;
+use super::findings::{FileLine, Findings};
+use super::lua::LuaValue;
 use super::ours::{Ours, judge_socket};
 use super::program::Started;
-use super::prosody::{Host, Prosody};
+use super::prosody::{Prosody, ProsodyHost};
 use crate::commands::prosody_module::MODULE;
 use crate::files;
 use crate::protocol::dialect::Dialect;
@@ -34,10 +34,10 @@ const DAEMON_PATIENCE: f64 = 10.0;
 pub(super) fn judge(prosody: &Prosody, ours: Ours<'_>, found: &mut Findings) {
     let mut asking = Vec::new();
     for host in &prosody.hosts {
-        let Some((Value::Text(method), place)) = prosody.get(host, "authentication") else {
+        let Some((LuaValue::Text(method), place)) = prosody.get(host, "authentication") else {
             continue;
         };
-        let host = Asking { prosody, host, method, place };
+        let host = AskingHost { prosody, host, method, place };
         if method == BY_DAEMON {
             host.judge_module(found);
             host.judge_daemon(ours, found);
@@ -60,36 +60,36 @@ pub(super) fn judge(prosody: &Prosody, ours: Ours<'_>, found: &mut Findings) {
 
 /// A host that asks this program.
 #[derive(Clone, Copy)]
-struct Asking<'a> {
+struct AskingHost<'a> {
     prosody: &'a Prosody,
-    host: &'a Host,
+    host: &'a ProsodyHost,
     method: &'a str,
     /// Where that is written.
-    place: &'a Place,
+    place: &'a FileLine,
 }
 
-impl<'a> Asking<'a> {
-    fn get(self, key: &str) -> Option<&'a (Value, Place)> {
+impl<'a> AskingHost<'a> {
+    fn get(self, key: &str) -> Option<&'a (LuaValue, FileLine)> {
         self.prosody.get(self.host, key)
     }
 
     /// A text, or else what holds where nothing is written; `None` where only Lua can tell.
-    fn text_or<'b>(self, key: &str, otherwise: &'b str) -> Option<(&'b str, &'b Place)>
+    fn text_or<'b>(self, key: &str, otherwise: &'b str) -> Option<(&'b str, &'b FileLine)>
     where
         'a: 'b,
     {
         match self.get(key) {
             None => Some((otherwise, self.place)),
-            Some((Value::Text(text), place)) => Some((text, place)),
+            Some((LuaValue::Text(text), place)) => Some((text, place)),
             Some(_) => None,
         }
     }
 
     /// The same of a time in seconds.
-    fn time_or(self, key: &str, otherwise: f64) -> Option<(Duration, &'a Place)> {
+    fn time_or(self, key: &str, otherwise: f64) -> Option<(Duration, &'a FileLine)> {
         let (seconds, place) = match self.get(key) {
             None => (otherwise, self.place),
-            Some((Value::Number(number), place)) => (*number, place),
+            Some((LuaValue::Number(number), place)) => (*number, place),
             Some(_) => return None,
         };
         Some((Duration::try_from_secs_f64(seconds).ok()?, place))
@@ -168,7 +168,7 @@ impl<'a> Asking<'a> {
             found.error(place, PROTOCOL, text);
         }
         const BLOCKING: &str = "external_auth_blocking";
-        if let Some((Value::Flag(false), place)) = self.get(BLOCKING) {
+        if let Some((LuaValue::Flag(false), place)) = self.get(BLOCKING) {
             let text = "without blocking, every sign-in hangs after the first; leave it out";
             found.error(place, BLOCKING, text);
         }
@@ -214,21 +214,21 @@ impl<'a> Asking<'a> {
 
     fn judge_sasl(self, found: &mut Findings) {
         const MECHANISMS: &str = "disable_sasl_mechanisms";
-        if let Some((Value::Table(names), place)) = self.get(MECHANISMS)
-            && names.iter().any(|name| matches!(name, Value::Text(name) if name == "PLAIN"))
+        if let Some((LuaValue::Table(names), place)) = self.get(MECHANISMS)
+            && names.iter().any(|name| matches!(name, LuaValue::Text(name) if name == "PLAIN"))
         {
             let text = "PLAIN is the only mechanism by which a directory can be asked, so that nobody can sign in; leave it out here";
             found.error(place, MECHANISMS, text);
         }
         const CLEAR: &str = "allow_unencrypted_plain_auth";
-        if let Some((Value::Flag(true), place)) = self.get(CLEAR) {
+        if let Some((LuaValue::Flag(true), place)) = self.get(CLEAR) {
             let text = "clients may send their passwords in the clear; leave it out";
             found.remark(place, CLEAR, text);
         }
     }
 }
 
-fn judge_command(command: &str, place: &Place, found: &mut Findings) {
+fn judge_command(command: &str, place: &FileLine, found: &mut Findings) {
     const KEY: &str = "external_auth_command";
     if command.contains(char::is_whitespace) && !Path::new(command).exists() {
         let text = "Prosody takes all of this for the path of a program, and passes no arguments; write one path: that of xmpp-ldap-auth-prosody, a link to the program, or of a script";

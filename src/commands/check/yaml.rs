@@ -6,13 +6,13 @@ use std::rc::Rc;
 
 use saphyr_parser::{Event, Parser};
 
-use super::findings::Place;
+use super::findings::FileLine;
 
 /// A value, and where it begins: of a value in a map, where its key stands.
 #[derive(Clone, Debug)]
-pub(super) struct Value {
+pub(super) struct YamlValue {
     /// Where.
-    pub(super) place: Place,
+    pub(super) place: FileLine,
     /// What. An alias shares it, so that many of them take no more memory.
     pub(super) node: Rc<Node>,
 }
@@ -23,12 +23,12 @@ pub(super) enum Node {
     /// A text, a number or a word.
     Scalar(String),
     /// A list.
-    List(Vec<Value>),
+    List(Vec<YamlValue>),
     /// A map, in the order of the file.
-    Map(Vec<(String, Value)>),
+    Map(Vec<(String, YamlValue)>),
 }
 
-impl Value {
+impl YamlValue {
     /// The text of a scalar.
     pub(super) fn scalar(&self) -> Option<&str> {
         match &*self.node {
@@ -61,15 +61,15 @@ impl Value {
 
 /// What is not complete yet.
 enum Open {
-    List(Vec<Value>),
-    Map(Vec<(String, Value)>, Option<(String, Place)>),
+    List(Vec<YamlValue>),
+    Map(Vec<(String, YamlValue)>, Option<(String, FileLine)>),
 }
 
 /// The first document of a file. The error is where it is no YAML, and why.
-pub(super) fn parse(file: &Rc<Path>, text: &str) -> Result<Value, (Place, String)> {
-    let place = |line: usize| Place { file: Rc::clone(file), line: Some(line) };
+pub(super) fn parse(file: &Rc<Path>, text: &str) -> Result<YamlValue, (FileLine, String)> {
+    let place = |line: usize| FileLine { file: Rc::clone(file), line: Some(line) };
     let mut parser = Parser::new_from_str(text);
-    let mut open: Vec<(Open, Place, usize)> = Vec::new();
+    let mut open: Vec<(Open, FileLine, usize)> = Vec::new();
     let mut anchors: HashMap<usize, Rc<Node>> = HashMap::new();
     while let Some(event) = parser.next_event() {
         let (event, span) =
@@ -105,7 +105,7 @@ pub(super) fn parse(file: &Rc<Path>, text: &str) -> Result<Value, (Place, String
             Event::DocumentEnd | Event::StreamEnd => break,
             Event::Nothing | Event::StreamStart | Event::DocumentStart(_) => continue,
         };
-        let value = Value { place: here, node };
+        let value = YamlValue { place: here, node };
         match open.last_mut() {
             None => return Ok(value),
             Some((Open::List(items), ..)) => items.push(value),
@@ -113,9 +113,9 @@ pub(super) fn parse(file: &Rc<Path>, text: &str) -> Result<Value, (Place, String
                 None => {
                     *key = Some((value.scalar().unwrap_or_default().to_owned(), value.place));
                 }
-                Some((key, place)) => entries.push((key, Value { place, ..value })),
+                Some((key, place)) => entries.push((key, YamlValue { place, ..value })),
             },
         }
     }
-    Ok(Value { place: place(1), node: Rc::new(Node::Map(Vec::new())) })
+    Ok(YamlValue { place: place(1), node: Rc::new(Node::Map(Vec::new())) })
 }

@@ -10,8 +10,8 @@ use tokio::time::Instant;
 
 use super::metrics::Snapshot;
 use super::status::{
-    CacheStatus, ConfigurationStatus, DOWN, DirectoryStatus, GuardStatus, ListenerStatus, OUT,
-    ServerStatus, Status, UP,
+    CacheStatus, ConfigurationStatus, DOWN, DaemonStatus, DirectoryStatus, GuardStatus,
+    ListenerStatus, OUT, ServerStatus, UP,
 };
 use crate::authenticator::Authenticator;
 use crate::commands::reload::Progress;
@@ -223,7 +223,7 @@ impl Administration for Standing {
             GuardStatus { accounts_with_failures, accounts_held }
         });
         let cache = policies.and_then(|policies| policies.cache.as_ref());
-        json!(Status {
+        json!(DaemonStatus {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             pid: std::process::id(),
             up_s: self.started.elapsed().as_secs(),

@@ -12,7 +12,7 @@ pub(in crate::commands) const OUT: &str = "out";
 /// How a daemon stands. What one of another version does not say is as if there were none.
 #[derive(Debug, Default, Deserialize, Serialize)]
 #[serde(default)]
-pub(in crate::commands) struct Status {
+pub(in crate::commands) struct DaemonStatus {
     pub(in crate::commands) version: String,
     pub(in crate::commands) pid: u32,
     /// For how many seconds it has run.

@@ -23,7 +23,7 @@ pub struct Searchers<'a> {
 
 /// Which server is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Asked {
+enum SearcherRole {
     /// The only one.
     Alone,
     /// One of the domain, before the global catalog.
@@ -111,8 +111,8 @@ impl GroupRule {
     ) -> Memberships<'_> {
         let mut found = Memberships::new(&self.groups, all);
         let Searchers { own, catalog } = searchers;
-        let first = if catalog.is_some() { Asked::First } else { Asked::Alone };
-        let in_turn = [Some((own, first)), catalog.map(|catalog| (catalog, Asked::Catalog))];
+        let first = if catalog.is_some() { SearcherRole::First } else { SearcherRole::Alone };
+        let in_turn = [Some((own, first)), catalog.map(|catalog| (catalog, SearcherRole::Catalog))];
         for (searcher, asked) in in_turn.into_iter().flatten() {
             if !found.is_decided()
                 && !found.open().is_empty()
@@ -131,7 +131,7 @@ impl GroupRule {
         &self,
         user: &Entry,
         searcher: &Searcher,
-        asked: Asked,
+        asked: SearcherRole,
         found: &mut Memberships<'_>,
         by: Deadline,
     ) -> Result<(), Outcome> {
@@ -244,7 +244,7 @@ impl GroupRule {
     async fn recognize(
         &self,
         searcher: &Searcher,
-        asked: Asked,
+        asked: SearcherRole,
         found: &mut Memberships<'_>,
         by: Deadline,
     ) {
@@ -255,11 +255,11 @@ impl GroupRule {
             let membership = match group.read(searcher, by).await {
                 Ok(GroupEntry::There(entry)) if found.recognizes(&entry) => Membership::In,
                 // Windows refers to another server, Samba knows no such entry.
-                Ok(GroupEntry::Elsewhere | GroupEntry::Missing) if asked == Asked::First => {
+                Ok(GroupEntry::Elsewhere | GroupEntry::Missing) if asked == SearcherRole::First => {
                     continue;
                 }
                 Ok(entry) => {
-                    let fault = self.fault(&entry, asked == Asked::Catalog);
+                    let fault = self.fault(&entry, asked == SearcherRole::Catalog);
                     let fault = fault.map(|fault| format!("{group} {fault}"));
                     match entry {
                         GroupEntry::Elsewhere => {

@@ -2,7 +2,7 @@
 
 use crate::directory::domain::Rules;
 use crate::directory::inspect::groups;
-use crate::directory::inspect::report::{Report, Severity};
+use crate::directory::inspect::report::{Grade, Report};
 use crate::directory::inspect::view::{UnansweredSearch, View};
 use crate::directory::message::{Filter, Query, Scope};
 
@@ -14,7 +14,7 @@ pub(super) async fn look(
 ) -> Result<(), UnansweredSearch> {
     if view.root_dse.text("isGlobalCatalogReady") == Some("FALSE") {
         let text = "it says itself that it does not hold the whole forest yet";
-        report.note(Severity::Bad, "global catalog", text);
+        report.note(Grade::Bad, "global catalog", text);
     }
     // No other port of a domain controller takes a search of the whole forest.
     let filter = Filter::equality("objectClass", b"domainDNS");
@@ -24,10 +24,10 @@ pub(super) async fn look(
     let names: Vec<&str> = found.entries.iter().map(|entry| entry.dn.as_str()).collect();
     if names.is_empty() {
         let text = "it is none, or the service account sees no domain there: name a domain controller that is one, with port 3269, or 3268";
-        report.note(Severity::Bad, "global catalog", text);
+        report.note(Grade::Bad, "global catalog", text);
         return Ok(());
     }
-    report.note(Severity::Good, "global catalog", names.join("; "));
+    report.note(Grade::Good, "global catalog", names.join("; "));
     for (domain, rules) in domains {
         groups::look_for_foreign(view, domain, rules, foreign, report).await?;
     }

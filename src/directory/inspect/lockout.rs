@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::directory::inspect::report::{Report, Severity};
+use crate::directory::inspect::report::{Grade, Report};
 use crate::directory::inspect::view::{UnansweredSearch, View};
 use crate::directory::message::entry::Entry;
 use crate::directory::message::{Filter, Query, Scope};
@@ -105,11 +105,11 @@ pub(super) async fn look(
     if rules.is_empty() {
         let text =
             "the service account may not read at how many wrong passwords an account is locked";
-        report.note(Severity::Good, "lock-out", text);
+        report.note(Grade::Good, "lock-out", text);
     }
     for rule in rules {
         let (is_good, text) = rule.judge(guard);
-        report.note(if is_good { Severity::Good } else { Severity::Odd }, "lock-out", text);
+        report.note(if is_good { Grade::Good } else { Grade::Odd }, "lock-out", text);
     }
     Ok(())
 }

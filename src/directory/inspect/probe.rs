@@ -10,7 +10,7 @@ use crate::directory::Directory;
 use crate::directory::connect::connector::Connector;
 use crate::directory::diagnosis::{Judgement, of_root_dse};
 use crate::directory::domain::Rules;
-use crate::directory::inspect::report::{Report, Severity};
+use crate::directory::inspect::report::{Grade, Report};
 use crate::directory::inspect::view::{UnansweredSearch, View};
 use crate::directory::inspect::{catalog, groups, lockout, passwords, product, users};
 use crate::directory::locate::server::Server;
@@ -41,7 +41,7 @@ pub async fn probe_server(
         if let Err(unanswered) =
             look_at_entries(&view, domains, directory.catalog().is_some(), guard, &mut report).await
         {
-            report.note(Severity::Bad, "search", unanswered.to_string());
+            report.note(Grade::Bad, "search", unanswered.to_string());
         }
     }
     report
@@ -68,11 +68,11 @@ pub async fn probe_writer(directory: &Directory, by: Deadline) -> Option<Report>
     let opened = by.bound(writer.open(by)).await.unwrap_or_else(|elapsed| Err(elapsed.into()));
     match opened {
         Ok(session) => {
-            report.note(Severity::Good, "write", format!("signed in on {}", session.server));
+            report.note(Grade::Good, "write", format!("signed in on {}", session.server));
         }
         Err(outcome) => {
             let text = format!("{} {}", outcome.verdict, outcome.detail.unwrap_or_default());
-            report.note(Severity::Bad, "write", text);
+            report.note(Grade::Bad, "write", text);
         }
     }
     Some(report)
@@ -95,7 +95,7 @@ pub async fn probe_catalog(
         if let Some(view) = sign_in(connector, Some(service), &server, by, &mut report).await
             && let Err(unanswered) = catalog::look(&view, domains, foreign, &mut report).await
         {
-            report.note(Severity::Bad, "search", unanswered.to_string());
+            report.note(Grade::Bad, "search", unanswered.to_string());
         }
         reports.push(report);
     }
@@ -114,7 +114,7 @@ async fn sign_in(
     let session = match connector.open_as(server, principal).await {
         Ok(session) => session,
         Err(error) => {
-            report.note(Severity::Bad, "connect", error.to_string());
+            report.note(Grade::Bad, "connect", error.to_string());
             return None;
         }
     };
@@ -124,18 +124,18 @@ async fn sign_in(
         None if session.is_private => "local, or sealed by Kerberos",
         None => "in clear text",
     };
-    report.note(Severity::Good, "connect", protection);
+    report.note(Grade::Good, "connect", protection);
     let certificate = agreed.and_then(|agreed| agreed.certificate);
     if let Some((text, ends_soon)) =
         certificate.and_then(|der| tls::certificate_for_people(&der, SystemTime::now()))
     {
         match ends_soon {
-            true => report.note(Severity::Odd, "certificate", format!("{text}: renew it")),
-            false => report.note(Severity::Good, "certificate", text),
+            true => report.note(Grade::Odd, "certificate", format!("{text}: renew it")),
+            false => report.note(Grade::Good, "certificate", text),
         }
     }
     let Some(service) = service else {
-        report.note(Severity::Odd, "service bind", "there is no service account: nothing to see");
+        report.note(Grade::Odd, "service bind", "there is no service account: nothing to see");
         return None;
     };
     if !bind(service, &session, by, report).await {
@@ -149,11 +149,11 @@ async fn bind(service: &ServicePool, session: &Session, by: Deadline, report: &m
     let bound = by.bound(service.bind(session)).await;
     let bound = bound.unwrap_or_else(|_| Err(SessionError::Silent.outcome(&session.server)));
     let (severity, text) = match &bound {
-        Ok(()) => (Severity::Good, "accepted".to_owned()),
+        Ok(()) => (Grade::Good, "accepted".to_owned()),
         Err(outcome) => {
             let detail = outcome.detail.as_deref().unwrap_or_default();
             let advice = outcome.verdict.advice();
-            (Severity::Bad, format!("{} {detail}; {advice}", outcome.verdict))
+            (Grade::Bad, format!("{} {detail}; {advice}", outcome.verdict))
         }
     };
     report.note(severity, "service bind", text);
@@ -173,11 +173,11 @@ async fn read_root_dse(
             let Judgement { verdict, remark, .. } = of_root_dse(&answer);
             let why = remark.unwrap_or_default();
             let text = format!("{verdict}: {why}; write preset, and group_base for groups");
-            report.note(Severity::Bad, "root DSE", text);
+            report.note(Grade::Bad, "root DSE", text);
             Some(Arc::new(RootDse::new(Entry::default())))
         }
         Err(lost) => {
-            report.note(Severity::Bad, "root DSE", lost.to_string());
+            report.note(Grade::Bad, "root DSE", lost.to_string());
             None
         }
     }

@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use crate::directory::account::preset::Preset;
-use crate::directory::inspect::report::{Report, Severity};
+use crate::directory::inspect::report::{Grade, Report};
 use crate::directory::inspect::view::View;
 use crate::directory::message::oid;
 use crate::directory::names::time::generalized_time;
@@ -43,7 +43,7 @@ pub(super) fn look(view: &View, preset: Option<Preset>, report: &mut Report) {
     for (what, attribute) in [("host", "dnsHostName"), ("naming context", "namingContexts")] {
         let values: Vec<&str> = root_dse.texts(attribute).collect();
         if !values.is_empty() {
-            report.note(Severity::Good, what, values.join("; "));
+            report.note(Grade::Good, what, values.join("; "));
         }
     }
     let offered = ["supportedExtension", "supportedControl"].map(|it| root_dse.texts(it));
@@ -52,7 +52,7 @@ pub(super) fn look(view: &View, preset: Option<Preset>, report: &mut Report) {
     let mechanisms = root_dse.texts("supportedSASLMechanisms").filter(|it| SASL.contains(it));
     let known: Vec<&str> = known.chain(mechanisms).collect();
     if !known.is_empty() {
-        report.note(Severity::Good, "offers", known.join(", "));
+        report.note(Grade::Good, "offers", known.join(", "));
     }
     look_at_clock(root_dse, report);
 }
@@ -70,7 +70,7 @@ fn look_at_clock(root_dse: &RootDse, report: &mut Report) {
         let text = format!(
             "{seconds} s apart: {who}; certificates, expiry dates and Kerberos go by it: set the wrong one (timedatectl, chronyc)"
         );
-        return report.note(Severity::Bad, "clock", text);
+        return report.note(Grade::Bad, "clock", text);
     }
-    report.note(Severity::Good, "clock", format!("{seconds} s apart from this machine's"));
+    report.note(Grade::Good, "clock", format!("{seconds} s apart from this machine's"));
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 /// How much a finding matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Severity {
+pub enum Grade {
     /// As it should be.
     Good,
     /// Deserves a look.
@@ -21,7 +21,7 @@ pub struct ProbeFinding {
     /// What was found, for people.
     pub text: String,
     /// How much that matters.
-    pub severity: Severity,
+    pub severity: Grade,
 }
 
 /// What was found on one server.
@@ -44,23 +44,23 @@ impl Report {
     /// A report that no server could be asked.
     pub fn no_server(fault: String) -> Self {
         let mut report = Self::new("discover".into());
-        report.note(Severity::Bad, "servers", fault);
+        report.note(Grade::Bad, "servers", fault);
         report
     }
 
-    pub(super) fn note(&mut self, severity: Severity, what: &'static str, text: impl Into<String>) {
+    pub(super) fn note(&mut self, severity: Grade, what: &'static str, text: impl Into<String>) {
         self.findings.push(ProbeFinding { what, text: text.into(), severity });
     }
 
     pub(super) fn judge(&mut self, what: &'static str, text: &str, problem: Option<&str>) {
         match problem {
-            None => self.note(Severity::Good, what, text),
-            Some(problem) => self.note(Severity::Bad, what, format!("{text}: {problem}")),
+            None => self.note(Grade::Good, what, text),
+            Some(problem) => self.note(Grade::Bad, what, format!("{text}: {problem}")),
         }
     }
 
     /// Whether something configured cannot work there.
     pub fn is_bad(&self) -> bool {
-        self.findings.iter().any(|finding| finding.severity == Severity::Bad)
+        self.findings.iter().any(|finding| finding.severity == Grade::Bad)
     }
 }

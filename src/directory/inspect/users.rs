@@ -3,7 +3,7 @@
 use crate::directory::account::state::StateSchema;
 use crate::directory::diagnosis::has_lost_its_bind;
 use crate::directory::domain::{Rules, Search};
-use crate::directory::inspect::report::{Report, Severity};
+use crate::directory::inspect::report::{Grade, Report};
 use crate::directory::inspect::view::{UnansweredSearch, View};
 use crate::directory::message::Query;
 use crate::directory::names::dn::Dn;
@@ -30,7 +30,7 @@ pub(super) async fn look(
     let fits = is_for_controllers == view.root_dse.is_active_directory();
     if !fits && !rules.account_state.is_empty() {
         let text = format!("{domain}: account_state does not fit this product");
-        report.note(Severity::Odd, "account_state", text);
+        report.note(Grade::Odd, "account_state", text);
     }
     Ok(())
 }
@@ -70,11 +70,11 @@ async fn look_below(
 ) -> Result<(), UnansweredSearch> {
     let filter = search.filter.for_anyone();
     let (severity, found) = if finds_strangers(view, domain, search, base).await? {
-        (Severity::Bad, "finds an entry for a name that nobody has: make it stricter")
+        (Grade::Bad, "finds an entry for a name that nobody has: make it stricter")
     } else if view.has_below(base, filter).await? {
-        (Severity::Good, "finds users")
+        (Grade::Good, "finds users")
     } else {
-        (Severity::Odd, "finds nobody")
+        (Grade::Odd, "finds nobody")
     };
     report.note(severity, "user_filter", format!("{domain}: {filter} {found}"));
     if let Some(tree) = second_tree(base, &view.root_dse)
@@ -83,7 +83,7 @@ async fn look_below(
         let text = format!(
             "{domain}: users have a second entry below {tree}, so each is ambiguous: write a base that has one of them, as cn=users,cn=accounts,… does"
         );
-        report.note(Severity::Bad, "base", text);
+        report.note(Grade::Bad, "base", text);
     }
     Ok(())
 }

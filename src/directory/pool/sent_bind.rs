@@ -14,7 +14,7 @@ use tokio::time::{Instant, timeout_at};
 use crate::directory::diagnosis::{MustChange, of_bind};
 use crate::directory::message::LdapResult;
 use crate::directory::pool::non_user::NonUser;
-use crate::directory::pool::users::{Lease, Place};
+use crate::directory::pool::users::{Lease, SessionPlace};
 use crate::directory::session::Session;
 use crate::directory::session::error::SessionError;
 use crate::policy::admission::PersonalWait;
@@ -26,16 +26,16 @@ use crate::result_code::SUCCESS;
 const GOES_ON_FOR: Duration = Duration::from_secs(25);
 
 /// The answer, and the DN of who was bound, if that is found to be no user.
-type Answer = (LdapResult, Option<String>);
+type EndedBind = (LdapResult, Option<String>);
 
-type Answered = (Session, Result<Answer, SessionError>);
+type AnsweredBind = (Session, Result<EndedBind, SessionError>);
 
 /// A bind that was sent, and is not answered yet. Where it is dropped then, it goes on.
-pub(super) struct SentBind(Option<BindUnderWay>);
+pub(super) struct SentBind(Option<PendingBind>);
 
-struct BindUnderWay {
-    answered: Pin<Box<dyn Future<Output = Answered> + Send>>,
-    place: Place,
+struct PendingBind {
+    answered: Pin<Box<dyn Future<Output = AnsweredBind> + Send>>,
+    place: SessionPlace,
     counted: CountedBind,
     must_change: MustChange,
     until: Instant,
@@ -57,7 +57,7 @@ impl SentBind {
             (session, answer)
         });
         let until = Instant::now() + GOES_ON_FOR;
-        Self(Some(BindUnderWay { answered, place, counted, must_change, until }))
+        Self(Some(PendingBind { answered, place, counted, must_change, until }))
     }
 
     /// Its answer. Only a session on which the server has answered goes back to the pool; any other is
@@ -67,8 +67,8 @@ impl SentBind {
         &mut self,
         waits_for_person: impl Future<Output = ()>,
         wait: &PersonalWait,
-    ) -> Result<Answer, SessionError> {
-        let Some(BindUnderWay { answered, place, .. }) = &mut self.0 else {
+    ) -> Result<EndedBind, SessionError> {
+        let Some(PendingBind { answered, place, .. }) = &mut self.0 else {
             return Err(SessionError::Closed);
         };
         let (session, answer) = tokio::select! {
@@ -81,7 +81,7 @@ impl SentBind {
                 answered.await
             }
         };
-        if let Some(BindUnderWay { place, counted, .. }) = self.0.take()
+        if let Some(PendingBind { place, counted, .. }) = self.0.take()
             && answer.is_ok()
         {
             counted.answered();
@@ -96,7 +96,7 @@ async fn bind(
     name: &str,
     password: &SecretString,
     non_user: Option<&NonUser>,
-) -> Result<Answer, SessionError> {
+) -> Result<EndedBind, SessionError> {
     let answer = session.bind(name, password.expose_secret()).await?;
     let found = match non_user.filter(|_| answer.code == SUCCESS) {
         Some(non_user) => non_user.found_on(session, GOES_ON_FOR).await?,
@@ -107,7 +107,7 @@ async fn bind(
 
 impl Drop for SentBind {
     fn drop(&mut self) {
-        let Some(BindUnderWay { answered, mut place, counted, must_change, until }) = self.0.take()
+        let Some(PendingBind { answered, mut place, counted, must_change, until }) = self.0.take()
         else {
             return;
         };

@@ -107,7 +107,7 @@ impl UserPool {
         let place = self.0.get().await;
         let mut own = place.map_err(|error| ConnectError::Unreachable(error.to_string()))?;
         let kept = own.take();
-        let place = Place { own: Some(own), apart: None };
+        let place = SessionPlace { own: Some(own), apart: None };
         if let Some(KeptSession { session, last_used }) = kept
             && !avoided.contains(&session.server)
             && (last_used.elapsed() < DOUBTED_AFTER || Box::pin(is_alive(&session)).await)
@@ -158,7 +158,7 @@ async fn is_alive(session: &Session) -> bool {
 #[derive(Debug)]
 pub struct Lease {
     pub(super) session: Session,
-    pub(super) place: Place,
+    pub(super) place: SessionPlace,
     is_reused: bool,
 }
 
@@ -186,12 +186,12 @@ impl Lease {
 
 /// The place of a session, in the pool or beside it.
 #[derive(Debug)]
-pub(super) struct Place {
+pub(super) struct SessionPlace {
     own: Option<Object<Keeper>>,
     apart: Option<OwnedSemaphorePermit>,
 }
 
-impl Place {
+impl SessionPlace {
     /// Leaves the pool to others, if not too many have: whether it is beside it then.
     pub(super) fn leave(&mut self) -> bool {
         if let Some(pool) = self.own.as_ref().and_then(Object::pool) {

@@ -11,11 +11,11 @@ use serde_json::value::RawValue;
 const DEEPEST: usize = 8;
 
 /// An object whose values are read when they are asked for, in the order of its keys.
-pub(in crate::protocol) struct Object<'a>(Vec<(Key<'a>, &'a RawValue)>);
+pub(in crate::protocol) struct Object<'a>(Vec<(JsonKey<'a>, &'a RawValue)>);
 
 /// A key, which is copied only where it has escapes.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
-struct Key<'a>(Cow<'a, str>);
+struct JsonKey<'a>(Cow<'a, str>);
 
 impl<'a> Object<'a> {
     /// Reads one object; `None` where the bytes are anything else.
@@ -58,7 +58,7 @@ fn is_strict(value: &str) -> bool {
     }
     // Of each object that is open, where its keys begin; an array has none.
     let mut open: Vec<Option<usize>> = Vec::new();
-    let mut keys: Vec<Key<'_>> = Vec::new();
+    let mut keys: Vec<JsonKey<'_>> = Vec::new();
     let mut comes_key = false;
     let mut bytes = value.bytes().enumerate();
     while let Some((at, byte)) = bytes.next() {
@@ -102,27 +102,27 @@ fn is_strict(value: &str) -> bool {
     true
 }
 
-impl<'de> Deserialize<'de> for Key<'de> {
+impl<'de> Deserialize<'de> for JsonKey<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Text;
+        struct KeyVisitor;
 
-        impl<'de> Visitor<'de> for Text {
-            type Value = Key<'de>;
+        impl<'de> Visitor<'de> for KeyVisitor {
+            type Value = JsonKey<'de>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("a key")
             }
 
-            fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<Key<'de>, E> {
-                Ok(Key(Cow::Borrowed(text)))
+            fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<JsonKey<'de>, E> {
+                Ok(JsonKey(Cow::Borrowed(text)))
             }
 
-            fn visit_str<E: Error>(self, text: &str) -> Result<Key<'de>, E> {
-                Ok(Key(Cow::Owned(text.to_owned())))
+            fn visit_str<E: Error>(self, text: &str) -> Result<JsonKey<'de>, E> {
+                Ok(JsonKey(Cow::Owned(text.to_owned())))
             }
         }
 
-        deserializer.deserialize_str(Text)
+        deserializer.deserialize_str(KeyVisitor)
     }
 }
 
@@ -138,7 +138,7 @@ impl<'de> Deserialize<'de> for Object<'de> {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Object<'de>, A::Error> {
-                let mut members: Vec<(Key<'de>, _)> = Vec::new();
+                let mut members: Vec<(JsonKey<'de>, _)> = Vec::new();
                 while let Some(member) = map.next_entry()? {
                     members.push(member);
                 }
