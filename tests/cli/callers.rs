@@ -1,6 +1,6 @@
 //! What `check` finds in the configurations of ejabberd and Prosody, and as whom it looks.
 
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{chown, symlink};
 use std::os::unix::net::UnixListener;
 
 use serde_json::Value;
@@ -417,4 +417,35 @@ fn root_checks_as_the_user_who_will_run_the_program() {
         let (code, told) = as_user("nobody");
         assert!(code == Some(78) && told.contains(words), "{told}");
     }
+}
+
+/// Whoever may read the daemon's configuration is not who asks through Prosody's socket.
+#[test]
+fn prosodys_socket_is_judged_by_prosodys_user() {
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    let site = site(NOBODY);
+    let theirs = site.write("prosody.cfg.lua", &format!("prosody_user = \"daemon\"\n{BY_DAEMON}"));
+    let socket = site.path().join("auth.sock");
+    let _listener = UnixListener::bind(&socket).unwrap();
+    chown(&socket, Some(0), Some(1)).unwrap();
+    for (path, mode) in [(site.path(), 0o711), (&site.config(), 0o644)] {
+        chmod(path, mode);
+    }
+    let check = |mode| {
+        chmod(&socket, mode);
+        let mut command = site.command();
+        told(
+            &command
+                .args(["check", "--as-user", "nobody", "--prosody"])
+                .arg(&theirs)
+                .output()
+                .unwrap(),
+        )
+    };
+    let refused = "daemon may not connect to";
+    assert!(check(0o600).contains(refused));
+    let told = check(0o660);
+    assert!(!told.contains("may not connect"), "{told}");
 }

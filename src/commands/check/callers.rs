@@ -48,7 +48,7 @@ impl Callers {
         let is_read = found.is_empty();
         if let Some(socket) = &ours.reading.startup.daemon {
             let place = FileLine { file: ours.path.into(), line: None };
-            judge_socket(socket, &place, "daemon", &mut found);
+            judge_socket(socket, None, &place, "daemon", &mut found);
         }
         if let Some(ejabberd) = self.ejabberd.filter(|_| is_read) {
             ejabberd_advice::judge(&ejabberd, ours, &mut found);

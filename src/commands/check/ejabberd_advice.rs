@@ -189,7 +189,7 @@ fn judge_program(program: &Started, place: &FileLine, ours: Ours<'_>, found: &mu
         return;
     }
     match startup.and_then(|startup| startup.daemon) {
-        Some(socket) => judge_socket(&socket, place, KEY, found),
+        Some(socket) => judge_socket(&socket, None, place, KEY, found),
         None => {
             let text = format!(
                 "this reads {} unless its environment names another file, and what is checked is {}",

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::findings::{FileLine, Findings};
+use super::user;
 use crate::config::Reading;
 use crate::config::configuration::Configuration;
 use crate::jid::Account;
@@ -95,11 +96,18 @@ impl<'a> Ours<'a> {
     }
 }
 
-/// Whether the user who looks can connect to a daemon's socket.
-pub(super) fn judge_socket(path: &Path, place: &FileLine, key: &str, found: &mut Findings) {
+/// Whether the user who looks can connect to a daemon's socket, or, if that may not, `other` who will.
+pub(super) fn judge_socket(
+    path: &Path,
+    other: Option<&str>,
+    place: &FileLine,
+    key: &str,
+    found: &mut Findings,
+) {
     let path_shown = path.display();
     match connect(path) {
         Ok(_) | Err(NoConnection::Busy) => {}
+        Err(NoConnection::Forbidden(_)) if other.is_some_and(|it| user::may_write(it, path)) => {}
         Err(NoConnection::Absent(why)) => found.remark(
             place,
             key,
@@ -109,7 +117,8 @@ pub(super) fn judge_socket(path: &Path, place: &FileLine, key: &str, found: &mut
             place,
             key,
             format!(
-                "this user may not connect to {path_shown} ({why}); give the socket to a group of that user, as xmpp-ldap-auth@.socket does"
+                "{} may not connect to {path_shown} ({why}); give the socket to a group of that user, as xmpp-ldap-auth@.socket does",
+                other.unwrap_or("this user")
             ),
         ),
         Err(NoConnection::Unusable(why)) => {

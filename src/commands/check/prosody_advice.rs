@@ -134,7 +134,9 @@ impl<'a> AskingHost<'a> {
         let mut within = None;
         if let Some((socket, place)) = self.text_or(KEY, SOCKET) {
             let path = Path::new(socket);
-            judge_socket(path, place, KEY, found);
+            // Who may read this file is the daemon's user, and Prosody is another.
+            let user = self.text_or("prosody_user", "prosody").map(|(user, _)| user);
+            judge_socket(path, user, place, KEY, found);
             within = ours.listener(path).map(|listener| listener.terms.answer_within);
         }
         if let Some((timeout, place)) = timeout {

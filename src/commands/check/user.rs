@@ -1,8 +1,11 @@
 //! Becoming the user for whom root checks: the files are read, and the program is started, as that one.
 
 use std::ffi::CString;
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 
-use nix::unistd::{User, initgroups, setgid, setuid};
+use nix::unistd::{User, getgrouplist, initgroups, setgid, setuid};
 
 use crate::commands::ending::Failure;
 
@@ -35,4 +38,19 @@ pub(super) fn user() -> (String, bool) {
     let own = nix::unistd::geteuid();
     let name = User::from_uid(own).ok().flatten().map(|user| user.name);
     (name.unwrap_or_else(|| own.to_string()), own.is_root())
+}
+
+/// Whether a user may write to a file, and so connect to a socket, by its owner, group and mode.
+pub(super) fn may_write(name: &str, path: &Path) -> bool {
+    let Ok(file) = fs::metadata(path) else { return false };
+    let Ok(Some(user)) = User::from_name(name) else { return false };
+    let groups = CString::new(name).ok().and_then(|name| getgrouplist(&name, user.gid).ok());
+    let bit = if user.uid.as_raw() == file.uid() {
+        0o200
+    } else if groups.unwrap_or_default().iter().any(|group| group.as_raw() == file.gid()) {
+        0o020
+    } else {
+        0o002
+    };
+    file.mode() & bit != 0
 }
