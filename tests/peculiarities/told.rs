@@ -20,7 +20,7 @@ async fn told_by_command(server: &Server, command: &'static [&str]) -> String {
     std::fs::write(&config, text).unwrap();
     let output = tokio::task::spawn_blocking(move || {
         let mut program = Command::new(env!("CARGO_BIN_EXE_xmpp-ldap-auth"));
-        program.env("COLUMNS", "10000");
+        program.env("COLUMNS", "10000").env("RUNTIME_DIRECTORY", "/nonexistent");
         program.arg("--config").arg(config).args(command).stdin(Stdio::piped());
         let mut child = program.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         // Not every command reads it.

@@ -40,8 +40,11 @@ directory = "nobody"
 /// The binary under test.
 pub fn binary() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_xmpp-ldap-auth"));
+    command.env_remove("XMPP_LDAP_AUTH_CONFIG");
+    // Not that of the machine, which may be asked in place of a test's.
+    command.env("RUNTIME_DIRECTORY", "/nonexistent");
     // So wide that each sentence is in one line.
-    command.env_remove("XMPP_LDAP_AUTH_CONFIG").env("COLUMNS", "10000");
+    command.env("COLUMNS", "10000");
     command
 }
 
