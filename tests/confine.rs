@@ -14,11 +14,13 @@ use std::fs::{self, File};
 use std::io;
 use std::net::TcpListener;
 use std::os::linux::net::SocketAddrExt;
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
 use std::path::PathBuf;
 use std::process::Command;
 
 use ldap_fixtures::process::wait_until;
+use ldap_fixtures::tls::Authority;
 use rustix::process::{getppid, test_kill_process};
 use support::{Adapter, Answer, Framing, PATIENCE, Site};
 use xmpp_ldap_auth::confine::{Confinement, confine};
@@ -61,6 +63,23 @@ fn it_gains_no_rights_and_reads_only_where_it_was_told_to_at_its_start() {
     let _elsewhere = point_elsewhere(&site, &adapter, "");
     adapter.logs("only in the directories that it knew at its start");
     adapter.logs("nothing has changed");
+}
+
+#[test]
+fn it_reads_the_authorities_that_the_environment_names() {
+    let elsewhere = Site::new("");
+    let authority = Authority::create(elsewhere.path()).unwrap();
+    fs::set_permissions(authority.certificate(), fs::Permissions::from_mode(0o644)).unwrap();
+    let site = Site::new(
+        "[directory.corp]\nservers = [\"ldaps://localhost:9\"]\nuser_dn = \"uid={localpart},dc=x\"\n\
+         [domain.\"example.com\"]\ndirectory = \"corp\"\n",
+    );
+    let site = site.with_variable("SSL_CERT_FILE", authority.certificate().to_str().unwrap());
+    let adapter = Adapter::start(&site, Framing::Packet);
+    adapter.logs("ready");
+    let id = rustix::process::Pid::from_raw(adapter.id().try_into().unwrap()).unwrap();
+    rustix::process::kill_process(id, rustix::process::Signal::HUP).unwrap();
+    adapter.logs("read again and is in use");
 }
 
 #[test]
