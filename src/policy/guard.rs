@@ -10,9 +10,8 @@
 //! Identical attempts at the same time are one, and a password that was refused is refused from
 //! memory, so that a device with yesterday's password counts once. The last share is kept for the
 //! password that was right last, so that its owner is let through whatever others try, as long as it
-//! is remembered; of this password alone something unanswered is given back after a minute. What
-//! began before the password was changed and ends after it counts, and says
-//! nothing about the password that the account has now.
+//! is remembered. What began before the password was changed and ends after it counts, and says nothing
+//! about the password that the account has now.
 
 mod barred;
 mod counted_bind;

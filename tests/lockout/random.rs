@@ -26,9 +26,6 @@ enum Mood {
     Away,
 }
 
-/// Where passwords are changed elsewhere, one that was right last and is wrong by now may be tried more
-/// often than its directory answers; so there it answers always.
-const ANSWERING: [Mood; 3] = [Mood::Quick, Mood::Late, Mood::Away];
 const MOODS: [Mood; 5] = [Mood::Quick, Mood::Late, Mood::Away, Mood::Breaking, Mood::Hanging];
 
 /// A bind that is not read yet.
@@ -223,10 +220,10 @@ impl Site {
     }
 
     /// Another mood. What was not read is read now, in any order, and answered where anybody listens.
-    fn turns(&self, moods: &[Mood]) {
+    fn turns(&self) {
         let script = &self.directory.script;
         let mut whim = self.whim();
-        let mood = moods[whim.rng.usize(..moods.len())];
+        let mood = MOODS[whim.rng.usize(..MOODS.len())];
         whim.mood = mood;
         if matches!(mood, Mood::Hanging | Mood::Away) {
             return;
@@ -293,7 +290,7 @@ async fn play(failures: u32, within: Duration, seed: u64) -> usize {
             }
             77..80 => site.reload(),
             75..77 => {}
-            80..84 => site.turns(if is_changed_elsewhere { &ANSWERING } else { &MOODS }),
+            80..84 => site.turns(),
             // Whoever asked goes away.
             84..86 => asking.abort_all(),
             86..96 => sleep(SECOND.mul_f64(rng.f64() * 10.0)).await,

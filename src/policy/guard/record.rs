@@ -13,10 +13,6 @@ use crate::policy::changes::Moment;
 use crate::policy::digest::Digest;
 use crate::verdict::Outcome;
 
-/// How long after an answer to the password that was right last was due it may be asked about once
-/// more, whatever it is that nobody has answered of it.
-const SECOND_CHANCE: Duration = Duration::from_secs(60);
-
 /// So many attempts of an account wait for others of it, and no more.
 const MOST_WAITING: usize = 8;
 
@@ -109,7 +105,9 @@ impl AccountRecord {
         self.last.is_none() && self.refused.is_empty() && self.asking.is_empty()
     }
 
-    /// How many binds were judged wrong, or may have been.
+    /// How many binds were judged wrong, or may have been. That is how much of the budget is spent for
+    /// the password that was right last: what differed from the remembered one never reached the
+    /// directory.
     pub(super) fn binds(&self) -> u32 {
         self.binds
     }
@@ -119,32 +117,16 @@ impl AccountRecord {
         self.binds.saturating_add(number(self.mismatches.len()))
     }
 
-    /// How much of it is spent for the password that was right last. What differed from the remembered
-    /// one never reached the directory, so it takes nothing from the owner's. What nobody has answered
-    /// of this password itself is no reason to keep its owner out for long: it was right, and a server
-    /// that hangs or somebody who overlooks a telephone says nothing else.
-    pub(super) fn spent_for_owner(&self, right: Digest, now: Instant) -> u32 {
-        let has_chance = self.until_second_chance(right, now).is_some_and(|left| left.is_zero());
-        let own = if has_chance { number(self.unanswered_of(right).count()) } else { 0 };
-        self.binds.saturating_sub(own)
-    }
-
-    fn unanswered_of(&self, digest: Digest) -> impl Iterator<Item = Instant> {
-        let unanswered = self.unanswered.iter().filter(move |it| it.digest == digest);
-        unanswered.map(|it| it.bind.due)
-    }
-
     /// When the last failure was, or may have been.
     fn last(&self, now: Instant) -> Option<Instant> {
         let judged = self.unanswered.iter().map(|it| it.bind.judged_at(now)).max();
         self.last.max(judged)
     }
 
-    /// How long until a password of which something is unanswered may be asked about once more, if it
-    /// was right last.
-    pub(super) fn until_second_chance(&self, digest: Digest, now: Instant) -> Option<Duration> {
-        let last = self.unanswered_of(digest).max()?;
-        Some((last + SECOND_CHANCE).saturating_duration_since(now))
+    /// When the last answer about a password was due that did not come.
+    pub(super) fn unanswered(&self, digest: Digest) -> Option<Instant> {
+        let unanswered = self.unanswered.iter().filter(|it| it.digest == digest);
+        unanswered.map(|it| it.bind.due).max()
     }
 
     /// Bars an attempt until another one has come to an end, if one more may wait for that.

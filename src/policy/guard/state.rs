@@ -40,6 +40,8 @@ pub(super) struct GuardState {
     /// The password that was right last, and when the attempt with it began.
     pub(super) right: LruCache<HashedId, (Digest, Moment), ById>,
     domains: HashMap<HashedId, Failures, ById>,
+    /// When a bind for a domain was answered last.
+    answered: HashMap<HashedId, Instant, ById>,
     last_bind: BindNumber,
     pub(super) changes: Arc<Changes>,
 }
@@ -61,6 +63,7 @@ impl GuardState {
             swept: None,
             right: LruCache::with_hasher(accounts, ById::default()),
             domains: HashMap::default(),
+            answered: HashMap::default(),
             last_bind: BindNumber::default(),
             changes: Arc::clone(changes),
         }
@@ -86,13 +89,9 @@ impl GuardState {
             let ago = now.saturating_duration_since(at);
             return Err(Barred::Deny(Hold::SameAgain { ago }));
         }
-        let digest = attempt.digest;
-        let spent = if is_right { record.spent_for_owner(digest, now) } else { record.spent() };
+        let spent = if is_right { record.binds() } else { record.spent() };
         if spent >= most {
-            let whole = record.left(settings, now);
-            let chance = record.until_second_chance(digest, now).filter(|_| is_right);
-            let left = chance.map_or(whole, |chance| chance.min(whole));
-            return Err(Barred::Deny(Hold::Spent { left }));
+            return Err(Barred::Deny(Hold::Spent { left: record.left(settings, now) }));
         }
         if spent.saturating_add(record.reserved()) >= most
             && let Some(other) = record.asking.first()
@@ -113,14 +112,26 @@ impl GuardState {
     }
 
     /// How many binds may be wrong, if this is one of them, and whether it is with the password that was
-    /// right last, for which the last one of several is kept.
+    /// right last, for which the last one of several is kept. That one is not sent where it is likely to
+    /// be left unanswered as well, and to keep its owner out when the directory answers again.
     fn most_failures(&self, settings: &GuardSettings, attempt: &SignInAttempt) -> (u32, bool) {
         let failures = settings.account.failures;
+        let all_but_the_last = failures.saturating_sub(1).max(1);
         match self.right(attempt.counted_as) {
             None => (failures, false),
-            Some(right) if right == attempt.digest => (failures, true),
-            Some(_) => (failures.saturating_sub(1).max(1), false),
+            Some(right) if right != attempt.digest => (all_but_the_last, false),
+            Some(_) if self.is_in_vain(attempt) => (all_but_the_last, true),
+            Some(_) => (failures, true),
         }
+    }
+
+    /// Whether this password was sent and not answered, and no other bind for its domain was since.
+    fn is_in_vain(&self, attempt: &SignInAttempt) -> bool {
+        let record = self.records.get(&attempt.counted_as);
+        let Some(due) = record.and_then(|record| record.unanswered(attempt.digest)) else {
+            return false;
+        };
+        self.answered.get(&attempt.domain).is_none_or(|answered| *answered <= due)
     }
 
     fn is_right(&self, attempt: &SignInAttempt) -> bool {
@@ -252,6 +263,9 @@ impl GuardState {
         let SignInAttempt { domain, counted_as: account, digest, began, .. } = *attempt;
         let changed = self.changes.last_password(account);
         let is_outdated = is_forgiven || began < changed;
+        if !matches!(verdict, Verdict::Unavailable(_)) {
+            self.answered.insert(domain, now);
+        }
         match verdict {
             Verdict::Granted if is_outdated => {}
             Verdict::Granted => {
