@@ -10,7 +10,6 @@ mod sink;
 pub mod target;
 pub mod trouble;
 
-use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -171,14 +170,10 @@ impl Alarm {
             return;
         }
         let Some(unlogged) = self.trouble.comes() else { return };
-        let mut text = outcome.verdict.to_string();
-        if let Some(detail) = &outcome.detail {
-            let _ = write!(text, ": {detail}");
-        }
         tracing::error!(
             directory = self.directory,
             server = outcome.server.as_deref(),
-            problem = text,
+            problem = outcome.to_string(),
             advice = advice(outcome.verdict, ""),
             more_since_last_line = unlogged,
             "the directory cannot answer"

@@ -135,6 +135,16 @@ impl Outcome {
     }
 }
 
+/// The verdict, and why in the words of whoever is to blame, if there are any.
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.detail {
+            Some(detail) => write!(f, "{}: {detail}", self.verdict),
+            None => self.verdict.fmt(f),
+        }
+    }
+}
+
 impl From<Verdict> for Outcome {
     fn from(verdict: Verdict) -> Self {
         Self { verdict, server: None, detail: None, operation: None }
@@ -156,6 +166,13 @@ impl From<Outage> for Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_outcome_without_words_ends_with_its_verdict() {
+        let outcome = Outcome::from(Denial::WrongPassword);
+        assert_eq!(outcome.to_string(), "denied: wrong-password");
+        assert_eq!(outcome.with_detail("why").to_string(), "denied: wrong-password: why");
+    }
 
     #[test]
     fn each_reason_names_one_verdict() {

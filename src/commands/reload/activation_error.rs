@@ -65,13 +65,12 @@ impl ActivationError {
 
     /// A directory cannot be asked, or refuses the service account.
     pub(super) fn by_directory(name: &str, outcome: &Outcome) -> Self {
-        let detail = outcome.detail.as_deref().unwrap_or_default();
         let retry = if is_account_refused(outcome.verdict) {
             Retry::WhenActiveFails { refused: vec![name.to_owned()] }
         } else {
             Retry::AfterPause
         };
-        Self { problems: vec![format!("[directory.{name}]: {}: {detail}", outcome.verdict)], retry }
+        Self { problems: vec![format!("[directory.{name}]: {outcome}")], retry }
     }
 
     /// Both; the stricter says when to try again.

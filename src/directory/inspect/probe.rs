@@ -70,10 +70,7 @@ pub async fn probe_writer(directory: &Directory, by: Deadline) -> Option<Report>
         Ok(session) => {
             report.note(Grade::Good, "write", format!("signed in on {}", session.server));
         }
-        Err(outcome) => {
-            let text = format!("{} {}", outcome.verdict, outcome.detail.unwrap_or_default());
-            report.note(Grade::Bad, "write", text);
-        }
+        Err(outcome) => report.note(Grade::Bad, "write", outcome.to_string()),
     }
     Some(report)
 }
@@ -150,11 +147,7 @@ async fn bind(service: &ServicePool, session: &Session, by: Deadline, report: &m
     let bound = bound.unwrap_or_else(|_| Err(SessionError::Silent.outcome(&session.server)));
     let (severity, text) = match &bound {
         Ok(()) => (Grade::Good, "accepted".to_owned()),
-        Err(outcome) => {
-            let detail = outcome.detail.as_deref().unwrap_or_default();
-            let advice = outcome.verdict.advice();
-            (Grade::Bad, format!("{} {detail}; {advice}", outcome.verdict))
-        }
+        Err(outcome) => (Grade::Bad, format!("{outcome}; {}", outcome.verdict.advice())),
     };
     report.note(severity, "service bind", text);
     bound.is_ok()
