@@ -54,6 +54,8 @@ fn outage_log(site: &Site) -> String {
     for request in [RIGHT, WRONG, "isuser:alice:example.com"] {
         assert_eq!(adapter.ask(request), CannotTell, "{}", adapter.log());
     }
+    adapter.close_input();
+    adapter.wait();
     adapter.log()
 }
 
