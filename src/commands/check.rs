@@ -43,6 +43,8 @@ struct Checked<'a> {
     log: String,
     values: Vec<CheckedValue<'a>>,
     #[serde(skip)]
+    is_log_written: bool,
+    #[serde(skip)]
     is_right: bool,
 }
 
@@ -80,11 +82,17 @@ pub fn check(args: &CheckArgs, given: GlobalArgs) -> Result<Code, Failure> {
         let text = "checked as root, who may read everything: add --as-user with the user that runs this program";
         findings.push(Finding::new(Severity::Hint, "", text));
     }
+    let (log, is_log_written) = log_place(&reading.startup);
+    if !is_log_written && reading.configuration.is_ok() {
+        let text = format!("the log will go to {log}");
+        findings.push(Finding::new(Severity::Remark, "log.target", text));
+    }
     let effective = reading.configuration.as_ref().ok().map(|it| &it.effective);
     let checked = Checked {
         file: path.display().to_string(),
         user,
-        log: log_place(&reading.startup),
+        log,
+        is_log_written,
         values: effective.into_iter().flat_map(Effective::iter).flat_map(values_of).collect(),
         is_right: findings.iter().all(|finding| finding.severity != Severity::Error),
         findings,
@@ -162,7 +170,7 @@ impl Checked<'_> {
         if !hidden.is_empty() {
             screen.note(&format!("and {} defaults, which --all shows", hidden.len()));
         }
-        if !self.values.is_empty() {
+        if !self.values.is_empty() && self.is_log_written {
             screen.note(&format!("the log will go to {}", self.log));
         }
         screen.findings(&self.findings);
@@ -185,8 +193,9 @@ impl Checked<'_> {
     }
 }
 
-/// Where the log of the process goes that the caller starts, as far as this one can see.
-fn log_place(startup: &Startup) -> String {
+/// Where the log of the process goes that the caller starts, and whether it can, as far as this one can
+/// see.
+fn log_place(startup: &Startup) -> (String, bool) {
     let peer = match startup.caller.terms.dialect {
         Dialect::Prosody => Peer::Lpty { is_fresh: false },
         Dialect::Ejabberd | Dialect::MongooseIm | Dialect::Unnamed => Peer::Pipe,

@@ -22,8 +22,8 @@ pub(super) const HEADING: Style = Style::new().bold();
 /// For what is beside the matter.
 pub(super) const FAINT: Style = Style::new().dimmed();
 
-/// Where nobody knows how wide it is, as in a pipe.
-const USUAL_WIDTH: usize = 80;
+/// Where nobody sees it, as in a pipe, each line stays whole for programs such as grep.
+const ENDLESS: usize = 60_000;
 
 /// How long the words are for what can be found to be good.
 pub(super) const WHAT: usize = 14;
@@ -61,6 +61,7 @@ impl Screen {
     }
 
     /// A finding: a row for what is good, and the rest as compilers tell of it, with its line below.
+    /// Only an error begins with its place, to which an editor may jump.
     pub(super) fn finding(&mut self, finding: &Finding) {
         let Finding { severity, file, line, column, key, text, shown } = finding;
         let style = match severity {
@@ -79,7 +80,10 @@ impl Screen {
         }
         let key = key.as_ref().map(|key| format!("{}: ", printable(key))).unwrap_or_default();
         let name = severity.name();
-        let text = format!("{place}{style}{name}:{style:#} {key}{}", printable(text));
+        let name = format!("{style}{name}:{style:#} ");
+        let (first, second) =
+            if *severity == Severity::Error { (place, name) } else { (name, place) };
+        let text = format!("{first}{second}{key}{}", printable(text));
         self.wrapped("", &text, HANGING);
         if let Some(shown) = shown {
             self.excerpt(shown);
@@ -149,11 +153,11 @@ fn styled(style: Style, text: &str) -> String {
     format!("{style}{}{style:#}", printable(text))
 }
 
-/// How wide the terminal is. A pipe has the width that the environment tells.
+/// How wide the terminal is. A pipe has the width that the environment tells, if it does.
 pub(super) fn width() -> usize {
     let terminal = tcgetwinsize(io::stdout()).ok().map(|size| usize::from(size.ws_col));
     let told = || std::env::var("COLUMNS").ok()?.parse().ok();
-    terminal.or_else(told).filter(|width| *width > 0).unwrap_or(USUAL_WIDTH)
+    terminal.or_else(told).filter(|width| *width > 0).unwrap_or(ENDLESS)
 }
 
 #[cfg(test)]
@@ -186,6 +190,19 @@ mod tests {
             "    | servers = [\"ldaps://a\", \\u{1b}[2J …",
         ];
         assert_eq!(plain(&screen).lines().collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn only_an_error_begins_with_its_place() {
+        let told = |severity| {
+            let finding = Finding::new(severity, "directory.x", "no");
+            let finding = finding.in_file(std::path::Path::new("x.toml")).at(3, 1, None);
+            let mut screen = screen(ENDLESS);
+            screen.finding(&finding);
+            plain(&screen)
+        };
+        assert_eq!(told(Severity::Error), "x.toml:3:1: error: directory.x: no\n");
+        assert_eq!(told(Severity::Remark), "remark: x.toml:3:1: directory.x: no\n");
     }
 
     #[test]

@@ -200,20 +200,22 @@ impl<S: Subscriber> Layer<S> for Logger {
     }
 }
 
-/// Where the log of a process that `peer` starts will go, in words.
-pub fn describe(target: &Target, peer: Peer) -> String {
-    let elsewhere = match elsewhere() {
-        Some((target, _)) => target.to_string(),
-        None => format!("nowhere: {NO_PLACE}"),
+/// Where the log of a process that `peer` starts will go, in words; and whether it can be written there.
+pub fn describe(target: &Target, peer: Peer) -> (String, bool) {
+    let (elsewhere, is_somewhere) = match elsewhere() {
+        Some((target, _)) => (target.to_string(), true),
+        None => (format!("nowhere: {NO_PLACE}"), false),
     };
     match target {
         Target::Auto if peer.leaves_stderr() => {
-            format!("standard error; where that is /dev/null or the journal's, {elsewhere}")
+            let text =
+                format!("standard error; where that is /dev/null or the journal's, {elsewhere}");
+            (text, true)
         }
-        Target::Auto | Target::Stderr if !peer.leaves_stderr() => elsewhere,
+        Target::Auto | Target::Stderr if !peer.leaves_stderr() => (elsewhere, is_somewhere),
         target => match can_be_opened(target) {
-            Ok(()) => target.to_string(),
-            Err(error) => format!("{target}, which cannot be written to here: {error}"),
+            Ok(()) => (target.to_string(), true),
+            Err(error) => (format!("{target}, which cannot be written to here: {error}"), false),
         },
     }
 }

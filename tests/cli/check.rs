@@ -125,7 +125,7 @@ fn check_takes_a_file_without_a_caller_for_prosodys() {
     let output = binary().args(["check", "--config"]).arg(site.config()).output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(output.status.success(), "{text}");
-    assert!(text.contains("remark: caller: Prosody alone is known by its terminal"), "{text}");
+    assert!(text.contains("caller: Prosody alone is known by its terminal"), "{text}");
 }
 
 #[test]
