@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::ending::Failure;
 use super::inspection::read_jid;
 use super::print::unless_closed;
-use super::screen::ODD;
+use super::screen::{ODD, Screen};
 use crate::cli::{ForgiveArgs, GlobalArgs};
 use crate::config::problem::{Problem, Problems};
 use crate::config::{self, listen};
@@ -137,10 +137,10 @@ fn unusable(socket: &Path, problem: &str) -> String {
 /// Says, beside what is printed, that a daemon runs here which was not asked.
 pub(super) fn mention_daemon(config: &Path) {
     if !matches!(Daemon::find(config), Ok(None)) {
-        let _ = writeln!(
-            anstream::stderr(),
-            "{ODD}note:{ODD:#} a daemon runs here; this looks at the directory beside it, without its guard and caches"
-        );
+        let text = " a daemon runs here; this looks at the directory beside it, without its guard and caches";
+        let mut screen = Screen::new();
+        screen.verdict(ODD, "note:", text);
+        let _ = screen.print_beside();
     }
 }
 

@@ -126,6 +126,10 @@ fn login_goes_through_the_daemon_unless_told_otherwise() {
     let explain = ["--caller", "ejabberd", "explain", "alice@example.com"];
     let (_, text) = run(&daemon.site, &explain, "");
     assert!(text.contains("a daemon runs here"), "{text}");
+    let mut narrow = daemon.site.command();
+    narrow.env("RUNTIME_DIRECTORY", daemon.site.path()).env("COLUMNS", "40").args(explain);
+    let note = String::from_utf8(narrow.output().unwrap().stderr).unwrap();
+    assert!(note.starts_with("note:") && note.lines().all(|line| line.len() <= 40), "{note}");
     let (_, text) = run(&daemon.site, &["--caller", "ejabberd", "probe"], "");
     assert!(text.contains("a daemon runs here"), "{text}");
     assert!(!daemon.log().contains("wrong again"));
