@@ -3,13 +3,13 @@
 use std::pin::pin;
 
 use secrecy::SecretString;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 
 use super::inquiry::{Inquiry, is_judged};
 use crate::directory::backend::{Backend, Candidate};
 use crate::policy::admission::{PersonalWait, SignInSlot};
 use crate::policy::attempt::SignInAttempt;
-use crate::policy::guard::{Barred, Budget, Guard, Hold, Permit};
+use crate::policy::guard::{Barred, Budget, Guard, Hold, InFlight, Permit};
 use crate::verdict::{Denial, Outage, Outcome, Verdict};
 
 impl<D: Backend> Inquiry<'_, D> {
@@ -38,7 +38,7 @@ impl<D: Backend> Inquiry<'_, D> {
                 }
                 Err(Barred::Share(same)) => {
                     slot.step_aside(Instant::now());
-                    match self.by.bound(same.ended()).await {
+                    match self.by.bound(ended(same)).await {
                         Ok(Some(outcome)) if is_judged(&outcome) => break outcome,
                         // Whoever asked gave up, or had less time: that is no answer for us.
                         Ok(outcome) => unanswered = outcome.filter(is_unanswered).or(unanswered),
@@ -91,6 +91,14 @@ impl<D: Backend> Inquiry<'_, D> {
             ?within,
             "so many different wrong passwords for one domain: does somebody guess?"
         );
+    }
+}
+
+/// The outcome of the same attempt; nothing if it is to be decided anew without it.
+async fn ended(same: InFlight) -> Option<Outcome> {
+    match same.asks_again_at() {
+        None => same.ended().await,
+        Some(at) => timeout_at(at, same.ended()).await.ok().flatten(),
     }
 }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use crate::verdict::Outcome;
 
@@ -42,9 +43,15 @@ pub enum Hold {
 pub struct InFlight {
     pub(super) outcome: watch::Receiver<Option<Outcome>>,
     pub(super) _place: Arc<()>,
+    pub(super) asks_again_at: Option<Instant>,
 }
 
 impl InFlight {
+    /// When it is to be decided again whether one more may wait, if it has not ended before.
+    pub fn asks_again_at(&self) -> Option<Instant> {
+        self.asks_again_at
+    }
+
     /// The outcome, when the attempt has ended; nothing if whoever asked gave up.
     pub async fn ended(mut self) -> Option<Outcome> {
         while self.outcome.changed().await.is_ok() {}

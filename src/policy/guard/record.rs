@@ -16,6 +16,10 @@ use crate::verdict::Outcome;
 /// So many attempts of an account wait for others of it, and no more.
 const MOST_WAITING: usize = 8;
 
+/// Those with the same password may be more at first: a user's devices that come back at once are
+/// answered soon, unless the directory hangs.
+const TOGETHER_FOR: Duration = Duration::from_secs(3);
+
 /// The failures of an account and the attempts on it.
 ///
 /// Directories forget failures in two ways: each after a time, or all of them once there was none for
@@ -63,6 +67,7 @@ pub(super) struct BindNumber(pub(super) u64);
 pub(super) struct Asking {
     pub(super) digest: Digest,
     pub(super) began: Moment,
+    pub(super) since: Instant,
     /// Whether the account was forgiven since.
     pub(super) is_forgiven: bool,
     /// The binds that are not answered yet, and who was sent them.
@@ -129,14 +134,29 @@ impl AccountRecord {
         unanswered.map(|it| it.bind.due).max()
     }
 
-    /// Bars an attempt until another one has come to an end, if one more may wait for that.
-    pub(super) fn bars(&self, asking: &Asking, barred: fn(InFlight) -> Barred) -> Barred {
+    /// Bars an attempt until the same one has come to an end.
+    pub(super) fn share(&self, same: &Asking, now: Instant) -> Barred {
+        let alone = same.since + TOGETHER_FOR;
+        self.bars(same, (now < alone).then_some(alone), Barred::Share)
+    }
+
+    /// Bars an attempt until another one has come to an end.
+    pub(super) fn wait(&self, other: &Asking) -> Barred {
+        self.bars(other, None, Barred::Wait)
+    }
+
+    fn bars(
+        &self,
+        asking: &Asking,
+        asks_again_at: Option<Instant>,
+        barred: fn(InFlight) -> Barred,
+    ) -> Barred {
         let waiting = self.waiting.get_or_init(Arc::default);
-        if Arc::strong_count(waiting) > MOST_WAITING {
+        if asks_again_at.is_none() && Arc::strong_count(waiting) > MOST_WAITING {
             return Barred::Deny(Hold::Crowded);
         }
         let (outcome, _place) = (asking.outcome.clone(), Arc::clone(waiting));
-        barred(InFlight { outcome, _place })
+        barred(InFlight { outcome, _place, asks_again_at })
     }
 
     /// For how many binds there is room that are not known to be wrong yet.

@@ -83,7 +83,7 @@ impl GuardState {
         };
         if let Some(same) = record.asking.iter().find(|asking| asking.digest == attempt.digest) {
             let is_outdated = same.is_forgiven || same.began < changed;
-            return Err(record.bars(same, if is_outdated { Barred::Wait } else { Barred::Share }));
+            return Err(if is_outdated { record.wait(same) } else { record.share(same, now) });
         }
         if let Some(at) = record.refused_at(attempt.digest, changed) {
             let ago = now.saturating_duration_since(at);
@@ -96,13 +96,14 @@ impl GuardState {
         if spent.saturating_add(record.reserved()) >= most
             && let Some(other) = record.asking.first()
         {
-            return Err(record.bars(other, Barred::Wait));
+            return Err(record.wait(other));
         }
         let (tell, outcome) = watch::channel(None);
         let SignInAttempt { digest, began, .. } = *attempt;
         record.asking.push(Asking {
             digest,
             began,
+            since: now,
             is_forgiven: false,
             sent: Vec::new(),
             reserved: 1,
