@@ -70,16 +70,23 @@ fn it_reads_the_authorities_that_the_environment_names() {
     let elsewhere = Site::new("");
     let authority = Authority::create(elsewhere.path()).unwrap();
     fs::set_permissions(authority.certificate(), fs::Permissions::from_mode(0o644)).unwrap();
-    let site = Site::new(
-        "[directory.corp]\nservers = [\"ldaps://localhost:9\"]\nuser_dn = \"uid={localpart},dc=x\"\n\
-         [domain.\"example.com\"]\ndirectory = \"corp\"\n",
-    );
+    let config = |trust: &str| {
+        format!(
+            "[directory.corp]\nservers = [\"ldaps://localhost:9\"]\nuser_dn = \"uid={{localpart}},dc=x\"\n\
+             {trust}[domain.\"example.com\"]\ndirectory = \"corp\"\n"
+        )
+    };
+    let site = Site::new(&config("tls.ca_file = \"{dir}/own.pem\"\n"));
+    site.write("own.pem", &fs::read_to_string(authority.certificate()).unwrap());
     let site = site.with_variable("SSL_CERT_FILE", authority.certificate().to_str().unwrap());
     let adapter = Adapter::start(&site, Framing::Packet);
     adapter.logs("ready");
+    // Of these the configuration named none when the process confined itself.
+    site.write("config.toml", &config(""));
     let id = rustix::process::Pid::from_raw(adapter.id().try_into().unwrap()).unwrap();
     rustix::process::kill_process(id, rustix::process::Signal::HUP).unwrap();
     adapter.logs("read again and is in use");
+    assert!(!adapter.log().contains("SSL_CERT_FILE"), "{}", adapter.log());
 }
 
 #[test]

@@ -305,3 +305,30 @@ fn tell_kept(keys: &[&str]) {
 fn caller(dialect: Dialect) -> Option<Dialect> {
     (dialect != Dialect::Unnamed).then_some(dialect)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::answer::Answer;
+    use crate::jid::Account;
+    use crate::request::Request;
+    use crate::verdict::{Outage, Verdict};
+
+    const CORP: &str = "[directory.corp]\nservers = [\"ldap://127.0.0.1:9\"]\n\
+        user_dn = \"uid={localpart},dc=x\"\n[domain.\"example.com\"]\ndirectory = \"corp\"\n";
+
+    #[tokio::test]
+    async fn who_was_refused_is_tried_again_only_where_nothing_else_works() {
+        let reading = config::read(CORP, Some(Dialect::Ejabberd), None);
+        let reloader = Reloader::new(PathBuf::new(), reading, Box::new(|_| ()));
+        let refused = |name: &str| Retry::WhenActiveFails { refused: vec![name.to_owned()] };
+        assert!(!reloader.is_due(&refused("corp")), "it is not known to be out");
+        let account = Arc::new(Account::new("alice", "example.com").unwrap());
+        let request = Request::Auth { account, password: "secret".into() };
+        let by = Deadline::after(Instant::now(), RETRY_AFTER);
+        let outcome = reloader.authenticator().answer(&request, by).await;
+        assert_eq!(outcome.verdict, Verdict::Unavailable(Outage::NoServer));
+        assert!(reloader.is_due(&refused("corp")));
+        assert!(!reloader.is_due(&refused("other")));
+    }
+}

@@ -196,10 +196,6 @@ fn trusting_the_system() -> Site {
     site
 }
 
-fn chmod(path: &Path, mode: u32) {
-    fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
-}
-
 #[test]
 fn what_the_environment_says_about_certificates_is_checked() {
     let site = trusting_the_system();

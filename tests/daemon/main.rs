@@ -14,6 +14,7 @@ mod control;
 mod crowd;
 mod lifecycle;
 mod listeners;
+mod lost_clients;
 mod machine;
 mod native;
 mod relay;

@@ -21,6 +21,9 @@ pub enum CredentialsError {
     /// There are none.
     #[error("there are no credentials; write user:password, one a line")]
     Empty,
+    /// What an editor wrote before the first.
+    #[error("it begins with a byte order mark; save it as UTF-8 without one")]
+    ByteOrderMark,
     /// A line holds something else.
     #[error("line {0} is no user:password")]
     Line(usize),
@@ -32,6 +35,9 @@ pub enum CredentialsError {
 impl Credentials {
     /// Reads one `user:password` a line.
     pub fn parse(text: &SecretString) -> Result<Self, CredentialsError> {
+        if text.expose_secret().starts_with('\u{feff}') {
+            return Err(CredentialsError::ByteOrderMark);
+        }
         let key = ProcessKey::new()?;
         let mut known = Vec::new();
         for (number, line) in (1..).zip(text.expose_secret().lines()) {
@@ -129,6 +135,8 @@ mod tests {
             let error = credentials(text).unwrap_err().to_string();
             assert!(error.contains("user:password") && !error.contains("s3"), "{error}");
         }
+        let error = credentials("\u{feff}a:b").unwrap_err().to_string();
+        assert!(error.contains("byte order mark"), "{error}");
         assert!(credentials("a:b\r\nc:d\r\n").unwrap().admit(Some(&basic("c:d"))));
         let shown = format!("{:?}", credentials("a:s3cret").unwrap());
         assert!(shown.contains('1') && !shown.contains("s3"), "{shown}");
