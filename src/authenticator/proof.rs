@@ -118,6 +118,11 @@ fn held(hold: Hold) -> Outcome {
             "too many wrong passwords for this account; the directory is asked again in {} s",
             left.as_secs() + 1
         )),
+        Hold::Unanswered { left } => Outcome::from(Outage::TooManyFailures).with_detail(&format!(
+            "the directory has left this password unanswered; it is asked again when it has answered \
+             somebody else for this domain, or in {} s",
+            left.as_secs() + 1
+        )),
         Hold::Crowded => Outage::Crowded.into(),
     }
 }

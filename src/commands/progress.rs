@@ -3,15 +3,19 @@
 
 use std::io::{self, IsTerminal, Write};
 
-use super::screen::{FAINT, width};
+use super::screen::{FAINT, width_of};
 use crate::printable::printable;
 
 /// Back to the begin of the line, and what stood there is gone (ECMA-48, EL).
 const ANEW: &str = "\r\u{1b}[K";
 
+/// How wide a terminal is that does not say so.
+const USUAL: usize = 80;
+
 /// Shows what is waited for.
 pub(super) fn show(what: &str) {
-    let text: String = printable(what).chars().take(width().saturating_sub(12)).collect();
+    let text: String =
+        printable(what).chars().take(width_of(io::stderr(), USUAL).saturating_sub(12)).collect();
     write(&format!("{ANEW}{FAINT}waiting: {text}{FAINT:#}"));
 }
 

@@ -2,6 +2,7 @@
 //! the width of the terminal.
 
 use std::io::{self, Write};
+use std::os::fd::AsFd;
 
 use anstyle::{AnsiColor, Style};
 use rustix::termios::tcgetwinsize;
@@ -155,9 +156,14 @@ fn styled(style: Style, text: &str) -> String {
 
 /// How wide the terminal is. A pipe has the width that the environment tells, if it does.
 pub(super) fn width() -> usize {
-    let terminal = tcgetwinsize(io::stdout()).ok().map(|size| usize::from(size.ws_col));
+    width_of(io::stdout(), ENDLESS)
+}
+
+/// The same of another stream, whose width is `otherwise` where nobody tells.
+pub(super) fn width_of(stream: impl AsFd, otherwise: usize) -> usize {
+    let terminal = tcgetwinsize(stream).ok().map(|size| usize::from(size.ws_col));
     let told = || std::env::var("COLUMNS").ok()?.parse().ok();
-    terminal.or_else(told).filter(|width| *width > 0).unwrap_or(ENDLESS)
+    terminal.or_else(told).filter(|width| *width > 0).unwrap_or(otherwise)
 }
 
 #[cfg(test)]

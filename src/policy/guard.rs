@@ -148,7 +148,9 @@ impl Guard {
         let admitted = self.locked().admit(&self.settings, &attempt, now);
         match admitted {
             Err(Barred::Deny(Hold::SameAgain { .. })) => self.refusals.add_same_wrong(),
-            Err(Barred::Deny(Hold::Spent { .. })) => self.refusals.add_account(),
+            Err(Barred::Deny(Hold::Spent { .. } | Hold::Unanswered { .. })) => {
+                self.refusals.add_account()
+            }
             Ok(_) | Err(Barred::Share(_) | Barred::Wait(_) | Barred::Deny(Hold::Crowded)) => {}
         }
         let guard = Arc::clone(self);

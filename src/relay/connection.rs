@@ -194,7 +194,10 @@ impl Connection {
                     Ok(1..) => self.take_in(&mut lines),
                     Ok(0) | Err(_) => return self.locked().lose(),
                 },
-                _ = self.stream.has_room(), if is_writing => self.write(&mut self.locked()),
+                room = self.stream.has_room(), if is_writing => match room {
+                    Ok(()) => self.write(&mut self.locked()),
+                    Err(_) => return self.locked().lose(),
+                },
                 () = self.changed.notified() => {}
             }
         }

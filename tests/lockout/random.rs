@@ -7,10 +7,9 @@ use std::sync::MutexGuard;
 use fastrand::Rng;
 use tokio::task::JoinSet;
 
-use super::*;
+use xmpp_ldap_auth::directory::pool::sent_bind::GOES_ON_FOR;
 
-/// No bind goes on for longer.
-const GOES_ON: Duration = Duration::from_secs(25);
+use super::*;
 
 /// How a directory does its work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -232,7 +231,7 @@ impl Site {
         whim.rng.shuffle(&mut unread);
         for Unread { entry, password, sent, at } in unread {
             let verdict = whim.judges(&entry, &password, script.within);
-            if at.elapsed() < GOES_ON {
+            if at.elapsed() < GOES_ON_FOR {
                 sent.answered_late(verdict, Instant::now());
             }
         }

@@ -56,6 +56,23 @@ async fn of_two_entries_the_one_that_bears_the_name_is_meant() {
 }
 
 #[tokio::test]
+async fn entries_whose_dns_differ_in_case_are_two_where_they_can_be() {
+    let (server, port) = Server::start(|search| {
+        let uid = search.filter.last().map(|byte| [*byte]).unwrap();
+        let one = |home: &str| (home.as_bytes().to_vec(), vec![("uid", vec![uid.to_vec()])]);
+        match search.asks_for("b") {
+            true => (0, vec![one("homeDirectory=/H,dc=x"), one("homeDirectory=/h,dc=x")]),
+            false => (0, vec![one("cn=A,dc=x"), one("CN=a, DC=X")]),
+        }
+    })
+    .await;
+    let domain = domain(port, UID);
+    assert_eq!(verdict(&domain, "b").await, Verdict::Unavailable(Outage::Ambiguous));
+    assert_eq!(verdict(&domain, "a").await, Verdict::Granted);
+    assert_eq!(server.bound(), ["cn=A,dc=x"]);
+}
+
+#[tokio::test]
 async fn an_entry_that_cannot_be_named_is_never_bound() {
     let (server, port) = Server::start(|search| {
         let values = vec![("uid", vec![search.filter[search.filter.len() - 1..].to_vec()])];

@@ -45,7 +45,7 @@ async fn probe_names_what_a_server_leaves_unanswered_and_asks_it_no_more() {
     let of_group: Pick = |request| request.is_search() && request.has(b"cn=g");
     let of_policies: Pick = |request| request.operation == SEARCH && request.has(b"cn=config");
     let cases: [(Pick, &str); 4] = [
-        (Request::is_service_bind, "service bind: cannot tell: lost-connection no answer"),
+        (Request::is_service_bind, "service bind: cannot tell: lost-connection: no answer"),
         (of_base, "search: dc=x: no answer came"),
         (of_group, "search: cn=g,dc=x: no answer came"),
         (of_policies, "search: cn=config: no answer came"),

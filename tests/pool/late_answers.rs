@@ -3,6 +3,7 @@
 use std::num::NonZeroUsize;
 
 use tokio::time::advance;
+use xmpp_ldap_auth::directory::pool::sent_bind::GOES_ON_FOR;
 use xmpp_ldap_auth::policy::Policies;
 use xmpp_ldap_auth::policy::guard::{Barred, Budget, Guard, GuardSettings, Hold};
 
@@ -10,9 +11,6 @@ use super::*;
 
 const SECOND: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_secs(3600);
-
-/// For how long a bind goes on.
-const GOES_ON: Duration = Duration::from_secs(25);
 
 struct Bed {
     server: Arc<Server>,
@@ -95,7 +93,7 @@ async fn a_bind_goes_on_for_25_seconds_and_no_longer() {
     bed.server.set(Step::Bind, Fate::Never);
     let started = Instant::now();
     assert_eq!(bed.sign_in("a").await, UNANSWERED);
-    advance(GOES_ON - started.elapsed() - SECOND).await;
+    advance(GOES_ON_FOR - started.elapsed() - SECOND).await;
     assert_eq!(bed.open(), 1);
     sleep(2 * SECOND).await;
     assert_eq!((bed.open(), bed.held()), (0, (1, 0)));
@@ -115,7 +113,7 @@ async fn binds_that_go_on_are_few_and_leave_their_places_to_others() {
     }
     bed.server.set(Step::Bind, Fate::Ok);
     assert_eq!(bed.sign_in("b").await, Verdict::Granted);
-    sleep(GOES_ON).await;
+    sleep(GOES_ON_FOR).await;
     assert_eq!(bed.open(), 1);
 }
 

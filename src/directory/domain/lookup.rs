@@ -173,8 +173,9 @@ fn distinct(results: Vec<SearchResult>) -> Vec<Located> {
     let mut entries: Vec<Located> = Vec::new();
     for SearchResult { entries: found, server, .. } in results {
         for entry in found {
-            let dn = Dn::parse(&entry.dn);
-            if !entries.iter().any(|known| dn.is_some() && Dn::parse(&known.entry.dn) == dn) {
+            let dn = Dn::of_one_entry(&entry.dn);
+            let is_it = |known: &Located| Dn::of_one_entry(&known.entry.dn) == dn;
+            if dn.is_none() || !entries.iter().any(is_it) {
                 entries.push(Located { entry, server: Arc::clone(&server) });
             }
         }

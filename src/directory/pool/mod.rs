@@ -10,7 +10,7 @@ pub mod limits;
 pub(in crate::directory) mod non_user;
 pub mod refused_logins;
 pub mod search;
-mod sent_bind;
+pub mod sent_bind;
 pub mod service;
 mod service_account;
 pub(in crate::directory) mod user_bind;

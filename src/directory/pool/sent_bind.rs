@@ -23,7 +23,7 @@ use crate::result_code::SUCCESS;
 
 /// For how long a bind goes on from when it was sent: about as long as a person has to confirm it
 /// elsewhere.
-const GOES_ON_FOR: Duration = Duration::from_secs(25);
+pub const GOES_ON_FOR: Duration = Duration::from_secs(25);
 
 /// The answer, and the DN of who was bound, if that is found to be no user.
 type EndedBind = (LdapResult, Option<String>);

@@ -33,6 +33,12 @@ pub enum Hold {
         /// For how long.
         left: Duration,
     },
+    /// It has left this password unanswered, and has not answered anybody for its domain since: one more
+    /// would use up the account's last one.
+    Unanswered {
+        /// For how long, if it answers nobody.
+        left: Duration,
+    },
     /// So many attempts of this account wait for others to come to an end that one more would only keep
     /// other accounts from being answered.
     Crowded,

@@ -91,7 +91,12 @@ impl GuardState {
         }
         let spent = if is_right { record.binds() } else { record.spent() };
         if spent >= most {
-            return Err(Barred::Deny(Hold::Spent { left: record.left(settings, now) }));
+            let left = record.left(settings, now);
+            let is_in_vain = is_right && spent < settings.account.failures;
+            return Err(Barred::Deny(match is_in_vain {
+                true => Hold::Unanswered { left },
+                false => Hold::Spent { left },
+            }));
         }
         if spent.saturating_add(record.reserved()) >= most
             && let Some(other) = record.asking.first()
