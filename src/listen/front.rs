@@ -17,6 +17,9 @@ use crate::pending::{Pending, Requests, Timing};
 use crate::request::{Refused, Request, Whom};
 use crate::verdict::{Denial, Outage, Outcome, Verdict};
 
+/// What is decided at the last moment, as that memory stands in for a directory, is told a little later.
+const PUNCTUAL: Duration = Duration::from_millis(100);
+
 /// What the connections of one listener have in common.
 #[derive(Debug)]
 pub struct Front<A> {
@@ -240,7 +243,7 @@ impl ReceivedRequest {
 
     /// It was answered so.
     pub fn tell(&mut self, outcome: &Outcome) {
-        self.count_late(outcome, Instant::now() > self.by.instant());
+        self.count_late(outcome, Instant::now() > self.by.instant() + PUNCTUAL);
         self.pending.tell(outcome);
     }
 

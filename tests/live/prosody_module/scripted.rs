@@ -258,10 +258,14 @@ fn no_user_has_more_than_a_share() {
             let received = daemon.received();
             received.iter().filter(|(_, line)| line["verb"] == verb).count()
         };
-        assert_eq!(asked("auth"), 8);
+        let are_asked = |verb: &str, count| {
+            wait_until("a share", PATIENCE, || asked(verb) >= count).unwrap();
+            assert_eq!(asked(verb), count);
+        };
+        are_asked("auth", 8);
         assert_eq!(ask(&mut stage, "user_exists", "held").len(), 20);
         stage.is_in_step();
-        assert_eq!(asked("isuser"), 8);
+        are_asked("isuser", 8);
         for call in calls {
             assert_begins(&stage.wait(call), UNAVAILABLE);
         }
