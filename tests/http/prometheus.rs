@@ -32,10 +32,14 @@ fn promtool(arguments: &[&str], input: &str) {
     assert!(output.status.success(), "{arguments:?}: {said}");
 }
 
+fn dashboard() -> Value {
+    let text = fs::read_to_string(example("dashboard.json")).unwrap();
+    serde_json::from_str(&text).unwrap()
+}
+
 /// The expressions of the dashboard's panels.
 fn expressions() -> Vec<String> {
-    let text = fs::read_to_string(example("dashboard.json")).unwrap();
-    let dashboard: Value = serde_json::from_str(&text).unwrap();
+    let dashboard = dashboard();
     let panels = dashboard["panels"].as_array().unwrap();
     let targets = panels.iter().flat_map(|panel| panel["targets"].as_array().unwrap());
     targets.map(|target| target["expr"].as_str().unwrap().to_owned()).collect()
@@ -73,6 +77,15 @@ fn each_expression_of_the_dashboard_can_be_evaluated() {
     let groups = json!({"groups": [{"name": "dashboard", "rules": rules}]});
     fs::write(&path, groups.to_string()).unwrap();
     promtool(&["check", "rules", path.to_str().unwrap()], "");
+}
+
+#[test]
+fn each_panel_of_the_dashboard_has_its_place_in_the_picture() {
+    let output = Command::new(example("picture")).arg("--check").output().unwrap();
+    let picture = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let panels = dashboard()["panels"].as_array().unwrap().len();
+    assert_eq!(picture.matches("class=\"panel\"").count(), panels, "{picture}");
 }
 
 #[tokio::test]
