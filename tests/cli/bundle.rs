@@ -9,7 +9,7 @@ use super::*;
 /// Where a secret may be, and what it is.
 const IN_FILE: &str = "file \"s3cret\" \\ põ";
 const IN_VARIABLE: &str = "variable%s3cret&x";
-const OF_HTTP: &str = "http:s3cret/+";
+const OF_HTTP: &str = "http:S3cret/+-a b";
 const MISPLACED: &str = "misplaced-s3cret";
 const IN_COMMENT: &str = "commented-s3cret";
 const IN_URL: &str = "urls3cret";
@@ -39,6 +39,18 @@ directory = "one"
 directory = "two"
 "#;
 
+/// As in a URL, with these characters as they are.
+fn percent(secret: &str, left: &str, is_lower: bool) -> String {
+    let bytes = secret.bytes().map(|byte| match byte {
+        byte if byte.is_ascii_alphanumeric() || left.as_bytes().contains(&byte) => {
+            char::from(byte).to_string()
+        }
+        byte if is_lower => format!("%{byte:02x}"),
+        byte => format!("%{byte:02X}"),
+    });
+    bytes.collect()
+}
+
 /// How a secret may be written, each with the part of it that is the secret alone.
 fn forms(secret: &str) -> Vec<(String, String)> {
     let plain = [
@@ -47,6 +59,11 @@ fn forms(secret: &str) -> Vec<(String, String)> {
         format!("{secret:?}"),
         printable(secret),
         STANDARD.encode(secret),
+        percent(secret, "", true),
+        percent(secret, "-._~", false),
+        percent(secret, "-._~", true).replace("%20", "+"),
+        percent(secret, "-._~/", false),
+        percent(secret, "-._~!*'()", true),
     ];
     let in_login = ["u", "us", "use"].map(|name| {
         let login = format!("{name}:{secret}");

@@ -4,7 +4,6 @@ use std::cmp::Reverse;
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use secrecy::zeroize::Zeroizing;
 
 use crate::printable::printable;
@@ -14,6 +13,10 @@ const MASK: &str = "[masked]";
 
 /// Shorter pieces of a secret say nothing, and stand in words by chance.
 const SHORTEST_PIECE: usize = 4;
+
+/// What encoders of URLs leave as it is, besides letters and digits: nothing, what RFC 3986 reserves for
+/// nothing, the same and what parts a path, as JavaScript does, and as HTML forms do.
+const LEFT_IN_URLS: [&str; 5] = ["", "-._~", "-._~/", "-._~!*'()", "-._*"];
 
 /// The text without these secrets.
 pub(super) fn mask(text: String, secrets: &[Zeroizing<String>]) -> String {
@@ -27,7 +30,6 @@ pub(super) fn mask(text: String, secrets: &[Zeroizing<String>]) -> String {
 fn forms(secret: &str) -> Vec<String> {
     let secret = secret.trim_end_matches(['\r', '\n']);
     let quoted = |text: String| text.get(1..text.len() - 1).unwrap_or_default().to_owned();
-    let percent = utf8_percent_encode(secret, NON_ALPHANUMERIC).to_string();
     let hex: String = secret.bytes().map(|byte| format!("{byte:02x}")).collect();
     let json = serde_json::Value::from(secret).to_string();
     let mut forms = vec![
@@ -35,12 +37,15 @@ fn forms(secret: &str) -> Vec<String> {
         quoted(json),
         quoted(format!("{secret:?}")),
         printable(secret),
-        percent.replace("%20", "+"),
-        percent.to_lowercase(),
-        percent,
         hex.to_uppercase(),
         hex,
     ];
+    for left in LEFT_IN_URLS {
+        for is_lower in [false, true] {
+            let encoded = percent_encoded(secret, left, is_lower);
+            forms.extend([encoded.replace("%20", "+"), encoded]);
+        }
+    }
     for engine in [STANDARD_NO_PAD, URL_SAFE_NO_PAD] {
         forms.push(engine.encode(secret));
         for before in 0..3 {
@@ -55,8 +60,24 @@ fn forms(secret: &str) -> Vec<String> {
     forms
 }
 
+/// As in a URL, with these characters as they are; the letters of codes are of one case.
+fn percent_encoded(text: &str, left: &str, is_lower: bool) -> String {
+    let mut encoded = String::new();
+    for byte in text.bytes() {
+        match byte {
+            _ if byte.is_ascii_alphanumeric() || left.as_bytes().contains(&byte) => {
+                encoded.push(byte.into());
+            }
+            _ if is_lower => encoded.push_str(&format!("%{byte:02x}")),
+            _ => encoded.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    encoded
+}
+
 #[cfg(test)]
 mod tests {
+    use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
     use proptest::prelude::*;
 
     use super::*;
@@ -83,6 +104,22 @@ mod tests {
                 let masked = mask(form.clone(), &[secret.clone().into()]);
                 prop_assert!(masked.contains(MASK), "{form} {masked}");
             }
+        }
+    }
+
+    #[test]
+    fn urls_are_written_in_many_ways() {
+        for (secret, form) in [
+            ("a-b c", "a-b%20c"),
+            ("a-b c", "a-b+c"),
+            ("a-b c", "a%2db+c"),
+            ("Ab/c", "Ab%2fc"),
+            ("A.b/ü", "A.b/%c3%bc"),
+            ("(it's)!/", "(it's)!%2F"),
+            ("a*~b", "a*%7Eb"),
+        ] {
+            let masked = mask(format!("x={form}&y"), &[secret.to_owned().into()]);
+            assert_eq!(masked, format!("x={MASK}&y"), "{form}");
         }
     }
 }
