@@ -144,12 +144,13 @@ fn screen(explanation: &Explanation) -> Screen {
     let mut is_first = true;
     for ExplainStep { what, text, refusal } in &explanation.steps {
         screen.row(column, what, text, "");
-        let Some(Outcome { verdict, detail, .. }) = refusal else { continue };
-        let detail = detail.iter().map(|detail| format!(": {detail}")).collect::<String>();
-        let advice =
-            if is_first { format!("; {}", advice(*verdict, "explain")) } else { String::new() };
+        let Some(outcome) = refusal else { continue };
+        let advice = match is_first {
+            true => format!("; {}", advice(outcome.verdict, "explain")),
+            false => String::new(),
+        };
         is_first = false;
-        let text = format!("{verdict}{detail}{advice}");
+        let text = format!("{outcome}{advice}");
         screen.finding(&Finding::new(Severity::Error, what, text));
     }
     match explanation.refusal().map(|outcome| outcome.verdict) {

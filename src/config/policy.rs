@@ -69,8 +69,9 @@ impl Policy {
     /// What a daemon, which has one guard for whoever asks, lets through.
     pub fn daemon_hint(&self) -> Option<String> {
         let Budget { failures, within } = self.guard?.account;
+        let within = humantime::format_duration(within);
         Some(format!(
-            "the daemon lets {failures} wrong passwords of an account (throttle.failures) through in any {within:?}, whoever asks: keep that below the number at which the directory locks, which `probe` shows"
+            "the daemon lets {failures} wrong passwords of an account (throttle.failures) through in any {within}, whoever asks: keep that below the number at which the directory locks, which `probe` shows"
         ))
     }
 }

@@ -31,7 +31,7 @@ struct Place {
     server: Option<Slapd>,
 }
 
-/// Whether it can be asked.
+/// A daemon that is started listens sooner.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 impl Place {

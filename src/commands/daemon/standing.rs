@@ -245,10 +245,7 @@ impl Administration for Standing {
             Ok(forgiven) => Ok(forgiven),
             // Nobody binds as somebody whom the directory does not know.
             Err(outcome) if matches!(outcome.verdict, Verdict::Denied(_)) => Ok(false),
-            Err(outcome) => Err(match outcome.detail {
-                Some(detail) => format!("{}: {detail}", outcome.verdict),
-                None => outcome.verdict.to_string(),
-            }),
+            Err(outcome) => Err(outcome.to_string()),
         }
     }
 }

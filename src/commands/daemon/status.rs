@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// What can be asked.
+/// A server that can be asked.
 pub(in crate::commands) const UP: &str = "up";
 /// A server that cannot be asked.
 pub(in crate::commands) const DOWN: &str = "down";
