@@ -27,8 +27,7 @@ pub enum Privacy {
 pub const RUN_DIRECTORY: &str = "/run/xmpp-ldap-auth";
 
 /// No file that is read here is larger.
-const LARGEST: usize = 16 << 20;
-const MOST_READ: u64 = (16 << 20) + 1;
+const LARGEST: u64 = 16 << 20;
 
 /// Linux follows no more links than this.
 const MOST_LINKS: usize = 40;
@@ -50,26 +49,32 @@ pub fn read(path: &Path, privacy: Privacy) -> Result<Zeroizing<Vec<u8>>, String>
     check_mode(path, metadata.mode(), privacy)?;
     steps(path).iter().try_for_each(PathEntry::check)?;
     // With room for all of it, because what is moved leaves a copy behind.
-    let size = usize::try_from(metadata.len()).unwrap_or(LARGEST).min(LARGEST);
+    let size = usize::try_from(metadata.len().min(LARGEST)).unwrap_or_default();
     let mut bytes = Zeroizing::new(Vec::with_capacity(size + 1));
-    file.take(MOST_READ).read_to_end(&mut bytes).map_err(|error| unreadable(&error))?;
-    if bytes.len() > LARGEST {
+    if is_larger(file, &mut bytes).map_err(|error| unreadable(&error))? {
         return Err(format!("{} is larger than {LARGEST} bytes", path.display()));
     }
     Ok(bytes)
 }
 
-/// The text of a file of somebody else, which may name what has no end.
-pub fn text_of_another(path: &Path) -> io::Result<String> {
+/// Reads a file, and tells whether it is larger than is read.
+fn is_larger(file: File, bytes: &mut Vec<u8>) -> io::Result<bool> {
+    let mut file = file.take(LARGEST + 1);
+    file.read_to_end(bytes)?;
+    Ok(file.limit() == 0)
+}
+
+/// The bytes of a file of somebody else, which may name what has no end.
+pub fn bytes_of_another(path: &Path) -> io::Result<Vec<u8>> {
     let file = open(path)?;
     if !file.metadata()?.is_file() {
         return Err(io::Error::other("it is no file"));
     }
-    let mut text = String::new();
-    if file.take(MOST_READ).read_to_string(&mut text)? > LARGEST {
+    let mut bytes = Vec::new();
+    if is_larger(file, &mut bytes)? {
         return Err(io::Error::other("it is too large"));
     }
-    Ok(text)
+    Ok(bytes)
 }
 
 /// Refuses a file that others can write, or put another in the place of, and a directory in which they

@@ -4,6 +4,7 @@ mod callers;
 mod ejabberd;
 mod ejabberd_advice;
 mod findings;
+mod included;
 mod lua;
 mod ours;
 mod program;
@@ -180,6 +181,7 @@ impl Checked<'_> {
             false => {
                 let errors = self.findings.iter().filter(|it| it.severity == Severity::Error);
                 let mut files: Vec<_> = errors.filter_map(|it| it.file.as_deref()).collect();
+                files.sort_unstable();
                 files.dedup();
                 let text = match &files[..] {
                     [] => format!("{file} is wrong"),

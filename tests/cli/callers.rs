@@ -194,6 +194,8 @@ fn what_hurts_in_ejabberds_settings_is_found() {
                 "PLAIN",
             ),
             ("hosts", "negotiation_timeout: 20 s\nhosts", true, "negotiation_timeout", "25s"),
+            ("hosts", "negotiation_timeout: 20\nhosts", true, "negotiation_timeout", "25s"),
+            ("hosts", "negotiation_timeout: 20000ms\nhosts", true, "negotiation_timeout", "25s"),
             ("hosts", "auth_password_format: scram\nhosts", false, "auth_password_format", "SCRAM"),
             (
                 "hosts",
@@ -219,6 +221,63 @@ fn what_hurts_in_ejabberds_settings_is_found() {
     );
     let (_, found) = findings(&site, "--ejabberd", &EJABBERD.replacen(program, "{dir}/script", 1));
     assert!(found.iter().all(|(_, key, _)| key != PROGRAM), "{found:?}");
+}
+
+#[test]
+fn nothing_is_said_of_what_fits_or_only_ejabberd_can_tell() {
+    let site = site(NOBODY);
+    for (from, to) in [
+        ("hosts", "negotiation_timeout: 60000 ms\nhosts"),
+        ("hosts", "negotiation_timeout: ä\nhosts"),
+        ("hosts", "negotiation_timeout: infinity\nhosts"),
+        ("[example.com]", "[example.com, \"@WORD@.example.net\"]"),
+        ("[external]", "[external, \"@WORD@\"]"),
+        ("cache: false", "cache: \"@WORD@\""),
+        ("starttls_required: true", "starttls_required: \"@WORD@\""),
+        ("size: 65536", "size: \"@WORD@\""),
+    ] {
+        let text = EJABBERD.replacen(from, to, 1) + "define_keyword:\n  WORD: example\n";
+        let (code, found) = findings(&site, "--ejabberd", &text);
+        let keys: Vec<_> = found.iter().map(|(_, key, _)| key.as_str()).collect();
+        assert_eq!((code, &*keys), (Some(0), &["extauth_pool_size"][..]), "{to}: {found:?}");
+    }
+    for (from, to) in [
+        ("[example.com]", "\"@WORD@\""),
+        ("[external]", "\"@WORD@\""),
+        ("size: 4", "size: \"@WORD@\""),
+    ] {
+        let found = findings(&site, "--ejabberd", &EJABBERD.replacen(from, to, 1));
+        assert_eq!(found, (Some(0), Vec::new()), "{to}");
+    }
+}
+
+#[test]
+fn a_file_that_includes_itself_or_nests_without_end_is_told_of() {
+    let site = site(NOBODY);
+    let (ejabberd, prosody) = ("\n - theirs".repeat(30), "Include \"theirs\"\n".repeat(30));
+    for (option, text, words) in [
+        ("--ejabberd", format!("include_config_file:{ejabberd}"), "files"),
+        ("--prosody", prosody, "files"),
+        ("--ejabberd", "- ".repeat(100_000), "no YAML"),
+    ] {
+        let (code, found) = findings(&site, option, &text);
+        assert!(
+            code == Some(78) && matches!(&*found, [(true, _, text)] if text.contains(words)),
+            "{option}: {code:?} {found:?}"
+        );
+    }
+}
+
+#[test]
+fn a_verdict_names_each_file_once() {
+    let config = "caller = \"ejabberd\"\ndaemon = \"{dir}/auth.sock\"\nnonsense = 1\n";
+    let site = Site::new(config);
+    site.write("auth.sock", "");
+    let theirs = site.write("a.yml", "hosts: [example.com]\n");
+    let output = site.command().args(["check", "--ejabberd"]).arg(&theirs).output().unwrap();
+    let (told, config) = (told(&output), site.config().display().to_string());
+    assert!(told.contains(&format!("{}, {config} are wrong", theirs.display())), "{told}");
+    assert!(!told.contains(&format!("{config}, ")), "{told}");
 }
 
 #[test]
@@ -323,6 +382,16 @@ fn what_hurts_in_prosodys_settings_is_found() {
             ),
         ],
     );
+    // A host that is not to be started asks nobody.
+    let off = format!("{BY_DAEMON}VirtualHost \"example.net\"\n    enabled = false\n");
+    let (code, found) = findings(&site, "--prosody", &off);
+    assert_eq!((code, found), (Some(0), Vec::new()));
+    // A comment may be in any encoding.
+    let theirs = site.write("latin", BY_TERMINAL);
+    let text = [&fs::read(&theirs).unwrap()[..], b"-- Universit\xe4t\n"].concat();
+    fs::write(&theirs, text).unwrap();
+    let output = site.command().args(["check", "--prosody"]).arg(&theirs).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", told(&output));
     // Of what is computed nothing is known.
     let (code, found) =
         findings(&site, "--prosody", &BY_TERMINAL.replace(terminal, "xmpp\" .. suffix"));

@@ -6,11 +6,8 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use super::findings::{FileLine, Findings};
+use super::included::IncludedFiles;
 use super::yaml::{self, YamlValue};
-use crate::files;
-
-/// A file includes others, but not for ever.
-const DEEPEST: usize = 8;
 
 /// The options of an ejabberd.
 #[derive(Debug)]
@@ -20,34 +17,34 @@ pub(super) struct Ejabberd {
     /// Every option that stands outside of a host's, in the order of the files.
     options: Vec<(String, YamlValue)>,
     macros: HashMap<String, YamlValue>,
+    files: IncludedFiles,
 }
 
 impl Ejabberd {
     /// Reads the file and those that it includes.
     pub(super) fn read(path: &Path, found: &mut Findings) -> Self {
         let file = FileLine { file: path.into(), line: None };
-        let mut read = Self { file: file.clone(), options: Vec::new(), macros: HashMap::new() };
+        let mut read = Self {
+            file: file.clone(),
+            options: Vec::new(),
+            macros: HashMap::new(),
+            files: IncludedFiles::default(),
+        };
         read.include(&file.file, &file, 0, found);
         read
     }
 
     /// Reads one file, which is named at this place.
     fn include(&mut self, path: &Rc<Path>, named: &FileLine, depth: usize, found: &mut Findings) {
-        let parsed = match files::text_of_another(path) {
-            Ok(text) => yaml::parse(path, &text),
-            Err(error) => {
-                let text = format!("{} cannot be read: {error}", path.display());
-                return found.error(named, "", text);
-            }
-        };
-        let document = match parsed {
+        let Some(bytes) = self.files.read(path, named, depth, found) else { return };
+        let document = match yaml::parse(path, &bytes) {
             Ok(document) => document,
             Err((place, why)) => return found.error(&place, "", format!("no YAML: {why}")),
         };
         for (key, value) in document.entries() {
             match key.as_str() {
                 "define_macro" => self.macros.extend(value.entries().iter().cloned()),
-                "include_config_file" if depth < DEEPEST => {
+                "include_config_file" => {
                     let names = value.items().iter().filter_map(YamlValue::scalar);
                     let names = names.chain(value.entries().iter().map(|(name, _)| name.as_str()));
                     for name in names {
@@ -76,15 +73,15 @@ impl Ejabberd {
         own.or_else(|| self.all(key).last())
     }
 
-    /// The hosts, each with its place.
-    pub(super) fn hosts(&self) -> Vec<(String, FileLine)> {
+    /// The hosts, each with its place; `None` for one that only ejabberd can tell.
+    pub(super) fn hosts(&self) -> impl Iterator<Item = Option<(String, FileLine)>> {
         let hosts = self.all("hosts").flat_map(YamlValue::items);
-        hosts.filter_map(|host| Some((self.text(host)?.to_owned(), host.place.clone()))).collect()
+        hosts.map(|host| Some((self.text(host)?.to_owned(), host.place.clone())))
     }
 
-    /// The text of a scalar, or of the macro that it names.
+    /// The text of a scalar, or of the macro that it names; `None` where only ejabberd can tell.
     pub(super) fn text<'a>(&'a self, value: &'a YamlValue) -> Option<&'a str> {
-        value.scalar().map(|text| self.resolved(text))
+        value.scalar().map(|text| self.resolved(text)).filter(|text| !has_keyword(text))
     }
 
     fn resolved<'a>(&'a self, text: &'a str) -> &'a str {
@@ -92,10 +89,10 @@ impl Ejabberd {
         self.macros.get(name).and_then(YamlValue::scalar).unwrap_or(text)
     }
 
-    /// The texts of a list, or of what stands alone in place of one.
-    pub(super) fn texts<'a>(&'a self, value: &'a YamlValue) -> Vec<&'a str> {
+    /// The texts of a list, or of what stands alone in place of one; `None` as `text` says it.
+    pub(super) fn texts<'a>(&'a self, value: &'a YamlValue) -> Vec<Option<&'a str>> {
         let list = value.scalar().and_then(|name| self.macros.get(name)).unwrap_or(value);
-        list.items().iter().filter_map(|item| self.text(item)).collect()
+        list.items().iter().map(|item| self.text(item)).collect()
     }
 
     /// What is said with yes or no.
@@ -110,14 +107,23 @@ impl Ejabberd {
     /// A time, in seconds where no unit is written; `None` also where there is no end.
     pub(super) fn time(&self, value: &YamlValue) -> Option<Duration> {
         let text = self.text(value)?;
-        let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit())?.max(1));
-        let seconds = match unit.trim() {
-            unit if unit.starts_with("ms") || unit.starts_with("milli") => 0,
-            unit if unit.starts_with('m') => 60,
-            unit if unit.starts_with('h') => 3600,
-            unit if unit.starts_with('d') => 86_400,
-            _ => 1,
+        let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+        let (number, unit) = text.split_at(end);
+        let milliseconds = match unit.trim() {
+            unit if unit.starts_with("ms") || unit.starts_with("milli") => 1,
+            unit if unit.starts_with('m') => 60_000,
+            unit if unit.starts_with('h') => 3_600_000,
+            unit if unit.starts_with('d') => 86_400_000,
+            _ => 1000,
         };
-        Some(Duration::from_secs(number.parse::<u64>().ok()?.checked_mul(seconds)?))
+        Some(Duration::from_millis(number.parse::<u64>().ok()?.checked_mul(milliseconds)?))
     }
+}
+
+/// Whether a text has a name between two `@`, in the place of which ejabberd puts something else.
+fn has_keyword(text: &str) -> bool {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let parts: Vec<_> = text.split('@').collect();
+    let between = parts.get(1..parts.len() - 1).unwrap_or_default();
+    between.iter().any(|part| !part.is_empty() && part.chars().all(is_part))
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::ejabberd::Ejabberd;
 use super::findings::{FileLine, Findings};
-use super::ours::{Ours, judge_socket};
+use super::ours::{Ours, PLAIN_IS_NEEDED, judge_socket};
 use super::program::Started;
 use super::yaml::YamlValue;
 use crate::config::startup::Startup;
@@ -17,18 +17,24 @@ const LARGEST_STANZA: u64 = 65_536;
 
 /// Tells what hurts.
 pub(super) fn judge(ejabberd: &Ejabberd, ours: Ours<'_>, found: &mut Findings) {
-    let hosts = ejabberd.hosts();
     let asks = |host: &str| {
-        let methods = ejabberd.of_host(host, "auth_method");
-        methods.is_some_and(|methods| ejabberd.texts(methods).contains(&"external"))
+        let methods = ejabberd.of_host(host, "auth_method").map(|methods| ejabberd.texts(methods));
+        let methods = methods.unwrap_or_default();
+        let is_asking = methods.contains(&Some("external"));
+        (is_asking || !methods.contains(&None)).then_some(is_asking)
     };
-    let (asking, _): (Vec<_>, Vec<_>) = hosts.iter().cloned().partition(|(host, _)| asks(host));
-    if asking.is_empty() {
+    // Whether a host asks; `None` where only ejabberd can tell.
+    let hosts: Vec<_> =
+        ejabberd.hosts().map(|host| host.and_then(|it| Some((asks(&it.0)?, it)))).collect();
+    let is_sure = !hosts.contains(&None);
+    let all: Vec<_> = hosts.iter().flatten().map(|(_, host)| host.clone()).collect();
+    let asking: Vec<_> = hosts.into_iter().flatten().filter(|it| it.0).map(|it| it.1).collect();
+    if asking.is_empty() && is_sure {
         let text = "no host asks this program; write auth_method: [external]";
         let written = ejabberd.all("auth_method").last();
         found.error(written.map_or(&ejabberd.file, |it| &it.place), "auth_method", text);
     }
-    ours.judge_hosts(&asking, &hosts, "hosts", found);
+    ours.judge_hosts(&asking, &all, "hosts", found);
     // What is started decides whether a daemon answers, whatever file is checked.
     let programs = asking.iter().filter_map(|(name, _)| EjabberdHost { ejabberd, name }.program());
     let startups: Vec<_> = programs.filter_map(|program| startup(&program, ours)).collect();
@@ -41,7 +47,7 @@ pub(super) fn judge(ejabberd: &Ejabberd, ours: Ours<'_>, found: &mut Findings) {
     for (host, _) in &asking {
         let host = EjabberdHost { ejabberd, name: host };
         host.judge(ours, found);
-        let (size, place) = host.pool();
+        let Some((size, place)) = host.pool() else { continue };
         // Hosts with the same name of a pool share it.
         let name = host.text("extauth_pool_name").unwrap_or(host.name);
         pools.insert(name, (size, place));
@@ -82,19 +88,22 @@ impl<'a> EjabberdHost<'a> {
         self.text("extauth_program").and_then(Started::parse)
     }
 
-    /// How many processes there are in its pool, and where that is written.
-    fn pool(self) -> (usize, FileLine) {
-        const KEY: &str = "extauth_pool_size";
-        let size = self.text(KEY).and_then(|size| size.parse().ok());
-        let size =
-            size.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, Into::into));
-        (size, self.get(KEY).map_or(&self.ejabberd.file, |value| &value.place).clone())
+    /// How many processes there are in its pool, and where that is written; `None` where only ejabberd
+    /// can tell.
+    fn pool(self) -> Option<(usize, FileLine)> {
+        Some(match self.get("extauth_pool_size") {
+            Some(size) => (self.ejabberd.text(size)?.parse().ok()?, size.place.clone()),
+            None => {
+                let size = std::thread::available_parallelism().map_or(1, Into::into);
+                (size, self.ejabberd.file.clone())
+            }
+        })
     }
 
     fn judge(self, ours: Ours<'_>, found: &mut Findings) {
         let ejabberd = self.ejabberd;
         let texts = |key| self.get(key).map(|value| ejabberd.texts(value)).unwrap_or_default();
-        let others = texts("auth_method").into_iter();
+        let others = texts("auth_method").into_iter().flatten();
         let others = others.filter(|method| !["external", "anonymous"].contains(method));
         let others = others.collect::<Vec<_>>().join(", ");
         if let Some(value) = self.get("auth_method").filter(|_| !others.is_empty()) {
@@ -104,7 +113,7 @@ impl<'a> EjabberdHost<'a> {
             found.remark(&value.place, "auth_method", text);
         }
         let cache = ["auth_use_cache", "use_cache"].into_iter().find_map(|key| self.get(key));
-        if cache.is_none_or(|value| ejabberd.flag(value) != Some(false)) {
+        if cache.is_none_or(|value| ejabberd.flag(value) == Some(true)) {
             let place = cache.map_or(&ejabberd.file, |value| &value.place);
             let text = "ejabberd's own cache is on, so that it accepts old passwords and disabled accounts, and refuses new passwords, for an hour; write auth_use_cache: false";
             found.error(place, "auth_use_cache", text);
@@ -122,10 +131,9 @@ impl<'a> EjabberdHost<'a> {
         }
         const MECHANISMS: &str = "disable_sasl_mechanisms";
         if let Some(value) = self.get(MECHANISMS)
-            && texts(MECHANISMS).iter().any(|name| name.eq_ignore_ascii_case("plain"))
+            && texts(MECHANISMS).iter().flatten().any(|name| name.eq_ignore_ascii_case("plain"))
         {
-            let text = "PLAIN is the only mechanism by which a directory can be asked, so that nobody can sign in; leave it out here";
-            found.error(&value.place, MECHANISMS, text);
+            found.error(&value.place, MECHANISMS, PLAIN_IS_NEEDED);
         }
         const FORMAT: &str = "auth_password_format";
         if let Some(value) = self.get(FORMAT).filter(|_| self.text(FORMAT) == Some("scram")) {
@@ -204,9 +212,10 @@ fn judge_program(program: &Started, place: &FileLine, ours: Ours<'_>, found: &mu
 fn judge_pool(size: usize, place: &FileLine, ours: Ours<'_>, found: &mut Findings) {
     const KEY: &str = "extauth_pool_size";
     if let Some(budget) = ours.budget().filter(|_| size > 1) {
-        let (failures, within) = (budget.failures, budget.within);
+        let failures = budget.failures;
+        let within = humantime::format_duration(budget.within);
         let all = u64::from(failures).saturating_mul(u64::try_from(size).unwrap_or(u64::MAX));
-        found.remark(place, KEY, format!("{size} processes, each of which lets {failures} wrong passwords of an account through, are {all} in any {within:?}: the directory must lock at more, which `probe` shows; a daemon has one guard for all"));
+        found.remark(place, KEY, format!("{size} processes, each of which lets {failures} wrong passwords of an account through, are {all} in any {within}: the directory must lock at more, which `probe` shows; a daemon has one guard for all"));
     }
     if size == 1 {
         let text = "one process answers one user at a time; write 4 or more";
@@ -216,22 +225,23 @@ fn judge_pool(size: usize, place: &FileLine, ours: Ours<'_>, found: &mut Finding
 
 fn judge_listeners(ejabberd: &Ejabberd, ours: Ours<'_>, found: &mut Findings) {
     let listeners = ejabberd.all("listen").flat_map(YamlValue::items);
-    let text_of = |listener: &YamlValue, key| {
-        listener.get(key).and_then(|it| ejabberd.text(it).map(str::to_owned))
+    let module = |listener: &YamlValue| {
+        listener.get("module").and_then(|it| ejabberd.text(it)) == Some("ejabberd_c2s")
     };
-    for listener in listeners.filter(|it| text_of(it, "module").as_deref() == Some("ejabberd_c2s"))
-    {
+    for listener in listeners.filter(|listener| module(listener)) {
         const STANZA: &str = "max_stanza_size";
-        let size = text_of(listener, STANZA).and_then(|size| size.parse::<u64>().ok());
-        if ours.remembers() && size.is_none_or(|size| size > LARGEST_STANZA) {
-            let place = listener.get(STANZA).map_or(&listener.place, |value| &value.place);
+        let size = listener.get(STANZA);
+        let is_larger = |size: &str| size.parse::<u64>().map_or(true, |it| it > LARGEST_STANZA);
+        let is_large = size.is_none_or(|size| ejabberd.text(size).is_some_and(is_larger));
+        if ours.remembers() && is_large {
+            let place = size.map_or(&listener.place, |value| &value.place);
             let text = format!(
                 "a password of more than 65,000 bytes ends a process, and with it what its guard and cache remember; write {STANZA}: {LARGEST_STANZA}"
             );
             found.remark(place, STANZA, text);
         }
-        let is_on = |key| listener.get(key).and_then(|it| ejabberd.flag(it)) == Some(true);
-        if !is_on("starttls_required") && !is_on("tls") {
+        let is_off = |key| listener.get(key).is_none_or(|it| ejabberd.flag(it) == Some(false));
+        if is_off("starttls_required") && is_off("tls") {
             let text = "clients may send their passwords in the clear; write starttls_required: true, or tls: true";
             found.remark(&listener.place, "starttls_required", text);
         }

@@ -13,6 +13,9 @@ use crate::listen::settings::{ListenAddress, ListenerSettings};
 use crate::policy::guard::Budget;
 use crate::relay::socket::{NoConnection, connect};
 
+/// What is said where clients may not send their passwords.
+pub(super) const PLAIN_IS_NEEDED: &str = "PLAIN is the only mechanism by which a directory can be asked, so that nobody can sign in; leave it out here";
+
 /// The configuration that is checked.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Ours<'a> {

@@ -6,11 +6,8 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use super::findings::{FileLine, Findings};
+use super::included::IncludedFiles;
 use super::lua::{self, LuaValue, Statement};
-use crate::files;
-
-/// A file includes others, but not for ever.
-const DEEPEST: usize = 8;
 
 /// The settings of a Prosody.
 #[derive(Debug)]
@@ -20,7 +17,8 @@ pub(super) struct Prosody {
     /// What holds where a host has nothing of its own.
     global: Settings,
     /// The hosts, in the order of the files.
-    pub(super) hosts: Vec<ProsodyHost>,
+    hosts: Vec<ProsodyHost>,
+    files: IncludedFiles,
 }
 
 /// A host with users.
@@ -49,7 +47,12 @@ impl Prosody {
     /// Reads the file and those that it includes.
     pub(super) fn read(path: &Path, found: &mut Findings) -> Self {
         let file = FileLine { file: path.into(), line: None };
-        let mut read = Self { file: file.clone(), global: HashMap::new(), hosts: Vec::new() };
+        let mut read = Self {
+            file: file.clone(),
+            global: HashMap::new(),
+            hosts: Vec::new(),
+            files: IncludedFiles::default(),
+        };
         read.include(&file.file, &file, 0, found);
         read
     }
@@ -57,14 +60,12 @@ impl Prosody {
     /// Reads one file, which is named at this place.
     fn include(&mut self, path: &Rc<Path>, named: &FileLine, depth: usize, found: &mut Findings) {
         let place = |line| FileLine { file: Rc::clone(path), line: Some(line) };
-        let statements = match files::text_of_another(path).map(|text| lua::read(&text)) {
-            Ok(Ok(statements)) => statements,
-            Ok(Err(line)) => {
+        let Some(bytes) = self.files.read(path, named, depth, found) else { return };
+        // Lua takes any bytes.
+        let statements = match lua::read(&String::from_utf8_lossy(&bytes)) {
+            Ok(statements) => statements,
+            Err(line) => {
                 return found.error(&place(line), "", "no Lua: a text or comment has no end");
-            }
-            Err(error) => {
-                let text = format!("{} cannot be read: {error}", path.display());
-                return found.error(named, "", text);
             }
         };
         let mut section = ProsodySection::All;
@@ -94,7 +95,7 @@ impl Prosody {
                         }
                     }
                     "Component" => section = ProsodySection::Component,
-                    "Include" if depth < DEEPEST => {
+                    "Include" => {
                         for path in matching(path.parent().unwrap_or(Path::new("/")), &text) {
                             self.include(&path.into(), &place, depth + 1, found);
                         }
@@ -103,6 +104,12 @@ impl Prosody {
                 },
             }
         }
+    }
+
+    /// The hosts that Prosody starts.
+    pub(super) fn started(&self) -> impl Iterator<Item = &ProsodyHost> {
+        let is_off = |host| matches!(self.get(host, "enabled"), Some((LuaValue::Flag(false), _)));
+        self.hosts.iter().filter(move |host| !is_off(host))
     }
 
     /// A setting of a host, or of all.
@@ -148,17 +155,48 @@ fn matching(directory: &Path, pattern: &str) -> Vec<PathBuf> {
 }
 
 fn fits(pattern: &str, name: &str) -> bool {
-    let mut characters = pattern.chars();
-    match characters.next() {
-        None => name.is_empty(),
-        Some('*') => {
-            let mut rests = name.char_indices().map(|(at, _)| at).chain([name.len()]);
-            rests.any(|at| name.get(at..).is_some_and(|rest| fits(characters.as_str(), rest)))
+    let (pattern, name): (Vec<_>, Vec<_>) = (pattern.chars().collect(), name.chars().collect());
+    let (mut of_pattern, mut of_name) = (0, 0);
+    // Behind the last `*`, and where the text that it stands for ends.
+    let mut last = None;
+    while let Some(c) = name.get(of_name) {
+        match (pattern.get(of_pattern), &mut last) {
+            (Some('*'), _) => {
+                of_pattern += 1;
+                last = Some((of_pattern, of_name));
+            }
+            (Some(expected), _) if *expected == '?' || expected == c => {
+                of_pattern += 1;
+                of_name += 1;
+            }
+            (_, Some((behind, end))) => {
+                *end += 1;
+                (of_pattern, of_name) = (*behind, *end);
+            }
+            (_, None) => return false,
         }
-        Some(c) => {
-            let mut rest = name.chars();
-            rest.next().is_some_and(|first| c == '?' || c == first)
-                && fits(characters.as_str(), rest.as_str())
+    }
+    pattern.iter().skip(of_pattern).all(|rest| *rest == '*')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_fit_as_a_shells_do() {
+        for (pattern, name, expected) in [
+            ("*.cfg.lua", "a.cfg.lua", true),
+            ("*.cfg.lua", "a.cfg.lua~", false),
+            ("*.cfg.lua", ".cfg.cfg.lua", true),
+            ("a?c*", "aüc", true),
+            ("a?c", "ac", false),
+            ("*", "", true),
+            ("a**b*", "aab", true),
+            ("", "a", false),
+        ] {
+            assert_eq!(fits(pattern, name), expected, "{pattern} {name}");
         }
+        assert!(!fits(&("*a".repeat(100) + "b"), &"a".repeat(255)));
     }
 }

@@ -1,11 +1,12 @@
 //! What hurts in Prosody's settings.
 
+use std::cmp::Ordering;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::findings::{FileLine, Findings};
 use super::lua::LuaValue;
-use super::ours::{Ours, judge_socket};
+use super::ours::{Ours, PLAIN_IS_NEEDED, judge_socket};
 use super::program::Started;
 use super::prosody::{Prosody, ProsodyHost};
 use crate::commands::prosody_module::MODULE;
@@ -33,7 +34,7 @@ const DAEMON_PATIENCE: f64 = 10.0;
 /// Tells what hurts.
 pub(super) fn judge(prosody: &Prosody, ours: Ours<'_>, found: &mut Findings) {
     let mut asking = Vec::new();
-    for host in &prosody.hosts {
+    for host in prosody.started() {
         let Some((LuaValue::Text(method), place)) = prosody.get(host, "authentication") else {
             continue;
         };
@@ -54,7 +55,7 @@ pub(super) fn judge(prosody: &Prosody, ours: Ours<'_>, found: &mut Findings) {
         let text = format!("no host asks this program; write authentication = \"{BY_DAEMON}\"");
         found.error(&prosody.file, "authentication", text);
     }
-    let all = prosody.hosts.iter().map(|host| (host.name.clone(), host.place.clone()));
+    let all = prosody.started().map(|host| (host.name.clone(), host.place.clone()));
     ours.judge_hosts(&asking, &all.collect::<Vec<_>>(), "VirtualHost", found);
 }
 
@@ -113,8 +114,8 @@ impl<'a> AskingHost<'a> {
             return found.error(self.place, "authentication", text);
         };
         let shown = file.display();
-        match files::text_of_another(&file) {
-            Ok(text) if self.method == BY_DAEMON && text != MODULE => {
+        match files::bytes_of_another(&file) {
+            Ok(bytes) if self.method == BY_DAEMON && bytes != MODULE.as_bytes() => {
                 let text = format!(
                     "{shown} is of another version; print it anew with `xmpp-ldap-auth prosody-module`"
                 );
@@ -183,19 +184,23 @@ impl<'a> AskingHost<'a> {
                 timeout.as_millis(),
                 ours.path.display()
             );
-            // What a daemon's file says is not for this.
-            if ours.is_of_daemon {
-            } else if timeout < patience {
-                let text = format!(
-                    "Prosody waits no longer than {timeout:?}, and an answer between that and {patience:?} would be taken for the next user's; write {}, or {written}",
-                    patience.as_secs_f64()
-                );
-                found.error(place, TIMEOUT, text);
-            } else if timeout > patience {
-                let text = format!(
-                    "Prosody waits longer than the {patience:?} that the program counts with; write {written} to use them"
-                );
-                found.remark(place, TIMEOUT, text);
+            match timeout.cmp(&patience) {
+                // What a daemon's file says is not for this.
+                _ if ours.is_of_daemon => {}
+                Ordering::Less => {
+                    let text = format!(
+                        "Prosody waits no longer than {timeout:?}, and an answer between that and {patience:?} would be taken for the next user's; write {}, or {written}",
+                        patience.as_secs_f64()
+                    );
+                    found.error(place, TIMEOUT, text);
+                }
+                Ordering::Greater => {
+                    let text = format!(
+                        "Prosody waits longer than the {patience:?} that the program counts with; write {written} to use them"
+                    );
+                    found.remark(place, TIMEOUT, text);
+                }
+                Ordering::Equal => {}
             }
             self.judge_cut_off(timeout, found);
         }
@@ -219,8 +224,7 @@ impl<'a> AskingHost<'a> {
         if let Some((LuaValue::Table(names), place)) = self.get(MECHANISMS)
             && names.iter().any(|name| matches!(name, LuaValue::Text(name) if name == "PLAIN"))
         {
-            let text = "PLAIN is the only mechanism by which a directory can be asked, so that nobody can sign in; leave it out here";
-            found.error(place, MECHANISMS, text);
+            found.error(place, MECHANISMS, PLAIN_IS_NEEDED);
         }
         const CLEAR: &str = "allow_unencrypted_plain_auth";
         if let Some((LuaValue::Flag(true), place)) = self.get(CLEAR) {

@@ -8,6 +8,9 @@ use saphyr_parser::{Event, Parser};
 
 use super::findings::FileLine;
 
+/// Nobody writes lists and maps within so many others.
+const DEEPEST: usize = 64;
+
 /// A value, and where it begins: of a value in a map, where its key stands.
 #[derive(Clone, Debug)]
 pub(super) struct YamlValue {
@@ -66,46 +69,58 @@ enum Open {
 }
 
 /// The first document of a file. The error is where it is no YAML, and why.
-pub(super) fn parse(file: &Rc<Path>, text: &str) -> Result<YamlValue, (FileLine, String)> {
+pub(super) fn parse(file: &Rc<Path>, bytes: &[u8]) -> Result<YamlValue, (FileLine, String)> {
     let place = |line: usize| FileLine { file: Rc::clone(file), line: Some(line) };
+    let text = std::str::from_utf8(bytes).map_err(|error| {
+        let before = bytes.iter().take(error.valid_up_to());
+        let line = 1 + before.filter(|byte| **byte == b'\n').count();
+        (place(line), "it is not in UTF-8".to_owned())
+    })?;
     let mut parser = Parser::new_from_str(text);
-    let mut open: Vec<(Open, FileLine, usize)> = Vec::new();
-    let mut anchors: HashMap<usize, Rc<Node>> = HashMap::new();
+    let mut open: Vec<(Open, FileLine, usize, usize)> = Vec::new();
+    let mut anchors: HashMap<usize, (Rc<Node>, usize)> = HashMap::new();
     while let Some(event) = parser.next_event() {
         let (event, span) =
             event.map_err(|error| (place(error.marker().line()), error.info().to_owned()))?;
         let here = place(span.start.line());
-        let (node, here) = match event {
+        // The height is of what a value holds, by aliases too: it is dropped by recursion.
+        let (node, here, height) = match event {
             Event::Scalar(text, _, anchor, _) => {
                 let node = Rc::new(Node::Scalar(text.into_owned()));
-                anchors.insert(anchor, Rc::clone(&node));
-                (node, here)
+                anchors.insert(anchor, (Rc::clone(&node), 0));
+                (node, here, 0)
             }
             Event::Alias(anchor) => match anchors.get(&anchor) {
-                Some(node) => (Rc::clone(node), here),
+                Some((node, height)) => (Rc::clone(node), here, *height),
                 None => return Err((here, "an alias of itself".to_owned())),
             },
             Event::SequenceStart(anchor, _) => {
-                open.push((Open::List(Vec::new()), here, anchor));
+                open.push((Open::List(Vec::new()), here, anchor, 1));
                 continue;
             }
             Event::MappingStart(anchor, _) => {
-                open.push((Open::Map(Vec::new(), None), here, anchor));
+                open.push((Open::Map(Vec::new(), None), here, anchor, 1));
                 continue;
             }
             Event::SequenceEnd | Event::MappingEnd => {
-                let Some((ended, here, anchor)) = open.pop() else { continue };
+                let Some((ended, here, anchor, height)) = open.pop() else { continue };
+                if height > DEEPEST {
+                    return Err((here, "lists within lists without end".to_owned()));
+                }
                 let node = Rc::new(match ended {
                     Open::List(items) => Node::List(items),
                     Open::Map(entries, _) => Node::Map(entries),
                 });
-                anchors.insert(anchor, Rc::clone(&node));
-                (node, here)
+                anchors.insert(anchor, (Rc::clone(&node), height));
+                (node, here, height)
             }
             Event::DocumentEnd | Event::StreamEnd => break,
             Event::Nothing | Event::StreamStart | Event::DocumentStart(_) => continue,
         };
         let value = YamlValue { place: here, node };
+        if let Some((.., holder)) = open.last_mut() {
+            *holder = (*holder).max(height + 1);
+        }
         match open.last_mut() {
             None => return Ok(value),
             Some((Open::List(items), ..)) => items.push(value),
@@ -118,4 +133,27 @@ pub(super) fn parse(file: &Rc<Path>, text: &str) -> Result<YamlValue, (FileLine,
         }
     }
     Ok(YamlValue { place: place(1), node: Rc::new(Node::Map(Vec::new())) })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write;
+
+    use super::*;
+
+    #[test]
+    fn what_is_nested_without_end_or_in_another_encoding_is_refused() {
+        let file: Rc<Path> = Rc::from(Path::new("x"));
+        let mut aliases = "- &a0 x\n".to_owned();
+        for at in 1..100_000 {
+            writeln!(aliases, "- &a{at} [*a{}]", at - 1).unwrap();
+        }
+        for text in ["- ".repeat(100_000), aliases] {
+            assert!(parse(&file, text.as_bytes()).is_err());
+        }
+        let (place, why) = parse(&file, b"a: 1\n# \xe4\n").unwrap_err();
+        assert!(place.line == Some(2) && why.contains("UTF-8"), "{place:?} {why}");
+        let text = format!("{}x", "- ".repeat(20));
+        assert!(parse(&file, text.as_bytes()).is_ok());
+    }
 }
