@@ -80,10 +80,15 @@ impl Site {
 
     /// Writes a configuration of the binary.
     pub fn configure(&self, name: &str, setting: &Setting) -> Result<PathBuf> {
+        // With a service account the entry that a template names would be read as well.
         let lookup = if setting.work == Work::Bind {
             format!("user_dn = {:?}", user_dn("{localpart}"))
         } else {
-            format!("base = {BASE:?}\nuser_filter = {:?}", filter("{localpart}"))
+            format!(
+                "base = {BASE:?}\nuser_filter = {:?}\nbind_dn = {SERVICE_DN:?}\nbind_password_file = {:?}",
+                filter("{localpart}"),
+                self.password(),
+            )
         };
         let url = match (setting.server, setting.security) {
             (Some(server), _) => format!("ldap://{server}"),
@@ -92,12 +97,11 @@ impl Site {
         };
         let text = format!(
             "caller = \"ejabberd\"\n{}\n[directory.bench]\nservers = [{url:?}]\n\
-             start_tls = {}\n{lookup}\nbind_dn = {SERVICE_DN:?}\nbind_password_file = {:?}\n\
+             start_tls = {}\n{lookup}\n\
              [directory.bench.tls]\nca_file = {:?}\n[directory.bench.pool]\n{}\n\
              [domain.\"example.com\"]\ndirectory = \"bench\"\n",
             setting.top,
             setting.security == Security::StartTls,
-            self.password(),
             self.authority(),
             setting.pool,
         );
