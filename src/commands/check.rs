@@ -24,6 +24,7 @@ use super::finding::{Finding, Severity, counted};
 use super::print::print_json;
 use super::screen::{BAD, GOOD, Screen};
 use crate::cli::{CheckArgs, GlobalArgs};
+use crate::config::configuration::Configuration;
 use crate::config::effective::{Effective, EffectiveValue, Origin, Subject};
 use crate::config::problem::{Problem, Problems};
 use crate::config::startup::{Caller, Startup};
@@ -71,11 +72,15 @@ pub fn check(args: &CheckArgs, given: GlobalArgs) -> Result<Code, Failure> {
     args.as_user.as_deref().map_or(Ok(()), user::become_user)?;
     let (reading, is_of_daemon) = read(&path, given.caller, &callers);
     let mut findings = of_configuration(&path, &reading);
-    if reading.configuration.is_ok() && is_of_daemon {
-        let hint = reading.configuration.as_ref().ok().and_then(|it| it.policy.daemon_hint());
-        findings.extend(hint.map(|text| Finding::new(Severity::Hint, "", text)));
-    } else if reading.configuration.is_ok() && !callers.are_given() {
-        findings.extend(hints(&reading));
+    match &reading.configuration {
+        Ok(configuration) if is_of_daemon => {
+            let hint = configuration.policy.daemon_hint();
+            findings.extend(hint.map(|text| Finding::new(Severity::Hint, "", text)));
+        }
+        Ok(configuration) if !callers.are_given() => {
+            findings.extend(hints(&reading.startup, configuration));
+        }
+        _ => {}
     }
     findings.extend(callers.judge(Ours { path: &path, reading: &reading, is_of_daemon }));
     let (user, is_root) = user::user();
@@ -206,8 +211,8 @@ fn log_place(startup: &Startup) -> (String, bool) {
 }
 
 /// The settings on the caller's side that this program depends on.
-fn hints(reading: &Reading) -> impl Iterator<Item = Finding> {
-    let Caller { patience, terms, .. } = &reading.startup.caller;
+fn hints(startup: &Startup, configuration: &Configuration) -> impl Iterator<Item = Finding> {
+    let Caller { patience, terms, .. } = &startup.caller;
     let (name, mut hints) = match terms.dialect {
         Dialect::Prosody => ("Prosody", vec![
             format!("external_auth_timeout must be {} (its default is 5)", patience.as_secs_f64()),
@@ -221,15 +226,13 @@ fn hints(reading: &Reading) -> impl Iterator<Item = Finding> {
         Dialect::MongooseIm => ("MongooseIM", Vec::new()),
     };
     // A relay has no connections, and remembers nothing.
-    if let Some(alone) =
-        reading.configuration.as_ref().ok().filter(|_| reading.startup.daemon.is_none())
-    {
+    if startup.daemon.is_none() {
         hints.extend(match terms.dialect {
             Dialect::Ejabberd => Some("extauth_pool_size processes are started, each with its own connections; the default is one a processor".to_owned()),
             Dialect::MongooseIm => Some("each of auth.external.instances is a process with its own connections".to_owned()),
             Dialect::Prosody | Dialect::Unnamed => None,
         });
-        hints.extend(alone.policy.hints(terms.dialect));
+        hints.extend(configuration.policy.hints(terms.dialect));
     }
     hints.into_iter().map(move |text| Finding::new(Severity::Hint, name, text))
 }

@@ -61,10 +61,9 @@ impl Screen {
         self.wrapped(&label, &text, &" ".repeat(column + 4));
     }
 
-    /// A finding: a row for what is good, and the rest as compilers tell of it, with its line below.
-    /// Only an error begins with its place, to which an editor may jump.
+    /// A finding: a row for what is good, and the rest as compilers tell of it. Only an error begins with its place, to which an editor may jump.
     pub(super) fn finding(&mut self, finding: &Finding) {
-        let Finding { severity, file, line, column, key, text, shown } = finding;
+        let Finding { severity, file, line, column, key, text, .. } = finding;
         let style = match severity {
             Severity::Good => {
                 return self.row(WHAT, key.as_deref().unwrap_or_default(), text, "");
@@ -86,20 +85,18 @@ impl Screen {
             if *severity == Severity::Error { (place, name) } else { (name, place) };
         let text = format!("{first}{second}{key}{}", printable(text));
         self.wrapped("", &text, HANGING);
-        if let Some(shown) = shown {
-            self.excerpt(shown);
-        }
     }
 
-    /// Findings, in their order.
+    /// Findings, in their order, each with its line below.
     pub(super) fn findings(&mut self, findings: &[Finding]) {
         for (finding, next) in findings.iter().zip(findings.iter().skip(1).map(Some).chain([None]))
         {
-            let line = |it: &Finding| (it.file.clone(), it.line);
-            let shown = finding.shown.clone();
+            self.finding(finding);
+            let is_same = |it: &Finding| (&it.file, it.line) == (&finding.file, finding.line);
             // The line is below the last that is about it.
-            let shown = shown.filter(|_| next.is_none_or(|next| line(next) != line(finding)));
-            self.finding(&Finding { shown, ..finding.clone() });
+            if let Some(shown) = finding.shown.as_deref().filter(|_| !next.is_some_and(is_same)) {
+                self.excerpt(shown);
+            }
         }
     }
 

@@ -35,17 +35,17 @@ pub(super) fn judge(ejabberd: &Ejabberd, ours: Ours<'_>, found: &mut Findings) {
         found.error(written.map_or(&ejabberd.file, |it| &it.place), "auth_method", text);
     }
     ours.judge_hosts(&asking, &all, "hosts", found);
+    let hosts: Vec<_> =
+        asking.iter().map(|(name, _)| EjabberdHost::new(ejabberd, name, ours)).collect();
     // What is started decides whether a daemon answers, whatever file is checked.
-    let programs = asking.iter().filter_map(|(name, _)| EjabberdHost { ejabberd, name }.program());
-    let startups: Vec<_> = programs.filter_map(|program| startup(&program, ours)).collect();
-    let is_of_daemon = match startups.as_slice() {
-        [] => ours.is_of_daemon,
-        all => all.iter().all(|startup| startup.daemon.is_some()),
+    let mut startups = hosts.iter().filter_map(|host| host.startup.as_ref()).peekable();
+    let is_of_daemon = match startups.peek() {
+        None => ours.is_of_daemon,
+        Some(_) => startups.all(|startup| startup.daemon.is_some()),
     };
     let ours = Ours { is_of_daemon, ..ours };
     let mut pools = BTreeMap::new();
-    for (host, _) in &asking {
-        let host = EjabberdHost { ejabberd, name: host };
+    for host in &hosts {
         host.judge(ours, found);
         let Some((size, place)) = host.pool() else { continue };
         // Hosts with the same name of a pool share it.
@@ -69,28 +69,34 @@ pub(super) fn judge(ejabberd: &Ejabberd, ours: Ours<'_>, found: &mut Findings) {
 }
 
 /// The settings of a host that asks this program.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 struct EjabberdHost<'a> {
     ejabberd: &'a Ejabberd,
     name: &'a str,
+    program: Option<Started>,
+    /// What the program starts with, if it is this one; `None` where nobody can tell.
+    startup: Option<Startup>,
 }
 
 impl<'a> EjabberdHost<'a> {
-    fn get(self, key: &'a str) -> Option<&'a YamlValue> {
+    fn new(ejabberd: &'a Ejabberd, name: &'a str, ours: Ours<'_>) -> Self {
+        let host = Self { ejabberd, name, program: None, startup: None };
+        let program = host.text("extauth_program").and_then(Started::parse);
+        let startup = program.as_ref().and_then(|program| startup(program, ours));
+        Self { program, startup, ..host }
+    }
+
+    fn get(&self, key: &'a str) -> Option<&'a YamlValue> {
         self.ejabberd.of_host(self.name, key)
     }
 
-    fn text(self, key: &'a str) -> Option<&'a str> {
+    fn text(&self, key: &'a str) -> Option<&'a str> {
         self.get(key).and_then(|value| self.ejabberd.text(value))
-    }
-
-    fn program(self) -> Option<Started> {
-        self.text("extauth_program").and_then(Started::parse)
     }
 
     /// How many processes there are in its pool, and where that is written; `None` where only ejabberd
     /// can tell.
-    fn pool(self) -> Option<(usize, FileLine)> {
+    fn pool(&self) -> Option<(usize, FileLine)> {
         Some(match self.get("extauth_pool_size") {
             Some(size) => (self.ejabberd.text(size)?.parse().ok()?, size.place.clone()),
             None => {
@@ -100,7 +106,7 @@ impl<'a> EjabberdHost<'a> {
         })
     }
 
-    fn judge(self, ours: Ours<'_>, found: &mut Findings) {
+    fn judge(&self, ours: Ours<'_>, found: &mut Findings) {
         let ejabberd = self.ejabberd;
         let texts = |key| self.get(key).map(|value| ejabberd.texts(value)).unwrap_or_default();
         let others = texts("auth_method").into_iter().flatten();
@@ -124,8 +130,8 @@ impl<'a> EjabberdHost<'a> {
                 found.error(&ejabberd.file, "extauth_program", text);
             }
             Some(value) => {
-                if let Some(program) = self.program() {
-                    judge_program(&program, &value.place, ours, found);
+                if let Some(program) = &self.program {
+                    self.judge_program(program, &value.place, ours, found);
                 }
             }
         }
@@ -152,6 +158,51 @@ impl<'a> EjabberdHost<'a> {
             found.error(&value.place, NEGOTIATION, text);
         }
     }
+
+    fn judge_program(
+        &self,
+        program: &Started,
+        place: &FileLine,
+        ours: Ours<'_>,
+        found: &mut Findings,
+    ) {
+        const KEY: &str = "extauth_program";
+        if !program.program.is_absolute() {
+            let text = "this is looked for where ejabberd is told to look (PATH); write the whole path, from / on";
+            return found.remark(place, KEY, text);
+        }
+        program.judge(place, KEY, found);
+        let written = self.startup.as_ref().and_then(Startup::written_caller);
+        match program.caller().or(written) {
+            Some(Dialect::Ejabberd) => {}
+            Some(other) => {
+                let text = format!(
+                    "by its name, its arguments or its configuration this answers {other}; write xmpp-ldap-auth-ejabberd, a link to the program"
+                );
+                found.error(place, KEY, text);
+            }
+            None if self.startup.is_some() => {
+                let text = "nothing says that ejabberd asks; write xmpp-ldap-auth-ejabberd, a link to the program, or caller = \"ejabberd\" in its configuration";
+                found.error(place, KEY, text);
+            }
+            None => {}
+        }
+        let file = file_of(program);
+        if ours.is_this(file) || !program.is_ours() {
+            return;
+        }
+        match self.startup.as_ref().and_then(|startup| startup.daemon.as_ref()) {
+            Some(socket) => judge_socket(socket, None, place, KEY, found),
+            None => {
+                let text = format!(
+                    "this reads {} unless its environment names another file, and what is checked is {}",
+                    file.display(),
+                    ours.path.display()
+                );
+                found.remark(place, KEY, text);
+            }
+        }
+    }
 }
 
 /// The configuration that a program reads.
@@ -166,46 +217,6 @@ fn startup(program: &Started, ours: Ours<'_>) -> Option<Startup> {
         _ if !program.is_ours() => None,
         true => Some(ours.reading.startup.clone()),
         false => file.exists().then(|| config::load(file, None, None).startup),
-    }
-}
-
-fn judge_program(program: &Started, place: &FileLine, ours: Ours<'_>, found: &mut Findings) {
-    const KEY: &str = "extauth_program";
-    if !program.program.is_absolute() {
-        let text = "this is looked for where ejabberd is told to look (PATH); write the whole path, from / on";
-        return found.remark(place, KEY, text);
-    }
-    program.judge(place, KEY, found);
-    let startup = startup(program, ours);
-    let written = startup.as_ref().and_then(Startup::written_caller);
-    match program.caller().or(written) {
-        Some(Dialect::Ejabberd) => {}
-        Some(other) => {
-            let text = format!(
-                "by its name, its arguments or its configuration this answers {other}; write xmpp-ldap-auth-ejabberd, a link to the program"
-            );
-            found.error(place, KEY, text);
-        }
-        None if startup.is_some() => {
-            let text = "nothing says that ejabberd asks; write xmpp-ldap-auth-ejabberd, a link to the program, or caller = \"ejabberd\" in its configuration";
-            found.error(place, KEY, text);
-        }
-        None => {}
-    }
-    let file = file_of(program);
-    if ours.is_this(file) || !program.is_ours() {
-        return;
-    }
-    match startup.and_then(|startup| startup.daemon) {
-        Some(socket) => judge_socket(&socket, None, place, KEY, found),
-        None => {
-            let text = format!(
-                "this reads {} unless its environment names another file, and what is checked is {}",
-                file.display(),
-                ours.path.display()
-            );
-            found.remark(place, KEY, text);
-        }
     }
 }
 
