@@ -14,7 +14,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use self::connection::{Connection, Lost};
-use self::socket::NoConnection;
+use self::socket::{BUSY_PAUSE, NoConnection};
 use crate::answer::Answer;
 use crate::deadline::Deadline;
 use crate::local_stream::LocalStream;
@@ -24,9 +24,6 @@ use crate::verdict::{Outage, Outcome, Verdict};
 
 /// A request that may have been taken in is sent once more only if so much of its time is left.
 const WORTH_ANOTHER: Duration = Duration::from_millis(500);
-
-/// How soon a daemon that has not accepted others yet is tried again.
-const BUSY_PAUSE: Duration = Duration::from_millis(10);
 
 /// Asks the daemon whose socket it is given.
 #[derive(Debug)]

@@ -20,13 +20,10 @@ use crate::listen::settings::{ListenAddress, ListenerKind, ListenerSettings};
 use crate::printable::printable;
 use crate::protocol::control::Order;
 use crate::protocol::dialect::Dialect;
-use crate::relay::socket::{NoConnection, connect};
+use crate::relay::socket::{BUSY_PAUSE, NoConnection, connect};
 
 /// How long a daemon may take to say something about itself, or to find an account.
 pub(super) const PATIENCE: Duration = Duration::from_secs(30);
-
-/// How soon a daemon that has not accepted others yet is tried again.
-const BUSY_PAUSE: Duration = Duration::from_millis(10);
 
 /// The daemon of this machine, to which its control socket leads.
 #[derive(Debug)]

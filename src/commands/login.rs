@@ -22,13 +22,11 @@ use crate::config;
 use crate::deadline::Deadline;
 use crate::exit::Code;
 use crate::jid::Account;
+use crate::listen::settings::ANSWER_WITHIN;
 use crate::observe::{advice, milliseconds};
 use crate::protocol::control::Order;
 use crate::request::Request;
 use crate::verdict::{Denial, NO, Outage, Outcome, Verdict, YES};
-
-/// How long a daemon may work on a sign-in; its listener may say less.
-const DAEMON_WITHIN: Duration = Duration::from_secs(25);
 
 /// Asks for a password, tries it by the daemon if one runs here, else as `run` would, and shows how
 /// that went.
@@ -111,9 +109,9 @@ fn through(daemon: &Daemon, args: &LoginArgs, account: &Account) -> Result<Login
     })?;
     let started = Instant::now();
     let order =
-        Order::Login { jid: account.to_string(), password: password.into(), within: DAEMON_WITHIN };
+        Order::Login { jid: account.to_string(), password: password.into(), within: ANSWER_WITHIN };
     progress::show("the daemon");
-    let answer = daemon.ask(&order, DAEMON_WITHIN * 2);
+    let answer = daemon.ask(&order, ANSWER_WITHIN * 2);
     progress::clear();
     let answer = answer?;
     let text = |key: &str| answer.get(key).and_then(Value::as_str).unwrap_or_default();

@@ -121,10 +121,8 @@ fn is_public(key: &str) -> bool {
 }
 
 fn is_known(key: &str) -> bool {
-    TOP.sections().iter().any(|section| {
-        let mut mistakes = section.table.mistakes.iter();
-        section.table.key(key).is_some() || mistakes.any(|(known, _)| *known == key)
-    })
+    let is_mistake = |(mistaken, _): &(&str, &str)| *mistaken == key;
+    TOP.knows(key) || TOP.sections().iter().any(|it| it.table.mistakes.iter().any(is_mistake))
 }
 
 /// Whether nothing in the text looks like the name of a secret.

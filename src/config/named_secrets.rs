@@ -54,9 +54,7 @@ fn add_text(key: &str, text: &str, found: &mut Vec<NamedSecret>) {
             found.extend(passwords.map(|(_, password)| password.to_owned().into()));
         }),
         "client_key_file" => content(Path::new(text)),
-        _ if is_harmless(key) || TOP.sections().iter().any(|it| it.table.key(key).is_some()) => {
-            return;
-        }
+        _ if is_harmless(key) || TOP.knows(key) => return,
         // It may be the secret itself.
         _ => None,
     };

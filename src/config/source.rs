@@ -1,6 +1,6 @@
 //! The text of the file, its syntax, and everything that was found in it.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::ops::Range;
 use std::path::Path;
 
@@ -16,8 +16,7 @@ use crate::files::watch::Watch;
 #[derive(Debug)]
 pub(super) struct Source<'a> {
     text: &'a str,
-    is_broken: Cell<bool>,
-    /// Of a file whose syntax is right.
+    /// None of a file whose syntax is wrong.
     public: RefCell<Option<PublicValues>>,
     problems: RefCell<Vec<Note>>,
     remarks: RefCell<Vec<Note>>,
@@ -39,7 +38,6 @@ impl<'a> Source<'a> {
     pub(super) fn new(text: &'a str) -> Self {
         Self {
             text,
-            is_broken: Cell::new(false),
             public: RefCell::default(),
             problems: RefCell::default(),
             remarks: RefCell::default(),
@@ -51,16 +49,14 @@ impl<'a> Source<'a> {
     /// The parsed document; syntax errors are recorded.
     pub(super) fn parse(&self) -> DeTable<'a> {
         let (table, errors) = DeTable::parse_recoverable(self.text);
+        let is_right = errors.is_empty();
         for error in errors {
-            self.is_broken.set(true);
             let span = error.span().unwrap_or_default();
             let (start, text) = (span.start, self.syntax(error.message(), span));
             self.record(start, String::new(), text);
         }
         let table = table.into_inner();
-        if !self.is_broken() {
-            self.public.replace(Some(PublicValues::of(&table)));
-        }
+        self.public.replace(is_right.then(|| PublicValues::of(&table)));
         table
     }
 
@@ -71,9 +67,8 @@ impl<'a> Source<'a> {
         let begun = before.rsplit('\n').next().unwrap_or_default();
         if words == "duplicate key" {
             let key = self.text.get(span).unwrap_or_default();
-            let is_known = TOP.sections().iter().any(|section| section.table.key(key).is_some());
             // Any other may be a piece of a secret.
-            let key = if is_known || begun.starts_with('[') { key } else { "this" };
+            let key = if TOP.knows(key) || begun.starts_with('[') { key } else { "this" };
             return format!("{key} is written twice; leave one out, or bring both together");
         }
         let is_escape = words.contains("escape")
@@ -136,7 +131,7 @@ impl<'a> Source<'a> {
 
     /// Whether its syntax is wrong, so that what seems to stand there may not be what was meant.
     pub(super) fn is_broken(&self) -> bool {
-        self.is_broken.get()
+        self.public.borrow().is_none()
     }
 
     /// Lets a file matter as if it stood here.

@@ -10,6 +10,9 @@ use std::time::Duration;
 /// As many bytes of lines wait for a disk: those of some seconds of a storm.
 const ROOM: usize = 4 << 20;
 
+/// So many bytes of room stay when all are written.
+const KEPT: usize = 128 << 10;
+
 /// The thread needs no more, in bytes.
 const STACK: usize = 128 << 10;
 
@@ -170,7 +173,7 @@ impl WaitingLines {
             let lost = file.append(&bytes);
             self.locked().lost += lost;
             bytes.clear();
-            bytes.shrink_to(STACK);
+            bytes.shrink_to(KEPT);
         }
     }
 

@@ -6,11 +6,15 @@ use std::os::fd::OwnedFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
+use std::time::Duration;
 
 use rustix::io::Errno;
 use socket2::{Domain, SockAddr, Socket, Type};
 
 use crate::files::RUN_DIRECTORY;
+
+/// How soon a daemon that has not accepted others yet is tried again.
+pub const BUSY_PAUSE: Duration = Duration::from_millis(10);
 
 /// Why there is no connection.
 #[derive(Debug, thiserror::Error)]

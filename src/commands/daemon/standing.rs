@@ -23,7 +23,7 @@ use crate::listen::accept::Listener;
 use crate::listen::control::Administration;
 use crate::listen::front::Front;
 use crate::listen::metrics::{MetricsFormat, Watched};
-use crate::listen::settings::ListenerSettings;
+use crate::listen::settings::{ANSWER_WITHIN, ListenerSettings};
 use crate::observe::logger::Logger;
 use crate::observe::metrics::RequestMetrics;
 use crate::policy::Policies;
@@ -33,9 +33,6 @@ use crate::verdict::Verdict;
 
 /// What is asked.
 pub(super) type Served = InTurn<Authenticator<Domain>>;
-
-/// How long it may take to find an account.
-const FIND_WITHIN: Duration = Duration::from_secs(25);
 
 /// How a daemon stands.
 #[derive(Debug)]
@@ -240,7 +237,7 @@ impl Administration for Standing {
 
     async fn forgive(&self, account: &Account) -> Result<bool, String> {
         let Some(authenticator) = self.authenticator.get() else { return Ok(false) };
-        let by = Deadline::after(Instant::now(), FIND_WITHIN);
+        let by = Deadline::after(Instant::now(), ANSWER_WITHIN);
         match authenticator.forgive(account, by).await {
             Ok(forgiven) => Ok(forgiven),
             // Nobody binds as somebody whom the directory does not know.

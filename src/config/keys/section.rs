@@ -24,6 +24,11 @@ impl TableSpec {
         sections
     }
 
+    /// Whether a key of this name stands in it, or in any table below it.
+    pub fn knows(&'static self, key: &str) -> bool {
+        self.sections().iter().any(|section| section.table.key(key).is_some())
+    }
+
     fn add_sections(&'static self, text: &'static str, sections: &mut Vec<Section>) {
         if sections.iter().any(|known| known.table.name == self.name) {
             return;
