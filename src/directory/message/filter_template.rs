@@ -357,6 +357,8 @@ mod tests {
             assert!(is_borne("(uid={localpart})", borne, &[("uid", stored)]), "{stored}");
         }
         assert!(!is_borne("(uid={localpart})", " jo", &[("uid", "jo")]));
+        assert!(is_borne("(uid={localpart})", "jo", &[("uid", " jo ")]));
+        assert!(!is_borne("(uid={localpart})", "jo", &[("uid", "\u{a0}jo")]));
         assert!(is_borne("(uid={localpart})", "b", &[("uid", "a"), ("uid", "B")]));
         assert!(!is_borne("(uid={localpart})", "alice", &[("cn", "alice")]));
     }

@@ -22,6 +22,10 @@ const ATTRIBUTES: [(&str, &str, &str); 10] = [
 /// The attributes that units and places are named by, and no group.
 const OF_CONTAINERS: [&str; 6] = ["dc", "ou", "o", "c", "l", "st"];
 
+/// What does not count beside a separator: the space, and what it may be written as in a file. Other
+/// blanks, such as the no-break space, are a part of the value (RFC 4514, section 2.4).
+const BLANK: [char; 4] = [' ', '\t', '\r', '\n'];
+
 /// An attribute by its short name.
 fn short(name: &str) -> String {
     let bare = name.strip_prefix("oid.").unwrap_or(name);
@@ -50,7 +54,7 @@ impl Dn {
 
     /// Reads a DN, where case does not count in the values of some attributes.
     fn read(source: &str, ignores_case: impl Fn(&str) -> bool) -> Option<Self> {
-        if source.trim().is_empty() {
+        if source.trim_matches(BLANK).is_empty() {
             return Some(Self(Vec::new()));
         }
         let (mut names, mut name) = (Vec::new(), Vec::new());
@@ -155,7 +159,7 @@ impl AttributeValue {
     /// The one at the start of `source`, and what follows the separator behind it.
     pub(super) fn first_of(source: &str) -> Option<(Self, &str)> {
         let (name, after) = source.split_once('=')?;
-        let name = name.trim().to_ascii_lowercase();
+        let name = name.trim_matches(BLANK).to_ascii_lowercase();
         if !is_attribute(&name) {
             return None;
         }
@@ -166,7 +170,7 @@ impl AttributeValue {
 
 /// The value at the start of `source` without its escapes, the separator behind it, and what follows.
 fn value(source: &str) -> Option<(Vec<u8>, Option<char>, &str)> {
-    let source = source.trim_start();
+    let source = source.trim_start_matches(BLANK);
     let mut plain = Vec::new();
     // Spaces at the end do not count unless they are escaped.
     let mut significant = 0;
@@ -323,6 +327,9 @@ mod tests {
             ("cn=a+cn=b", "cn=a,cn=b"),
             ("cn=a\\,cn=b", "cn=a,cn=b"),
             ("cn=a\\ ,dc=x", "cn=a,dc=x"),
+            ("cn=\u{a0}a", "cn=a"),
+            ("cn=\u{2003}a", "cn=a"),
+            ("cn=\u{a0}", "cn="),
             ("cn=\\ff", "cn=\\fe"),
             ("cn=\\ff", "cn=\\5cff"),
         ] {
@@ -333,7 +340,17 @@ mod tests {
 
     #[test]
     fn what_is_no_name_is_not_read() {
-        for source in ["alice", "cn", "=x", "cn=a,", "cn=a,b", "a,cn=b", "cn=\\", "cn=\"a\""] {
+        for source in [
+            "alice",
+            "cn",
+            "=x",
+            "cn=a,",
+            "cn=a,b",
+            "a,cn=b",
+            "cn=\\",
+            "cn=\"a\"",
+            "cn=a,\u{a0}cn=b",
+        ] {
             assert_eq!(Dn::parse(source), None, "{source}");
         }
     }

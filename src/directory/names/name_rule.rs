@@ -81,7 +81,7 @@ impl NameRule {
 
 /// A value as an XMPP server would spell it. No name begins or ends with a space (XEP-0106).
 fn spelled(value: &[u8]) -> Option<String> {
-    Some(nodeprep(std::str::from_utf8(value).ok()?.trim()))
+    Some(nodeprep(std::str::from_utf8(value).ok()?.trim_matches(' ')))
 }
 
 /// Whether a server that nobody asks whose entry it found can take this name for no other one: it has
