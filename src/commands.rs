@@ -34,7 +34,7 @@ use crate::config::directory::DirectoryConfig;
 use crate::config::problem::Problem;
 use crate::config::{self, Reading, gssapi};
 use crate::directory::Directory;
-use crate::directory::domain::{Domain, Memory};
+use crate::directory::domain::{Domain, DomainMemory};
 use crate::directory::pool::refused_logins::RefusedLogins;
 use crate::peer::process::start_anew;
 use crate::policy::Policies;
@@ -86,7 +86,7 @@ fn rebuild(
     {
         let directory = Arc::new(Directory::remembering(settings, refused));
         for (name, rules) in rules {
-            let memory = Memory {
+            let memory = DomainMemory {
                 names: policy.dn_ttl.map(|ttl| TtlCache::new(policy.accounts, ttl)),
                 spares_binds: policy.cache.is_some(),
             };

@@ -51,17 +51,17 @@ pub fn read(path: &Path, privacy: Privacy) -> Result<Zeroizing<Vec<u8>>, String>
     // With room for all of it, because what is moved leaves a copy behind.
     let size = usize::try_from(metadata.len().min(LARGEST)).unwrap_or_default();
     let mut bytes = Zeroizing::new(Vec::with_capacity(size + 1));
-    if is_larger(file, &mut bytes).map_err(|error| unreadable(&error))? {
+    if !read_whole(file, &mut bytes).map_err(|error| unreadable(&error))? {
         return Err(format!("{} is larger than {LARGEST} bytes", path.display()));
     }
     Ok(bytes)
 }
 
-/// Reads a file, and tells whether it is larger than is read.
-fn is_larger(file: File, bytes: &mut Vec<u8>) -> io::Result<bool> {
+/// Reads a file, and tells whether that is all of it: no more than [`LARGEST`] bytes are read.
+fn read_whole(file: File, bytes: &mut Vec<u8>) -> io::Result<bool> {
     let mut file = file.take(LARGEST + 1);
     file.read_to_end(bytes)?;
-    Ok(file.limit() == 0)
+    Ok(file.limit() > 0)
 }
 
 /// The bytes of a file of somebody else, which may name what has no end.
@@ -71,7 +71,7 @@ pub fn bytes_of_another(path: &Path) -> io::Result<Vec<u8>> {
         return Err(io::Error::other("it is no file"));
     }
     let mut bytes = Vec::new();
-    if is_larger(file, &mut bytes)? {
+    if !read_whole(file, &mut bytes)? {
         return Err(io::Error::other("it is too large"));
     }
     Ok(bytes)

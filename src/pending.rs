@@ -16,17 +16,17 @@ use crate::observe::{self, Audit};
 use crate::request::{Refused, Request, Verb, Whom};
 use crate::verdict::{Outage, Outcome};
 
-/// The requests of one front end.
+/// Begins the work on the requests of one front end.
 #[derive(Debug)]
-pub struct Requests<A> {
+pub struct Dispatcher<A> {
     answerer: Arc<A>,
-    /// How they come, in a daemon.
-    way: Option<RequestSource>,
+    /// Where they come from, in a daemon.
+    source: Option<RequestSource>,
     /// Each password change that goes on holds it for reading.
     changes: Arc<RwLock<()>>,
 }
 
-/// The way by which requests come to a daemon.
+/// Where the requests of a daemon come from.
 #[derive(Clone, Debug)]
 struct RequestSource {
     /// The name of the listener.
@@ -51,7 +51,7 @@ struct Asked {
     verb: Verb,
     whom: Whom,
     timing: Timing,
-    way: Option<RequestSource>,
+    source: Option<RequestSource>,
 }
 
 /// A request that was read and is not answered yet. Dropping it ends no work: what was sent to a
@@ -76,15 +76,15 @@ enum WorkState {
     Running(JoinHandle<(Outcome, Duration)>),
 }
 
-impl<A: Answer> Requests<A> {
-    /// Those that `answerer` is asked.
+impl<A: Answer> Dispatcher<A> {
+    /// For requests that `answerer` is asked.
     pub fn new(answerer: Arc<A>) -> Self {
-        Self { answerer, way: None, changes: Arc::default() }
+        Self { answerer, source: None, changes: Arc::default() }
     }
 
-    /// Those that `answerer` is asked through a listener of this name, counted in `metrics`.
+    /// For requests that `answerer` is asked through a listener of this name, counted in `metrics`.
     pub fn through(listener: Arc<str>, answerer: Arc<A>, metrics: RequestMetrics) -> Self {
-        Self { way: Some(RequestSource { listener, metrics }), ..Self::new(answerer) }
+        Self { source: Some(RequestSource { listener, metrics }), ..Self::new(answerer) }
     }
 
     /// Starts work on a request, which ends at the deadline; none if that has passed.
@@ -121,7 +121,7 @@ impl<A: Answer> Requests<A> {
 
     /// A request that is decided on already.
     pub fn settled(&self, verb: Verb, whom: Whom, timing: Timing, outcome: Outcome) -> Pending {
-        let asked = Asked { verb, whom, timing, way: self.way.clone() };
+        let asked = Asked { verb, whom, timing, source: self.source.clone() };
         Pending {
             asked,
             queued: Duration::ZERO,
@@ -180,15 +180,15 @@ impl Asked {
         let audit = Audit {
             verb: self.verb,
             whom: &self.whom,
-            listener: self.way.as_ref().map(|way| &*way.listener),
+            listener: self.source.as_ref().map(|source| &*source.listener),
             outcome,
             is_told,
             took: self.timing.read.elapsed(),
             queued,
         };
         observe::audit(&audit);
-        if let Some(way) = &self.way {
-            way.metrics.record(&audit);
+        if let Some(source) = &self.source {
+            source.metrics.record(&audit);
         }
     }
 }

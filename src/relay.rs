@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep, sleep_until};
 
-use self::connection::{Connection, Lost};
+use self::connection::{Connection, NoAnswer};
 use self::socket::{BUSY_PAUSE, NoConnection};
 use crate::answer::Answer;
 use crate::deadline::Deadline;
@@ -72,17 +72,17 @@ impl Relay {
         }
     }
 
-    async fn ask(&self, request: &Request, by: Deadline) -> Result<Verdict, Lost> {
+    async fn ask(&self, request: &Request, by: Deadline) -> Result<Verdict, NoAnswer> {
         let connection = loop {
             match self.connection() {
                 Ok(connection) => break connection,
                 Err(NoConnection::Busy) => sleep(BUSY_PAUSE).await,
-                Err(problem) => return Err(Lost::Absent(problem.to_string())),
+                Err(problem) => return Err(NoAnswer::Absent(problem.to_string())),
             }
         };
         let verdict = connection.ask(request, by).await?;
         if verdict == Verdict::Unavailable(Outage::Closing) {
-            return Err(Lost::Unsent);
+            return Err(NoAnswer::Unsent);
         }
         Ok(verdict)
     }
@@ -135,9 +135,9 @@ impl Answer for Relay {
             };
             let is_harmless = request.verb() != Verb::SetPass && by.remaining() >= WORTH_ANOTHER;
             let again = match &lost {
-                Lost::Unsent => true,
-                Lost::Unanswered => is_harmless,
-                Lost::Absent(_) => false,
+                NoAnswer::Unsent => true,
+                NoAnswer::Unanswered => is_harmless,
+                NoAnswer::Absent(_) => false,
             };
             if is_second || !again {
                 let problem = lost.to_string();

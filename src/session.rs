@@ -25,7 +25,7 @@ use tokio::time::{Instant, timeout_at};
 use crate::answer::Answer;
 use crate::deadline::Deadline;
 use crate::observe::logger::NO_PLACE;
-use crate::pending::{Pending, Requests, Timing};
+use crate::pending::{Dispatcher, Pending, Timing};
 use crate::protocol::dialect::Dialect;
 use crate::request::{Refused, Request, Verb};
 use crate::turns::InTurn;
@@ -83,7 +83,7 @@ impl fmt::Display for SessionEnd {
 /// One caller on one pair of streams.
 #[derive(Debug)]
 pub struct StdioSession<A> {
-    requests: Requests<InTurn<A>>,
+    dispatcher: Dispatcher<InTurn<A>>,
     terms: SessionTerms,
     names_outages: bool,
     stop: Notify,
@@ -92,8 +92,8 @@ pub struct StdioSession<A> {
 impl<A: Answer> StdioSession<A> {
     /// A session that asks `answerer` under these terms.
     pub fn new(answerer: Arc<A>, terms: SessionTerms) -> Self {
-        let requests = Requests::new(Arc::new(InTurn::new(answerer)));
-        Self { requests, terms, names_outages: false, stop: Notify::new() }
+        let dispatcher = Dispatcher::new(Arc::new(InTurn::new(answerer)));
+        Self { dispatcher, terms, names_outages: false, stop: Notify::new() }
     }
 
     /// Lets the caller, instead of a log, know why nobody could tell: Prosody logs a reply that begins
@@ -110,13 +110,13 @@ impl<A: Answer> StdioSession<A> {
     /// Waits, after the end, for the password changes that nobody waits for any more, each until its
     /// deadline.
     pub async fn settle(&self) {
-        self.requests.settle().await;
+        self.dispatcher.settle().await;
     }
 
     /// Starts work on a request.
     fn begin(&self, request: Result<Request, Refused>, timing: Timing) -> Pending {
         let by = Deadline::after(timing.born, self.terms.answer_within);
-        self.requests.begin(request, timing, by)
+        self.dispatcher.begin(request, timing, by)
     }
 
     /// The bytes of a reply; `None` where the caller might not survive any.

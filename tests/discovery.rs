@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use ldap_fixtures::dns::{NameServer, Trouble};
 use xmpp_ldap_auth::directory::locate::dns::Dns;
-use xmpp_ldap_auth::directory::locate::srv::{Discovery, Site, Wanted};
+use xmpp_ldap_auth::directory::locate::srv::{Discovery, DiscoverySettings, Site};
 
 const SERVICE: &str = "_ldap._tcp.dc._msdcs.corp.example";
 const WITHIN: Duration = Duration::from_secs(10);
@@ -17,7 +17,7 @@ fn discovery(dns: &NameServer, foreign_names: bool) -> Discovery {
 }
 
 fn of_site(dns: &NameServer, foreign_names: bool, site: Site) -> Discovery {
-    let wanted = Wanted {
+    let wanted = DiscoverySettings {
         domain: "corp.example".to_owned(),
         site,
         global_catalog: false,

@@ -142,7 +142,7 @@ impl<D: Backend> Inquiry<'_, D> {
         let Some(proof) = cache.stands_in(account, now) else { return false };
         let attempt = attempt
             .filter(|attempt| attempt.entry == proof.entry)
-            .unwrap_or_else(|| proof.again(&self.policies.key, password));
+            .unwrap_or_else(|| proof.with_password(&self.policies.key, password));
         let is_right = attempt.digest == proof.digest;
         let guard = self.policies.guard.as_ref();
         guard.is_none_or(|guard| guard.admits_comparison(&attempt, is_right, now)) && is_right

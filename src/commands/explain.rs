@@ -18,7 +18,7 @@ use crate::config;
 use crate::config::configuration::Configuration;
 use crate::deadline::Deadline;
 use crate::directory::Directory;
-use crate::directory::domain::{Domain, Memory};
+use crate::directory::domain::{Domain, DomainMemory};
 use crate::directory::inspect::explain::{ExplainStep, Explanation, explain_sign_in};
 use crate::exit::Code;
 use crate::jid::Account;
@@ -67,7 +67,7 @@ fn find(account: &Account, configuration: Configuration) -> Result<Domain, Expla
         refusal: Some(Outcome::from(Denial::UnknownDomain)),
     };
     let (settings, rules) = configuration.into_domain(account.domainpart()).ok_or_else(unknown)?;
-    Ok(Domain::new(Directory::new(settings).into(), rules, Memory::default()))
+    Ok(Domain::new(Directory::new(settings).into(), rules, DomainMemory::default()))
 }
 
 /// What the directory says about the account, within the time.

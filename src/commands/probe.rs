@@ -102,7 +102,7 @@ async fn probe_directory(
 impl Probed {
     fn new(directory: &str, report: &Report, steps: Vec<Step>) -> Self {
         let finding = |finding: &ProbeFinding| {
-            let severity = match finding.severity {
+            let severity = match finding.grade {
                 inspect::Grade::Good => Severity::Good,
                 inspect::Grade::Odd => Severity::Remark,
                 inspect::Grade::Bad => Severity::Error,

@@ -19,7 +19,7 @@ use crate::answer::Answer;
 use crate::cli::GlobalArgs;
 use crate::config::startup::Caller;
 use crate::config::{self, Reading};
-use crate::observe::logger::{Logger, Opened};
+use crate::observe::logger::{LogPlace, Logger};
 use crate::peer::process::{Process, ProcessEnd};
 use crate::peer::{self, Peer};
 use crate::relay::Relay;
@@ -54,7 +54,7 @@ pub fn run(process: &mut Process, given: GlobalArgs) -> ProcessEnd {
 
 fn serve(reading: Reading, path: PathBuf, process: Process) -> ProcessEnd {
     let peer = process.peer();
-    let (log, opened) = start_log(&reading.startup.log, peer);
+    let (log, place) = start_log(&reading.startup.log, peer);
     if !peer.carries(reading.startup.caller.terms.dialect.framing()) {
         tracing::error!(
             "a terminal cannot carry packets: set external_auth_protocol = \"generic\" in Prosody"
@@ -71,7 +71,7 @@ fn serve(reading: Reading, path: PathBuf, process: Process) -> ProcessEnd {
         }
     };
     // As a task like those that it waits for, it is polled without a turn of the reactor between.
-    let attending = runtime.spawn(attend(reading, path, process, log, opened));
+    let attending = runtime.spawn(attend(reading, path, process, log, place));
     let end = runtime.block_on(attending).unwrap_or(ProcessEnd::Defect);
     // Not dropped, because that waits for name look-ups that are still going on.
     runtime.shutdown_background();
@@ -83,9 +83,9 @@ async fn attend(
     path: PathBuf,
     process: Process,
     log: Logger,
-    opened: Opened,
+    place: LogPlace,
 ) -> ProcessEnd {
-    let talk = Talk { caller: reading.startup.caller, process, log, opened };
+    let talk = Talk { caller: reading.startup.caller, process, log, place };
     let caller = talk.caller.terms.dialect;
     let file = path.display().to_string();
     let version = env!("CARGO_PKG_VERSION");
@@ -106,7 +106,7 @@ struct Talk {
     caller: Caller,
     process: Process,
     log: Logger,
-    opened: Opened,
+    place: LogPlace,
 }
 
 impl Talk {
@@ -118,9 +118,9 @@ impl Talk {
         reload: &ReloadSignal,
         follow: impl Future<Output = ()>,
     ) -> ProcessEnd {
-        let Self { caller, process, log, opened } = self;
+        let Self { caller, process, log, place } = self;
         let mut session = StdioSession::new(answerer, caller.terms);
-        if opened == Opened::Nowhere {
+        if place == LogPlace::Nowhere {
             session = session.naming_outages();
         }
         let end = tokio::select! {

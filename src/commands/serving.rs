@@ -6,22 +6,22 @@ use std::path::{Path, PathBuf};
 use crate::aside::aside;
 use crate::config::{self, Reading};
 use crate::confine::{Confinement, confine};
-use crate::observe::logger::{Logger, Opened};
+use crate::observe::logger::{LogPlace, Logger};
 use crate::observe::target::{Log, Target};
 use crate::peer::Peer;
 
 /// Starts the log, in which defects are told of as well.
-pub(super) fn start_log(log: &Log, peer: Peer) -> (Logger, Opened) {
-    let (log, opened) = Logger::start(log, peer);
+pub(super) fn start_log(log: &Log, peer: Peer) -> (Logger, LogPlace) {
+    let (log, place) = Logger::start(log, peer);
     std::panic::set_hook(Box::new(|panic| {
         // The message could quote a peer; the place is what a developer needs.
         let place = panic.location().map(ToString::to_string);
         tracing::error!(place, "a defect was contained; please report it");
     }));
-    if let Opened::Elsewhere(problem) = &opened {
+    if let LogPlace::Elsewhere(problem) = &place {
         tracing::error!(problem, "the log cannot be written where the configuration says");
     }
-    (log, opened)
+    (log, place)
 }
 
 /// Opens the log anew, however long that takes.

@@ -13,9 +13,9 @@ use super::tls;
 use crate::directory::account::preset::Preset;
 use crate::directory::account::set_password::PasswordMethod;
 use crate::directory::domain::{Lookup, Rules};
-use crate::directory::pool::limits::Limits;
+use crate::directory::pool::limits::PoolLimits;
 use crate::directory::{DirectorySettings, WriterSettings};
-use crate::policy::cache::Mode;
+use crate::policy::cache::CacheMode;
 
 /// A directory and the XMPP domains that it serves.
 #[derive(Debug)]
@@ -150,10 +150,10 @@ impl<'a> DirectoryTable<'a> {
     }
 
     /// Remarks on the cache where it cannot spare a bind, because no entry is read.
-    pub(super) fn remark_cache(&self, mode: Mode) {
+    pub(super) fn remark_cache(&self, mode: CacheMode) {
         let reads_none =
             |rules: &Rules| matches!(rules.lookup, Lookup::Plain(_)) || !self.has_service;
-        if mode == Mode::Ttl && self.domains.values().any(reads_none) {
+        if mode == CacheMode::Ttl && self.domains.values().any(reads_none) {
             self.table.remark("[cache] mode = \"ttl\" spares no sign-in here: it reads the entry in place of the bind, and with user_dn alone nobody reads it");
         }
     }
@@ -182,8 +182,8 @@ fn read_writer(table: &Table<'_>, answer_within: Duration) -> Option<ServerConfi
     None
 }
 
-fn read_limits(table: &Table<'_>) -> Limits {
-    Limits {
+fn read_limits(table: &Table<'_>) -> PoolLimits {
+    PoolLimits {
         size: table.get_or_default(&keys::SIZE),
         reuse: table.get_or_default(&keys::REUSE),
         idle: table.get_or_default(&keys::IDLE),

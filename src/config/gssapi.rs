@@ -14,7 +14,7 @@ use super::table::Table;
 use crate::directory::DirectorySettings;
 use crate::directory::locate::server::{Endpoint, Server};
 use crate::directory::pool::identity::Identity;
-use crate::directory::sasl::{self, principal::Kerberos};
+use crate::directory::sasl::{self, principal::KerberosAccount};
 use crate::files::{self, Privacy};
 
 /// Where the library looks for the keys of whoever signs in.
@@ -57,7 +57,7 @@ pub(super) fn read(table: &Table<'_>, servers: &[Server], must_seal: bool) -> Op
             "ldaps:// is always TLS; write ldap:// and start_tls = true, which then is for the users' passwords",
         );
     }
-    let account = Kerberos { name: principal?, keytab: keytab?, host, must_seal };
+    let account = KerberosAccount { name: principal?, keytab: keytab?, host, must_seal };
     sasl::kerberos(account)
         .map(Identity::Gssapi)
         .map_err(|text| table.problem(&keys::SASL, text))

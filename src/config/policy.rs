@@ -7,7 +7,7 @@ use super::effective::Origin;
 use super::keys::memory as keys;
 use super::keys::top::{CACHE_TABLE, THROTTLE_TABLE};
 use super::table::Table;
-use crate::policy::cache::{CacheSettings, Mode};
+use crate::policy::cache::{CacheMode, CacheSettings};
 use crate::policy::guard::{Budget, GuardSettings};
 use crate::protocol::dialect::Dialect;
 
@@ -103,8 +103,8 @@ fn read_cache(table: &Table<'_>, accounts: NonZeroUsize) -> Option<CacheSettings
         return None;
     };
     let default = match mode {
-        Mode::Ttl => Duration::from_secs(5 * 60),
-        Mode::StaleIfUnavailable => Duration::from_secs(12 * 60 * 60),
+        CacheMode::Ttl => Duration::from_secs(5 * 60),
+        CacheMode::StaleIfUnavailable => Duration::from_secs(12 * 60 * 60),
     };
     let good_for =
         good_for.unwrap_or_else(|| table.stand_in(&keys::GOOD_FOR, default, Origin::Default));

@@ -7,7 +7,7 @@ use super::table::Table;
 use super::value::{OneOrMore, Or, ValueKind};
 use crate::directory::account::preset::Preset;
 use crate::directory::account::state::StateSchema;
-use crate::directory::domain::{DnLookup, Lookup, Rules, Search};
+use crate::directory::domain::{DnLookup, Lookup, Rules, UserSearch};
 use crate::directory::groups::{Group, GroupMethod, GroupRule};
 use crate::directory::message::Filter;
 use crate::directory::message::filter::ANY_ENTRY;
@@ -244,7 +244,7 @@ fn read_user_filter(overrides: Overrides<'_>) -> Filter {
     filter.and_then(|text| Filter::parse(&format!("(&{text})"))).unwrap_or(ANY_ENTRY.clone())
 }
 
-fn read_search(overrides: Overrides<'_>) -> Option<Search> {
+fn read_search(overrides: Overrides<'_>) -> Option<UserSearch> {
     let bases = overrides.with(&keys::BASE).all_parsed(&keys::BASE, dn);
     let filter = read_filter(overrides);
     let is_controller = overrides.preset.is_some_and(Preset::is_active_directory);
@@ -262,7 +262,12 @@ fn read_search(overrides: Overrides<'_>) -> Option<Search> {
     }
     let follows_aliases = overrides.get_or_default(&keys::DEREFERENCE_ALIASES);
     let has_aliases = overrides.has_aliases();
-    (!bases.is_empty()).then_some(Search { bases, filter: filter?, has_aliases, follows_aliases })
+    (!bases.is_empty()).then_some(UserSearch {
+        bases,
+        filter: filter?,
+        has_aliases,
+        follows_aliases,
+    })
 }
 
 fn read_filter(overrides: Overrides<'_>) -> Option<FilterTemplate> {

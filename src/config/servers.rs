@@ -12,7 +12,7 @@ use crate::directory::connect::connector::Connector;
 use crate::directory::locate::dns::{CAN_ASK_NAME_SERVERS, Dns};
 use crate::directory::locate::server::{Endpoint, Rank, Server, check_address, domain_to_ascii};
 use crate::directory::locate::servers::Servers;
-use crate::directory::locate::srv::{Discovery, Site, Wanted};
+use crate::directory::locate::srv::{Discovery, DiscoverySettings, Site};
 use crate::directory::tls::Tls;
 
 const CLEAR_TEXT: &str = "passwords would cross the network in clear text; write ldaps://, or start_tls = true, or, knowing what it means, allow_clear_text = true";
@@ -22,7 +22,7 @@ const CLEAR_TEXT: &str = "passwords would cross the network in clear text; write
 pub(super) struct ServerConfig {
     /// Those that are named.
     pub(super) named: Vec<Server>,
-    wanted: Option<Wanted>,
+    wanted: Option<DiscoverySettings>,
     name_servers: Vec<SocketAddr>,
     start_tls: bool,
     connect_within: Duration,
@@ -116,7 +116,7 @@ impl ServerConfig {
         let Self { named, wanted, name_servers, start_tls, connect_within } = self;
         let dns = Arc::new(Dns::new(name_servers));
         let discovery = wanted.map(|wanted| {
-            let wanted = Wanted { foreign_names: !tls.trusts_everybody(), ..wanted };
+            let wanted = DiscoverySettings { foreign_names: !tls.trusts_everybody(), ..wanted };
             Discovery::new(wanted, Arc::clone(&dns))
         });
         let servers = Servers::new(discovery, named);
@@ -134,7 +134,7 @@ fn read_named(table: &Table<'_>, key: &Key<List<OneOrMore>>) -> Vec<Server> {
     servers.collect()
 }
 
-fn read_wanted(table: &Table<'_>, start_tls: bool) -> Option<Wanted> {
+fn read_wanted(table: &Table<'_>, start_tls: bool) -> Option<DiscoverySettings> {
     let domain = table.parsed(&keys::DISCOVER, |domain| {
         let labels = || domain.trim_end_matches('.').split('.');
         if labels().all(|label| !label.is_empty() && label.len() <= 63) && !domain.contains(':') {
@@ -158,7 +158,7 @@ fn read_wanted(table: &Table<'_>, start_tls: bool) -> Option<Wanted> {
             table.problem(key, "it belongs to discover = \"corp.example\", which is missing");
         }
     }
-    Some(Wanted {
+    Some(DiscoverySettings {
         domain: domain?,
         site: site.unwrap_or(Site::Any),
         global_catalog,

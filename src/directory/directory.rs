@@ -14,12 +14,12 @@ use crate::directory::groups::Searchers;
 use crate::directory::locate::server::Server;
 use crate::directory::pool::Watcher;
 use crate::directory::pool::identity::Identity;
-use crate::directory::pool::limits::Limits;
+use crate::directory::pool::limits::PoolLimits;
 use crate::directory::pool::refused_logins::RefusedLogins;
 use crate::directory::pool::search::Searcher;
 use crate::directory::pool::service::ServicePool;
 use crate::directory::pool::user_bind::UserBind;
-use crate::directory::pool::users::{Sessions, UserPool};
+use crate::directory::pool::users::{SessionCounts, UserPool};
 use crate::observe::Alarm;
 use crate::policy::admission::Admission;
 use crate::policy::lookups::Lookups;
@@ -57,7 +57,7 @@ pub struct DirectorySettings {
     /// What becomes of a right password that must be changed.
     pub must_change: MustChange,
     /// The limits of its connections.
-    pub limits: Limits,
+    pub limits: PoolLimits,
 }
 
 impl DirectorySettings {
@@ -212,9 +212,9 @@ impl Directory {
     }
 
     /// All sessions that are open.
-    pub(in crate::directory) fn sessions(&self) -> Sessions {
+    pub(in crate::directory) fn sessions(&self) -> SessionCounts {
         let services = self.service_pools().map(ServicePool::sessions);
-        services.fold(self.users.sessions(), |all, more| Sessions {
+        services.fold(self.users.sessions(), |all, more| SessionCounts {
             busy: all.busy + more.busy,
             idle: all.idle + more.idle,
         })

@@ -12,7 +12,7 @@ use secrecy::SecretString;
 use tokio::time::Instant;
 
 pub(in crate::directory) use self::located::Located;
-pub use self::lookup::{DnLookup, Lookup, Search};
+pub use self::lookup::{DnLookup, Lookup, UserSearch};
 pub use self::rules::Rules;
 use crate::deadline::Deadline;
 use crate::directory::Directory;
@@ -35,12 +35,12 @@ use crate::verdict::{Denial, Outcome, Verdict};
 pub struct Domain {
     directory: Arc<Directory>,
     rules: Rules,
-    memory: Memory,
+    memory: DomainMemory,
 }
 
 /// What is remembered of accounts.
 #[derive(Debug, Default)]
-pub struct Memory {
+pub struct DomainMemory {
     /// The DNs of accounts.
     pub names: Option<TtlCache<Account, String>>,
     /// Whether a sign-in may be granted from memory, so that the state of the account is to be read
@@ -63,7 +63,7 @@ struct Plan {
 
 impl Domain {
     /// A domain that is served from a directory.
-    pub fn new(directory: Arc<Directory>, rules: Rules, memory: Memory) -> Self {
+    pub fn new(directory: Arc<Directory>, rules: Rules, memory: DomainMemory) -> Self {
         Self { directory, rules, memory }
     }
 

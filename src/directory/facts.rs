@@ -6,15 +6,15 @@ use std::time::SystemTime;
 
 use crate::directory::connect::connector::Connector;
 use crate::directory::directory::Directory;
-use crate::directory::pool::users::Sessions;
+use crate::directory::pool::users::SessionCounts;
 
 /// How a directory does.
 #[derive(Clone, Debug)]
-pub struct Facts {
+pub struct DirectoryFacts {
     /// Its servers, those for changes of passwords included.
     pub servers: Vec<ServerFacts>,
     /// The sessions that are open.
-    pub sessions: Sessions,
+    pub sessions: SessionCounts,
     /// What became of look-ups of remembered DNs, and how often.
     pub dn_lookups: [(&'static str, u64); 3],
 }
@@ -34,7 +34,7 @@ pub struct ServerFacts {
 
 impl Directory {
     /// How it does now.
-    pub fn facts(&self) -> Facts {
+    pub fn facts(&self) -> DirectoryFacts {
         let mut servers = BTreeMap::new();
         for connector in [Some(self.connector()), self.writer_connector()].into_iter().flatten() {
             for server in facts_of(connector) {
@@ -44,7 +44,7 @@ impl Directory {
                 }
             }
         }
-        Facts {
+        DirectoryFacts {
             servers: servers.into_values().collect(),
             sessions: self.sessions(),
             dn_lookups: self.dn_lookups().counts(),

@@ -13,7 +13,7 @@ use crate::answer::Answer;
 use crate::deadline::Deadline;
 use crate::observe::metrics::RequestMetrics;
 use crate::observe::trouble::Trouble;
-use crate::pending::{Pending, Requests, Timing};
+use crate::pending::{Dispatcher, Pending, Timing};
 use crate::request::{Refused, Request, Whom};
 use crate::verdict::{Denial, Outage, Outcome, Verdict};
 
@@ -25,7 +25,7 @@ const PUNCTUAL: Duration = Duration::from_millis(100);
 pub struct Front<A> {
     name: Arc<str>,
     state: watch::Sender<FrontState>,
-    requests: Requests<A>,
+    dispatcher: Dispatcher<A>,
     counts: Arc<ListenerCounts>,
     misuse: Trouble,
     newcomers: Newcomers,
@@ -166,7 +166,7 @@ impl<A: Answer> Front<A> {
     ) -> Self {
         let name: Arc<str> = name.into();
         Self {
-            requests: Requests::through(Arc::clone(&name), answerer, metrics),
+            dispatcher: Dispatcher::through(Arc::clone(&name), answerer, metrics),
             name,
             state: watch::Sender::new(FrontState { terms: Arc::new(terms), is_closing: false }),
             counts: Arc::default(),
@@ -177,7 +177,7 @@ impl<A: Answer> Front<A> {
 
     /// Waits for the password changes that nobody waits for any more.
     pub async fn settle(&self) {
-        self.requests.settle().await;
+        self.dispatcher.settle().await;
     }
 
     /// When a request must be answered that came at this moment, and whose client waits so long;
@@ -201,9 +201,9 @@ impl<A: Answer> Front<A> {
             Ok(request) if closing.is_now() => {
                 let whom = Whom::Account(Arc::clone(request.account()));
                 let outcome = Outage::Closing.into();
-                self.requests.settled(request.verb(), whom, timing, outcome)
+                self.dispatcher.settled(request.verb(), whom, timing, outcome)
             }
-            request => self.requests.begin(request, timing, by),
+            request => self.dispatcher.begin(request, timing, by),
         };
         self.counts.requests.fetch_add(1, Ordering::Relaxed);
         self.counts.in_flight.fetch_add(1, Ordering::Relaxed);

@@ -25,7 +25,7 @@ use crate::answer::Answer;
 use crate::deadline::Deadline;
 use crate::local_stream::LocalStream;
 use crate::protocol::native::{
-    self, Ask, Fault, FromClient, LONGEST_LINE, LineTooLong, Lines, RequestId, VERSION,
+    self, Ask, FromClient, LONGEST_LINE, LineTooLong, Lines, ProtocolFault, RequestId, VERSION,
 };
 use crate::request::{Refused, Request, Verb};
 use crate::verdict::Outcome;
@@ -135,7 +135,7 @@ pub async fn serve<A: Answer>(stream: UnixStream, front: &Front<A>, closing: Clo
 
 impl<A: Answer> Conversation<'_, A> {
     /// Returns why the connection is to be closed, if the client is to blame.
-    async fn converse(&mut self, stream: &LocalStream) -> io::Result<Option<Fault>> {
+    async fn converse(&mut self, stream: &LocalStream) -> io::Result<Option<ProtocolFault>> {
         let mut closing = self.closing.clone();
         let mut fault = None;
         let hello_by = self.read_at + HELLO_WITHIN;
@@ -194,8 +194,8 @@ impl<A: Answer> Conversation<'_, A> {
                     self.begin_waiting();
                 }
                 () = sleep_until(hello_by), if self.stage == ConversationStage::Greeting => {
-                    native::write_error(&mut self.out, Fault::Hello);
-                    fault = Some(Fault::Hello);
+                    native::write_error(&mut self.out, ProtocolFault::Hello);
+                    fault = Some(ProtocolFault::Hello);
                     self.stage = ConversationStage::Ending;
                 }
                 () = closing.comes(), if matches!(self.stage, ConversationStage::Greeting | ConversationStage::Asking) => {
@@ -220,16 +220,16 @@ impl<A: Answer> Conversation<'_, A> {
     }
 
     /// Takes in what is whole of what was read, as far as there is room for it.
-    fn take_lines(&mut self) -> Result<(), Fault> {
+    fn take_lines(&mut self) -> Result<(), ProtocolFault> {
         while self.stage != ConversationStage::Ending && !self.is_read_ahead() {
             let Some(line) = self.lines.next_line(LONGEST_LINE) else { break };
-            let said = native::read_client(line.map_err(|LineTooLong| Fault::Line)?)?;
+            let said = native::read_client(line.map_err(|LineTooLong| ProtocolFault::Line)?)?;
             self.take(said)?;
         }
         Ok(())
     }
 
-    fn take(&mut self, said: FromClient) -> Result<(), Fault> {
+    fn take(&mut self, said: FromClient) -> Result<(), ProtocolFault> {
         match (self.has_met, said) {
             (false, FromClient::Hello { version: VERSION }) => {
                 self.has_met = true;
@@ -239,8 +239,8 @@ impl<A: Answer> Conversation<'_, A> {
                     self.stage = ConversationStage::Asking;
                 }
             }
-            (false, FromClient::Hello { .. }) => return Err(Fault::Version),
-            (false, _) | (true, FromClient::Hello { .. }) => return Err(Fault::Hello),
+            (false, FromClient::Hello { .. }) => return Err(ProtocolFault::Version),
+            (false, _) | (true, FromClient::Hello { .. }) => return Err(ProtocolFault::Hello),
             (_, FromClient::Ask(ask)) => self.receive(ask)?,
             (_, FromClient::Cancel(id)) => {
                 if let Some(is_awaited) = self.open.get_mut(&id) {
@@ -258,10 +258,10 @@ impl<A: Answer> Conversation<'_, A> {
         Ok(())
     }
 
-    fn receive(&mut self, ask: Ask) -> Result<(), Fault> {
+    fn receive(&mut self, ask: Ask) -> Result<(), ProtocolFault> {
         let Ask { id, within, request } = ask;
         if self.open.insert(id, true).is_some() {
-            return Err(Fault::Id);
+            return Err(ProtocolFault::Id);
         }
         let read = self.read_at;
         // A password that its user has given up must never be set: another may have been set since.

@@ -51,7 +51,7 @@ struct Output {
 
 /// Where the log goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Opened {
+pub enum LogPlace {
     /// Where the configuration says.
     AsConfigured,
     /// To another place, or to none, for this reason.
@@ -63,21 +63,21 @@ pub enum Opened {
 impl Logger {
     /// Starts logging for the whole process. Where the configured place cannot be used, the log goes
     /// where `auto` says.
-    pub fn start(log: &Log, peer: Peer) -> (Self, Opened) {
+    pub fn start(log: &Log, peer: Peer) -> (Self, LogPlace) {
         let configured = open(&log.target, peer);
-        let (sink, opened) = match configured {
-            Ok(Some(sink)) => (Some(sink), Opened::AsConfigured),
-            Ok(None) => (None, Opened::Nowhere),
+        let (sink, place) = match configured {
+            Ok(Some(sink)) => (Some(sink), LogPlace::AsConfigured),
+            Ok(None) => (None, LogPlace::Nowhere),
             Err(error) => {
                 let sink = open(&Target::Auto, peer).ok().flatten();
-                let opened = match (&sink, error.kind()) {
+                let place = match (&sink, error.kind()) {
                     // Its words would be on the stream for which that is refused.
                     (Some(_), _) | (None, io::ErrorKind::InvalidInput) => {
-                        Opened::Elsewhere(format!("{}: {error}", log.target))
+                        LogPlace::Elsewhere(format!("{}: {error}", log.target))
                     }
-                    (None, _) => Opened::Nowhere,
+                    (None, _) => LogPlace::Nowhere,
                 };
-                (sink, opened)
+                (sink, place)
             }
         };
         let output = Arc::new(Mutex::new(Output { sink, ..Output::default() }));
@@ -86,7 +86,7 @@ impl Logger {
         let subscriber = Registry::default().with(log.level).with(logger.clone());
         // A second start, as in tests, keeps the first one's subscriber.
         let _ = tracing::subscriber::set_global_default(subscriber);
-        (logger, opened)
+        (logger, place)
     }
 
     fn locked(&self) -> MutexGuard<'_, Output> {
@@ -110,7 +110,7 @@ impl Logger {
         self.locked().lost_in_all
     }
 
-    /// Opens the log file anew, after it was rotated away. What cannot be opened is said in the old
+    /// Opens the log file anew, after it was rotated away. What cannot be place is said in the old
     /// one. Waits for the disk.
     pub fn reopen(&self) {
         let Target::File(path) = &self.target else { return };
@@ -220,7 +220,7 @@ pub fn describe(target: &Target, peer: Peer) -> (String, bool) {
     }
 }
 
-/// Whether a place can be opened, as far as that can be seen without making it.
+/// Whether a place can be place, as far as that can be seen without making it.
 fn can_be_opened(target: &Target) -> io::Result<()> {
     match target {
         Target::Auto | Target::Stderr => Ok(()),

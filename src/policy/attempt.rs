@@ -42,7 +42,7 @@ impl SignInAttempt {
     }
 
     /// The same attempt with another password.
-    pub fn again(self, key: &ProcessKey, password: &SecretString) -> Self {
+    pub fn with_password(self, key: &ProcessKey, password: &SecretString) -> Self {
         Self { digest: key.digest(self.entry, password), ..self }
     }
 }

@@ -18,14 +18,14 @@ use super::ttl_cache::TtlCache;
 
 /// When what is remembered counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mode {
+pub enum CacheMode {
     /// As long as it is young, without asking the directory to prove the password again.
     Ttl,
     /// While the directory cannot answer.
     StaleIfUnavailable,
 }
 
-impl Mode {
+impl CacheMode {
     /// Each with its name.
     pub const ALL: [(&'static str, Self); 2] =
         [("ttl", Self::Ttl), ("stale-if-unavailable", Self::StaleIfUnavailable)];
@@ -35,7 +35,7 @@ impl Mode {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CacheSettings {
     /// When it counts.
-    pub mode: Mode,
+    pub mode: CacheMode,
     /// For how long.
     pub good_for: Duration,
     /// How many accounts are remembered.
@@ -46,7 +46,7 @@ pub struct CacheSettings {
 /// typed, because in an outage nobody can say which entry it has.
 #[derive(Debug)]
 pub struct Cache {
-    mode: Mode,
+    mode: CacheMode,
     /// The entries that accounts had, and the sign-ins that were granted as these entries.
     entries: TtlCache<HashedId, HashedId>,
     proofs: TtlCache<HashedId, SignInAttempt>,
@@ -75,7 +75,7 @@ impl Cache {
         self.proofs.len()
     }
 
-    fn proof(&self, mode: Mode, account: HashedId, now: Instant) -> Option<SignInAttempt> {
+    fn proof(&self, mode: CacheMode, account: HashedId, now: Instant) -> Option<SignInAttempt> {
         let entry = (self.mode == mode).then(|| self.entries.get(&account, now)).flatten()?;
         let proof = self.proofs.get(&entry, now)?;
         (self.changes.last_password(proof.counted_as) <= proof.began).then_some(proof)
@@ -84,10 +84,10 @@ impl Cache {
     /// Whether the directory need not be asked to prove the password of this attempt, made on the
     /// entry that the account has now.
     pub fn spares(&self, account: HashedId, attempt: &SignInAttempt, now: Instant) -> bool {
-        let proof = self.proof(Mode::Ttl, account, now);
+        let proof = self.proof(CacheMode::Ttl, account, now);
         let is_hit = proof
             .is_some_and(|proof| proof.entry == attempt.entry && proof.digest == attempt.digest);
-        if self.mode == Mode::Ttl {
+        if self.mode == CacheMode::Ttl {
             self.lookups.add(is_hit);
         }
         is_hit
@@ -96,10 +96,10 @@ impl Cache {
     /// The sign-in of the account that was granted last, if that counts while the directory cannot
     /// answer.
     pub fn stands_in(&self, account: HashedId, now: Instant) -> Option<SignInAttempt> {
-        let proof = self.proof(Mode::StaleIfUnavailable, account, now);
+        let proof = self.proof(CacheMode::StaleIfUnavailable, account, now);
         match proof {
             Some(_) => self.lookups.add_stale(),
-            None if self.mode == Mode::StaleIfUnavailable => self.lookups.add(false),
+            None if self.mode == CacheMode::StaleIfUnavailable => self.lookups.add(false),
             None => {}
         }
         proof
@@ -107,7 +107,7 @@ impl Cache {
 
     /// Whether the account counts as existing while the directory cannot answer.
     pub fn knows(&self, account: HashedId, now: Instant) -> bool {
-        self.mode == Mode::StaleIfUnavailable && self.existing.get(&account, now).is_some()
+        self.mode == CacheMode::StaleIfUnavailable && self.existing.get(&account, now).is_some()
     }
 
     /// The directory has accepted the password.
@@ -134,7 +134,7 @@ impl Cache {
     /// The directory has said that the account exists, when it was asked at some moment.
     pub fn record_existence(&self, account: HashedId, asked: Moment, now: Instant) {
         let is_current = self.changes.last_denial(account) <= asked;
-        if self.mode == Mode::StaleIfUnavailable && is_current {
+        if self.mode == CacheMode::StaleIfUnavailable && is_current {
             self.existing.put(account, (), now);
         }
     }
@@ -168,7 +168,7 @@ mod tests {
     }
 
     impl CacheBed {
-        fn new(mode: Mode) -> Self {
+        fn new(mode: CacheMode) -> Self {
             let accounts = NonZeroUsize::new(10).unwrap();
             let settings = CacheSettings { mode, good_for: 10 * MINUTE, accounts };
             let changes = Arc::default();
@@ -194,14 +194,14 @@ mod tests {
         fn vouches(&self, account: &str, password: &str, after: Duration) -> bool {
             let proof = self.cache.stands_in(self.key.id(account), self.now + after);
             proof.is_some_and(|proof| {
-                proof.digest == proof.again(&self.key, &SecretString::from(password)).digest
+                proof.digest == proof.with_password(&self.key, &SecretString::from(password)).digest
             })
         }
     }
 
     #[test]
     fn a_young_proof_spares_the_directory_for_the_same_password_and_entry() {
-        let bed = CacheBed::new(Mode::Ttl);
+        let bed = CacheBed::new(CacheMode::Ttl);
         assert!(!bed.spares("alice", "cn=a", "secret", MINUTE));
         bed.prove("alice", "cn=a", "secret");
         assert!(bed.spares("alice", "cn=a", "secret", 9 * MINUTE));
@@ -215,7 +215,7 @@ mod tests {
 
     #[test]
     fn a_stale_proof_counts_only_in_its_mode() {
-        let bed = CacheBed::new(Mode::StaleIfUnavailable);
+        let bed = CacheBed::new(CacheMode::StaleIfUnavailable);
         bed.prove("alice", "cn=a", "secret");
         assert!(!bed.spares("alice", "cn=a", "secret", MINUTE));
         assert!(bed.vouches("alice", "secret", 9 * MINUTE));
@@ -226,7 +226,7 @@ mod tests {
 
     #[test]
     fn a_no_and_a_change_are_remembered_by_forgetting() {
-        let bed = CacheBed::new(Mode::Ttl);
+        let bed = CacheBed::new(CacheMode::Ttl);
         for forgetful in ["alice", "alice@example.com"] {
             for name in ["alice", "alice@example.com"] {
                 bed.prove(name, "cn=a", "secret");
@@ -247,7 +247,7 @@ mod tests {
 
     #[test]
     fn what_began_before_a_no_or_a_change_proves_nothing_after_it() {
-        for mode in [Mode::Ttl, Mode::StaleIfUnavailable] {
+        for mode in [CacheMode::Ttl, CacheMode::StaleIfUnavailable] {
             let bed = CacheBed::new(mode);
             let (alice, entry) = (bed.key.id("alice"), bed.key.id("cn=a"));
             let counts = || {
@@ -268,7 +268,7 @@ mod tests {
 
     #[test]
     fn who_existed_is_known_while_nobody_can_say() {
-        for (mode, known) in [(Mode::StaleIfUnavailable, true), (Mode::Ttl, false)] {
+        for (mode, known) in [(CacheMode::StaleIfUnavailable, true), (CacheMode::Ttl, false)] {
             let bed = CacheBed::new(mode);
             let alice = bed.key.id("alice");
             assert!(!bed.cache.knows(alice, bed.now));
@@ -284,7 +284,7 @@ mod tests {
 
     #[test]
     fn a_no_about_an_entry_counts_for_a_name_that_had_another_one() {
-        let bed = CacheBed::new(Mode::StaleIfUnavailable);
+        let bed = CacheBed::new(CacheMode::StaleIfUnavailable);
         bed.prove("alice", "cn=a", "secret");
         bed.prove("bob", "cn=b", "secret");
         bed.cache.forget_proof(bed.key.id("alice"), Some(bed.key.id("cn=b")), bed.now);

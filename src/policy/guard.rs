@@ -13,9 +13,9 @@
 //! is remembered. What began before the password was changed and ends after it counts, and says nothing
 //! about the password that the account has now.
 
+mod answer_signal;
 mod barred;
 mod counted_bind;
-mod judge;
 mod record;
 mod refusals;
 mod settings;
@@ -27,10 +27,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+pub use self::answer_signal::AnswerSignal;
 pub use self::barred::{Barred, Hold, InFlight};
 use self::counted_bind::Counted;
 pub use self::counted_bind::CountedBind;
-pub use self::judge::Judge;
 use self::record::AccountRecord;
 use self::refusals::Refusals;
 pub use self::settings::{Budget, GuardSettings, LONGEST_WITHIN};
@@ -75,7 +75,7 @@ impl Permit {
     }
 
     /// One more bind to a server, which is sent then; none if it may not be.
-    pub fn send(&self, to: &Arc<Judge>) -> Option<CountedBind> {
+    pub fn send(&self, to: &Arc<AnswerSignal>) -> Option<CountedBind> {
         let Some(guarded) = &self.guarded else { return Some(CountedBind(None)) };
         let Guarded { guard, attempt, .. } = guarded;
         let sent = guard.locked().send(&guard.settings, attempt, to);

@@ -66,7 +66,7 @@ impl fmt::Display for RequestId {
 
 /// Why a connection ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Fault {
+pub enum ProtocolFault {
     /// The other side speaks another version.
     #[error("version")]
     Version,
@@ -131,13 +131,13 @@ pub enum FromDaemon {
 }
 
 /// Reads a line of a client.
-pub fn read_client(line: &[u8]) -> Result<FromClient, Fault> {
-    let object = Object::read(line).ok_or(Fault::Json)?;
+pub fn read_client(line: &[u8]) -> Result<FromClient, ProtocolFault> {
+    let object = Object::read(line).ok_or(ProtocolFault::Json)?;
     if object.has("hello") {
-        let version = object.whole("hello").ok_or(Fault::Hello)?;
+        let version = object.whole("hello").ok_or(ProtocolFault::Hello)?;
         return Ok(FromClient::Hello { version });
     }
-    let id = |key| object.whole(key).and_then(RequestId::new).ok_or(Fault::Id);
+    let id = |key| object.whole(key).and_then(RequestId::new).ok_or(ProtocolFault::Id);
     if object.has("cancel") {
         return id("cancel").map(FromClient::Cancel);
     }
@@ -160,14 +160,14 @@ pub(super) fn milliseconds(number: f64) -> Option<Duration> {
 }
 
 /// Reads a line of a daemon.
-pub fn read_daemon(line: &[u8]) -> Result<FromDaemon, Fault> {
-    let object = Object::read(line).ok_or(Fault::Json)?;
+pub fn read_daemon(line: &[u8]) -> Result<FromDaemon, ProtocolFault> {
+    let object = Object::read(line).ok_or(ProtocolFault::Json)?;
     if object.has("hello") {
-        let version = object.whole("hello").ok_or(Fault::Hello)?;
+        let version = object.whole("hello").ok_or(ProtocolFault::Hello)?;
         return Ok(FromDaemon::Hello { version });
     }
     if let Some(error) = object.text("error") {
-        return Ok(FromDaemon::Error { is_version: error == Fault::Version.to_string() });
+        return Ok(FromDaemon::Error { is_version: error == ProtocolFault::Version.to_string() });
     }
     if object.has("bye") {
         return Ok(FromDaemon::Bye);
@@ -236,7 +236,7 @@ pub fn write_bye(out: &mut Vec<u8>) {
 }
 
 /// Writes why the connection is closed.
-pub fn write_error(out: &mut Vec<u8>, fault: Fault) {
+pub fn write_error(out: &mut Vec<u8>, fault: ProtocolFault) {
     write_line(out, format_args!("{{\"error\":\"{fault}\"}}"));
 }
 

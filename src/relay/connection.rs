@@ -36,7 +36,7 @@ const NAME: &str = concat!("relay ", env!("CARGO_PKG_VERSION"));
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Lost {
+pub(super) enum NoAnswer {
     /// There is nobody who could be asked, and why.
     #[error("{0}")]
     Absent(String),
@@ -90,7 +90,7 @@ enum ConnectionStage {
 struct OpenRequest {
     /// How many bytes are written when its request is.
     end: u64,
-    tell: oneshot::Sender<Result<Verdict, Lost>>,
+    tell: oneshot::Sender<Result<Verdict, NoAnswer>>,
 }
 
 /// A request that was sent; dropping it tells the daemon that nobody waits for its answer.
@@ -133,20 +133,20 @@ impl Connection {
     }
 
     /// The daemon's verdict on a request. To be dropped at the deadline.
-    pub(super) async fn ask(&self, request: &Request, by: Deadline) -> Result<Verdict, Lost> {
+    pub(super) async fn ask(&self, request: &Request, by: Deadline) -> Result<Verdict, NoAnswer> {
         let (id, answer) = self.send(request, by)?;
         let _awaited = Awaited { connection: self, id, by };
-        answer.await.unwrap_or(Err(Lost::Unanswered))
+        answer.await.unwrap_or(Err(NoAnswer::Unanswered))
     }
 
     fn send(
         &self,
         request: &Request,
         by: Deadline,
-    ) -> Result<(RequestId, oneshot::Receiver<Result<Verdict, Lost>>), Lost> {
+    ) -> Result<(RequestId, oneshot::Receiver<Result<Verdict, NoAnswer>>), NoAnswer> {
         let mut state = self.locked();
         if !matches!(state.stage, ConnectionStage::Greeting | ConnectionStage::Open) {
-            return Err(Lost::Unsent);
+            return Err(NoAnswer::Unsent);
         }
         if state.waiting.is_empty() {
             state.heard = Instant::now();
@@ -240,7 +240,7 @@ impl ConnectionState {
             }
             (_, FromDaemon::Hello { .. } | FromDaemon::Error { is_version: true }) => {
                 self.end(|| {
-                    Lost::Absent(format!(
+                    NoAnswer::Absent(format!(
                         "it does not speak version {VERSION} of the protocol: restart the XMPP server, if the daemon was updated"
                     ))
                 });
@@ -253,7 +253,7 @@ impl ConnectionState {
             // Whose version is not known may mean something else by its words.
             (ConnectionStage::Greeting, FromDaemon::Answer(..)) => {
                 self.end(|| {
-                    Lost::Absent(
+                    NoAnswer::Absent(
                         "it answers without having greeted: is this its socket?".to_owned(),
                     )
                 });
@@ -284,13 +284,13 @@ impl ConnectionState {
     fn lose(&mut self) {
         let written = self.written;
         for (_, waiting) in self.close() {
-            let lost = if waiting.end <= written { Lost::Unanswered } else { Lost::Unsent };
+            let lost = if waiting.end <= written { NoAnswer::Unanswered } else { NoAnswer::Unsent };
             let _ = waiting.tell.send(Err(lost));
         }
     }
 
     /// It is over, for the same reason for all who wait.
-    fn end(&mut self, why: impl Fn() -> Lost) {
+    fn end(&mut self, why: impl Fn() -> NoAnswer) {
         for (_, waiting) in self.close() {
             let _ = waiting.tell.send(Err(why()));
         }
@@ -341,7 +341,7 @@ mod tests {
         let said = b"{\"id\":1,\"verdict\":\"yes\",\"reason\":\"ok\"}\n{\"hello\":1}\n";
         let (answer, written) = tokio::join!(connection.ask(&request, by), daemon.write_all(said));
         written.unwrap();
-        assert!(matches!(answer, Err(Lost::Absent(problem)) if problem.contains("greeted")));
+        assert!(matches!(answer, Err(NoAnswer::Absent(problem)) if problem.contains("greeted")));
         assert!(!connection.is_open());
     }
 

@@ -4,7 +4,7 @@ use super::*;
 
 #[tokio::test(start_paused = true)]
 async fn a_change_that_is_refused_forgets_nothing() {
-    let bed = Bed::new(Some(guard()), Some(Mode::Ttl));
+    let bed = Bed::new(Some(guard()), Some(CacheMode::Ttl));
     assert_eq!(bed.sign_in("wrong").await, WRONG);
     assert_eq!(bed.sign_in("right").await, Verdict::Granted);
     bed.script(|script| script.change = Some(Denial::PasswordRefused.into()));
@@ -21,7 +21,7 @@ async fn a_change_that_is_refused_forgets_nothing() {
 async fn a_change_forgets_what_was_proved_before_it_and_meanwhile() {
     let change = Request::SetPass { account: alice(), password: "new".into() };
     for signs_in_meanwhile in [false, true] {
-        let bed = Bed::new(Some(guard()), Some(Mode::Ttl));
+        let bed = Bed::new(Some(guard()), Some(CacheMode::Ttl));
         assert_eq!(bed.sign_in("right").await, Verdict::Granted);
         assert_eq!(bed.sign_in("new").await, WRONG);
         assert_eq!(bed.sign_in("right").await, Verdict::Granted);
@@ -46,7 +46,7 @@ async fn a_change_forgets_what_was_proved_before_it_and_meanwhile() {
 
 #[tokio::test(start_paused = true)]
 async fn what_began_before_a_change_and_ends_after_it_proves_nothing() {
-    let modes = [None, Some(Mode::Ttl), Some(Mode::StaleIfUnavailable)];
+    let modes = [None, Some(CacheMode::Ttl), Some(CacheMode::StaleIfUnavailable)];
     for (mode, is_guarded) in modes.into_iter().flat_map(|mode| [(mode, true), (mode, false)]) {
         for (password, before, after) in
             [("right", Verdict::Granted, WRONG), ("new", WRONG, Verdict::Granted)]
@@ -72,7 +72,7 @@ async fn what_began_before_a_change_and_ends_after_it_proves_nothing() {
 /// An outage after a change that a slow sign-in with the old password outlives.
 #[tokio::test(start_paused = true)]
 async fn an_old_password_that_was_proved_late_stands_in_for_nothing() {
-    let bed = Bed::new(None, Some(Mode::StaleIfUnavailable));
+    let bed = Bed::new(None, Some(CacheMode::StaleIfUnavailable));
     bed.script(|plan| plan.delay = 2 * SECOND);
     let change = async {
         sleep(SECOND).await;
@@ -92,8 +92,8 @@ async fn an_old_password_that_was_proved_late_stands_in_for_nothing() {
 #[tokio::test(start_paused = true)]
 async fn a_change_is_known_to_every_configuration() {
     for settings in [None, Some(guard())] {
-        let old = Bed::new(settings, Some(Mode::Ttl));
-        let renewed = old.policies.renewed(Some(guard()), Some(cache(Mode::Ttl)));
+        let old = Bed::new(settings, Some(CacheMode::Ttl));
+        let renewed = old.policies.renewed(Some(guard()), Some(cache(CacheMode::Ttl)));
         let domains = HashMap::from([("h".to_owned(), old.directory.clone())]);
         let served = ServedDomains { domains, policies: Arc::new(renewed) };
         let new = Authenticator::new(served);

@@ -4,7 +4,7 @@ use super::*;
 
 #[tokio::test(start_paused = true)]
 async fn what_the_guard_holds_back_ends_nothing_that_is_remembered() {
-    let bed = Bed::new(Some(guard()), Some(Mode::StaleIfUnavailable));
+    let bed = Bed::new(Some(guard()), Some(CacheMode::StaleIfUnavailable));
     for password in ["a", "b"] {
         assert_eq!(bed.sign_in(password).await, WRONG);
     }
@@ -109,10 +109,10 @@ async fn no_account_has_more_than_eight_who_wait_for_others_of_its() {
 
 #[tokio::test(start_paused = true)]
 async fn another_configuration_keeps_what_was_wrong_and_not_what_was_right() {
-    let bed = Bed::new(Some(guard()), Some(Mode::Ttl));
+    let bed = Bed::new(Some(guard()), Some(CacheMode::Ttl));
     assert_eq!(bed.sign_in("right").await, Verdict::Granted);
     assert_eq!(bed.sign_in("other").await, WRONG);
-    let off = bed.policies.renewed(None, Some(cache(Mode::Ttl)));
+    let off = bed.policies.renewed(None, Some(cache(CacheMode::Ttl)));
     assert!(off.guard.is_none());
     let attempt = bed.policies.attempt("h", "cn=a", "cn=a", &"other".into());
     let on_again = off.renewed(Some(guard()), None).guard.unwrap();
@@ -121,7 +121,7 @@ async fn another_configuration_keeps_what_was_wrong_and_not_what_was_right() {
     let stricter = Budget { failures: 1, within: HOUR };
     let stricter = GuardSettings { account: stricter, ..guard() };
     for (guard, asks_another) in [(guard(), true), (stricter, false)] {
-        let policies = bed.policies.renewed(Some(guard), Some(cache(Mode::Ttl)));
+        let policies = bed.policies.renewed(Some(guard), Some(cache(CacheMode::Ttl)));
         let enter = |password: &str| {
             let attempt = policies.attempt("h", "cn=a", "cn=a", &password.into());
             policies.guard.as_ref().unwrap().enter(attempt, Instant::now(), Instant::now())

@@ -22,8 +22,8 @@ use xmpp_ldap_auth::directory::backend::Candidate;
 use xmpp_ldap_auth::jid::Account;
 use xmpp_ldap_auth::policy::Policies;
 use xmpp_ldap_auth::policy::admission::PersonalWait;
-use xmpp_ldap_auth::policy::cache::{CacheSettings, Mode};
-use xmpp_ldap_auth::policy::guard::{Barred, Budget, GuardSettings, Hold, Judge, Permit};
+use xmpp_ldap_auth::policy::cache::{CacheMode, CacheSettings};
+use xmpp_ldap_auth::policy::guard::{AnswerSignal, Barred, Budget, GuardSettings, Hold, Permit};
 use xmpp_ldap_auth::request::Request;
 use xmpp_ldap_auth::verdict::{Denial, Outage, Outcome, Verdict};
 
@@ -60,7 +60,7 @@ struct Plan {
     is_personal: bool,
     binds: usize,
     /// Goes on with the next bind.
-    judge: Arc<Judge>,
+    answer_signal: Arc<AnswerSignal>,
 }
 
 type Directory = Scripted<Mutex<Plan>>;
@@ -101,7 +101,7 @@ impl Script for Mutex<Plan> {
             let plan = self.lock().unwrap();
             (plan.delay, entry == plan.entry && password == plan.password)
         };
-        let sent = permit.send(&self.lock().unwrap().judge).unwrap();
+        let sent = permit.send(&self.lock().unwrap().answer_signal).unwrap();
         if self.lock().unwrap().is_personal {
             wait.begin();
         }
@@ -111,7 +111,7 @@ impl Script for Mutex<Plan> {
         }
         sent.answered();
         let mut plan = self.lock().unwrap();
-        plan.judge.answered(Instant::now());
+        plan.answer_signal.answered(Instant::now());
         plan.binds += 1;
         if let Some(outcome) = &plan.bind {
             return outcome.clone();
@@ -144,7 +144,7 @@ struct Bed {
 }
 
 impl Bed {
-    fn new(guard: Option<GuardSettings>, mode: Option<Mode>) -> Self {
+    fn new(guard: Option<GuardSettings>, mode: Option<CacheMode>) -> Self {
         let plan = Plan { password: "right", entry: "cn=a", ..Plan::default() };
         let directory = Scripted::new(Mutex::new(plan));
         let policies = Arc::new(Policies::new(guard, mode.map(cache)).unwrap());
@@ -191,7 +191,7 @@ fn guard() -> GuardSettings {
     GuardSettings { account, domain, remember_wrong: HOUR, accounts: ACCOUNTS }
 }
 
-fn cache(mode: Mode) -> CacheSettings {
+fn cache(mode: CacheMode) -> CacheSettings {
     CacheSettings { mode, good_for: 10 * MINUTE, accounts: ACCOUNTS }
 }
 
@@ -242,7 +242,9 @@ async fn a_bind_that_waits_for_a_person_says_nothing_of_the_directorys_rate() {
 
 #[tokio::test(start_paused = true)]
 async fn an_account_that_nobody_reads_is_the_directorys_to_judge() {
-    for (mode, in_outage) in [(Mode::Ttl, OUT), (Mode::StaleIfUnavailable, Verdict::Granted)] {
+    for (mode, in_outage) in
+        [(CacheMode::Ttl, OUT), (CacheMode::StaleIfUnavailable, Verdict::Granted)]
+    {
         let bed = Bed::new(None, Some(mode));
         bed.script(|script| script.is_unasked = true);
         for binds in 1..=2 {
@@ -262,7 +264,7 @@ async fn a_no_counts_for_every_name_of_the_entry() {
         |script| script.search = Some(Denial::UnknownUser.into()),
     ];
     for (index, deny) in denials.into_iter().enumerate() {
-        let bed = Bed::new(Some(guard()), Some(Mode::StaleIfUnavailable));
+        let bed = Bed::new(Some(guard()), Some(CacheMode::StaleIfUnavailable));
         for domain in ["h", "alias"] {
             assert_eq!(bed.sign_in_at(domain, "right").await, Verdict::Granted);
         }
@@ -277,7 +279,7 @@ async fn a_no_counts_for_every_name_of_the_entry() {
 
 #[tokio::test(start_paused = true)]
 async fn who_is_only_hidden_from_isuser_goes_on_signing_in() {
-    let bed = Bed::new(None, Some(Mode::StaleIfUnavailable));
+    let bed = Bed::new(None, Some(CacheMode::StaleIfUnavailable));
     assert_eq!(bed.sign_in("right").await, Verdict::Granted);
     assert_eq!(bed.exists().await, Verdict::Granted);
     for denial in [Denial::NotInGroup, Denial::AccountDisabled] {
@@ -292,7 +294,7 @@ async fn who_is_only_hidden_from_isuser_goes_on_signing_in() {
 
 #[tokio::test(start_paused = true)]
 async fn an_entry_with_another_name_by_now_is_tried_once_more() {
-    let bed = Bed::new(Some(guard()), Some(Mode::StaleIfUnavailable));
+    let bed = Bed::new(Some(guard()), Some(CacheMode::StaleIfUnavailable));
     bed.script(|script| script.remembered = Some("cn=before"));
     assert_eq!(bed.sign_in("right").await, Verdict::Granted);
     assert_eq!(bed.binds(), 2);

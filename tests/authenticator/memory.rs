@@ -4,7 +4,7 @@ use super::*;
 
 #[tokio::test(start_paused = true)]
 async fn a_yes_from_memory_makes_nothing_younger() {
-    let bed = Bed::new(None, Some(Mode::Ttl));
+    let bed = Bed::new(None, Some(CacheMode::Ttl));
     assert_eq!(bed.sign_in("right").await, Verdict::Granted);
     sleep(9 * MINUTE).await;
     assert_eq!(bed.sign_in("right").await, Verdict::Granted);
@@ -16,7 +16,7 @@ async fn a_yes_from_memory_makes_nothing_younger() {
 
 #[tokio::test(start_paused = true)]
 async fn a_doubtful_account_is_the_directorys_to_judge() {
-    for mode in [Mode::Ttl, Mode::StaleIfUnavailable] {
+    for mode in [CacheMode::Ttl, CacheMode::StaleIfUnavailable] {
         let bed = Bed::new(None, Some(mode));
         assert_eq!(bed.sign_in("right").await, Verdict::Granted);
         bed.script(|script| script.is_doubtful = true);
@@ -30,7 +30,7 @@ async fn a_doubtful_account_is_the_directorys_to_judge() {
 #[tokio::test(start_paused = true)]
 async fn in_an_outage_who_was_let_in_is_let_in_with_that_password() {
     for (search, bind) in [(out(), None), (None, out())] {
-        let bed = Bed::new(Some(guard()), Some(Mode::StaleIfUnavailable));
+        let bed = Bed::new(Some(guard()), Some(CacheMode::StaleIfUnavailable));
         assert_eq!(bed.sign_in("right").await, Verdict::Granted);
         bed.script(|script| (script.search, script.bind) = (search, bind));
         assert_eq!(bed.sign_in("right").await, Verdict::Granted);
@@ -43,7 +43,7 @@ async fn in_an_outage_who_was_let_in_is_let_in_with_that_password() {
 
 #[tokio::test(start_paused = true)]
 async fn a_refusal_of_any_password_ends_what_is_remembered() {
-    for mode in [Mode::Ttl, Mode::StaleIfUnavailable] {
+    for mode in [CacheMode::Ttl, CacheMode::StaleIfUnavailable] {
         let bed = Bed::new(Some(guard()), Some(mode));
         assert_eq!(bed.sign_in("right").await, Verdict::Granted);
         assert_eq!(bed.sign_in("wrong").await, WRONG);
@@ -54,7 +54,7 @@ async fn a_refusal_of_any_password_ends_what_is_remembered() {
 
 #[tokio::test(start_paused = true)]
 async fn in_an_outage_guesses_are_as_few_as_at_the_directory() {
-    let bed = Bed::new(Some(guard()), Some(Mode::StaleIfUnavailable));
+    let bed = Bed::new(Some(guard()), Some(CacheMode::StaleIfUnavailable));
     assert_eq!(bed.sign_in("right").await, Verdict::Granted);
     bed.script(|script| script.search = out());
     for password in ["a", "a", "b", "right", "a", "b"] {
@@ -84,7 +84,7 @@ async fn only_an_absent_directory_is_an_outage() {
         (Outage::TooManyFailures, false),
     ] {
         for is_found in [true, false] {
-            let bed = Bed::new(None, Some(Mode::StaleIfUnavailable));
+            let bed = Bed::new(None, Some(CacheMode::StaleIfUnavailable));
             assert_eq!(bed.sign_in("right").await, Verdict::Granted);
             assert_eq!(bed.exists().await, Verdict::Granted);
             let outcome = Some(Outcome::from(outage));
@@ -103,7 +103,7 @@ async fn only_an_absent_directory_is_an_outage() {
 
 #[tokio::test(start_paused = true)]
 async fn a_refused_password_is_forgotten_although_the_name_cannot_be_looked_up_again() {
-    let bed = Bed::new(None, Some(Mode::StaleIfUnavailable));
+    let bed = Bed::new(None, Some(CacheMode::StaleIfUnavailable));
     assert_eq!(bed.sign_in("right").await, Verdict::Granted);
     bed.script(|script| {
         script.password = "changed";
@@ -118,7 +118,7 @@ async fn a_refused_password_is_forgotten_although_the_name_cannot_be_looked_up_a
 #[tokio::test(start_paused = true)]
 async fn who_is_gone_neither_exists_nor_signs_in_from_memory() {
     let gone = || Some(Outcome::from(Denial::UnknownUser));
-    let bed = Bed::new(None, Some(Mode::StaleIfUnavailable));
+    let bed = Bed::new(None, Some(CacheMode::StaleIfUnavailable));
     assert_eq!(bed.exists().await, Verdict::Granted);
     bed.script(|script| script.search = out());
     assert_eq!(bed.exists().await, Verdict::Granted);
@@ -140,7 +140,7 @@ async fn who_waits_for_a_bind_that_nobody_confirms_is_not_let_in_from_memory() {
     for failures in [1, 3] {
         let account = Budget { failures, within: HOUR };
         let guard = GuardSettings { account, ..guard() };
-        let bed = Bed::new(Some(guard), Some(Mode::StaleIfUnavailable));
+        let bed = Bed::new(Some(guard), Some(CacheMode::StaleIfUnavailable));
         assert_eq!(bed.sign_in("right").await, Verdict::Granted);
         let plan = |plan: &mut Plan| {
             (plan.delay, plan.unanswered) = (HOUR, Some(Outage::BindUnanswered));

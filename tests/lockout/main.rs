@@ -22,8 +22,8 @@ use xmpp_ldap_auth::directory::backend::Candidate;
 use xmpp_ldap_auth::jid::Account;
 use xmpp_ldap_auth::policy::Policies;
 use xmpp_ldap_auth::policy::admission::PersonalWait;
-use xmpp_ldap_auth::policy::cache::{CacheSettings, Mode};
-use xmpp_ldap_auth::policy::guard::{Budget, CountedBind, GuardSettings, Judge, Permit};
+use xmpp_ldap_auth::policy::cache::{CacheMode, CacheSettings};
+use xmpp_ldap_auth::policy::guard::{AnswerSignal, Budget, CountedBind, GuardSettings, Permit};
 use xmpp_ldap_auth::request::Request;
 use xmpp_ldap_auth::verdict::{Denial, Outage, Outcome, Verdict};
 
@@ -69,7 +69,7 @@ struct Counting {
     is_slow: Mutex<bool>,
     /// Whose wrong passwords it has not read yet, while it hangs.
     hung: Mutex<Option<Vec<String>>>,
-    judge: Arc<Judge>,
+    answer_signal: Arc<AnswerSignal>,
     within: Duration,
 }
 
@@ -87,7 +87,7 @@ impl Script for Counting {
         by: Deadline,
     ) -> Outcome {
         loop {
-            let Some(sent) = permit.send(&self.judge) else {
+            let Some(sent) = permit.send(&self.answer_signal) else {
                 return Outage::TooManyFailures.into();
             };
             let is_right = password == *self.password.lock().unwrap();
@@ -108,7 +108,7 @@ impl Script for Counting {
                 continue;
             }
             sent.answered();
-            self.judge.answered(Instant::now());
+            self.answer_signal.answered(Instant::now());
             return if is_right { Verdict::Granted.into() } else { Denial::WrongPassword.into() };
         }
     }
@@ -127,13 +127,14 @@ impl Attack {
         let account = Budget { failures, within };
         let accounts = NonZeroUsize::new(50).unwrap();
         let guard = GuardSettings { account, domain: account, remember_wrong: within, accounts };
-        let cache = CacheSettings { mode: Mode::StaleIfUnavailable, good_for: 12 * HOUR, accounts };
+        let cache =
+            CacheSettings { mode: CacheMode::StaleIfUnavailable, good_for: 12 * HOUR, accounts };
         let directory = Scripted::new(Counting {
             failures: Mutex::default(),
             password: Mutex::new("right"),
             is_slow: Mutex::default(),
             hung: Mutex::default(),
-            judge: Arc::default(),
+            answer_signal: Arc::default(),
             within,
         });
         let served = ServedDomains {
@@ -180,7 +181,7 @@ impl Attack {
             let mut failures = script.failures.lock().unwrap();
             failures.entry(entry).or_default().add(script.within, Instant::now());
         }
-        script.judge.answered(Instant::now());
+        script.answer_signal.answered(Instant::now());
     }
 }
 

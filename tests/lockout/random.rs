@@ -49,7 +49,7 @@ struct Whim {
 
 struct Whimsical {
     state: Arc<Mutex<Whim>>,
-    judge: Arc<Judge>,
+    answer_signal: Arc<AnswerSignal>,
     within: Duration,
 }
 
@@ -118,10 +118,10 @@ impl Script for Whimsical {
         by: Deadline,
     ) -> Outcome {
         loop {
-            let Some(sent) = permit.send(&self.judge) else {
+            let Some(sent) = permit.send(&self.answer_signal) else {
                 return Outage::TooManyFailures.into();
             };
-            let (within, judge) = (self.within, Arc::clone(&self.judge));
+            let (within, answer_signal) = (self.within, Arc::clone(&self.answer_signal));
             let mood = self.whim().mood;
             match mood {
                 Mood::Quick => {
@@ -129,7 +129,7 @@ impl Script for Whimsical {
                     // From here on, nobody gives it up.
                     let verdict = self.whim().judges(entry, password, within);
                     sent.answered();
-                    judge.answered(Instant::now());
+                    answer_signal.answered(Instant::now());
                     return verdict.into();
                 }
                 Mood::Away => return Outage::NoServer.into(),
@@ -162,7 +162,7 @@ impl Script for Whimsical {
                         if state.lock().unwrap().mood == Mood::Hanging {
                             return;
                         }
-                        judge.answered(Instant::now());
+                        answer_signal.answered(Instant::now());
                         match told <= by.instant() {
                             true => sent.answered(),
                             false => sent.answered_late(verdict, Instant::now()),
@@ -190,7 +190,8 @@ impl Site {
         let account = Budget { failures, within };
         let accounts = NonZeroUsize::new(50).unwrap();
         let guard = GuardSettings { account, domain: account, remember_wrong: within, accounts };
-        let cache = CacheSettings { mode: Mode::StaleIfUnavailable, good_for: 12 * HOUR, accounts };
+        let cache =
+            CacheSettings { mode: CacheMode::StaleIfUnavailable, good_for: 12 * HOUR, accounts };
         let state = Arc::new(Mutex::new(Whim {
             mood: Mood::Quick,
             passwords: HashMap::new(),
@@ -199,7 +200,7 @@ impl Site {
             unjudged: 0,
             rng: Rng::with_seed(seed),
         }));
-        let directory = Scripted::new(Whimsical { state, judge: Arc::default(), within });
+        let directory = Scripted::new(Whimsical { state, answer_signal: Arc::default(), within });
         let policies = Arc::new(Policies::new(Some(guard), Some(cache)).unwrap());
         let domains = HashMap::from([("h".to_owned(), directory.clone())]);
         let served = ServedDomains { domains, policies: Arc::clone(&policies) };
@@ -235,7 +236,7 @@ impl Site {
                 sent.answered_late(verdict, Instant::now());
             }
         }
-        script.judge.answered(Instant::now());
+        script.answer_signal.answered(Instant::now());
     }
 }
 

@@ -10,7 +10,7 @@ use xmpp_ldap_auth::config;
 use xmpp_ldap_auth::deadline::Deadline;
 use xmpp_ldap_auth::directory::Directory;
 use xmpp_ldap_auth::directory::backend::Backend;
-use xmpp_ldap_auth::directory::domain::{Domain, Memory};
+use xmpp_ldap_auth::directory::domain::{Domain, DomainMemory};
 use xmpp_ldap_auth::directory::pool::refused_logins::RefusedLogins;
 use xmpp_ldap_auth::jid::Account;
 use xmpp_ldap_auth::policy::admission::PersonalWait;
@@ -51,7 +51,7 @@ pub fn domain(config: &str) -> Domain {
 pub fn domain_after(config: &str, refused: &Arc<RefusedLogins>) -> Domain {
     let configuration = config::read(config, None, None).configuration.unwrap();
     let (settings, rules) = configuration.into_domain("h").unwrap();
-    Domain::new(Directory::remembering(settings, refused).into(), rules, Memory::default())
+    Domain::new(Directory::remembering(settings, refused).into(), rules, DomainMemory::default())
 }
 
 /// Signs a user of that domain in, whom no guard restrains.

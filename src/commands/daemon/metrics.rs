@@ -9,7 +9,7 @@ use prometheus_client::registry::Registry;
 
 use super::families::{Families, NONE, number};
 use super::process;
-use crate::directory::facts::{Facts, ServerFacts};
+use crate::directory::facts::{DirectoryFacts, ServerFacts};
 use crate::listen::metrics::MetricsFormat;
 use crate::observe::metrics::RequestMetrics;
 
@@ -25,7 +25,7 @@ pub(super) struct Snapshot {
     /// Each listener, its connections, and its requests that are not answered yet.
     pub(super) listeners: Vec<(String, usize, usize)>,
     pub(super) late_answers: u64,
-    pub(super) directories: Vec<(String, Facts)>,
+    pub(super) directories: Vec<(String, DirectoryFacts)>,
     pub(super) guard_refusals: Option<LabelledCounts>,
     /// Some cache, which may be one of several of its kind, and what became of look-ups in it.
     pub(super) lookups: Vec<(&'static str, LabelledCounts)>,

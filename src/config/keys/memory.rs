@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use super::TableSpec;
 use crate::config::value::{Count, Flag, Or, Span, Within, Word};
-use crate::policy::cache::Mode;
+use crate::policy::cache::CacheMode;
 
 const MINUTE: Duration = Duration::from_secs(60);
 const TEN_THOUSAND: NonZeroUsize = NonZeroUsize::MIN.saturating_add(9_999);
 
-const MODES: &[(&str, Option<Mode>)] = &[
-    ("ttl", Some(Mode::Ttl)),
-    ("stale-if-unavailable", Some(Mode::StaleIfUnavailable)),
+const MODES: &[(&str, Option<CacheMode>)] = &[
+    ("ttl", Some(CacheMode::Ttl)),
+    ("stale-if-unavailable", Some(CacheMode::StaleIfUnavailable)),
     ("off", None),
 ];
 
@@ -51,7 +51,7 @@ keys! {
     CACHE_KEYS:
 
     /// when a password that was right counts
-    MODE = "mode": Or<Word<Option<Mode>>> = Or(Word::of(MODES), None);
+    MODE = "mode": Or<Word<Option<CacheMode>>> = Or(Word::of(MODES), None);
 
     /// for how long what was proved counts
     GOOD_FOR = "good_for": Span = Span, otherwise "5 min, 12 h by mode";

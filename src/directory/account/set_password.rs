@@ -74,11 +74,11 @@ pub(in crate::directory) async fn set(
     }
     Attempts::new(&pool.connector().servers, Work::Answer, by)
         .uncut()
-        .run(|turn| async move {
-            let session = match pool.open_besides(&turn.avoided, by).await {
+        .run(|context| async move {
+            let session = match pool.open_besides(&context.avoided, by).await {
                 Ok(session) => session,
                 // What a server said that takes no changes says more.
-                Err(outcome) => return Attempt::Over(turn.unjudged.unwrap_or(outcome)),
+                Err(outcome) => return Attempt::Over(context.unjudged.unwrap_or(outcome)),
             };
             set_on(&session, method, dn, password, by).await.unwrap_or_else(|attempt| attempt)
         })

@@ -129,7 +129,7 @@ impl Connector {
                 Ok(session) => {
                     // Where all are dialled at once, nobody had a head start.
                     let slow = overtaken.iter().filter(|_| !at_once);
-                    slow.for_each(|slow| health.is_silent(&slow.name));
+                    slow.for_each(|slow| health.fell_silent(&slow.name));
                     return Ok(session);
                 }
                 Err(error) => error,
@@ -175,7 +175,7 @@ impl Connector {
     /// Asks the servers that left binds unanswered whether they go on.
     pub async fn ask_awaited(&self) {
         let (mut servers, _) = self.servers.in_order(self.connect_within).await;
-        servers.retain(|server| self.record(&server.name).judge.is_awaited());
+        servers.retain(|server| self.record(&server.name).answer_signal.is_awaited());
         join_all(servers.iter().map(|server| self.answers(server, self.connect_within))).await;
     }
 
@@ -235,9 +235,9 @@ impl Connector {
             return self.begin(server, stream, host, Transport::Clear, principal).await;
         }
         let stream = self.tls.handshake(host, stream, starts_tls).await?;
-        let agreed = tls::agreed_on(&stream);
-        let transport = Transport::Tls(agreed.certificate.clone());
-        self.record(&server.name).set_agreed(agreed);
+        let negotiated = tls::negotiated(&stream);
+        let transport = Transport::Tls(negotiated.certificate.clone());
+        self.record(&server.name).set_negotiated(negotiated);
         self.begin(server, stream, host, transport, principal).await
     }
 

@@ -19,7 +19,7 @@ use crate::verdict::{Denial, Outage, Outcome, Verdict};
 
 /// A search for a user's entry.
 #[derive(Clone, Debug)]
-pub struct Search {
+pub struct UserSearch {
     /// The base DNs, all of which are searched; a user's entry must be the only one below them.
     pub bases: Vec<String>,
     /// The filter.
@@ -46,7 +46,7 @@ pub struct DnLookup {
 #[derive(Clone, Debug)]
 pub enum Lookup {
     /// By the entry that a search finds.
-    Search(Search),
+    Search(UserSearch),
     /// By a DN made from the account.
     Dn(DnLookup),
     /// By another name to bind with, which says nothing about an entry.
@@ -55,7 +55,7 @@ pub enum Lookup {
 
 impl Lookup {
     /// The search, if there is one.
-    pub(in crate::directory) fn search(&self) -> Option<&Search> {
+    pub(in crate::directory) fn search(&self) -> Option<&UserSearch> {
         match self {
             Self::Search(search) => Some(search),
             Self::Dn(_) | Self::Plain(_) => None,
@@ -92,7 +92,7 @@ impl Lookup {
     }
 }
 
-impl Search {
+impl UserSearch {
     async fn find(
         &self,
         account: &Account,

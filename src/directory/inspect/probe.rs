@@ -115,14 +115,14 @@ async fn sign_in(
             return None;
         }
     };
-    let agreed = connector.record(&server.name).agreed();
-    let protection = match &agreed {
-        Some(agreed) => agreed.version,
+    let negotiated = connector.record(&server.name).negotiated();
+    let protection = match &negotiated {
+        Some(negotiated) => negotiated.version,
         None if session.is_private => "local, or sealed by Kerberos",
         None => "in clear text",
     };
     report.note(Grade::Good, "connect", protection);
-    let certificate = agreed.and_then(|agreed| agreed.certificate);
+    let certificate = negotiated.and_then(|negotiated| negotiated.certificate);
     if let Some((text, ends_soon)) =
         certificate.and_then(|der| tls::certificate_for_people(&der, SystemTime::now()))
     {
@@ -145,11 +145,11 @@ async fn sign_in(
 async fn bind(service: &ServicePool, session: &Session, by: Deadline, report: &mut Report) -> bool {
     let bound = by.bound(service.bind(session)).await;
     let bound = bound.unwrap_or_else(|_| Err(SessionError::Silent.outcome(&session.server)));
-    let (severity, text) = match &bound {
+    let (grade, text) = match &bound {
         Ok(()) => (Grade::Good, "accepted".to_owned()),
         Err(outcome) => (Grade::Bad, format!("{outcome}; {}", outcome.verdict.advice())),
     };
-    report.note(severity, "service bind", text);
+    report.note(grade, "service bind", text);
     bound.is_ok()
 }
 

@@ -21,7 +21,7 @@ pub struct ProbeFinding {
     /// What was found, for people.
     pub text: String,
     /// How much that matters.
-    pub severity: Grade,
+    pub grade: Grade,
 }
 
 /// What was found on one server.
@@ -48,8 +48,8 @@ impl Report {
         report
     }
 
-    pub(super) fn note(&mut self, severity: Grade, what: &'static str, text: impl Into<String>) {
-        self.findings.push(ProbeFinding { what, text: text.into(), severity });
+    pub(super) fn note(&mut self, grade: Grade, what: &'static str, text: impl Into<String>) {
+        self.findings.push(ProbeFinding { what, text: text.into(), grade });
     }
 
     pub(super) fn judge(&mut self, what: &'static str, text: &str, problem: Option<&str>) {
@@ -61,6 +61,6 @@ impl Report {
 
     /// Whether something configured cannot work there.
     pub fn is_bad(&self) -> bool {
-        self.findings.iter().any(|finding| finding.severity == Grade::Bad)
+        self.findings.iter().any(|finding| finding.grade == Grade::Bad)
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::directory::account::state::StateSchema;
 use crate::directory::diagnosis::has_lost_its_bind;
-use crate::directory::domain::{Rules, Search};
+use crate::directory::domain::{Rules, UserSearch};
 use crate::directory::inspect::report::{Grade, Report};
 use crate::directory::inspect::view::{UnansweredSearch, View};
 use crate::directory::message::Query;
@@ -65,18 +65,18 @@ async fn look_below(
     base: &str,
     view: &View,
     domain: &str,
-    search: &Search,
+    search: &UserSearch,
     report: &mut Report,
 ) -> Result<(), UnansweredSearch> {
     let filter = search.filter.for_anyone();
-    let (severity, found) = if finds_strangers(view, domain, search, base).await? {
+    let (grade, found) = if finds_strangers(view, domain, search, base).await? {
         (Grade::Bad, "finds an entry for a name that nobody has: make it stricter")
     } else if view.has_below(base, filter).await? {
         (Grade::Good, "finds users")
     } else {
         (Grade::Odd, "finds nobody")
     };
-    report.note(severity, "user_filter", format!("{domain}: {filter} {found}"));
+    report.note(grade, "user_filter", format!("{domain}: {filter} {found}"));
     if let Some(tree) = second_tree(base, &view.root_dse)
         && view.has_below(&tree, filter).await?
     {
@@ -92,7 +92,7 @@ async fn look_below(
 async fn finds_strangers(
     view: &View,
     domain: &str,
-    search: &Search,
+    search: &UserSearch,
     base: &str,
 ) -> Result<bool, UnansweredSearch> {
     let nobody = Account::new(&format!("nobody-{:016x}", fastrand::u64(..)), domain);

@@ -175,7 +175,7 @@ impl Health {
 
     /// A server is silent where another would have answered: it is not to be asked first again, before
     /// it is known whether it is only slow.
-    pub fn is_silent(&self, server: &ServerName) {
+    pub fn fell_silent(&self, server: &ServerName) {
         self.doubt(server, Trial::Answer);
     }
 

@@ -21,7 +21,7 @@ const ASKED_FOR_SITE: usize = 5;
 
 /// What to look for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Wanted {
+pub struct DiscoverySettings {
     /// The DNS name of the domain, or, for a global catalog, of the forest.
     pub domain: String,
     /// Which servers are near.
@@ -49,7 +49,7 @@ pub enum Site {
 /// Finds servers and remembers them.
 #[derive(Debug)]
 pub struct Discovery {
-    wanted: Wanted,
+    wanted: DiscoverySettings,
     dns: Arc<Dns>,
     known: Mutex<KnownRecords>,
     /// Held by whoever asks.
@@ -67,13 +67,13 @@ struct KnownRecords {
 
 impl Discovery {
     /// Looks for what is wanted when it is first asked.
-    pub fn new(wanted: Wanted, dns: Arc<Dns>) -> Self {
+    pub fn new(wanted: DiscoverySettings, dns: Arc<Dns>) -> Self {
         let turn = tokio::sync::Mutex::new(());
         Self { wanted, dns, known: Mutex::default(), turn }
     }
 
     /// What it looks for.
-    pub fn wanted(&self) -> &Wanted {
+    pub fn wanted(&self) -> &DiscoverySettings {
         &self.wanted
     }
 
@@ -152,7 +152,7 @@ impl Discovery {
 
     /// All servers, and until when that holds.
     async fn look(&self) -> io::Result<(Vec<SrvRecord>, Instant)> {
-        let Wanted { domain, global_catalog, .. } = &self.wanted;
+        let DiscoverySettings { domain, global_catalog, .. } = &self.wanted;
         let kind = self.kind();
         let (mut all, mut until) =
             self.records(&format!("_ldap._tcp.{kind}._msdcs.{domain}")).await?;
@@ -261,7 +261,7 @@ mod tests {
     use super::*;
 
     fn discovery(ldaps: bool) -> Discovery {
-        let wanted = Wanted {
+        let wanted = DiscoverySettings {
             domain: "corp.example".to_owned(),
             site: Site::Any,
             global_catalog: false,

@@ -61,7 +61,7 @@ pub(in crate::directory) struct Attempts<'a> {
 
 /// What one attempt has to know of those before it.
 #[derive(Debug)]
-pub(in crate::directory) struct Turn<'a> {
+pub(in crate::directory) struct AttemptContext<'a> {
     servers: &'a Servers,
     /// When the request must be answered.
     pub(super) by: Deadline,
@@ -134,7 +134,7 @@ impl<T> Attempt<T> {
     }
 }
 
-impl Turn<'_> {
+impl AttemptContext<'_> {
     /// What becomes of a request for which nobody waits any longer, because all servers are down: what
     /// was wrong with them, as far as this request has seen it.
     pub(super) fn given_up(self) -> Outcome {
@@ -143,7 +143,7 @@ impl Turn<'_> {
     }
 
     /// Ends when all servers are down for so long that nobody should wait for the work.
-    pub(super) async fn is_given_up(&self) {
+    pub(super) async fn until_given_up(&self) {
         self.servers.health.given_up(self.since).await;
     }
 
@@ -182,8 +182,8 @@ impl<'a> Attempts<'a> {
         }
     }
 
-    fn turn(&self) -> Turn<'a> {
-        Turn {
+    fn context(&self) -> AttemptContext<'a> {
+        AttemptContext {
             servers: self.servers,
             by: self.by,
             since: self.since,
@@ -207,14 +207,14 @@ impl<'a> Attempts<'a> {
     /// Makes attempts until one decides, or there is no use in another.
     pub(in crate::directory) async fn run<T, F: Future<Output = Attempt<T>>>(
         mut self,
-        mut attempt: impl FnMut(Turn<'a>) -> F,
+        mut attempt: impl FnMut(AttemptContext<'a>) -> F,
     ) -> Result<T, Outcome> {
         loop {
             let made = tokio::select! {
                 biased;
-                made = attempt(self.turn()) => made,
+                made = attempt(self.context()) => made,
                 () = self.servers.health.given_up(self.since), if self.may_be_cut => {
-                    return Err(self.turn().given_up());
+                    return Err(self.context().given_up());
                 }
             };
             if let Some(result) = self.conclude(made).await? {

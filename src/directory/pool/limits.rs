@@ -9,7 +9,7 @@ use crate::directory::session::Session;
 
 /// How many sessions are kept, and for how long.
 #[derive(Clone, Copy, Debug)]
-pub struct Limits {
+pub struct PoolLimits {
     /// How many binds as users may go on at once.
     pub size: usize,
     /// Whether a session is bound as a user more than once.
@@ -20,7 +20,7 @@ pub struct Limits {
     pub lifetime: Duration,
 }
 
-impl Limits {
+impl PoolLimits {
     /// Whether a session may be used again: it has not ended, its time is not over, and its server is
     /// the best that is up.
     pub(super) fn allow(&self, session: &Session, last_used: Instant, servers: &Servers) -> bool {

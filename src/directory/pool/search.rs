@@ -7,7 +7,7 @@ use crate::directory::diagnosis::{Judged, Judgement, has_lost_its_bind, of_root_
 use crate::directory::locate::trial::Work;
 use crate::directory::message::entry::Entry;
 use crate::directory::message::{LdapResult, Query};
-use crate::directory::pool::attempts::{Attempt, Attempts, Turn};
+use crate::directory::pool::attempts::{Attempt, AttemptContext, Attempts};
 use crate::directory::pool::identity::Identity;
 use crate::directory::pool::service::{ServicePool, Share};
 use crate::directory::session::Session;
@@ -48,7 +48,7 @@ impl Searcher {
         by: Deadline,
     ) -> Result<SearchResult, Outcome> {
         Attempts::new(&self.pool.connector().servers, Work::Search(query), by)
-            .run(|turn| self.try_search(query, understood, turn, by))
+            .run(|context| self.try_search(query, understood, context, by))
             .await
     }
 
@@ -56,15 +56,15 @@ impl Searcher {
         &self,
         query: &Query<'_>,
         understood: &[u32],
-        turn: Turn<'_>,
+        context: AttemptContext<'_>,
         by: Deadline,
     ) -> Attempt<SearchResult> {
-        let Share { session, is_reused } = match self.pool.share(&turn.avoided, by).await {
+        let Share { session, is_reused } = match self.pool.share(&context.avoided, by).await {
             Ok(share) => share,
             Err(outcome) => return Attempt::Over(outcome),
         };
         let server = &session.server;
-        let searched = turn.patience(server, is_reused).bound(look_up(&session, query, by));
+        let searched = context.patience(server, is_reused).bound(look_up(&session, query, by));
         let attempt = match searched.await.unwrap_or(Err(SessionError::Silent)) {
             Ok(found) if found.has_nameless => {
                 let outcome = Outcome::from(Outage::UnreadableEntry)
@@ -96,17 +96,21 @@ impl Searcher {
     /// What the server says about itself; `None` if it does not say so to the service account.
     pub async fn root_dse(&self, by: Deadline) -> Result<Option<Arc<RootDse>>, Outcome> {
         Attempts::new(&self.pool.connector().servers, Work::Answer, by)
-            .run(|turn| self.try_root_dse(turn, by))
+            .run(|context| self.try_root_dse(context, by))
             .await
     }
 
-    async fn try_root_dse(&self, turn: Turn<'_>, by: Deadline) -> Attempt<Option<Arc<RootDse>>> {
-        let Share { session, is_reused } = match self.pool.share(&turn.avoided, by).await {
+    async fn try_root_dse(
+        &self,
+        context: AttemptContext<'_>,
+        by: Deadline,
+    ) -> Attempt<Option<Arc<RootDse>>> {
+        let Share { session, is_reused } = match self.pool.share(&context.avoided, by).await {
             Ok(share) => share,
             Err(outcome) => return Attempt::Over(outcome),
         };
         let server = &session.server;
-        let read = turn.patience(server, is_reused).bound(session.root_dse(by.remaining()));
+        let read = context.patience(server, is_reused).bound(session.root_dse(by.remaining()));
         let attempt = match read.await.unwrap_or(Err(SessionError::Silent)) {
             Ok(Ok(root_dse)) => Attempt::done(server, Some(root_dse)),
             Ok(Err(answer)) => match of_root_dse(&answer) {

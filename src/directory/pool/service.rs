@@ -15,12 +15,12 @@ use crate::directory::connect::connector::Connector;
 use crate::directory::diagnosis::of_service_bind;
 use crate::directory::locate::server::Server;
 use crate::directory::locate::trial::{Trial, Work};
-use crate::directory::pool::attempts::{Attempt, Attempts, Turn};
+use crate::directory::pool::attempts::{Attempt, AttemptContext, Attempts};
 use crate::directory::pool::identity::Identity;
-use crate::directory::pool::limits::Limits;
+use crate::directory::pool::limits::PoolLimits;
 use crate::directory::pool::refused_logins::RefusedLogins;
 use crate::directory::pool::service_account::{BIND_AGAIN_AFTER, ServiceAccount};
-use crate::directory::pool::users::Sessions;
+use crate::directory::pool::users::SessionCounts;
 use crate::directory::session::Session;
 use crate::directory::session::error::{ConnectError, SessionError};
 use crate::verdict::Outcome;
@@ -39,7 +39,7 @@ const GROWN_WITHIN: Duration = Duration::from_secs(10);
 pub struct ServicePool {
     connector: Arc<Connector>,
     account: ServiceAccount,
-    limits: Limits,
+    limits: PoolLimits,
     shared: Mutex<Vec<SharedSession>>,
     /// Whose turn it is to open a session where there is none.
     opening: tokio::sync::Mutex<()>,
@@ -82,7 +82,7 @@ impl ServicePool {
     pub fn new(
         connector: Arc<Connector>,
         identity: Identity,
-        limits: Limits,
+        limits: PoolLimits,
         refused: &Arc<RefusedLogins>,
     ) -> Self {
         let servers = connector.servers.names();
@@ -166,10 +166,10 @@ impl ServicePool {
     }
 
     /// The sessions by whether they carry anything.
-    pub fn sessions(&self) -> Sessions {
+    pub fn sessions(&self) -> SessionCounts {
         let shared = self.locked();
         let busy = shared.iter().filter(|slot| slot.load() > 0).count();
-        Sessions { busy, idle: shared.len() - busy }
+        SessionCounts { busy, idle: shared.len() - busy }
     }
 
     /// How its servers are reached.
@@ -223,19 +223,19 @@ impl ServicePool {
         }
         Attempts::new(&self.connector.servers, Work::ServiceBind, by)
             .besides(avoided)
-            .run(|turn| self.try_open(turn, since))
+            .run(|context| self.try_open(context, since))
             .await
             .inspect_err(|outcome| self.account.keep_refusal(outcome))
     }
 
-    async fn try_open(&self, turn: Turn<'_>, since: Instant) -> Attempt<Session> {
+    async fn try_open(&self, context: AttemptContext<'_>, since: Instant) -> Attempt<Session> {
         let principal = self.identity().principal();
-        let session = match self.connector.connect(principal, &turn.avoided, since).await {
+        let session = match self.connector.connect(principal, &context.avoided, since).await {
             Ok(session) => session,
             Err(error) => return Attempt::NotConnected(error),
         };
         let server = &session.server;
-        let bound = turn.patience(server, false).bound(self.account.bind(&session)).await;
+        let bound = context.patience(server, false).bound(self.account.bind(&session)).await;
         match bound.unwrap_or(Err(SessionError::Silent)) {
             Ok(Some(answer)) => Attempt::answered(server, of_service_bind(&answer)),
             Ok(None) => {

@@ -14,7 +14,7 @@ use crate::deadline::Deadline;
 use crate::directory::diagnosis::{Judged, MustChange, of_bind};
 use crate::directory::locate::health::Health;
 use crate::directory::locate::trial::Work;
-use crate::directory::pool::attempts::{Attempt, Attempts, Turn};
+use crate::directory::pool::attempts::{Attempt, AttemptContext, Attempts};
 use crate::directory::pool::non_user::NonUser;
 use crate::directory::pool::sent_bind::SentBind;
 use crate::directory::pool::users::{Lease, UserPool};
@@ -65,7 +65,7 @@ impl Silence {
     }
 
     /// Ends when the bind waits for a person.
-    async fn is_personal(&self) {
+    async fn until_personal(&self) {
         loop {
             sleep(PERSONAL_AFTER).await;
             if self.answers_others.load(Ordering::Relaxed) {
@@ -111,7 +111,7 @@ impl UserPool {
         let answers_others = AtomicBool::new(bind.was_answered);
         let silence = Silence { server: Mutex::default(), answers_others };
         let run = Attempts::new(&self.connector().servers, Work::UserBind(bind.name), by)
-            .run(|turn| self.try_prove(bind, &silence, turn));
+            .run(|context| self.try_prove(bind, &silence, context));
         let proved = by.bound(run).await.unwrap_or_else(|elapsed| Err(elapsed.into()));
         proved.map_err(|outcome| match silence.outcome() {
             Some(unanswered) if outcome.verdict == Verdict::Unavailable(Outage::LostConnection) => {
@@ -126,21 +126,21 @@ impl UserPool {
         &self,
         bind: &UserBind<'_>,
         silence: &Silence,
-        turn: Turn<'_>,
+        context: AttemptContext<'_>,
     ) -> Attempt<Outcome> {
         let UserBind { name, password, permit, .. } = *bind;
         silence.set(None);
         let leased = tokio::select! {
             biased;
-            leased = self.lease_for(&turn) => leased,
-            () = turn.is_given_up() => Ok(None),
+            leased = self.lease_for(&context) => leased,
+            () = context.until_given_up() => Ok(None),
         };
         let lease = match leased {
             Ok(Some(lease)) => lease,
-            Ok(None) => return Attempt::Over(turn.given_up()),
+            Ok(None) => return Attempt::Over(context.given_up()),
             Err(error) => return Attempt::NotConnected(error),
         };
-        let Some(counted) = permit.send(lease.judge()) else {
+        let Some(counted) = permit.send(lease.answer_signal()) else {
             let text =
                 "nobody answered the bind that was sent, and one more might lock the account";
             return Attempt::Over(Outcome::from(Outage::TooManyFailures).with_detail(text));
@@ -154,8 +154,8 @@ impl UserPool {
             let health = &self.connector().servers.health;
             let mut unanswered = BindUnderWay { health, server: &server, name, is_over: false };
             let bound = tokio::select! {
-                bound = sent.answer(silence.is_personal(), bind.wait) => bound,
-                () = self.death_of(&server, silence, turn.by) => Err(SessionError::Silent),
+                bound = sent.answer(silence.until_personal(), bind.wait) => bound,
+                () = self.death_of(&server, silence, context.by) => Err(SessionError::Silent),
             };
             unanswered.is_over = true;
             bound
@@ -191,8 +191,8 @@ impl UserPool {
 
     /// A session for a bind; none where all servers are down for long and this one still is. A password
     /// that goes to one that hangs is counted, and nobody has judged it.
-    async fn lease_for(&self, turn: &Turn<'_>) -> Result<Option<Lease>, ConnectError> {
-        let lease = self.lease(&turn.avoided).await?;
+    async fn lease_for(&self, context: &AttemptContext<'_>) -> Result<Option<Lease>, ConnectError> {
+        let lease = self.lease(&context.avoided).await?;
         let health = &self.connector().servers.health;
         if health.circuit_open(Instant::now()) && lease.is_answered().await {
             health.did(lease.server(), Work::Answer, Instant::now());
@@ -225,7 +225,7 @@ impl UserPool {
                 if health.has_other(&server.name) {
                     return;
                 }
-                health.is_silent(&server.name);
+                health.fell_silent(&server.name);
             }
         }
     }

@@ -13,10 +13,10 @@ use tokio::time::{Instant, timeout};
 
 use crate::directory::connect::connector::Connector;
 use crate::directory::message::Query;
-use crate::directory::pool::limits::Limits;
+use crate::directory::pool::limits::PoolLimits;
 use crate::directory::session::Session;
 use crate::directory::session::error::ConnectError;
-use crate::policy::guard::Judge;
+use crate::policy::guard::AnswerSignal;
 
 /// What a place in the pool holds: what the last bind in it left.
 type Slot = Option<KeptSession>;
@@ -41,7 +41,7 @@ const APART: usize = 7;
 #[derive(Debug)]
 struct Keeper {
     connector: Arc<Connector>,
-    limits: Limits,
+    limits: PoolLimits,
     /// How many more binds may leave their places.
     apart: Arc<Semaphore>,
 }
@@ -72,7 +72,7 @@ impl Keeper {
 
 /// How many sessions are open.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Sessions {
+pub struct SessionCounts {
     /// Those that are used.
     pub busy: usize,
     /// Those that are not.
@@ -85,7 +85,7 @@ pub struct UserPool(managed::Pool<Keeper>);
 
 impl UserPool {
     /// A pool that opens nothing before the first lease.
-    pub fn new(connector: Arc<Connector>, limits: Limits) -> Self {
+    pub fn new(connector: Arc<Connector>, limits: PoolLimits) -> Self {
         let apart = Arc::new(Semaphore::new(APART * limits.size));
         let pool = managed::Pool::builder(Keeper { connector, limits, apart })
             .max_size(limits.size)
@@ -130,10 +130,10 @@ impl UserPool {
     }
 
     /// The sessions by whether somebody leases them.
-    pub fn sessions(&self) -> Sessions {
+    pub fn sessions(&self) -> SessionCounts {
         let open = self.open();
         let idle = self.0.status().available.min(open);
-        Sessions { busy: open - idle, idle }
+        SessionCounts { busy: open - idle, idle }
     }
 
     /// How many binds have left their places.
@@ -179,8 +179,8 @@ impl Lease {
     }
 
     /// What tells when the server goes on, if it leaves the bind unanswered.
-    pub fn judge(&self) -> &Arc<Judge> {
-        self.session.judge()
+    pub fn answer_signal(&self) -> &Arc<AnswerSignal> {
+        self.session.answer_signal()
     }
 }
 

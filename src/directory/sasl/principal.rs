@@ -11,7 +11,7 @@ use crate::directory::session::error::ConnectError;
 
 /// What the configuration says about an account that signs in by Kerberos.
 #[derive(Clone, Debug)]
-pub struct Kerberos {
+pub struct KerberosAccount {
     /// Its principal, with the realm.
     pub name: String,
     /// The file with its keys. The library finds it by the environment.
@@ -49,7 +49,7 @@ pub struct SignedIn {
 /// A service account that signs in while connecting.
 pub trait Principal: fmt::Debug + Send + Sync {
     /// What the configuration says about it.
-    fn account(&self) -> &Kerberos;
+    fn account(&self) -> &KerberosAccount;
 
     /// Signs in on a stream to `host` that has carried no LDAP yet, with a ticket that must be had
     /// within `ticket_within`.

@@ -23,7 +23,7 @@ use tokio::time::Instant;
 use crate::directory::session::multiplexer::Multiplexer;
 use crate::directory::session::record::ServerRecord;
 use crate::directory::session::root_dse::RootDse;
-use crate::policy::guard::Judge;
+use crate::policy::guard::AnswerSignal;
 
 /// An open session. Dropping it says goodbye and closes the socket.
 #[derive(Debug)]
@@ -62,8 +62,8 @@ impl Session {
     }
 
     /// What tells when the server goes on after it left something unanswered.
-    pub(in crate::directory) fn judge(&self) -> &Arc<Judge> {
-        &self.record.judge
+    pub(in crate::directory) fn answer_signal(&self) -> &Arc<AnswerSignal> {
+        &self.record.answer_signal
     }
 
     /// Whether it is known to have ended.

@@ -38,8 +38,8 @@ impl Session {
     ) -> Result<Found, SessionError> {
         let begun = self.record.tally.begin(OperationKind::of(operation));
         let found = self.multiplexer.ask(operation, controls).await?;
-        if self.record.judge.is_awaited() {
-            self.record.judge.answered(Instant::now());
+        if self.record.answer_signal.is_awaited() {
+            self.record.answer_signal.answered(Instant::now());
         }
         begun.answered(found.answer.code == result_code::SUCCESS);
         Ok(found)

@@ -222,20 +222,20 @@ pub fn certificate_for_people(certificate: &[u8], now: SystemTime) -> Option<(St
     Some((certificate.to_string(), certificate.ends_soon(now)))
 }
 
-/// What a server and this program agreed on.
+/// What a server and this program negotiated.
 #[derive(Clone, Debug)]
-pub struct Agreed {
+pub struct NegotiatedTls {
     /// The version of TLS, for people.
     pub version: &'static str,
     /// The server's certificate, in DER.
     pub certificate: Option<Vec<u8>>,
 }
 
-/// What was agreed on for this stream.
-pub fn agreed_on<S>(stream: &TlsStream<S>) -> Agreed {
+/// What was negotiated for this stream.
+pub fn negotiated<S>(stream: &TlsStream<S>) -> NegotiatedTls {
     let (_, connection) = stream.get_ref();
     let certificate = connection.peer_certificates().and_then(|certificates| certificates.first());
-    Agreed {
+    NegotiatedTls {
         version: match connection.protocol_version() {
             Some(ProtocolVersion::TLSv1_3) => "TLS 1.3",
             Some(ProtocolVersion::TLSv1_2) => "TLS 1.2",

@@ -6,8 +6,8 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use super::answer_signal::{AnswerSignal, UnansweredBind};
 use super::barred::{Barred, Hold, InFlight};
-use super::judge::{Judge, UnansweredBind};
 use super::settings::GuardSettings;
 use crate::policy::changes::Moment;
 use crate::policy::digest::Digest;
@@ -71,7 +71,7 @@ pub(super) struct Asking {
     /// Whether the account was forgiven since.
     pub(super) is_forgiven: bool,
     /// The binds that are not answered yet, and who was sent them.
-    pub(super) sent: Vec<(BindNumber, Arc<Judge>)>,
+    pub(super) sent: Vec<(BindNumber, Arc<AnswerSignal>)>,
     /// For how many binds there is room.
     pub(super) reserved: u32,
     pub(super) outcome: watch::Receiver<Option<Outcome>>,
@@ -186,15 +186,15 @@ impl AccountRecord {
     /// Who was sent these binds answered none of them when that was due.
     pub(super) fn add_unanswered(&mut self, asking: &Asking, due: Instant) {
         let Asking { digest, began, ref sent, .. } = *asking;
-        for (number, judge) in sent {
-            let (number, bind) = (*number, judge.is_left(due));
+        for (number, server) in sent {
+            let (number, bind) = (*number, server.leave_unanswered(due));
             self.unanswered.push(UnansweredPassword { digest, began, number, bind });
             self.count(1, due);
         }
     }
 
     /// A bind is answered that was not when that was due: whether it counted until now.
-    pub(super) fn is_answered_late(&mut self, bind: BindNumber) -> bool {
+    pub(super) fn take_unanswered(&mut self, bind: BindNumber) -> bool {
         let Some(at) = self.unanswered.iter().position(|it| it.number == bind) else {
             return false;
         };

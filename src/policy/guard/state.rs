@@ -9,8 +9,8 @@ use lru::LruCache;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use super::answer_signal::AnswerSignal;
 use super::barred::{Barred, Hold};
-use super::judge::Judge;
 use super::record::{AccountRecord, Asking, BindNumber, number};
 use super::settings::GuardSettings;
 use crate::policy::attempt::SignInAttempt;
@@ -195,7 +195,7 @@ impl GuardState {
         &mut self,
         settings: &GuardSettings,
         attempt: &SignInAttempt,
-        to: &Arc<Judge>,
+        to: &Arc<AnswerSignal>,
     ) -> Option<BindNumber> {
         let (most, is_right) = self.most_failures(settings, attempt);
         let record = self.records.get(&attempt.counted_as)?;
@@ -253,7 +253,7 @@ impl GuardState {
         });
         let is_forgiven = under_way.unwrap_or_else(|| {
             let record = self.records.get_mut(&attempt.counted_as);
-            !record.is_some_and(|record| record.is_answered_late(bind))
+            !record.is_some_and(|record| record.take_unanswered(bind))
         });
         self.judged(settings, attempt, verdict, is_forgiven, now);
     }

@@ -29,7 +29,7 @@ fn settings() -> GuardSettings {
 struct GuardBed {
     guard: Arc<Guard>,
     key: ProcessKey,
-    judge: Arc<Judge>,
+    answer_signal: Arc<AnswerSignal>,
     start: Instant,
 }
 
@@ -39,7 +39,7 @@ impl GuardBed {
         Self {
             guard: Guard::new(settings(), &Arc::default()),
             key,
-            judge: Arc::default(),
+            answer_signal: Arc::default(),
             start: Instant::now(),
         }
     }
@@ -72,8 +72,8 @@ impl GuardBed {
     ) -> Option<Hold> {
         match self.enter(user, password, at) {
             Ok(permit) => {
-                permit.send(&self.judge).expect("the first bind has its room").answered();
-                self.judge.answered(self.start + at);
+                permit.send(&self.answer_signal).expect("the first bind has its room").answered();
+                self.answer_signal.answered(self.start + at);
                 permit.conclude(&verdict.into(), self.start + at);
                 None
             }
@@ -85,7 +85,7 @@ impl GuardBed {
     /// Sends binds that nobody answers; whether there was room for each.
     fn send_in_vain(&self, user: &str, password: &str, binds: usize, at: Duration) -> Vec<bool> {
         match self.enter(user, password, at) {
-            Ok(permit) => (0..binds).map(|_| permit.send(&self.judge).is_some()).collect(),
+            Ok(permit) => (0..binds).map(|_| permit.send(&self.answer_signal).is_some()).collect(),
             _ => Vec::new(),
         }
     }

@@ -28,7 +28,7 @@ fn a_hello_names_a_version_and_nothing_else_counts() {
         assert_eq!(read, version);
     }
     for line in [r#"{"hello":"1"}"#, r#"{"hello":null}"#, r#"{"hello":1.5}"#, r#"{"hello":-1}"#] {
-        assert_eq!(read_client(line.as_bytes()).unwrap_err(), Fault::Hello, "{line}");
+        assert_eq!(read_client(line.as_bytes()).unwrap_err(), ProtocolFault::Hello, "{line}");
     }
 }
 
@@ -40,10 +40,10 @@ fn an_id_is_an_integer_that_every_language_can_hold() {
     for id in ["0", "-1", "9007199254740992", "1.5", "\"7\"", "null", "true", "[1]", "1e400"] {
         for key in ["id", "cancel"] {
             let line = format!("{{\"{key}\":{id}}}");
-            assert_eq!(read_client(line.as_bytes()).unwrap_err(), Fault::Id, "{line}");
+            assert_eq!(read_client(line.as_bytes()).unwrap_err(), ProtocolFault::Id, "{line}");
         }
     }
-    assert_eq!(read_client(br#"{"verb":"auth"}"#).unwrap_err(), Fault::Id);
+    assert_eq!(read_client(br#"{"verb":"auth"}"#).unwrap_err(), ProtocolFault::Id);
     assert_eq!(RequestId(NonZeroU64::new(RequestId::LAST).unwrap()).next(), RequestId::FIRST);
 }
 
@@ -146,7 +146,7 @@ fn what_a_daemon_says_is_read_with_care() {
     ] {
         assert_eq!(read_daemon(line.as_bytes()), Ok(expected), "{line}");
     }
-    assert_eq!(read_daemon(b"yes"), Err(Fault::Json));
+    assert_eq!(read_daemon(b"yes"), Err(ProtocolFault::Json));
 }
 
 #[test]

@@ -4,7 +4,7 @@ use secrecy::ExposeSecret;
 use serde_json::Value;
 use serde_json::value::RawValue;
 use xmpp_ldap_auth::protocol::native::{
-    Ask, Fault, FromClient, FromDaemon, Lines, read_client, read_daemon, write_request,
+    Ask, FromClient, FromDaemon, Lines, ProtocolFault, read_client, read_daemon, write_request,
 };
 use xmpp_ldap_auth::request::{Request, Verb};
 use xmpp_ldap_auth::verdict::Verdict;
@@ -42,7 +42,7 @@ fn check_client(line: &[u8]) {
     let read = read_client(line);
     let text = std::str::from_utf8(line).ok();
     let is_json = text.is_some_and(|text| serde_json::from_str::<&RawValue>(text).is_ok());
-    assert!(is_json || read.as_ref().err() == Some(&Fault::Json), "that is no JSON");
+    assert!(is_json || read.as_ref().err() == Some(&ProtocolFault::Json), "that is no JSON");
     let Ok(FromClient::Ask(Ask { id, within, request: Ok(request) })) = read else { return };
     let (verb, account, password) = facts(&request);
     let fields = [account.localpart(), account.domainpart(), password.unwrap_or_default()];

@@ -19,11 +19,11 @@ pub(super) enum BindAnswer {
 
 /// A bind of several steps.
 #[derive(Debug, Default)]
-pub(super) struct Bind {
+pub(super) struct SaslBind {
     steps: u32,
 }
 
-impl Bind {
+impl SaslBind {
     /// Hands a token to the server.
     pub(super) async fn send(
         &mut self,

@@ -24,7 +24,7 @@ static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
 
 /// A sign-in that is going on, or the protection that came of it.
 #[derive(Debug)]
-pub(super) struct Ticket {
+pub(super) struct KerberosContext {
     context: ClientCtx,
     binding: Option<Vec<u8>>,
 }
@@ -38,7 +38,7 @@ pub(super) struct Parties {
     pub(super) server: String,
 }
 
-impl Ticket {
+impl KerberosContext {
     /// Gets a ticket from the KDC, or from the cache while the one there is good for long enough;
     /// gives the first token for the server.
     pub(super) async fn get(
@@ -128,7 +128,7 @@ fn begin(
     parties: &Parties,
     seals: bool,
     binding: Option<Vec<u8>>,
-) -> Result<(Ticket, Vec<u8>), Error> {
+) -> Result<(KerberosContext, Vec<u8>), Error> {
     let name = |name: &str| Name::new(name.as_bytes(), Some(GSS_NT_KRB5_PRINCIPAL));
     let mechanism = GSS_MECH_KRB5;
     let mechanisms = OidSet::singleton(mechanism)?;
@@ -142,7 +142,7 @@ fn begin(
         ClientCtx::new(Some(credential), name(&parties.server)?, flags, Some(mechanism));
     let token = context.step(None, binding.as_deref())?;
     let token = token.map(|token| token.to_vec()).unwrap_or_default();
-    Ok((Ticket { context, binding }, token))
+    Ok((KerberosContext { context, binding }, token))
 }
 
 fn failed(error: Error) -> io::Error {

@@ -15,10 +15,12 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 
-use self::bind::{Bind, BindAnswer, LayerOffer, Protection, choice};
-use self::context::{Parties, Ticket, tells_whether_it_is_hidden};
-use self::security_layer::Layer;
-use crate::directory::sasl::principal::{ByteStream, Kerberos, Principal, SignedIn, Transport};
+use self::bind::{BindAnswer, LayerOffer, Protection, SaslBind, choice};
+use self::context::{KerberosContext, Parties, tells_whether_it_is_hidden};
+use self::security_layer::SecurityLayer;
+use crate::directory::sasl::principal::{
+    ByteStream, KerberosAccount, Principal, SignedIn, Transport,
+};
 use crate::directory::session::error::ConnectError;
 
 /// Kerberos needs one token and its answer, SASL one more round; a server that wants many plays
@@ -26,15 +28,15 @@ use crate::directory::session::error::ConnectError;
 const MOST_ROUNDS: usize = 8;
 
 /// The account, which signs in by GSSAPI.
-pub(super) fn principal(account: Kerberos) -> Arc<dyn Principal> {
+pub(super) fn principal(account: KerberosAccount) -> Arc<dyn Principal> {
     Arc::new(GssapiPrincipal(account))
 }
 
 #[derive(Debug)]
-struct GssapiPrincipal(Kerberos);
+struct GssapiPrincipal(KerberosAccount);
 
 impl Principal for GssapiPrincipal {
-    fn account(&self) -> &Kerberos {
+    fn account(&self) -> &KerberosAccount {
         &self.0
     }
 
@@ -65,15 +67,15 @@ impl GssapiPrincipal {
             Transport::Local | Transport::Clear if self.0.must_seal => (None, &[Confidentiality]),
             Transport::Local | Transport::Clear => (None, &[Confidentiality, Integrity]),
         };
-        let (mut ticket, protection, largest) =
+        let (mut context, protection, largest) =
             self.converse(&mut *stream, host, binding, wanted, ticket_within).await?;
         let hides = match protection {
             Nothing => return Ok(SignedIn { stream, is_private: true }),
             Integrity => false,
             Confidentiality => true,
         };
-        let cipher = Box::new(move |way, message: &[u8]| ticket.protect(hides, way, message));
-        let stream = Box::new(Layer::new(stream, cipher, largest)?);
+        let cipher = Box::new(move |way, message: &[u8]| context.protect(hides, way, message));
+        let stream = Box::new(SecurityLayer::new(stream, cipher, largest)?);
         Ok(SignedIn { stream, is_private: hides })
     }
 
@@ -86,20 +88,21 @@ impl GssapiPrincipal {
         binding: Option<Vec<u8>>,
         wanted: &[Protection],
         ticket_within: Duration,
-    ) -> Result<(Ticket, Protection, usize), ConnectError> {
+    ) -> Result<(KerberosContext, Protection, usize), ConnectError> {
         let seals = !wanted.contains(&Protection::Nothing);
         let parties = Parties { client: self.0.name.clone(), server: self.server_principal(host) };
-        let (mut ticket, mut token) = Ticket::get(parties, seals, binding, ticket_within).await?;
-        let mut bind = Bind::default();
+        let (mut context, mut token) =
+            KerberosContext::get(parties, seals, binding, ticket_within).await?;
+        let mut bind = SaslBind::default();
         for _ in 0..MOST_ROUNDS {
             let BindAnswer::Next(answer) = bind.send(stream, &token).await? else {
                 return Err(odd("the server ended the sign-in before it proved who it is"));
             };
-            if !ticket.is_complete() {
-                token = ticket.step(&answer)?;
+            if !context.is_complete() {
+                token = context.step(&answer)?;
                 continue;
             }
-            if !ticket.holds(seals)? {
+            if !context.holds(seals)? {
                 return Err(odd("the server did not prove who it is, or cannot seal"));
             }
             if seals && !tells_whether_it_is_hidden(&answer) {
@@ -107,14 +110,14 @@ impl GssapiPrincipal {
                     "the ticket is of an old cipher such as RC4, with which nothing is sealed safely: let the service account and the domain controllers have AES (msDS-SupportedEncryptionTypes), or use ldaps://",
                 ));
             }
-            let offer = LayerOffer::read(&ticket.open(&answer)?)
+            let offer = LayerOffer::read(&context.open(&answer)?)
                 .ok_or_else(|| odd("the server's offer of protections is malformed"))?;
             let protection = offer.choose(wanted).ok_or_else(|| {
                 odd("the server offers no protection that would do; see sasl_seal")
             })?;
-            let chosen = ticket.sign(&choice(protection, security_layer::LARGEST))?;
+            let chosen = context.sign(&choice(protection, security_layer::LARGEST))?;
             return match bind.send(stream, &chosen).await? {
-                BindAnswer::Complete => Ok((ticket, protection, offer.largest)),
+                BindAnswer::Complete => Ok((context, protection, offer.largest)),
                 BindAnswer::Next(_) => Err(odd("the server does not come to an end")),
             };
         }
@@ -139,7 +142,7 @@ mod tests {
     use super::*;
 
     fn account(host: Option<&str>) -> GssapiPrincipal {
-        GssapiPrincipal(Kerberos {
+        GssapiPrincipal(KerberosAccount {
             name: "svc-xmpp@CORP.EXAMPLE".to_owned(),
             keytab: "/nowhere".into(),
             host: host.map(str::to_owned),

@@ -42,7 +42,7 @@ pub(super) enum Direction {
 pub(super) type Cipher = Box<dyn FnMut(Direction, &[u8]) -> io::Result<Vec<u8>> + Send>;
 
 /// A stream whose bytes are sealed on the way.
-pub(super) struct Layer<S> {
+pub(super) struct SecurityLayer<S> {
     stream: S,
     cipher: Cipher,
     /// The largest sealed message that the server takes.
@@ -55,9 +55,9 @@ pub(super) struct Layer<S> {
     outgoing: Queue,
 }
 
-impl<S> fmt::Debug for Layer<S> {
+impl<S> fmt::Debug for SecurityLayer<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Layer").finish_non_exhaustive()
+        f.debug_struct("SecurityLayer").finish_non_exhaustive()
     }
 }
 
@@ -85,7 +85,7 @@ impl Queue {
     }
 }
 
-impl<S> Layer<S> {
+impl<S> SecurityLayer<S> {
     /// A layer over a stream whose next byte, in both directions, is sealed. The error says that
     /// the server takes messages of `largest` bytes only, which is too little to seal anything.
     pub(super) fn new(stream: S, cipher: Cipher, largest: usize) -> io::Result<Self> {
@@ -133,7 +133,7 @@ fn odd(text: &'static str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, text)
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Layer<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for SecurityLayer<S> {
     fn poll_read(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -164,7 +164,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Layer<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> Layer<S> {
+impl<S: AsyncWrite + Unpin> SecurityLayer<S> {
     fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while !self.outgoing.rest().is_empty() {
             let stream = Pin::new(&mut self.stream);
@@ -178,7 +178,7 @@ impl<S: AsyncWrite + Unpin> Layer<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Layer<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for SecurityLayer<S> {
     fn poll_write(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -225,9 +225,9 @@ mod tests {
         })
     }
 
-    fn layer(room: usize, largest: usize) -> (Layer<DuplexStream>, DuplexStream) {
+    fn layer(room: usize, largest: usize) -> (SecurityLayer<DuplexStream>, DuplexStream) {
         let (ours, theirs) = duplex(room);
-        (Layer::new(ours, marked(), largest).unwrap(), theirs)
+        (SecurityLayer::new(ours, marked(), largest).unwrap(), theirs)
     }
 
     #[tokio::test]
@@ -317,7 +317,7 @@ mod tests {
     #[test]
     fn a_server_that_takes_nothing_is_refused() {
         for largest in [0, 1, OVERHEAD] {
-            assert!(Layer::new((), marked(), largest).is_err());
+            assert!(SecurityLayer::new((), marked(), largest).is_err());
         }
     }
 }

@@ -154,7 +154,7 @@ fn another_budget_counts_what_was_wrong_before() {
     for (failures, is_held) in [(2, true), (5, false)] {
         let account = Budget { failures, within: 60 * MINUTE };
         let guard = bed.guard.adjusted(GuardSettings { account, ..settings() });
-        let bed = GuardBed { guard, key: bed.key.clone(), judge: Arc::default(), ..bed };
+        let bed = GuardBed { guard, key: bed.key.clone(), answer_signal: Arc::default(), ..bed };
         assert_eq!(bed.sign_in("alice", "c", no(), SECOND).is_some(), is_held, "{failures}");
         assert_eq!(bed.sign_in("alice", "a", no(), SECOND), same_again(SECOND));
     }

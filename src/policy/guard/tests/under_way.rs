@@ -8,7 +8,7 @@ fn what_was_sent_and_not_answered_counts_from_when_the_answer_was_due() {
     assert_eq!(bed.send_in_vain("alice", "x", 1, Duration::ZERO), [true]);
     assert_eq!(bed.send_in_vain("alice", "x", 2, SECOND), [true, true]);
     assert_eq!(bed.sign_in("alice", "x", no(), 2 * SECOND), spent(60 * MINUTE + 3 * SECOND));
-    bed.judge.answered(bed.start + 4 * SECOND);
+    bed.answer_signal.answered(bed.start + 4 * SECOND);
     assert_eq!(bed.sign_in("alice", "x", no(), 60 * MINUTE + 5 * SECOND), None);
     // Nothing was sent: nothing counts.
     for at in 0..9 {
@@ -26,9 +26,9 @@ fn what_a_server_that_hangs_was_sent_counts_from_when_it_goes_on() {
     for at in [MINUTE, HOUR, 3 * HOUR] {
         assert_eq!(bed.sign_in("alice", "d", no(), at), spent(HOUR), "{at:?}");
     }
-    bed.judge.answered(bed.start + 3 * HOUR);
+    bed.answer_signal.answered(bed.start + 3 * HOUR);
     // What it answers later says nothing new.
-    bed.judge.answered(bed.start + 4 * HOUR);
+    bed.answer_signal.answered(bed.start + 4 * HOUR);
     assert_eq!(bed.sign_in("alice", "d", no(), 4 * HOUR - SECOND), spent(SECOND));
     assert_eq!(bed.sign_in("alice", "d", no(), 4 * HOUR), None);
 }
@@ -52,7 +52,7 @@ fn one_attempt_sends_no_more_binds_than_may_be_wrong() {
     let Ok(permit) = bed.enter("bob", "x", SECOND) else { panic!() };
     // A server that is busy has judged nothing.
     for _ in 0..9 {
-        permit.send(&bed.judge).unwrap().answered();
+        permit.send(&bed.answer_signal).unwrap().answered();
     }
 }
 
@@ -94,7 +94,7 @@ fn what_began_before_a_change_says_nothing_about_the_password_after_it() {
     let change = || bed.changes().password_changed(bed.key.id("alice"));
     let enter = |password: &str| bed.enter("alice", password, SECOND);
     let Ok(slow) = enter("new") else { panic!() };
-    let sent = slow.send(&bed.judge).unwrap();
+    let sent = slow.send(&bed.answer_signal).unwrap();
     change();
     // Who asks now is not told what was true before.
     assert!(matches!(enter("new"), Err(Barred::Wait(_))));
@@ -199,7 +199,7 @@ fn in_a_hang_the_right_password_is_sent_no_more_often_than_others() {
 fn left_unanswered() -> (GuardBed, CountedBind) {
     let bed = GuardBed::new();
     let Ok(permit) = bed.enter("alice", "x", Duration::ZERO) else { panic!() };
-    let sent = permit.send(&bed.judge).unwrap();
+    let sent = permit.send(&bed.answer_signal).unwrap();
     drop(permit);
     assert_eq!(bed.guard.held(bed.start + 5 * SECOND), (1, 0));
     (bed, sent)
@@ -270,9 +270,9 @@ fn what_is_judged_wrong_while_another_bind_of_the_attempt_goes_on_takes_its_shar
         let account = Budget { failures, within: HOUR };
         let bed = GuardBed::keeping_to(GuardSettings { account, ..settings() });
         let Ok(permit) = bed.enter("alice", "x", Duration::ZERO) else { panic!() };
-        let first = permit.send(&bed.judge).unwrap();
+        let first = permit.send(&bed.answer_signal).unwrap();
         first.answered_late(no().verdict, bed.start);
-        assert_eq!(permit.send(&bed.judge).is_some(), second, "{failures}");
+        assert_eq!(permit.send(&bed.answer_signal).is_some(), second, "{failures}");
         drop(permit);
         let spent = (2..failures).map(|number| number.to_string());
         for password in spent {
@@ -289,7 +289,7 @@ fn a_domain_is_told_of_although_the_last_of_many_refusals_came_late() {
     for user in 1..10 {
         assert!(!enter(user).conclude(&no(), bed.start));
     }
-    let sent = enter(10).send(&bed.judge).unwrap();
+    let sent = enter(10).send(&bed.answer_signal).unwrap();
     sent.answered_late(no().verdict, bed.start);
     assert!(!enter(11).conclude(&GRANTED.into(), bed.start));
     assert!(enter(12).conclude(&no(), bed.start));

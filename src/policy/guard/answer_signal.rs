@@ -12,12 +12,12 @@ const SURELY_GONE: Duration = Duration::from_secs(24 * 3600);
 
 /// What tells of one server when it goes on.
 #[derive(Debug, Default)]
-pub struct Judge {
+pub struct AnswerSignal {
     is_awaited: AtomicBool,
     awaiting: Mutex<Vec<Arc<OnceLock<Instant>>>>,
 }
 
-impl Judge {
+impl AnswerSignal {
     /// Whether anybody waits to be told that it has answered something.
     pub fn is_awaited(&self) -> bool {
         self.is_awaited.load(Ordering::Relaxed)
@@ -33,7 +33,7 @@ impl Judge {
     }
 
     /// A bind that it was sent is given up.
-    pub(super) fn is_left(&self, due: Instant) -> UnansweredBind {
+    pub(super) fn leave_unanswered(&self, due: Instant) -> UnansweredBind {
         let sign = Arc::default();
         let mut awaiting = self.awaiting.lock().unwrap_or_else(PoisonError::into_inner);
         // Of those that are forgotten nobody wants to know.
