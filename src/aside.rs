@@ -1,9 +1,11 @@
 //! Work that a disk or a resolver which does not answer can hold up.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::thread;
 
 use tokio::sync::oneshot;
+
+use crate::lock::locked;
 
 /// Does work on a thread of its own; or here, where the system starts no more threads, because to be
 /// held up is better than to do without. `None` if the work has a defect.
@@ -18,18 +20,16 @@ async fn aside_by<T: Send + 'static>(
 ) -> Option<T> {
     let place = Arc::new(Mutex::new(Some(work)));
     let taken = Arc::clone(&place);
-    let take =
-        |place: &Mutex<Option<_>>| place.lock().unwrap_or_else(PoisonError::into_inner).take();
     let (tell, told) = oneshot::channel();
     let task = Box::new(move || {
-        let work = take(&taken);
+        let work = locked(&taken).take();
         // Nobody may wait for it any more.
         let _ = work.map(|work| tell.send(work()));
     });
     if start(task) {
         return told.await.ok();
     }
-    let work = place.lock().unwrap_or_else(PoisonError::into_inner).take();
+    let work = locked(&place).take();
     work.map(|work| work())
 }
 

@@ -5,7 +5,7 @@ mod proof;
 mod sign_in;
 
 use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, RwLock};
 
 use secrecy::{ExposeSecret, SecretString};
 
@@ -14,6 +14,7 @@ use crate::answer::Answer;
 use crate::deadline::Deadline;
 use crate::directory::backend::Backend;
 use crate::jid::Account;
+use crate::lock;
 use crate::policy::Policies;
 use crate::request::Request;
 use crate::verdict::{Denial, Outage, Outcome};
@@ -47,7 +48,7 @@ impl<D: Backend> Authenticator<D> {
 
     /// Serves these domains from now on; requests that are under way end as they began.
     pub fn serve(&self, served: ServedDomains<D>) {
-        *self.served.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(served));
+        *lock::write(&self.served) = Some(Arc::new(served));
     }
 
     async fn try_answer(&self, request: &Request, by: Deadline) -> Result<Outcome, Outcome> {
@@ -79,7 +80,7 @@ impl<D: Backend> Authenticator<D> {
     }
 
     fn served(&self) -> Option<Arc<ServedDomains<D>>> {
-        self.served.read().unwrap_or_else(PoisonError::into_inner).clone()
+        lock::read(&self.served).clone()
     }
 }
 

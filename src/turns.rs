@@ -1,13 +1,14 @@
 //! The order of requests about one account, through whichever listeners they come.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use tokio::sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock};
 
 use crate::answer::Answer;
 use crate::deadline::Deadline;
 use crate::jid::Account;
+use crate::lock::locked;
 use crate::request::{Request, Verb};
 use crate::verdict::{Outage, Outcome};
 
@@ -97,10 +98,6 @@ impl Drop for AccountTurns<'_> {
             }
         }
     }
-}
-
-fn locked(turns: &Turns) -> MutexGuard<'_, HashMap<Arc<Account>, AccountQueue>> {
-    turns.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! The steps that the directory tells of while a command does its work.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde::{Serialize, Serializer};
@@ -11,6 +11,7 @@ use tracing_subscriber::registry::Registry;
 
 use super::progress;
 use super::screen::Screen;
+use crate::lock::locked;
 use crate::observe::{STEP, UNANSWERED, milliseconds};
 use crate::verdict::{Outage, Outcome, Verdict};
 
@@ -112,7 +113,7 @@ impl Steps {
     /// The steps since the last call.
     pub(super) fn take(&self) -> Vec<Step> {
         progress::clear();
-        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(&mut *locked(&self.0))
     }
 }
 
@@ -126,7 +127,7 @@ impl<S: tracing::Subscriber> Layer<S> for Steps {
             }
             // Not every question is a step.
             progress::show(&step.server);
-            self.0.lock().unwrap_or_else(PoisonError::into_inner).push(step);
+            locked(&self.0).push(step);
         }
     }
 }

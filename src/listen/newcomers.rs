@@ -2,9 +2,11 @@
 //! for the longest time leaves, so that strangers cannot keep every place.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use tokio::sync::Notify;
+
+use crate::lock::locked;
 
 /// Those of one listener, in the order in which they came.
 #[derive(Debug, Default)]
@@ -59,8 +61,4 @@ impl Drop for Newcomer {
     fn drop(&mut self) {
         self.admit();
     }
-}
-
-fn locked(waiting: &Mutex<Waiting>) -> MutexGuard<'_, Waiting> {
-    waiting.lock().unwrap_or_else(PoisonError::into_inner)
 }

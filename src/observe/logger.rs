@@ -2,7 +2,7 @@
 //! and told of.
 
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tracing::{Event, Level, Subscriber};
@@ -14,6 +14,7 @@ use super::disk::WaitingLines;
 use super::record::Record;
 use super::sink::{Sink, is_stderr_journal, is_stderr_null};
 use super::target::{Log, LogFormat, Target};
+use crate::lock::locked;
 use crate::peer::Peer;
 
 /// What to do where there is no place for a log.
@@ -89,14 +90,10 @@ impl Logger {
         (logger, place)
     }
 
-    fn locked(&self) -> MutexGuard<'_, Output> {
-        self.output.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Lets a thread wait for the disk of the log, because it may hang. To be called when the process
     /// has confined itself, because each thread does.
     pub fn stand_apart(&self) -> StandsApart {
-        let mut output = self.locked();
+        let mut output = locked(&self.output);
         output.stands_apart = true;
         if let Some(sink) = output.sink.take() {
             output.write_to(sink);
@@ -107,7 +104,7 @@ impl Logger {
 
     /// How many lines were lost since the start.
     pub fn lost_in_all(&self) -> u64 {
-        self.locked().lost_in_all
+        locked(&self.output).lost_in_all
     }
 
     /// Opens the log file anew, after it was rotated away. What cannot be place is said in the old
@@ -116,7 +113,7 @@ impl Logger {
         let Target::File(path) = &self.target else { return };
         let _one_by_one = self.reopening.lock();
         match Sink::open(path, self.peer) {
-            Ok(sink) => self.locked().write_to(sink),
+            Ok(sink) => locked(&self.output).write_to(sink),
             Err(error) => tracing::error!(
                 %error,
                 file = %path.display(),
@@ -128,9 +125,9 @@ impl Logger {
 
 impl Drop for StandsApart {
     fn drop(&mut self) {
-        let Some(lines) = self.0.locked().lines() else { return };
+        let Some(lines) = locked(&self.0.output).lines() else { return };
         lines.settle(LAST_LINES);
-        self.0.locked().tell_of_lost(self.0.format);
+        locked(&self.0.output).tell_of_lost(self.0.format);
         lines.settle(LAST_LINES);
     }
 }
@@ -196,7 +193,7 @@ impl Output {
 impl<S: Subscriber> Layer<S> for Logger {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
         let record = Record::of(event);
-        self.locked().write(&record, self.format);
+        locked(&self.output).write(&record, self.format);
     }
 }
 

@@ -2,7 +2,7 @@
 //! than an administrator has chosen.
 
 use std::collections::HashSet;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, RwLock};
 
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
@@ -11,6 +11,8 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
 use super::Audit;
+
+use crate::lock;
 
 /// The bounds of the histogram, in seconds: from what is remembered to the longest wait.
 const BOUNDS: [f64; 14] =
@@ -57,7 +59,7 @@ impl Default for RequestMetrics {
 impl RequestMetrics {
     /// These domains, in lower case, are served from now on; all others are counted as one.
     pub fn set_served(&self, domains: HashSet<String>) {
-        *self.served.write().unwrap_or_else(PoisonError::into_inner) = domains;
+        *lock::write(&self.served) = domains;
     }
 
     /// Counts a request that was answered.
@@ -73,7 +75,7 @@ impl RequestMetrics {
     }
 
     fn domain_label(&self, domain: Option<&str>) -> String {
-        let served = self.served.read().unwrap_or_else(PoisonError::into_inner);
+        let served = lock::read(&self.served);
         domain.filter(|domain| served.contains(*domain)).unwrap_or(OTHER).to_owned()
     }
 

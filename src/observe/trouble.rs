@@ -1,9 +1,11 @@
 //! Trouble that goes on, which the log tells of without being filled by it.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use tokio::time::Instant;
+
+use crate::lock::locked;
 
 /// The next line about the same trouble waits this long.
 const QUIET: Duration = Duration::from_secs(60);
@@ -21,14 +23,10 @@ struct TroubleState {
 }
 
 impl Trouble {
-    fn locked(&self) -> MutexGuard<'_, Option<TroubleState>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// There it is again. `None` while the log keeps quiet about it; else how often it came since the
     /// last line.
     pub fn comes(&self) -> Option<u64> {
-        let mut told = self.locked();
+        let mut told = locked(&self.0);
         let now = Instant::now();
         let untold = match &mut *told {
             Some(told) if now - told.last < QUIET => {
@@ -44,7 +42,7 @@ impl Trouble {
 
     /// It is over. Whether the log has told of it, and has to tell of this.
     pub fn ends(&self) -> bool {
-        self.locked().as_mut().is_some_and(|told| !std::mem::replace(&mut told.is_over, true))
+        locked(&self.0).as_mut().is_some_and(|told| !std::mem::replace(&mut told.is_over, true))
     }
 }
 

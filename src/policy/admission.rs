@@ -6,11 +6,13 @@
 //! directory works on all at once or on one after the other, and however many other processes ask it
 //! as well.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::time::Instant;
+
+use crate::lock::locked;
 
 /// What was so long ago counts for a third of what is now.
 const MEMORY: Duration = Duration::from_secs(2);
@@ -70,14 +72,10 @@ impl PersonalWait {
 }
 
 impl Admission {
-    fn locked(&self) -> MutexGuard<'_, Rate> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Admits a sign-in that must be answered within `time`. The error is how long its answer would
     /// take, which is longer. Where none is under way, one is always admitted.
     pub fn admit(self: &Arc<Self>, time: Duration, now: Instant) -> Result<SignInSlot, Duration> {
-        let mut rate = self.locked();
+        let mut rate = locked(&self.0);
         rate.count(now);
         if rate.under_way > 0 {
             let each = rate.awaited_s / (rate.answers + PRESUMED);
@@ -96,7 +94,7 @@ impl SignInSlot {
     /// Makes room for another while the directory is not asked: no answer of its is awaited.
     pub fn step_aside(&mut self, now: Instant) {
         if !std::mem::replace(&mut self.is_aside, true) {
-            let mut rate = self.admission.locked();
+            let mut rate = locked(&self.admission.0);
             rate.count(now);
             rate.under_way = rate.under_way.saturating_sub(1);
         }
@@ -105,7 +103,7 @@ impl SignInSlot {
     /// Takes the slot again, to ask the directory.
     pub fn step_back(&mut self, now: Instant) {
         if std::mem::replace(&mut self.is_aside, false) {
-            let mut rate = self.admission.locked();
+            let mut rate = locked(&self.admission.0);
             rate.count(now);
             rate.under_way += 1;
         }
@@ -114,7 +112,7 @@ impl SignInSlot {
     /// Counts the time until now, and the directory's answer if there was one. A slot that is only
     /// dropped, because its caller gave up, leaves that to the next who comes or goes.
     pub fn end(self, is_answered: bool, now: Instant) {
-        let mut rate = self.admission.locked();
+        let mut rate = locked(&self.admission.0);
         rate.count(now);
         if is_answered && !self.is_aside {
             rate.answers += 1.0;
@@ -125,7 +123,7 @@ impl SignInSlot {
 impl Drop for SignInSlot {
     fn drop(&mut self) {
         if !self.is_aside {
-            let mut rate = self.admission.locked();
+            let mut rate = locked(&self.admission.0);
             rate.under_way = rate.under_way.saturating_sub(1);
         }
     }

@@ -1,11 +1,13 @@
 //! What happened to accounts while others asked: what began before an account's password was changed
 //! proves nothing about the password that it has now, whenever it ends.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Mutex;
 
 use lru::LruCache;
 
 use super::digest::{ById, HashedId};
+
+use crate::lock::locked;
 
 /// So many are remembered of each kind of event.
 const REMEMBERED: usize = 10_000;
@@ -44,37 +46,33 @@ impl Default for Changes {
 }
 
 impl Changes {
-    fn locked(&self) -> MutexGuard<'_, ChangeLog> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Now.
     pub fn now(&self) -> Moment {
-        self.locked().now
+        locked(&self.0).now
     }
 
     /// The password of an account was changed, or may have been.
     pub fn password_changed(&self, account: HashedId) {
-        let mut state = self.locked();
+        let mut state = locked(&self.0);
         let now = state.advance();
         state.passwords.record(account, now);
     }
 
     /// When the password of an account was changed last, if not earlier.
     pub fn last_password(&self, account: HashedId) -> Moment {
-        self.locked().passwords.of(account)
+        locked(&self.0).passwords.of(account)
     }
 
     /// The directory has said no to an account, or to an entry.
     pub fn denied(&self, whom: HashedId) {
-        let mut state = self.locked();
+        let mut state = locked(&self.0);
         let now = state.advance();
         state.denials.record(whom, now);
     }
 
     /// When the directory said no last, if not earlier.
     pub fn last_denial(&self, whom: HashedId) -> Moment {
-        self.locked().denials.of(whom)
+        locked(&self.0).denials.of(whom)
     }
 }
 
@@ -127,7 +125,7 @@ mod tests {
         for number in 1..=REMEMBERED {
             changes.password_changed(id(number));
         }
-        assert_eq!(changes.locked().passwords.events.len(), REMEMBERED);
+        assert_eq!(locked(&changes.0).passwords.events.len(), REMEMBERED);
         assert!(changes.last_password(id(0)) > before);
         assert!(changes.last_password(key.id("another")) > before);
         let after = changes.now();

@@ -22,7 +22,7 @@ mod settings;
 mod state;
 
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -38,6 +38,7 @@ use self::state::GuardState;
 use super::attempt::SignInAttempt;
 use super::changes::Changes;
 use super::digest::HashedId;
+use crate::lock::locked;
 use crate::verdict::Outcome;
 
 /// Lets attempts through to the directory, or not.
@@ -78,7 +79,7 @@ impl Permit {
     pub fn send(&self, to: &Arc<AnswerSignal>) -> Option<CountedBind> {
         let Some(guarded) = &self.guarded else { return Some(CountedBind(None)) };
         let Guarded { guard, attempt, .. } = guarded;
-        let sent = guard.locked().send(&guard.settings, attempt, to);
+        let sent = locked(&guard.state).send(&guard.settings, attempt, to);
         if sent.is_none() {
             guard.refusals.add_account();
         }
@@ -90,7 +91,8 @@ impl Permit {
     pub fn conclude(self, outcome: &Outcome, now: Instant) -> bool {
         let Some(guarded) = &self.guarded else { return false };
         let Guarded { guard, attempt, .. } = guarded;
-        let is_unusual = guard.locked().record(&guard.settings, attempt, outcome.verdict, now);
+        let is_unusual =
+            locked(&guard.state).record(&guard.settings, attempt, outcome.verdict, now);
         if is_unusual {
             guard.refusals.add_domain();
         }
@@ -105,7 +107,7 @@ impl Permit {
 
 impl Drop for Guarded {
     fn drop(&mut self) {
-        self.guard.locked().end(&self.attempt, self.due);
+        locked(&self.guard.state).end(&self.attempt, self.due);
     }
 }
 
@@ -118,7 +120,7 @@ impl Guard {
 
     /// A guard that keeps to something else, and has seen what this one has seen and will see.
     pub fn adjusted(&self, settings: GuardSettings) -> Arc<Self> {
-        self.locked().right.resize(settings.accounts);
+        locked(&self.state).right.resize(settings.accounts);
         let (state, refusals) = (Arc::clone(&self.state), Arc::clone(&self.refusals));
         Arc::new(Self { settings, state, refusals })
     }
@@ -134,10 +136,6 @@ impl Guard {
         &self.settings
     }
 
-    fn locked(&self) -> MutexGuard<'_, GuardState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Lets an attempt through, whose answer is due at some moment, or says why not.
     pub fn enter(
         self: &Arc<Self>,
@@ -145,7 +143,7 @@ impl Guard {
         due: Instant,
         now: Instant,
     ) -> Result<Permit, Barred> {
-        let admitted = self.locked().admit(&self.settings, &attempt, now);
+        let admitted = locked(&self.state).admit(&self.settings, &attempt, now);
         match admitted {
             Err(Barred::Deny(Hold::SameAgain { .. })) => self.refusals.add_same_wrong(),
             Err(Barred::Deny(Hold::Spent { .. } | Hold::Unanswered { .. })) => {
@@ -160,7 +158,7 @@ impl Guard {
     /// Whether a password that was compared with a remembered one, in place of the directory, may be
     /// believed to be right or not. One that is not is a failure, as the directory would count it.
     pub fn admits_comparison(&self, attempt: &SignInAttempt, is_right: bool, now: Instant) -> bool {
-        let mut state = self.locked();
+        let mut state = locked(&self.state);
         let changed = state.changes.last_password(attempt.counted_as);
         let Some(record) = state.record_of(&self.settings, attempt.counted_as, now) else {
             return false;
@@ -176,13 +174,13 @@ impl Guard {
 
     /// The password of this attempt, which begins when it has been set, is the right one.
     pub fn know_right(&self, attempt: &SignInAttempt) {
-        self.locked().right.put(attempt.counted_as, (attempt.digest, attempt.began));
+        locked(&self.state).right.put(attempt.counted_as, (attempt.digest, attempt.began));
     }
 
     /// Forgets what is held against an account, as if the directory had forgotten it too: whether there
     /// was anything.
     pub fn forgive(&self, account: HashedId) -> bool {
-        let mut state = self.locked();
+        let mut state = locked(&self.state);
         let Some(record) = state.records.get_mut(&account) else { return false };
         let was_held = record.forget_failures();
         if record.is_empty() {
@@ -195,7 +193,7 @@ impl Guard {
     /// reaches the directory.
     pub fn held(&self, now: Instant) -> (usize, usize) {
         let most = self.settings.account.failures;
-        let mut state = self.locked();
+        let mut state = locked(&self.state);
         state.records.values_mut().for_each(|record| record.expire(&self.settings, now));
         let spent = state.records.values().map(AccountRecord::spent).filter(|spent| *spent > 0);
         spent.fold((0, 0), |(some, all), spent| (some + 1, all + usize::from(spent >= most)))

@@ -3,11 +3,13 @@
 use std::fmt;
 use std::hash::Hash;
 use std::num::NonZeroUsize;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use lru::LruCache;
 use tokio::time::Instant;
+
+use crate::lock::locked;
 
 /// Values with the time at which each was learned. When there are too many, the least recently used
 /// is forgotten.
@@ -30,7 +32,7 @@ impl<K: Hash + Eq, V: Clone> TtlCache<K, V> {
 
     /// The value, unless it has expired.
     pub fn get(&self, key: &K, now: Instant) -> Option<V> {
-        let mut entries = self.locked();
+        let mut entries = locked(&self.entries);
         let (value, learned) = entries.get(key)?;
         if now.saturating_duration_since(*learned) < self.ttl {
             return Some(value.clone());
@@ -41,12 +43,12 @@ impl<K: Hash + Eq, V: Clone> TtlCache<K, V> {
 
     /// Remembers a value, learned now, in place of any before.
     pub fn put(&self, key: K, value: V, now: Instant) {
-        self.locked().put(key, (value, now));
+        locked(&self.entries).put(key, (value, now));
     }
 
     /// How many values there are, those that have expired since included.
     pub fn len(&self) -> usize {
-        self.locked().len()
+        locked(&self.entries).len()
     }
 
     /// Whether there is none.
@@ -56,11 +58,7 @@ impl<K: Hash + Eq, V: Clone> TtlCache<K, V> {
 
     /// Forgets a value.
     pub fn forget(&self, key: &K) {
-        self.locked().pop(key);
-    }
-
-    fn locked(&self) -> std::sync::MutexGuard<'_, LruCache<K, (V, Instant)>> {
-        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.entries).pop(key);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -24,6 +24,7 @@ use crate::listen::control::Administration;
 use crate::listen::front::Front;
 use crate::listen::metrics::{MetricsFormat, Watched};
 use crate::listen::settings::{ANSWER_WITHIN, ListenerSettings};
+use crate::lock::locked;
 use crate::observe::logger::Logger;
 use crate::observe::metrics::RequestMetrics;
 use crate::policy::Policies;
@@ -68,13 +69,9 @@ impl Standing {
         &self.requests
     }
 
-    fn state(&self) -> MutexGuard<'_, StandingState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     pub(super) fn add_listener(&self, listener: &Listener<Served>) {
         let (settings, front) = (listener.settings().clone(), Arc::clone(listener.front()));
-        self.state().listeners.push((settings, front));
+        locked(&self.state).listeners.push((settings, front));
     }
 
     pub(super) fn add_authenticator(&self, authenticator: Arc<Authenticator<Domain>>) {
@@ -85,10 +82,12 @@ impl Standing {
     pub(super) fn learn(&self, progress: &Progress<'_>) {
         match progress {
             Progress::Begun => {}
-            Progress::Refused(refusal) => self.state().problems = refusal.problems().to_vec(),
+            Progress::Refused(refusal) => {
+                locked(&self.state).problems = refusal.problems().to_vec()
+            }
             Progress::InUse { listeners, directories, domains, policies } => {
                 self.requests.set_served((*domains).clone());
-                let mut state = self.state();
+                let mut state = locked(&self.state);
                 state.problems.clear();
                 state.directories = directories.to_vec();
                 state.policies = Some(Arc::clone(policies));
@@ -99,7 +98,7 @@ impl Standing {
 
     /// Lets all listeners end; returns how long their answers may take.
     pub(super) fn close(&self) -> Duration {
-        let state = self.state();
+        let state = locked(&self.state);
         state.listeners.iter().for_each(|(_, front)| front.close());
         let times = state.listeners.iter().map(|(_, front)| front.terms().answer_within);
         times.max().unwrap_or_default()
@@ -146,7 +145,7 @@ impl StandingState {
 
 impl Watched for Standing {
     fn metrics(&self, format: MetricsFormat) -> String {
-        let state = self.state();
+        let state = locked(&self.state);
         let listeners = state.listeners.iter().map(|(settings, front)| {
             let counts = front.counts();
             let connections = counts.connections.load(Ordering::Relaxed);
@@ -180,7 +179,7 @@ impl Watched for Standing {
     }
 
     fn problems(&self) -> Vec<String> {
-        let state = self.state();
+        let state = locked(&self.state);
         let out = state.directories.iter().filter(|directory| directory.is_out());
         let out = out.map(|directory| format!("directory {} cannot answer", directory.name()));
         state.problems.iter().cloned().chain(out).collect()
@@ -189,7 +188,7 @@ impl Watched for Standing {
 
 impl Administration for Standing {
     fn status(&self) -> Value {
-        let state = self.state();
+        let state = locked(&self.state);
         let listeners = state.listeners.iter().map(|(settings, front)| {
             let counts = front.counts();
             ListenerStatus {

@@ -1,7 +1,7 @@
 //! Reaching a server: the connection, TLS on it, and what signs in while connecting.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -22,6 +22,7 @@ use crate::directory::session::record::ServerRecord;
 use crate::directory::session::start_tls::start_tls;
 use crate::directory::session::tally::{OperationEnd, OperationKind};
 use crate::directory::tls::{self, Tls};
+use crate::lock::locked;
 use crate::observe::StepUnderWay;
 
 /// A server that has not been connected after this long no longer keeps the next from being dialled,
@@ -243,7 +244,7 @@ impl Connector {
 
     /// What is remembered of the server of this name.
     pub(in crate::directory) fn record(&self, name: &Arc<str>) -> Arc<ServerRecord> {
-        let mut records = self.records.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut records = locked(&self.records);
         Arc::clone(records.entry(Arc::clone(name)).or_default())
     }
 

@@ -14,7 +14,7 @@
 
 mod state;
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::sync::Notify;
@@ -25,6 +25,7 @@ use crate::directory::diagnosis::Judged;
 use crate::directory::locate::trial::{Trial, Work};
 use crate::directory::message::{Query, SampleQuery};
 use crate::directory::session::error::{ConnectError, SessionError};
+use crate::lock::locked;
 
 /// The failures of a server that has been up for this long are forgotten.
 const FORGOTTEN_AFTER: Duration = Duration::from_secs(60);
@@ -52,13 +53,9 @@ pub struct Health {
 }
 
 impl Health {
-    fn locked(&self) -> MutexGuard<'_, HealthState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Says which servers there are, and how many; what is known of others is forgotten.
     pub fn set_servers(&self, is_there: impl Fn(&str) -> bool, servers: usize, now: Instant) {
-        let mut state = self.locked();
+        let mut state = locked(&self.state);
         state.known.retain(|name, _| is_there(name));
         state.servers = servers;
         state.note_outage(now);
@@ -66,17 +63,17 @@ impl Health {
 
     /// Whether a server is down or doubted, so that any other is to be preferred.
     pub fn is_suspect(&self, server: &str) -> bool {
-        self.locked().known.get(server).is_some_and(|known| known.liveness != Liveness::Up)
+        locked(&self.state).known.get(server).is_some_and(|known| known.liveness != Liveness::Up)
     }
 
     /// Whether a server is down.
     pub fn is_down(&self, server: &str) -> bool {
-        self.locked().known.get(server).is_some_and(ServerHealth::is_down)
+        locked(&self.state).known.get(server).is_some_and(ServerHealth::is_down)
     }
 
     /// A server has done its work; that it can be connected to says little.
     pub fn did(&self, server: &ServerName, work: Work<'_>, now: Instant) {
-        if let Some(known) = self.locked().known.get_mut(server) {
+        if let Some(known) = locked(&self.state).known.get_mut(server) {
             match work {
                 Work::UserBind(_) => known.unanswered_binds = 0,
                 Work::Search(_) => known.unanswerable.clear(),
@@ -117,7 +114,7 @@ impl Health {
     /// A server said that it cannot answer this search now. If it said the same of another one, it has
     /// to answer one of both before it is up; of one alone, what it is a search in.
     fn cannot_search(&self, server: &ServerName, query: &Query<'_>, words: &str, now: Instant) {
-        let mut state = self.locked();
+        let mut state = locked(&self.state);
         let unanswerable = &mut state.known.entry(Arc::clone(server)).or_default().unanswerable;
         let sample = SampleQuery::of(query);
         if !unanswerable.contains(&sample) {
@@ -193,7 +190,7 @@ impl Health {
     }
 
     fn clear(&self, server: &ServerName, now: Instant, is_passed: impl Fn(&Trial) -> bool) {
-        let mut state = self.locked();
+        let mut state = locked(&self.state);
         let Some(known) = state.known.get_mut(server) else { return };
         known.trials.retain(|trial| !is_passed(trial));
         if !known.trials.is_empty() {
@@ -222,7 +219,7 @@ impl Health {
 
     /// Something went wrong that may be the server's fault: it is probed at once.
     fn doubt(&self, server: &ServerName, trial: Trial) {
-        let mut state = self.locked();
+        let mut state = locked(&self.state);
         let known = state.known.entry(Arc::clone(server)).or_default();
         known.must(trial);
         if known.liveness == Liveness::Up {
@@ -235,7 +232,7 @@ impl Health {
 
     /// A server could not be reached, said that it cannot work, or failed a trial.
     fn mark_down(&self, server: &ServerName, trial: Trial, fault: &str, now: Instant) {
-        let mut state = self.locked();
+        let mut state = locked(&self.state);
         let known = state.known.entry(Arc::clone(server)).or_default();
         known.fault = Some(fault.into());
         known.must(trial);
@@ -264,7 +261,7 @@ impl Health {
 
     /// A bind as the user of this name was not answered as long as anybody waited for it.
     pub fn bind_unanswered(&self, server: &ServerName, name: &str) {
-        let mut state = self.locked();
+        let mut state = locked(&self.state);
         let known = state.known.entry(Arc::clone(server)).or_default();
         known.unanswered_binds = known.unanswered_binds.saturating_add(1);
         let is_doubtful = known.unanswered_binds >= DOUBTED_AT;
@@ -276,18 +273,18 @@ impl Health {
 
     /// A connection was made in this time.
     pub fn connected(&self, server: &ServerName, took: Duration) {
-        let mut state = self.locked();
+        let mut state = locked(&self.state);
         state.known.entry(Arc::clone(server)).or_default().connect_time = Some(took);
     }
 
     /// How long it took to connect to a server last.
     pub fn connect_time(&self, server: &str) -> Option<Duration> {
-        self.locked().known.get(server)?.connect_time
+        locked(&self.state).known.get(server)?.connect_time
     }
 
     /// Whether all servers have been down for so long that nobody should wait for them.
     pub fn circuit_open(&self, now: Instant) -> bool {
-        let since = self.locked().out_since;
+        let since = locked(&self.state).out_since;
         since.is_some_and(|since| now.saturating_duration_since(since) >= OPENS_AFTER)
     }
 
@@ -296,7 +293,7 @@ impl Health {
     pub async fn given_up(&self, since: Instant) {
         loop {
             let changed = self.changed.notified();
-            let out_since = self.locked().out_since;
+            let out_since = locked(&self.state).out_since;
             let Some(out_since) = out_since else {
                 changed.await;
                 continue;
@@ -310,7 +307,7 @@ impl Health {
 
     /// Why nobody waits for servers that are all down: what went wrong last with each.
     pub fn outage(&self) -> String {
-        let state = self.locked();
+        let state = locked(&self.state);
         let fault = |(name, known): (&ServerName, &ServerHealth)| {
             Some(format!("{name}: {}", known.fault.as_ref()?))
         };
@@ -322,12 +319,12 @@ impl Health {
 
     /// Whether all servers are down.
     pub fn all_down(&self) -> bool {
-        self.locked().out_since.is_some()
+        locked(&self.state).out_since.is_some()
     }
 
     /// Whether another server than these is up.
     pub fn has_besides(&self, servers: &[Arc<str>]) -> bool {
-        let state = self.locked();
+        let state = locked(&self.state);
         let is_down = |(name, known): &(&ServerName, &ServerHealth)| {
             !servers.contains(name) && known.is_down()
         };
@@ -336,7 +333,7 @@ impl Health {
 
     /// Whether another server than this one is up.
     pub fn has_other(&self, server: &str) -> bool {
-        let state = self.locked();
+        let state = locked(&self.state);
         let is_suspect = |(name, known): &(&ServerName, &ServerHealth)| {
             &***name != server && known.liveness != Liveness::Up
         };
@@ -345,7 +342,7 @@ impl Health {
 
     /// The servers that are to be probed now, each with its trials, and when the next one is.
     pub fn probe_due(&self, now: Instant) -> (Vec<(ServerName, Vec<Trial>)>, Option<Instant>) {
-        let state = self.locked();
+        let state = locked(&self.state);
         let (mut due, mut next) = (Vec::new(), None);
         for (name, known) in &state.known {
             match known.liveness {

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use crate::directory::locate::health::Health;
 use crate::directory::locate::server::{Rank, Server};
 use crate::directory::locate::srv::Discovery;
+use crate::lock::locked;
 
 /// The servers of one directory, with what is known about each.
 #[derive(Debug)]
@@ -52,14 +53,14 @@ impl Servers {
         let ranks = servers.iter().map(|server| (Arc::clone(&server.name), server.rank));
         let ranks: HashMap<_, _> = ranks.collect();
         self.health.set_servers(|name| ranks.contains_key(name), ranks.len(), Instant::now());
-        *self.ranks.lock().unwrap_or_else(PoisonError::into_inner) = ranks;
+        *locked(&self.ranks) = ranks;
         servers.sort_by_key(|server| (self.health.is_suspect(&server.name), server.rank));
         (servers, fault)
     }
 
     /// The names of those that are known, in their order.
     pub fn names(&self) -> Vec<Arc<str>> {
-        let ranks = self.ranks.lock().unwrap_or_else(PoisonError::into_inner);
+        let ranks = locked(&self.ranks);
         let fixed = self.fixed.iter().map(|server| Arc::clone(&server.name));
         let mut names: Vec<_> = ranks.keys().cloned().chain(fixed).collect();
         names.sort();
@@ -69,12 +70,12 @@ impl Servers {
 
     /// How many there are.
     pub fn count(&self) -> usize {
-        self.ranks.lock().unwrap_or_else(PoisonError::into_inner).len()
+        locked(&self.ranks).len()
     }
 
     /// Whether a better server is up, so that sessions with this one are not to be used any more.
     pub fn has_better(&self, server: &str) -> bool {
-        let ranks = self.ranks.lock().unwrap_or_else(PoisonError::into_inner);
+        let ranks = locked(&self.ranks);
         let order = |name: &str, rank: &Rank| (self.health.is_suspect(name), *rank);
         let Some(own) = ranks.get(server).map(|rank| order(server, rank)) else { return true };
         ranks.iter().any(|(name, rank)| order(name, rank) < own)

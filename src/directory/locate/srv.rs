@@ -1,7 +1,7 @@
 //! Finding the servers of a domain in DNS, as Windows does (MS-ADTS, section 6.3.2).
 
 use std::io;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::time::{Instant, timeout};
@@ -11,6 +11,7 @@ use crate::directory::locate::ldap_ping;
 use crate::directory::locate::server::{Endpoint, Rank, Server};
 use crate::directory::locate::srv_order::ordered;
 use crate::directory::locate::srv_record::SrvRecord;
+use crate::lock::locked;
 use crate::observe::StepUnderWay;
 
 /// After DNS gave no answer, it is asked again only after this long.
@@ -83,14 +84,14 @@ impl Discovery {
     /// [`refresh`](Self::refresh), unless nobody calls that.
     pub async fn servers(&self, within: Duration) -> (Vec<Server>, Option<String>) {
         let overdue = {
-            let known = self.locked();
+            let known = locked(&self.known);
             let is_overdue = |at: Instant| Instant::now() >= at + AGAIN_AFTER;
             known.records.iter().all(Vec::is_empty) && known.refresh_at.is_none_or(is_overdue)
         };
         if overdue {
             self.refresh(within).await;
         }
-        let known = self.locked();
+        let known = locked(&self.known);
         let mut servers: Vec<Server> = Vec::new();
         let ranks: [fn(u16) -> Rank; 2] = [Rank::Near, Rank::Anywhere];
         for (rank, records) in ranks.into_iter().zip(&known.records) {
@@ -108,7 +109,7 @@ impl Discovery {
     /// Asks anew where what is known is no longer good. Where that fails, it stays in use.
     pub async fn refresh(&self, within: Duration) {
         let _turn = self.turn.lock().await;
-        if self.locked().refresh_at.is_some_and(|at| Instant::now() < at) {
+        if locked(&self.known).refresh_at.is_some_and(|at| Instant::now() < at) {
             return;
         }
         let domain = self.wanted.domain.as_str().into();
@@ -121,7 +122,7 @@ impl Discovery {
             Ok((all, until)) => Ok(self.with_near(all, until, within / 4).await),
             Err(error) => Err(error),
         };
-        let mut known = self.locked();
+        let mut known = locked(&self.known);
         let result = match found {
             Ok((records, until)) => {
                 let result = summary(&records);
@@ -144,10 +145,6 @@ impl Discovery {
         };
         drop(known);
         step.ends(&result);
-    }
-
-    fn locked(&self) -> std::sync::MutexGuard<'_, KnownRecords> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// All servers, and until when that holds.

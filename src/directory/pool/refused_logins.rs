@@ -3,11 +3,12 @@
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::lock::locked;
 use crate::verdict::Outcome;
 
 /// Refusals that are older count no more: directories count failures for less.
@@ -25,29 +26,25 @@ pub struct RefusedLogins {
 pub(super) struct LoginDigest(u64);
 
 impl RefusedLogins {
-    fn locked(&self) -> MutexGuard<'_, HashMap<LoginDigest, (Outcome, Instant)>> {
-        self.refused.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     pub(super) fn login(&self, servers: &[&str], name: &str, secret: &str) -> LoginDigest {
         LoginDigest(self.key.hash_one((servers, name, secret)))
     }
 
     /// This login was refused now, and that was what became of it.
     pub(super) fn add(&self, login: LoginDigest, outcome: &Outcome) {
-        let mut refused = self.locked();
+        let mut refused = locked(&self.refused);
         refused.retain(|_, (_, at)| at.elapsed() < FORGOTTEN_AFTER);
         refused.insert(login, (outcome.clone(), Instant::now()));
     }
 
     /// This login was accepted.
     pub(super) fn remove(&self, login: LoginDigest) {
-        self.locked().remove(&login);
+        locked(&self.refused).remove(&login);
     }
 
     /// What became of a login that was refused a moment ago, or `within` the time.
     pub(super) fn refused_within(&self, login: LoginDigest, within: Duration) -> Option<Outcome> {
-        let refused = self.locked();
+        let refused = locked(&self.refused);
         let (outcome, at) = refused.get(&login)?;
         (at.elapsed() < within).then(|| outcome.clone())
     }

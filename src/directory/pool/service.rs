@@ -4,7 +4,7 @@
 //! question after the other. A server reads what comes on one session one after the other, so while
 //! many searches are under way, more sessions are opened in the background.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::sync::Notify;
@@ -23,6 +23,7 @@ use crate::directory::pool::service_account::{BIND_AGAIN_AFTER, ServiceAccount};
 use crate::directory::pool::users::SessionCounts;
 use crate::directory::session::Session;
 use crate::directory::session::error::{ConnectError, SessionError};
+use crate::lock::locked;
 use crate::verdict::Outcome;
 
 /// A session that carries this many searches is busy.
@@ -115,7 +116,7 @@ impl ServicePool {
         }
         let slot = SharedSession::new(Box::pin(self.open_waiting(avoided, by, since)).await?);
         let session = Arc::clone(&slot.session);
-        self.locked().push(slot);
+        locked(&self.shared).push(slot);
         Ok(Share { session, is_reused: false })
     }
 
@@ -123,7 +124,7 @@ impl ServicePool {
     /// waiting `since` then.
     fn least_busy(&self, avoided: &[Arc<str>], since: Instant) -> Option<Share> {
         self.reap();
-        let mut shared = self.locked();
+        let mut shared = locked(&self.shared);
         if is_crowded(&shared) {
             self.crowded.notify_one();
         }
@@ -134,20 +135,16 @@ impl ServicePool {
         Some(Share { session: Arc::clone(&slot.session), is_reused })
     }
 
-    fn locked(&self) -> MutexGuard<'_, Vec<SharedSession>> {
-        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Opens more sessions while all are busy, for as long as it is polled.
     pub async fn grow(&self) {
         loop {
             self.crowded.notified().await;
-            if !is_crowded(&self.locked()) {
+            if !is_crowded(&locked(&self.shared)) {
                 continue;
             }
             let by = Deadline::after(Instant::now(), GROWN_WITHIN);
             match by.bound(self.open(by)).await {
-                Ok(Ok(session)) => self.locked().push(SharedSession::new(session)),
+                Ok(Ok(session)) => locked(&self.shared).push(SharedSession::new(session)),
                 // Those that are open go on without it.
                 Ok(Err(_)) | Err(_) => sleep(BIND_AGAIN_AFTER).await,
             }
@@ -156,18 +153,19 @@ impl ServicePool {
 
     /// Stops sharing the sessions to a server; what others still do on them goes on.
     pub fn retire(&self, server: &str) {
-        self.locked().retain(|slot| *slot.session.server != *server);
+        locked(&self.shared).retain(|slot| *slot.session.server != *server);
     }
 
     /// Closes the sessions whose time is over.
     pub fn reap(&self) {
         let servers = &self.connector.servers;
-        self.locked().retain(|slot| self.limits.allow(&slot.session, slot.last_used, servers));
+        locked(&self.shared)
+            .retain(|slot| self.limits.allow(&slot.session, slot.last_used, servers));
     }
 
     /// The sessions by whether they carry anything.
     pub fn sessions(&self) -> SessionCounts {
-        let shared = self.locked();
+        let shared = locked(&self.shared);
         let busy = shared.iter().filter(|slot| slot.load() > 0).count();
         SessionCounts { busy, idle: shared.len() - busy }
     }

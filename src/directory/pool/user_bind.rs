@@ -4,7 +4,7 @@
 //! it may be under way: whether a silent server is dead is found out by another question.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use secrecy::SecretString;
@@ -19,6 +19,7 @@ use crate::directory::pool::non_user::NonUser;
 use crate::directory::pool::sent_bind::SentBind;
 use crate::directory::pool::users::{Lease, UserPool};
 use crate::directory::session::error::{ConnectError, SessionError};
+use crate::lock::locked;
 use crate::observe::StepUnderWay;
 use crate::policy::admission::PersonalWait;
 use crate::policy::guard::Permit;
@@ -61,7 +62,7 @@ struct Silence {
 
 impl Silence {
     fn set(&self, server: Option<&Arc<str>>) {
-        *self.server.lock().unwrap_or_else(PoisonError::into_inner) = server.map(Arc::clone);
+        *locked(&self.server) = server.map(Arc::clone);
     }
 
     /// Ends when the bind waits for a person.
@@ -76,7 +77,7 @@ impl Silence {
 
     /// What to say of a bind that is not answered, if it is that alone.
     fn outcome(&self) -> Option<Outcome> {
-        let server = self.server.lock().unwrap_or_else(PoisonError::into_inner).clone()?;
+        let server = locked(&self.server).clone()?;
         let answers_others = self.answers_others.load(Ordering::Relaxed);
         answers_others.then(|| Outcome::from(Outage::BindUnanswered).from_server(&server))
     }

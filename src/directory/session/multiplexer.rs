@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::sync::{mpsc, oneshot};
@@ -18,6 +18,7 @@ use crate::directory::message::{Control, Envelope, LdapResult, Operation, Respon
 use crate::directory::session::error::SessionError;
 use crate::directory::session::farewell::Farewell;
 use crate::directory::session::incoming::{Incoming, IncomingMessage, disconnection};
+use crate::lock::locked;
 
 /// What the entries of one search may take: a page of them, each far larger than any user's.
 const LARGEST_RESULT: usize = 16 << 20;
@@ -189,10 +190,6 @@ async fn carry(
         error = sending => error,
         error = receiving => error,
     }
-}
-
-fn locked(unanswered: &Mutex<Outstanding>) -> MutexGuard<'_, Outstanding> {
-    unanswered.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn keep(request: OutgoingMessage, unanswered: &mut Outstanding) -> Vec<u8> {

@@ -3,10 +3,12 @@
 //! A server that is left without an extension for nothing tells less than it could, and a connection
 //! that ends can have many reasons, so only an answer is evidence, and what was learnt is doubted again.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use tokio::time::Instant;
+
+use crate::lock::locked;
 
 /// The page sizes that are tried, one after the other, while a server refuses them; then none.
 const PAGE_SIZES: [u32; 3] = [500, 100, 10];
@@ -46,7 +48,7 @@ struct Learned {
 
 impl Peculiarities {
     fn with<T>(&self, change: impl FnOnce(&mut Learned) -> T) -> T {
-        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        change(&mut locked(&self.0))
     }
 
     pub(super) fn policy(&self) -> PolicyControl {

@@ -1,6 +1,6 @@
 //! What is remembered of a server, for all sessions with it.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
 use tokio::time::Instant;
@@ -8,6 +8,7 @@ use tokio::time::Instant;
 use crate::directory::session::peculiarities::Peculiarities;
 use crate::directory::session::tally::Tally;
 use crate::directory::tls::{self, NegotiatedTls};
+use crate::lock::locked;
 use crate::policy::guard::AnswerSignal;
 
 /// What is remembered of a server.
@@ -32,12 +33,12 @@ impl Drop for ServerRecord {
 impl ServerRecord {
     /// What was negotiated with it last.
     pub fn set_negotiated(&self, negotiated: NegotiatedTls) {
-        *self.negotiated.lock().unwrap_or_else(PoisonError::into_inner) = Some(negotiated);
+        *locked(&self.negotiated) = Some(negotiated);
     }
 
     /// What was negotiated with it last, if it speaks TLS.
     pub fn negotiated(&self) -> Option<NegotiatedTls> {
-        self.negotiated.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        locked(&self.negotiated).clone()
     }
 
     /// When the certificate expires that it showed last, if it showed one.

@@ -2,10 +2,12 @@
 //! long as it has answered nothing else it may not have gone on yet.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use tokio::time::Instant;
+
+use crate::lock::locked;
 
 /// What a server was sent is gone after this long, whatever became of it.
 const SURELY_GONE: Duration = Duration::from_secs(24 * 3600);
@@ -26,7 +28,7 @@ impl AnswerSignal {
     /// It has answered something, or nothing is to be expected of it any more.
     pub fn answered(&self, now: Instant) {
         self.is_awaited.store(false, Ordering::Relaxed);
-        let mut awaiting = self.awaiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut awaiting = locked(&self.awaiting);
         for sign in awaiting.drain(..) {
             let _ = sign.set(now);
         }
@@ -35,7 +37,7 @@ impl AnswerSignal {
     /// A bind that it was sent is given up.
     pub(super) fn leave_unanswered(&self, due: Instant) -> UnansweredBind {
         let sign = Arc::default();
-        let mut awaiting = self.awaiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut awaiting = locked(&self.awaiting);
         // Of those that are forgotten nobody wants to know.
         awaiting.retain(|sign| Arc::strong_count(sign) > 1);
         awaiting.push(Arc::clone(&sign));

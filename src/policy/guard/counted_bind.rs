@@ -1,12 +1,13 @@
 //! A bind that was sent and takes its share of a budget until it is answered.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use tokio::time::Instant;
 
 use super::record::BindNumber;
 use super::settings::GuardSettings;
 use super::state::GuardState;
+use crate::lock::locked;
 use crate::policy::attempt::SignInAttempt;
 use crate::verdict::Verdict;
 
@@ -33,8 +34,7 @@ impl CountedBind {
     /// It is answered while its request waits for it, which concludes what the answer means.
     pub fn answered(self) {
         if let Some(Counted { state, attempt, bind, .. }) = self.0
-            && let Some(asking) =
-                state.lock().unwrap_or_else(PoisonError::into_inner).asking(&attempt)
+            && let Some(asking) = locked(&state).asking(&attempt)
         {
             asking.sent.retain(|(it, _)| *it != bind);
         }
@@ -43,7 +43,7 @@ impl CountedBind {
     /// It is answered so, and its request does not wait for it any more.
     pub fn answered_late(self, verdict: Verdict, now: Instant) {
         if let Some(Counted { state, settings, attempt, bind }) = self.0 {
-            let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut state = locked(&state);
             state.record_late(&settings, &attempt, bind, verdict, now);
         }
     }

@@ -59,7 +59,7 @@ impl GuardBed {
     }
 
     fn changes(&self) -> Arc<Changes> {
-        Arc::clone(&self.guard.locked().changes)
+        Arc::clone(&locked(&self.guard.state).changes)
     }
 
     /// Why an attempt is held back: `None` if the directory was asked, which says `verdict`.

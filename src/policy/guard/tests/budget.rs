@@ -170,13 +170,13 @@ fn memory_is_bounded_and_nothing_is_forgotten_early_to_keep_it_so() {
     }
     assert_eq!(guess(100, SECOND), spent(60 * MINUTE));
     assert_eq!(guess(0, SECOND), same_again(SECOND));
-    assert_eq!(bed.guard.locked().records.len(), 100);
+    assert_eq!(locked(&bed.guard.state).records.len(), 100);
     let bed = GuardBed::new();
     for user in 0..20_000u32 {
         bed.sign_in(&format!("user{user}"), "x", no(), user * 10 * SECOND);
         bed.sign_in(&format!("user{user}"), "right", GRANTED, user * 10 * SECOND);
     }
-    let state = bed.guard.locked();
+    let state = locked(&bed.guard.state);
     assert!(state.records.len() < 2 * FIRST_SWEEP, "{}", state.records.len());
     assert_eq!(state.right.len(), 100);
 }
@@ -197,7 +197,7 @@ fn memory_that_was_full_has_room_again_when_its_failures_count_no_more() {
             at += SECOND;
         }
         assert_eq!(guess(most, HOUR + SWEPT_AGAIN_AFTER), None);
-        assert_eq!(bed.guard.locked().records.len(), 1);
+        assert_eq!(locked(&bed.guard.state).records.len(), 1);
     }
 }
 
