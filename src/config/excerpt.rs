@@ -3,40 +3,49 @@
 
 use std::ops::Range;
 
+use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::keys::top::TOP;
+use super::keys::{TableSpec, ValueForm, is_like};
 
 /// What stands in the place of a value that may be a secret.
-const MASK: &str = "…";
+pub(super) const MASK: &str = "…";
 
-/// Where the values of a file stand, and whether anybody may see them.
+/// Where the values of a file stand, and the keys that may be values, and whether anybody may see them.
 #[derive(Debug, Default)]
 pub(super) struct PublicValues(Vec<(Range<usize>, bool)>);
 
 impl PublicValues {
     /// Those of a file whose syntax is right.
-    pub(super) fn of(table: &DeTable<'_>) -> Self {
+    pub(super) fn of(text: &str, table: &DeTable<'_>) -> Self {
         let mut values = Self::default();
-        values.add_table(table);
+        values.add_table(text, table, Keys::Of(&TOP));
         values
     }
 
-    fn add_table(&mut self, table: &DeTable<'_>) {
+    fn add_table(&mut self, text: &str, table: &DeTable<'_>, keys: Keys) {
         for (key, value) in table {
-            self.add(value.span(), value.get_ref(), is_public(key.get_ref()));
+            let name: &str = key.get_ref();
+            // No key needs quotes: what stands in them and is like none may be a secret.
+            let is_quoted = text.get(key.span()).is_some_and(|it| it.starts_with(['"', '\'']));
+            if is_quoted && !keys.may_mean(name) {
+                self.0.push((key.span(), false));
+            }
+            self.add(text, value, is_public(name), keys.below(name));
         }
     }
 
-    fn add(&mut self, place: Range<usize>, value: &DeValue<'_>, is_public: bool) {
-        match value {
-            DeValue::Table(table) => self.add_table(table),
+    fn add(&mut self, text: &str, value: &Spanned<DeValue<'_>>, is_public: bool, keys: Keys) {
+        let place = value.span();
+        match value.get_ref() {
+            DeValue::Table(table) => self.add_table(text, table, keys),
             DeValue::Array(items) => {
-                items.iter().for_each(|item| self.add(item.span(), item.get_ref(), is_public));
+                items.iter().for_each(|item| self.add(text, item, is_public, keys));
             }
             // There it may be the password of a user.
-            DeValue::String(text)
-                if !is_harmless(text) || (text.contains('@') && text.contains("://")) =>
+            DeValue::String(value)
+                if !is_harmless(value) || (value.contains('@') && value.contains("://")) =>
             {
                 self.0.push((place, false));
             }
@@ -44,8 +53,51 @@ impl PublicValues {
         }
     }
 
+    /// Whether what stands here may be shown.
+    pub(super) fn has(&self, place: usize) -> bool {
+        self.at(place).is_none_or(|(_, is_public)| *is_public)
+    }
+
     fn at(&self, place: usize) -> Option<&(Range<usize>, bool)> {
         self.0.iter().find(|(span, _)| span.contains(&place))
+    }
+}
+
+/// The keys that a table can have.
+#[derive(Clone, Copy, Debug)]
+enum Keys {
+    /// Those of the catalogue.
+    Of(&'static TableSpec),
+    /// Names of tables, which the administrator chooses.
+    Names(&'static TableSpec),
+    /// None is known.
+    Unknown,
+}
+
+impl Keys {
+    /// Whether a key is one of them, or a slip of the pen.
+    fn may_mean(self, written: &str) -> bool {
+        match self {
+            Self::Of(spec) => {
+                let mistakes = spec.mistakes.iter().map(|(mistake, _)| *mistake);
+                spec.keys().map(|key| key.name).chain(mistakes).any(|it| is_like(it, written))
+            }
+            Self::Names(_) => true,
+            Self::Unknown => false,
+        }
+    }
+
+    /// Those of the table that is the value of this key.
+    fn below(self, key: &str) -> Self {
+        match self {
+            Self::Names(spec) => Self::Of(spec),
+            Self::Of(spec) => match spec.key(key).map(|key| key.kind().form()) {
+                Some(ValueForm::Table(spec)) => Self::Of(spec),
+                Some(ValueForm::Tables(spec)) => Self::Names(spec),
+                _ => Self::Unknown,
+            },
+            Self::Unknown => Self::Unknown,
+        }
     }
 }
 

@@ -40,5 +40,5 @@ pub mod tls;
 pub mod top;
 pub mod users;
 
-pub use self::key::{AnyKey, Describe, Key, TableSpec, ValueForm};
+pub use self::key::{AnyKey, Describe, Key, TableSpec, ValueForm, is_like};
 pub use self::section::Section;

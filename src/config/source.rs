@@ -56,7 +56,7 @@ impl<'a> Source<'a> {
             self.record(start, String::new(), text);
         }
         let table = table.into_inner();
-        self.public.replace(is_right.then(|| PublicValues::of(&table)));
+        self.public.replace(is_right.then(|| PublicValues::of(self.text, &table)));
         table
     }
 
@@ -132,6 +132,11 @@ impl<'a> Source<'a> {
     /// Whether its syntax is wrong, so that what seems to stand there may not be what was meant.
     pub(super) fn is_broken(&self) -> bool {
         self.public.borrow().is_none()
+    }
+
+    /// Whether what stands here may be shown.
+    pub(super) fn is_public(&self, place: usize) -> bool {
+        self.public.borrow().as_ref().is_some_and(|public| public.has(place))
     }
 
     /// Lets a file matter as if it stood here.

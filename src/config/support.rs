@@ -22,7 +22,7 @@ pub fn shareable(path: &Path) -> Result<Shareable, String> {
     let text = Zeroizing::new(super::read_text(path)?);
     let (table, errors) = DeTable::parse_recoverable(&text);
     let table = table.into_inner();
-    let public = errors.is_empty().then(|| PublicValues::of(&table));
+    let public = errors.is_empty().then(|| PublicValues::of(&text, &table));
     let mut lines = String::new();
     let mut start = 0;
     for (number, line) in (1..).zip(text.split_inclusive('\n')) {

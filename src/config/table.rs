@@ -10,8 +10,9 @@ use serde_json::Value;
 use toml::de::{DeTable, DeValue};
 
 use super::effective::{Effective, EffectiveValue, Origin, Subject};
+use super::excerpt;
 use super::keys::top::TOP;
-use super::keys::{AnyKey, Key, TableSpec};
+use super::keys::{AnyKey, Key, TableSpec, is_like};
 use super::source::Source;
 use super::value::{FilePath, Or, Subtable, Subtables, Text, ValueKind};
 
@@ -283,6 +284,13 @@ impl<'a> Table<'a> {
         child
     }
 
+    /// Tells of a key that the table cannot have, by its name if that may be shown.
+    fn unknown_key(&self, key: &str) {
+        let Some(place) = self.place(key) else { return };
+        let name = if self.source.is_public(place) { key } else { excerpt::MASK };
+        self.source.record(place, self.full_key(name), no_such_key(key, self.spec));
+    }
+
     /// Every key that the table cannot have is a problem.
     fn check_keys(&self) {
         for (key, _) in self.table.into_iter().flatten() {
@@ -292,15 +300,10 @@ impl<'a> Table<'a> {
             } else if self.spec.key(key).is_none() && !self.source.is_broken() {
                 // Where the file is broken, what looks like a key may be a secret that was written
                 // without its quotes.
-                self.problem_at(key, no_such_key(key, self.spec));
+                self.unknown_key(key);
             }
         }
     }
-}
-
-/// Whether a key is so like another that it may be meant.
-fn is_like(known: &str, written: &str) -> bool {
-    strsim::jaro_winkler(known, written) > 0.85
 }
 
 fn no_such_key(key: &str, spec: &TableSpec) -> String {

@@ -18,6 +18,13 @@ fn a_secret_is_never_echoed() {
         "bind_password_file = \"tops3cret\"",
         "bind_password_env = \"tops3cret\"",
         "bind_credential = \"tops3cret\"",
+        "\"tops3cret\" = \"bind_password\"",
+        "'tops3cret' = 1",
+        "tls.\"tops3cret\".b = 1",
+        "bind_password.\"tops3cret\" = 1",
+        "bind_password = { \"tops3cret\" = \"\" }",
+        "bind_password_file = { \"tops3cret\" = \"\" }",
+        "a.b = [{ \"tops3cret\" = 1 }]",
     ] {
         let config = GOOD.replace("bind_password_file = \"{dir}/password\"", line);
         let text = problems(&config);
@@ -36,6 +43,20 @@ fn a_secret_is_never_echoed() {
             assert!(!text.contains("tops3cret") && !text.contains("12345678"), "{line}: {text}");
         }
     }
+}
+
+#[test]
+fn only_a_quoted_key_that_is_like_none_is_hidden() {
+    for (line, told) in [
+        ("\"hunter\" = 1", "line 1: …: there is no such key"),
+        ("\"anser_within\" = 1", "line 1: anser_within: there is no such key"),
+        ("hunter = 1", "line 1: hunter: there is no such key"),
+    ] {
+        let text = problems(&format!("{line}\n{GOOD}"));
+        assert!(text.contains(told), "{text}");
+    }
+    let text = problems(&GOOD.replace("[directory.corp]", "[directory.corp]\n\"hunter\" = 1"));
+    assert!(text.contains("directory.corp.…: there is no such key"), "{text}");
 }
 
 #[test]

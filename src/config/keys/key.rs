@@ -49,6 +49,11 @@ impl TableSpec {
     }
 }
 
+/// Whether a key is so like another that it may be meant.
+pub fn is_like(known: &str, written: &str) -> bool {
+    strsim::jaro_winkler(known, written) > 0.85
+}
+
 /// What a value looks like, whatever is made of it.
 pub trait Describe: Debug + Sync + 'static {
     /// What can be written.
