@@ -73,6 +73,27 @@ async fn entries_whose_dns_differ_in_case_are_two_where_they_can_be() {
 }
 
 #[tokio::test]
+async fn more_entries_than_were_asked_for_are_never_one() {
+    let one = |cn: &str, uid: &str| entry(&format!("cn={cn},dc=x"), &[("uid", &[uid])]);
+    let (server, port) = Server::start(move |search| {
+        let found = match search.asks_for("third") {
+            true => vec![one("a", "first"), one("b", "second"), one("c", "third")],
+            false => vec![one("a", "twins"), one("b", "other"), one("c", "twins")],
+        };
+        (0, found)
+    })
+    .await;
+    let ambiguous = Verdict::Unavailable(Outage::Ambiguous);
+    let searched = domain(port, UID);
+    assert_eq!(verdict(&searched, "twins").await, ambiguous);
+    assert_eq!(verdict(&searched, "third").await, ambiguous);
+    let read = domain(port, "user_dn = \"uid={localpart},dc=x\"");
+    let refused = Verdict::Unavailable(Outage::Refused { code: Some(4) });
+    assert_eq!(verdict(&read, "twins").await, refused);
+    assert_eq!(server.bound(), [""; 0]);
+}
+
+#[tokio::test]
 async fn an_entry_that_cannot_be_named_is_never_bound() {
     let (server, port) = Server::start(|search| {
         let values = vec![("uid", vec![search.filter[search.filter.len() - 1..].to_vec()])];

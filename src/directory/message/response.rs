@@ -2,6 +2,7 @@
 
 use crate::directory::message::ber::{MalformedMessage, Reader, tag};
 use crate::directory::message::entry::Entry;
+use crate::result_code::{SIZE_LIMIT_EXCEEDED, SUCCESS};
 
 /// Tags within responses: of the token of a bind (section 4.2.2), and of the name and the value of an
 /// extended response (section 4.12).
@@ -49,6 +50,15 @@ impl LdapResult {
     pub fn words(&self) -> &str {
         // Windows ends its messages with a NUL.
         if self.repeats_secret { LEFT_OUT } else { self.text.trim_matches(['\0', '\n', ' ']) }
+    }
+
+    /// The answer of a server that found more entries than it was to, as others give it.
+    #[must_use]
+    pub fn exceeding_the_limit(mut self) -> Self {
+        if self.code == SUCCESS {
+            self.code = SIZE_LIMIT_EXCEEDED;
+        }
+        self
     }
 
     /// The same answer to a request that held a secret, of which nobody is to be told.

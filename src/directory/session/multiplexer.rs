@@ -62,6 +62,8 @@ struct OutstandingOperation {
     operation: u8,
     at_most: usize,
     entries: Vec<Entry>,
+    /// Whether more came than were to.
+    has_more: bool,
     has_nameless: bool,
     references: Vec<String>,
     size: usize,
@@ -122,6 +124,7 @@ impl Multiplexer {
             operation: operation.tag(),
             at_most: operation.at_most(),
             entries: Vec::new(),
+            has_more: false,
             has_nameless: false,
             references: Vec::new(),
             size: 0,
@@ -238,9 +241,11 @@ impl Outstanding {
                 self.fail(envelope.id, error);
             }
             Ok(Response::Entry(entry)) => {
-                // Not every server keeps to a size limit.
+                // Not every server keeps to a size limit, nor tells of an entry once.
                 if waiting.entries.len() < waiting.at_most {
                     waiting.entries.push(entry);
+                } else if waiting.entries.iter().all(|known| known.dn != entry.dn) {
+                    waiting.has_more = true;
                 }
             }
             Ok(Response::NamelessEntry) => waiting.has_nameless = true,
@@ -251,9 +256,12 @@ impl Outstanding {
             }
             Ok(Response::End(answer)) => {
                 if let Some(waiting) = self.waiting.remove(&envelope.id) {
-                    let OutstandingOperation { entries, has_nameless, references, asker, .. } =
-                        waiting;
-                    let _ = asker.send(Ok(Found { entries, has_nameless, references, answer }));
+                    let OutstandingOperation {
+                        entries, has_more, has_nameless, references, ..
+                    } = waiting;
+                    let answer = if has_more { answer.exceeding_the_limit() } else { answer };
+                    let found = Found { entries, has_nameless, references, answer };
+                    let _ = waiting.asker.send(Ok(found));
                 }
             }
         }
