@@ -158,6 +158,59 @@ fn a_group_has_many_spellings() {
     }
 }
 
+/// Beyond ASCII, servers differ in which letters differ in case alone.
+#[test]
+fn a_group_whose_name_the_server_takes_for_another_is_another() {
+    let groups = [
+        ("Straße", "alice"),
+        ("Straẞe", "bob"),
+        ("Τμήμα Σ", "alice"),
+        ("Τμήμα ς", "bob"),
+        ("Gruppe Ⅷ", "alice"),
+        ("Gruppe ⅷ", "bob"),
+    ];
+    let entry = |(name, member): &(&str, &str)| {
+        format!(
+            "dn: {}\nobjectClass: groupOfNames\ncn: {name}\n\
+             member: uid={member},ou=people,dc=example,dc=com\n\n",
+            group(name)
+        )
+    };
+    let entries = ldif::parse(&groups.iter().map(entry).collect::<String>()).unwrap();
+    let slapd = Options { entries, ..Options::default() }.start().unwrap();
+    for method in ["auto", "member"] {
+        let of =
+            |name: &str| format!("require_group = '{}'\ngroup_method = \"{method}\"", group(name));
+        let (alices, bobs) = ([("alice", Yes), ("bob", No)], [("alice", No), ("bob", Yes)]);
+        for name in ["Straße", "STRAßE", "Τμήμα Σ", "ΤΜΉΜΑ Σ", "Gruppe Ⅷ"] {
+            expect(&slapd, &of(name), &alices);
+        }
+        for name in ["Straẞe", "τμήμα ς", "gruppe ⅷ"] {
+            expect(&slapd, &of(name), &bobs);
+        }
+    }
+}
+
+/// The overlay memberof calls a group as whoever added the member did.
+#[test]
+fn a_member_of_in_another_spelling_is_the_group() {
+    let entry = "dn: cn=Büro,ou=groups,dc=example,dc=com\nobjectClass: groupOfNames\ncn: Büro\n\
+                 member: cn=nobody\n\n";
+    let entries = ldif::parse(entry).unwrap();
+    let slapd = Options { entries, ..Options::default() }.start().unwrap();
+    slapd
+        .change(&format!(
+            "dn: {}\nchangetype: modify\nadd: member\n\
+             member: uid=alice,ou=people,dc=example,dc=com\n",
+            group("BÜRO")
+        ))
+        .unwrap();
+    for name in ["Büro", "BÜRO", "büro"] {
+        let rule = format!("require_group = '{}'\ngroup_method = \"memberof\"", group(name));
+        expect(&slapd, &rule, &[("alice", Yes), ("bob", No)]);
+    }
+}
+
 #[test]
 fn a_base_of_groups_that_is_not_there_is_nobodys_verdict() {
     let slapd = slapd();

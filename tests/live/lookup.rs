@@ -228,6 +228,23 @@ fn a_user_may_be_below_any_base_but_below_one_alone() {
     expect(&mut adapter, "auth:bob:example.com:secret", CannotTell);
 }
 
+/// Beyond ASCII, servers differ in which letters differ in case alone.
+#[test]
+fn two_entries_whose_dns_differ_in_case_to_others_alone_are_two() {
+    let entry = |name: &str| {
+        format!(
+            "dn: cn={name},ou=people,dc=example,dc=com\nobjectClass: inetOrgPerson\ncn: {name}\n\
+             sn: Twin\nuid: twin\nuserPassword: secret\n\n"
+        )
+    };
+    let entries = ldif::parse(&["Straße", "Straẞe"].map(entry).concat()).unwrap();
+    let slapd = Options { entries, ..Options::default() }.start().unwrap();
+    let place = site(&slapd, "preset = \"openldap\"\nbase = \"ou=people,dc=example,dc=com\"", ONE);
+    let mut adapter = Adapter::start(&place, Framing::Packet);
+    expect(&mut adapter, "auth:alice:example.com:secret", Yes);
+    expect(&mut adapter, "auth:twin:example.com:secret", CannotTell);
+}
+
 #[test]
 fn each_domain_has_its_own_users() {
     let slapd = slapd();

@@ -46,7 +46,7 @@ impl Group {
 
     /// Reads a DN; the error says what to write instead.
     pub fn parse(source: &str) -> Result<Self, String> {
-        let dn = Dn::parse(source).filter(|dn| dn.depth() > 0).ok_or(
+        let dn = Dn::of_one_entry(source).filter(|dn| dn.depth() > 0).ok_or(
             "it is no DN; write the group's, such as \"cn=chat,ou=groups,dc=example,dc=com\"",
         )?;
         Ok(Self { name: source.to_owned(), dn })

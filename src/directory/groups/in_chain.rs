@@ -20,7 +20,7 @@ pub(super) async fn find(
         let filter = Filter::extensible("memberOf", MATCHING_RULE_IN_CHAIN, name);
         let query = Query { filter: &filter, ..Query::entry(&user.dn, &[]) };
         if !searcher.search(&query, &[], by).await?.entries.is_empty() {
-            memberships.found_in(group.dn().clone());
+            memberships.found_in(group.dn().clone(), group.name());
         }
         if memberships.is_decided() {
             break;

@@ -5,5 +5,9 @@ use crate::directory::message::entry::Entry;
 use crate::directory::names::dn::Dn;
 
 pub(super) fn find(user: &Entry, memberships: &mut Memberships<'_>) {
-    user.texts("memberOf").filter_map(Dn::parse).for_each(|group| memberships.found_in(group));
+    for name in user.texts("memberOf") {
+        if let Some(dn) = Dn::of_one_entry(name) {
+            memberships.found_in(dn, name);
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! What was found out so far about the groups of a user.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use super::group::Group;
 use crate::directory::message::entry::Entry;
@@ -34,7 +34,8 @@ pub struct Memberships<'a> {
     known: Vec<(&'a Group, Option<Membership>)>,
     /// Whether it takes all of the groups, and not just one, to know enough.
     all: bool,
-    dns: HashSet<Dn>,
+    /// The groups that the user is in, each as it was called.
+    dns: HashMap<Dn, String>,
     sids: HashSet<Vec<u8>>,
 }
 
@@ -42,7 +43,7 @@ impl<'a> Memberships<'a> {
     /// Nothing is known yet; there is enough when the user is found in one of the groups, or in all.
     pub(super) fn new(groups: &'a [Group], all: bool) -> Self {
         let known = groups.iter().map(|group| (group, None)).collect();
-        Self { known, all, dns: HashSet::new(), sids: HashSet::new() }
+        Self { known, all, dns: HashMap::new(), sids: HashSet::new() }
     }
 
     /// Each group, and what was found out.
@@ -90,9 +91,17 @@ impl<'a> Memberships<'a> {
 
     /// The user is in the group of this DN, which need not be among those that are asked about, or
     /// may be called by another spelling there.
-    pub(super) fn found_in(&mut self, dn: Dn) {
+    pub(super) fn found_in(&mut self, dn: Dn, name: &str) {
         self.learn(&dn, &Membership::In);
-        self.dns.insert(dn);
+        self.dns.insert(dn, name.to_owned());
+    }
+
+    /// What the groups that the user is in are called that may be this one, where servers differ in which
+    /// letters are the same.
+    pub(super) fn names_like(&self, name: &str) -> Vec<String> {
+        let dn = Dn::parse(name);
+        let names = self.dns.values().filter(|known| dn.is_some() && Dn::parse(known) == dn);
+        names.cloned().collect()
     }
 
     /// The user is in the group with this security identifier.
@@ -102,7 +111,7 @@ impl<'a> Memberships<'a> {
 
     /// Whether the user was found in the group of this entry, whatever the configuration calls it.
     pub(super) fn recognizes(&self, entry: &Entry) -> bool {
-        Dn::parse(&entry.dn).is_some_and(|dn| self.dns.contains(&dn))
+        Dn::of_one_entry(&entry.dn).is_some_and(|dn| self.dns.contains_key(&dn))
             || entry.values("objectSid").any(|sid| self.sids.contains(sid))
     }
 
@@ -161,7 +170,7 @@ mod tests {
     fn what_is_known_of_a_group_stays_known() {
         let groups = [Group::parse("cn=A,dc=x").unwrap()];
         let mut known = Memberships::new(&groups, false);
-        known.found_in(Dn::parse("CN=a, DC=x").unwrap());
+        known.found_in(Dn::of_one_entry("CN=a, DC=x").unwrap(), "CN=a, DC=x");
         assert!(known.is_decided() && known.open().is_empty());
         known.learn(groups[0].dn(), &Membership::NotIn(None));
         known.give_up(&Outage::Referral.into());

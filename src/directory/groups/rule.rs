@@ -8,6 +8,7 @@ use super::{in_chain, kind, member_of, sids};
 use crate::deadline::Deadline;
 use crate::directory::account::preset::Preset;
 use crate::directory::message::entry::Entry;
+use crate::directory::names::dn::Dn;
 use crate::directory::pool::search::Searcher;
 use crate::directory::session::root_dse::RootDse;
 use crate::verdict::{Outage, Outcome};
@@ -231,9 +232,9 @@ impl GroupRule {
             let groups = self.groups.iter().map(Group::name).collect();
             return if self.nested { Err(hidden("group_base")) } else { Ok(groups) };
         };
-        let groups = self.groups.iter();
+        let names = self.groups.iter().filter_map(|group| Dn::parse(group.name()));
         let mut contexts: Vec<&str> =
-            groups.filter_map(|group| root_dse.naming_context_of(group.dn())).collect();
+            names.filter_map(|dn| root_dse.naming_context_of(&dn)).collect();
         contexts.sort_unstable();
         contexts.dedup();
         Ok(contexts)
@@ -252,7 +253,7 @@ impl GroupRule {
             if found.is_decided() {
                 return;
             }
-            let membership = match group.read(searcher, by).await {
+            let membership = match read_as_called(group, searcher, found, by).await {
                 Ok(GroupEntry::There(entry)) if found.recognizes(&entry) => Membership::In,
                 // Windows refers to another server, Samba knows no such entry.
                 Ok(GroupEntry::Elsewhere | GroupEntry::Missing) if asked == SearcherRole::First => {
@@ -274,6 +275,30 @@ impl GroupRule {
             found.learn(group.dn(), &membership);
         }
     }
+}
+
+/// Reads a group, and those that may be it by the spelling of `memberOf`, which can be that of whoever
+/// added the member: the server tells whether they are.
+async fn read_as_called(
+    group: &Group,
+    searcher: &Searcher,
+    found: &mut Memberships<'_>,
+    by: Deadline,
+) -> Result<GroupEntry, Outcome> {
+    let read = group.read(searcher, by).await?;
+    if let GroupEntry::There(entry) = &read
+        && !found.recognizes(entry)
+    {
+        for name in found.names_like(&entry.dn) {
+            let Ok(named) = Group::parse(&name) else { continue };
+            if let GroupEntry::There(entry) = named.read(searcher, by).await?
+                && let Some(dn) = Dn::of_one_entry(&entry.dn)
+            {
+                found.found_in(dn, &entry.dn);
+            }
+        }
+    }
+    Ok(read)
 }
 
 fn hidden(keys: &str) -> Outcome {

@@ -101,12 +101,12 @@ impl<'a> Walk<'a> {
                     return Err(outcome.from_server(&reply.server));
                 }
                 for group in reply.entries {
-                    let Some(dn) = Dn::parse(&group.dn).filter(|dn| dn.depth() > 0) else {
+                    let Some(dn) = Dn::of_one_entry(&group.dn).filter(|dn| dn.depth() > 0) else {
                         let text = format!("a group whose DN cannot be read: {:?}", group.dn);
                         let outcome = Outcome::from(Outage::UnreadableEntry).with_detail(&text);
                         return Err(outcome.from_server(&reply.server));
                     };
-                    memberships.found_in(dn.clone());
+                    memberships.found_in(dn.clone(), &group.dn);
                     if self.visited.insert(dn) {
                         groups.push(group.dn);
                     }

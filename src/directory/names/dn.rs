@@ -43,17 +43,23 @@ pub struct Dn(Vec<Vec<(String, Vec<u8>)>>);
 impl Dn {
     /// Reads a DN; `None` if it is none. The empty DN has no parts.
     pub fn parse(source: &str) -> Option<Self> {
-        Self::read(source, |_| true)
+        Self::read(source, |_, value| folded(value))
     }
 
     /// Reads a DN of which no other entry can have a spelling: there are attributes whose values are
-    /// compared with their case, such as homeDirectory (RFC 2307), so it counts but for those known.
+    /// compared with their case, such as homeDirectory (RFC 2307), so it counts but for those known;
+    /// and beyond ASCII, each server has its own idea of which letters differ in case alone.
     pub fn of_one_entry(source: &str) -> Option<Self> {
-        Self::read(source, |attribute| ATTRIBUTES.iter().any(|(short, ..)| *short == attribute))
+        Self::read(source, |attribute, mut value| {
+            if ATTRIBUTES.iter().any(|(short, ..)| *short == attribute) {
+                value.make_ascii_lowercase();
+            }
+            value
+        })
     }
 
-    /// Reads a DN, where case does not count in the values of some attributes.
-    fn read(source: &str, ignores_case: impl Fn(&str) -> bool) -> Option<Self> {
+    /// Reads a DN with its values in a comparable form.
+    fn read(source: &str, comparable: impl Fn(&str, Vec<u8>) -> Vec<u8>) -> Option<Self> {
         if source.trim_matches(BLANK).is_empty() {
             return Some(Self(Vec::new()));
         }
@@ -62,7 +68,7 @@ impl Dn {
         loop {
             let (AttributeValue { attribute, value, separator }, behind) =
                 AttributeValue::first_of(rest)?;
-            let value = if ignores_case(&attribute) { folded(value) } else { value };
+            let value = comparable(&attribute, value);
             name.push((attribute, value));
             if separator != Some('+') {
                 name.sort_unstable();
@@ -215,74 +221,6 @@ fn folded(value: Vec<u8>) -> Vec<u8> {
     }
 }
 
-/// Writes a value as it stands in a DN (RFC 4514, section 2.4).
-pub(super) struct ValueWriter<'a> {
-    dn: &'a mut String,
-    is_empty: bool,
-    ends_in_space: bool,
-}
-
-impl<'a> ValueWriter<'a> {
-    /// Writes behind what the DN holds.
-    pub(super) fn new(dn: &'a mut String) -> Self {
-        Self { dn, is_empty: true, ends_in_space: false }
-    }
-
-    /// Adds a piece of the value.
-    pub(super) fn push(&mut self, piece: &[u8]) {
-        if piece.is_empty() {
-            return;
-        }
-        let is_plain = |byte: u8| {
-            byte.is_ascii_lowercase()
-                || !matches!(byte, 0..=b'#' | b'+' | b',' | b';'..=b'>' | b'\\' | 0x7f)
-        };
-        match str::from_utf8(piece) {
-            // Most pieces are plain, and quickly copied.
-            Ok(plain) if plain.bytes().all(is_plain) => {
-                self.dn.push_str(plain);
-                (self.is_empty, self.ends_in_space) = (false, false);
-            }
-            _ => self.push_escaped(piece),
-        }
-    }
-
-    fn push_escaped(&mut self, piece: &[u8]) {
-        for chunk in piece.utf8_chunks() {
-            chunk.valid().chars().for_each(|character| self.push_character(character));
-            chunk.invalid().iter().for_each(|byte| self.push_escape(*byte));
-        }
-    }
-
-    /// Ends the value.
-    pub(super) fn end(self) {
-        if self.ends_in_space {
-            self.dn.pop();
-            self.dn.push_str("\\ ");
-        }
-    }
-
-    fn push_character(&mut self, character: char) {
-        let is_first = std::mem::replace(&mut self.is_empty, false);
-        match character {
-            // Of some, servers and readers make a space, which they leave out at the beginning of a value.
-            '\0'..='\x1f' | '\x7f' => {
-                return u8::try_from(character).map_or((), |byte| self.push_escape(byte));
-            }
-            '"' | '+' | ',' | ';' | '<' | '>' | '\\' => self.dn.push('\\'),
-            ' ' | '#' if is_first => self.dn.push('\\'),
-            _ => {}
-        }
-        self.dn.push(character);
-        self.ends_in_space = character == ' ' && !is_first;
-    }
-
-    fn push_escape(&mut self, byte: u8) {
-        self.dn.push_str(&format!("\\{byte:02x}"));
-        (self.is_empty, self.ends_in_space) = (false, false);
-    }
-}
-
 /// Whether it is the name of an attribute, or its OID (RFC 4512, section 1.4).
 fn is_attribute(name: &str) -> bool {
     !name.is_empty()
@@ -336,6 +274,24 @@ mod tests {
             assert_ne!(dn(one), dn(other), "{one} {other}");
             assert_ne!(dn(one).key(), dn(other).key());
         }
+    }
+
+    #[test]
+    fn of_one_entry_is_no_name_that_some_server_takes_for_two() {
+        let of_one_entry = |value: &str| Dn::of_one_entry(&format!("cn={value},dc=x")).unwrap();
+        for (one, other) in [
+            ("ασ", "ας"),
+            ("ΑΣ", "ας"),
+            ("ß", "\u{1e9e}"),
+            ("i\u{307}", "\u{130}"),
+            ("\u{2177}", "\u{2167}"),
+            ("\u{10d0}", "\u{1c90}"),
+            ("ș", "Ș"),
+            ("k", "\u{212a}"),
+        ] {
+            assert_ne!(of_one_entry(one), of_one_entry(other), "{one} {other}");
+        }
+        assert_eq!(of_one_entry("Jürg"), of_one_entry("jüRG"));
     }
 
     #[test]

@@ -5,7 +5,8 @@
 
 use std::fmt;
 
-use crate::directory::names::dn::{AttributeValue, ValueWriter};
+use crate::directory::names::dn::AttributeValue;
+use crate::directory::names::dn_value::ValueWriter;
 use crate::directory::names::name_rule::{NameAssertion, NameRule, is_plain};
 use crate::directory::names::placeholder::{Mark, TextTemplate, ValueTemplate};
 use crate::jid::Account;

@@ -3,6 +3,7 @@
 pub mod bind_name;
 pub mod dn;
 pub mod dn_template;
+mod dn_value;
 pub mod name_rule;
 pub(in crate::directory) mod nobody;
 pub mod placeholder;
