@@ -45,10 +45,11 @@
 //! `daemon` serves sockets in place of standard input: there [`listen`] stands where [`session`] stands
 //! here; and where a daemon answers, [`relay`] stands in place of all that is below [`answer`].
 //!
-//! Each module uses only those before it: [`lock`], [`aside`], [`exit`], [`result_code`], [`verdict`],
-//! [`deadline`], [`jid`], [`request`], [`answer`], [`turns`]; [`printable`], [`files`], [`protocol`],
-//! [`stdio`], [`local_stream`], [`peer`]; [`policy`], [`observe`], [`directory`], [`authenticator`]; [`pending`],
-//! [`session`], [`listen`], [`relay`]; [`confine`], [`config`], [`cli`], [`manual`], [`commands`].
+//! Each module uses only those before it: [`named`], [`lock`], [`aside`], [`exit`], [`result_code`],
+//! [`verdict`], [`deadline`], [`jid`], [`request`], [`answer`], [`turns`]; [`printable`], [`files`],
+//! [`protocol`], [`stdio`], [`local_stream`], [`peer`]; [`policy`], [`observe`], [`directory`],
+//! [`authenticator`]; [`pending`], [`session`], [`listen`], [`relay`]; [`confine`], [`config`], [`cli`],
+//! [`manual`], [`commands`].
 
 pub mod answer;
 pub mod aside;
@@ -66,6 +67,7 @@ pub mod listen;
 pub mod local_stream;
 pub mod lock;
 pub mod manual;
+pub mod named;
 pub mod observe;
 pub mod peer;
 pub mod pending;

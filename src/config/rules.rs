@@ -150,7 +150,7 @@ fn check_nesting(overrides: Overrides<'_>, rule: &GroupRule) {
             &keys::NESTED_GROUPS,
             format!(
                 "{} finds groups within groups in any case; write group_method = \"auto\"",
-                rule.method
+                rule.method.name()
             ),
         );
     } else if rule.method == GroupMethod::MemberOf && !is_direct {

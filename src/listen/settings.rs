@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::http::credentials::Credentials;
+use crate::named::named;
 use crate::protocol::http::reply::Status;
 use crate::request::Verb;
 
@@ -57,17 +58,18 @@ pub enum ListenAddress {
     Tcp(SocketAddr),
 }
 
-/// What is spoken on a listener.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ListenerKind {
-    /// The native protocol.
-    Native,
-    /// The questions of mod_auth_http and MongooseIM.
-    Http,
-    /// The questions of Prometheus.
-    Metrics,
-    /// Questions and orders of an administrator.
-    Control,
+named! {
+    /// What is spoken on a listener.
+    pub enum ListenerKind {
+        /// The native protocol.
+        Native = "native",
+        /// The questions of mod_auth_http and MongooseIM.
+        Http = "http",
+        /// The questions of Prometheus.
+        Metrics = "metrics",
+        /// Questions and orders of an administrator.
+        Control = "control",
+    }
 }
 
 /// Who may ask what through a listener, and how long it may take.
@@ -151,16 +153,6 @@ impl ListenerKind {
             Ok(())
         } else {
             Err("only this machine may connect: write 127.0.0.1 or [::1]")
-        }
-    }
-
-    /// In a word.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Native => "native",
-            Self::Http => "http",
-            Self::Metrics => "metrics",
-            Self::Control => "control",
         }
     }
 }

@@ -6,6 +6,8 @@ use std::str::FromStr;
 
 use tracing::level_filters::LevelFilter;
 
+use crate::named::named;
+
 /// What is wrong with a log on the stream that carries the protocol.
 pub(super) const PROTOCOL_STREAM: &str = "this leads to the stream that carries requests and replies, and the XMPP server would take a log line for a reply; log to another file, to the journal or to syslog";
 
@@ -42,13 +44,14 @@ pub enum Target {
     File(PathBuf),
 }
 
-/// How a log line looks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LogFormat {
-    /// For people.
-    Text,
-    /// One JSON object a line.
-    Json,
+named! {
+    /// How a log line looks.
+    pub enum LogFormat {
+        /// For people.
+        Text = "text",
+        /// One JSON object a line.
+        Json = "json",
+    }
 }
 
 impl FromStr for Target {

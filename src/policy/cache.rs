@@ -15,20 +15,16 @@ use super::changes::{Changes, Moment};
 use super::digest::HashedId;
 use super::lookups::Lookups;
 use super::ttl_cache::TtlCache;
+use crate::named::named;
 
-/// When what is remembered counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CacheMode {
-    /// As long as it is young, without asking the directory to prove the password again.
-    Ttl,
-    /// While the directory cannot answer.
-    StaleIfUnavailable,
-}
-
-impl CacheMode {
-    /// Each with its name.
-    pub const ALL: [(&'static str, Self); 2] =
-        [("ttl", Self::Ttl), ("stale-if-unavailable", Self::StaleIfUnavailable)];
+named! {
+    /// When what is remembered counts.
+    pub enum CacheMode {
+        /// As long as it is young, without asking the directory to prove the password again.
+        Ttl = "ttl",
+        /// While the directory cannot answer.
+        StaleIfUnavailable = "stale-if-unavailable",
+    }
 }
 
 /// What the cache keeps to.
@@ -153,6 +149,7 @@ impl Cache {
 
 #[cfg(test)]
 mod tests {
+
     use secrecy::SecretString;
 
     use super::super::digest::ProcessKey;

@@ -25,6 +25,7 @@ use tokio::time::{Instant, sleep_until};
 use super::lines::{Look, TerminalLines};
 use super::{SessionEnd, StdioSession};
 use crate::answer::Answer;
+use crate::named::named;
 use crate::pending::{Pending, Timing};
 use crate::request::{Refused, Request, Verb, Whom};
 use crate::verdict::Denial;
@@ -33,14 +34,15 @@ use crate::verdict::Denial;
 /// microseconds; Prosody stands still for this long, so it is no longer than that needs.
 const QUIET: Duration = Duration::from_millis(10);
 
-/// What happens to the first request on a terminal.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FirstRequest {
-    /// It is read and not answered: lpty may have echoed it as a reply already.
-    Discard,
-    /// It is answered: the terminal was in raw mode before it was written, or the module on the
-    /// other side is patched against the echo.
-    Answer,
+named! {
+    /// What happens to the first request on a terminal.
+    pub enum FirstRequest {
+        /// It is read and not answered: lpty may have echoed it as a reply already.
+        Discard = "discard",
+        /// It is answered: the terminal was in raw mode before it was written, or the module on the
+        /// other side is patched against the echo.
+        Answer = "answer",
+    }
 }
 
 impl<A: Answer> StdioSession<A> {

@@ -80,16 +80,20 @@ pub(crate) fn blind_spots(source: &str) -> Vec<&'static str> {
     found
 }
 
-/// The types and traits that a file defines, but for those within something else.
+/// The types and traits that a file defines, but for those within something else than what declares
+/// an enumeration with names.
 pub(crate) fn types(source: &str) -> Vec<String> {
     let tokens = without_tests(&tokens(source));
-    let mut depth = 0_usize;
+    // Of each bracket that is open, whether what is within it stands as if outside.
+    let mut open = Vec::new();
     let mut found = Vec::new();
-    for pair in tokens.windows(2) {
+    for (at, pair) in tokens.windows(2).enumerate() {
         match pair[0].as_str() {
-            "{" | "(" | "[" => depth += 1,
-            "}" | ")" | "]" => depth -= 1,
-            "struct" | "enum" | "trait" | "type" if depth == 0 => found.push(pair[1].clone()),
+            "{" | "(" | "[" => open.push(tokens[..at].ends_with(&["named".into(), "!".into()])),
+            "}" | ")" | "]" => drop(open.pop()),
+            "struct" | "enum" | "trait" | "type" if open.iter().all(|is_outside| *is_outside) => {
+                found.push(pair[1].clone());
+            }
             _ => {}
         }
     }

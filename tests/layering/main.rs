@@ -18,6 +18,7 @@ use imports::{Tree, blind_spots, code, module_of, sources, types};
 /// Every part of `src/`, a file or a folder. Each uses only those that stand before it.
 const LAYERS: &[&str] = &[
     "build",
+    "named",
     "lock",
     "aside",
     "exit",

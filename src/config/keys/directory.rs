@@ -10,6 +10,7 @@ use crate::config::value::{
 use crate::directory::account::preset::Preset;
 use crate::directory::account::set_password::PasswordMethod;
 use crate::directory::diagnosis::MustChange;
+use crate::named::named;
 
 const PASSWORD: &str = "a password does not belong in this file; put it into a file of its own and write bind_password_file";
 
@@ -24,17 +25,14 @@ const MISTAKES: &[(&str, &str)] = &[
     ("secret", PASSWORD),
 ];
 
-/// The mechanisms of SASL that the service account can sign in by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mechanism {
-    /// The certificate of TLS, or the user at the other end of a local socket.
-    External,
-    /// Kerberos.
-    Gssapi,
-}
-
-impl Mechanism {
-    const ALL: [(&'static str, Self); 2] = [("external", Self::External), ("gssapi", Self::Gssapi)];
+named! {
+    /// The mechanisms of SASL that the service account can sign in by.
+    pub enum Mechanism {
+        /// The certificate of TLS, or the user at the other end of a local socket.
+        External = "external",
+        /// Kerberos.
+        Gssapi = "gssapi",
+    }
 }
 
 /// `[directory.NAME]`.
@@ -67,17 +65,17 @@ keys! {
     KEYS:
 
     /// the product, which sets the defaults of the keys below; `check` prints the effective values
-    PRESET = "preset": Word<Preset> = Word::of(&Preset::ALL);
+    PRESET = "preset": Word<Preset> = Word::of(Preset::ALL);
 
     /// whether a right password that must be changed signs in
     MUST_CHANGE_PASSWORD = "must_change_password": Or<Word<MustChange>> =
-        Or(Word::of(&MustChange::ALL), MustChange::Deny);
+        Or(Word::of(MustChange::ALL), MustChange::Deny);
 
     /// how passwords are set. `"auto"`: by what the server offers; `"exop"`: by the password modify
     /// operation (RFC 3062); `"unicode-pwd"`: by Active Directory's attribute, over TLS alone, keeping
     /// to its policy
     SET_PASSWORD = "set_password": Or<Word<PasswordMethod>> =
-        Or(Word::of(&PasswordMethod::ALL), PasswordMethod::Off);
+        Or(Word::of(PasswordMethod::ALL), PasswordMethod::Off);
 
     /// `["ldaps://dc1.corp.example:3269"]`: global catalogs, which are asked about groups that lie in
     /// other domains of the forest; reached like `servers`, as the same service account
@@ -131,7 +129,7 @@ keys! {
     /// instead of `bind_dn`: sign in by TLS client certificate, or as the local user of `ldapi://`; or
     /// by Kerberos, see [Kerberos](kerberos.md)
     SASL = "sasl": Word<Mechanism> = Word::advised(
-        &Mechanism::ALL,
+        Mechanism::ALL,
         "write \"external\" or \"gssapi\", or bind_dn with bind_password_file",
     );
 

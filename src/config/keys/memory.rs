@@ -11,8 +11,8 @@ const MINUTE: Duration = Duration::from_secs(60);
 const TEN_THOUSAND: NonZeroUsize = NonZeroUsize::MIN.saturating_add(9_999);
 
 const MODES: &[(&str, Option<CacheMode>)] = &[
-    ("ttl", Some(CacheMode::Ttl)),
-    ("stale-if-unavailable", Some(CacheMode::StaleIfUnavailable)),
+    (CacheMode::Ttl.name(), Some(CacheMode::Ttl)),
+    (CacheMode::StaleIfUnavailable.name(), Some(CacheMode::StaleIfUnavailable)),
     ("off", None),
 ];
 

@@ -32,5 +32,5 @@ keys! {
     CLIENT_KEY_FILE = "client_key_file": FilePath = FilePath;
 
     /// the oldest version that is spoken
-    MIN_VERSION = "min_version": Or<Word<TlsVersion>> = Or(Word::of(&TlsVersion::ALL), TlsVersion::Tls12);
+    MIN_VERSION = "min_version": Or<Word<TlsVersion>> = Or(Word::of(TlsVersion::ALL), TlsVersion::Tls12);
 }

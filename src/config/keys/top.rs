@@ -26,11 +26,6 @@ const LEVELS: &[(&str, LevelFilter)] = &[
     ("trace", LevelFilter::TRACE),
 ];
 
-const FIRST_REQUESTS: &[(&str, FirstRequest)] =
-    &[("discard", FirstRequest::Discard), ("answer", FirstRequest::Answer)];
-
-const FORMATS: &[(&str, LogFormat)] = &[("text", LogFormat::Text), ("json", LogFormat::Json)];
-
 /// The top of the file.
 pub static TOP: TableSpec = TableSpec { name: "", groups: &[KEYS], mistakes: &[] };
 
@@ -65,7 +60,7 @@ keys! {
     /// [Prosody](prosody.md#on-a-terminal)
     FIRST_REQUEST = "first_request": Or<Word<FirstRequest>> = Or(
         Word::advised(
-            FIRST_REQUESTS,
+            FirstRequest::ALL,
             "write \"discard\", or \"answer\" if the module is patched against the echo",
         ),
         FirstRequest::Discard,
@@ -112,5 +107,5 @@ keys! {
 
     /// text for people, or one JSON object a line
     FORMAT = "format": Or<Word<LogFormat>> =
-        Or(Word::advised(FORMATS, "write \"text\" or \"json\""), LogFormat::Text);
+        Or(Word::advised(LogFormat::ALL, "write \"text\" or \"json\""), LogFormat::Text);
 }

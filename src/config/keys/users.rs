@@ -50,7 +50,7 @@ keys! {
     /// how membership is found out. Auto: the user's `memberOf`, then on domain controllers the chain
     /// rule and `tokenGroups`, elsewhere from group to group
     GROUP_METHOD = "group_method": Or<Word<GroupMethod>> =
-        Or(Word::of(&GroupMethod::ALL), GroupMethod::Auto);
+        Or(Word::of(GroupMethod::ALL), GroupMethod::Auto);
 
     /// false: direct members alone, among whom are those of the primary group. Not with the methods
     /// `"chain"` and `"token-groups"`, nor with `"memberof"` where it may hold more, as on OpenLDAP
@@ -61,7 +61,7 @@ keys! {
 
     /// in whose attributes the state of an account stands
     ACCOUNT_STATE = "account_state": List<Word<StateSchema>> =
-        List(Word::of(&StateSchema::ALL), "shadow"),
+        List(Word::of(StateSchema::ALL), "shadow"),
         otherwise "the preset's";
 
     /// true: who is disabled, locked or expired does not exist for `isuser`

@@ -1,65 +1,47 @@
 //! What is known about each directory product, so that the configuration need not say it.
 
 use crate::directory::account::state::StateSchema;
+use crate::named::named;
 
-/// A directory product, as the configuration names it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Preset {
-    /// Microsoft's Active Directory.
-    ActiveDirectory,
-    /// Samba as a domain controller.
-    Samba,
-    /// OpenLDAP.
-    OpenLdap,
-    /// 389 Directory Server and its relatives.
-    Ds389,
-    /// FreeIPA, Red Hat Identity Management.
-    FreeIpa,
-    /// lldap.
-    Lldap,
-    /// Active Directory Lightweight Directory Services.
-    Lightweight,
-    /// The LDAP outpost of authentik.
-    Authentik,
-    /// Kanidm.
-    Kanidm,
-    /// GLAuth.
-    Glauth,
-    /// eDirectory.
-    EDirectory,
-    /// HCL Domino.
-    Domino,
-    /// Google's Secure LDAP.
-    Google,
-    /// Okta's LDAP interface.
-    Okta,
-    /// JumpCloud's LDAP.
-    JumpCloud,
-    /// Any other LDAP directory.
-    Generic,
+named! {
+    /// A directory product, as the configuration names it.
+    pub enum Preset {
+        /// Microsoft's Active Directory.
+        ActiveDirectory = "active-directory",
+        /// Samba as a domain controller.
+        Samba = "samba",
+        /// OpenLDAP.
+        OpenLdap = "openldap",
+        /// 389 Directory Server and its relatives.
+        Ds389 = "389ds",
+        /// FreeIPA, Red Hat Identity Management.
+        FreeIpa = "freeipa",
+        /// lldap.
+        Lldap = "lldap",
+        /// Active Directory Lightweight Directory Services.
+        Lightweight = "ad-lds",
+        /// The LDAP outpost of authentik.
+        Authentik = "authentik",
+        /// Kanidm.
+        Kanidm = "kanidm",
+        /// GLAuth.
+        Glauth = "glauth",
+        /// eDirectory.
+        EDirectory = "edirectory",
+        /// HCL Domino.
+        Domino = "domino",
+        /// Google's Secure LDAP.
+        Google = "google",
+        /// Okta's LDAP interface.
+        Okta = "okta",
+        /// JumpCloud's LDAP.
+        JumpCloud = "jumpcloud",
+        /// Any other LDAP directory.
+        Generic = "generic",
+    }
 }
 
 impl Preset {
-    /// Every preset, by the name that it has in the configuration.
-    pub const ALL: [(&'static str, Self); 16] = [
-        ("active-directory", Self::ActiveDirectory),
-        ("samba", Self::Samba),
-        ("openldap", Self::OpenLdap),
-        ("389ds", Self::Ds389),
-        ("freeipa", Self::FreeIpa),
-        ("lldap", Self::Lldap),
-        ("ad-lds", Self::Lightweight),
-        ("authentik", Self::Authentik),
-        ("kanidm", Self::Kanidm),
-        ("glauth", Self::Glauth),
-        ("edirectory", Self::EDirectory),
-        ("domino", Self::Domino),
-        ("google", Self::Google),
-        ("okta", Self::Okta),
-        ("jumpcloud", Self::JumpCloud),
-        ("generic", Self::Generic),
-    ];
-
     fn defaults(self) -> Defaults {
         use StateSchema as State;
         let person = |account_state| Defaults {

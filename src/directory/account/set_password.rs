@@ -1,6 +1,5 @@
 //! Setting a password as the service account.
 
-use std::fmt;
 use std::sync::Arc;
 
 use secrecy::{ExposeSecret, SecretString};
@@ -13,6 +12,7 @@ use crate::directory::pool::attempts::{Attempt, Attempts};
 use crate::directory::pool::service::ServicePool;
 use crate::directory::session::Session;
 use crate::directory::session::root_dse::RootDse;
+use crate::named::named;
 use crate::observe::StepUnderWay;
 use crate::result_code;
 use crate::verdict::{Denial, Outage, Outcome};
@@ -21,28 +21,21 @@ use crate::verdict::{Denial, Outage, Outcome};
 /// policy (MS-ADTS, section 3.1.1.3.4.1.27).
 const KEEP_TO_POLICY: &[u8] = b"\x30\x03\x02\x01\x01";
 
-/// How passwords are set.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PasswordMethod {
-    /// Not at all.
-    Off,
-    /// By what the server's root DSE offers.
-    Auto,
-    /// By the password modify operation (RFC 3062).
-    Exop,
-    /// By replacing Active Directory's `unicodePwd` (MS-ADTS, section 3.1.1.3.1.5).
-    UnicodePwd,
+named! {
+    /// How passwords are set.
+    pub enum PasswordMethod {
+        /// Not at all.
+        Off = "off",
+        /// By what the server's root DSE offers.
+        Auto = "auto",
+        /// By the password modify operation (RFC 3062).
+        Exop = "exop",
+        /// By replacing Active Directory's `unicodePwd` (MS-ADTS, section 3.1.1.3.1.5).
+        UnicodePwd = "unicode-pwd",
+    }
 }
 
 impl PasswordMethod {
-    /// Every method, by the name that it has in the configuration.
-    pub const ALL: [(&'static str, Self); 4] = [
-        ("off", Self::Off),
-        ("auto", Self::Auto),
-        ("exop", Self::Exop),
-        ("unicode-pwd", Self::UnicodePwd),
-    ];
-
     /// What a server offers, if it offers anything.
     pub(in crate::directory) fn offered_by(root_dse: &RootDse) -> Option<Self> {
         if root_dse.has_password_modify() {
@@ -50,13 +43,6 @@ impl PasswordMethod {
         } else {
             root_dse.has_unicode_pwd().then_some(Self::UnicodePwd)
         }
-    }
-}
-
-impl fmt::Display for PasswordMethod {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = Self::ALL.into_iter().find(|(_, method)| method == self);
-        f.write_str(name.map_or("off", |(name, _)| name))
     }
 }
 
@@ -109,7 +95,7 @@ async fn set_on(
             return Err(Attempt::Over(outcome));
         }
     };
-    step.ends(&format!("by {method}: {}", result_code::described(answer.code)));
+    step.ends(&format!("by {}: {}", method.name(), result_code::described(answer.code)));
     let judgement = of_password_change(&answer, session.is_private);
     Ok(Attempt::answered(&session.server, judgement))
 }

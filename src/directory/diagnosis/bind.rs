@@ -4,21 +4,18 @@ use super::meaning::{Judged, Judgement, Meaning};
 use super::{active_directory, bare_code, ds389, edirectory, others, password_policy};
 use crate::directory::message::LdapResult;
 use crate::directory::message::password_policy::PasswordPolicy;
+use crate::named::named;
 use crate::result_code::{SUCCESS, judges_nobody};
 use crate::verdict::{Denial, Outage, Verdict};
 
-/// What becomes of a right password that must be changed before it is used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MustChange {
-    /// It does not sign in.
-    Deny,
-    /// It signs in: XMPP clients could not change it otherwise.
-    Allow,
-}
-
-impl MustChange {
-    /// Both, by the names that they have in the configuration.
-    pub const ALL: [(&'static str, Self); 2] = [("deny", Self::Deny), ("allow", Self::Allow)];
+named! {
+    /// What becomes of a right password that must be changed before it is used.
+    pub enum MustChange {
+        /// It does not sign in.
+        Deny = "deny",
+        /// It signs in: XMPP clients could not change it otherwise.
+        Allow = "allow",
+    }
 }
 
 /// The judgement of a bind as the user.

@@ -39,7 +39,7 @@ async fn look_at_rule(
         }
         _ => None,
     };
-    report.judge("group_method", &format!("{domain}: {}", rule.method), problem);
+    report.judge("group_method", &format!("{domain}: {}", rule.method.name()), problem);
     if let Some(base) = &rule.base {
         let found = view.search(&Query::entry(base, &[])).await?;
         let problem = found

@@ -25,5 +25,5 @@ pub(super) fn look(view: &View, configured: PasswordMethod, report: &mut Report)
         PasswordMethod::Auto => Some("the server offers no way to set a password"),
         _ => None,
     };
-    report.judge("set_password", &method.to_string(), problem);
+    report.judge("set_password", method.name(), problem);
 }

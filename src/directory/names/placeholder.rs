@@ -6,26 +6,22 @@
 use std::fmt;
 
 use crate::jid::Account;
+use crate::named::named;
 
-/// A part of an account.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Placeholder {
-    Localpart,
-    Domain,
-    Jid,
-    Address,
+named! {
+    /// A part of an account.
+    enum Placeholder {
+        Localpart = "localpart",
+        Domain = "domain",
+        Jid = "jid",
+        Address = "address",
+    }
 }
 
 impl Placeholder {
-    const ALL: [Self; 4] = [Self::Localpart, Self::Domain, Self::Jid, Self::Address];
-
-    fn name(self) -> &'static str {
-        match self {
-            Self::Localpart => "localpart",
-            Self::Domain => "domain",
-            Self::Jid => "jid",
-            Self::Address => "address",
-        }
+    /// The one of this name.
+    fn of_name(name: &[u8]) -> Option<Self> {
+        Self::ALL.iter().find(|(known, _)| known.as_bytes() == name).map(|(_, known)| *known)
     }
 
     /// Its value, in pieces.
@@ -66,8 +62,7 @@ impl TextTemplate {
             let (name, behind) = after
                 .split_once('}')
                 .ok_or_else(|| format!("close the brace in {after:?}, or leave it out"))?;
-            let known = Placeholder::ALL.into_iter().find(|known| known.name() == name);
-            let placeholder = known.ok_or_else(|| {
+            let placeholder = Placeholder::of_name(name.as_bytes()).ok_or_else(|| {
                 format!(
                     "{{{name}}} is no placeholder; write {{localpart}}, {{domain}}, {{jid}} or {{address}}"
                 )
@@ -173,9 +168,8 @@ impl ValueTemplate {
         let mut pieces = value.split(|byte| *byte == mark);
         let mut parts = vec![TemplatePart::Literal(pieces.next()?.to_vec())];
         while let Some(name) = pieces.next() {
-            let known = Placeholder::ALL.into_iter().find(|known| known.name().as_bytes() == name);
             parts.extend([
-                TemplatePart::Placeholder(known?),
+                TemplatePart::Placeholder(Placeholder::of_name(name)?),
                 TemplatePart::Literal(pieces.next()?.to_vec()),
             ]);
         }

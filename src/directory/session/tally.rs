@@ -3,29 +3,32 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::directory::message::Operation;
+use crate::named::named;
 
-/// What is counted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OperationKind {
-    /// The way to a session: the connection, TLS, and what signs in while connecting.
-    Connect,
-    /// Searches, and reads of entries.
-    Search,
-    /// Binds, as users or as the service account.
-    Bind,
-    /// Changes of passwords.
-    SetPass,
+named! {
+    /// What is counted.
+    pub enum OperationKind {
+        /// The way to a session: the connection, TLS, and what signs in while connecting.
+        Connect = "connect",
+        /// Searches, and reads of entries.
+        Search = "search",
+        /// Binds, as users or as the service account.
+        Bind = "bind",
+        /// Changes of passwords.
+        SetPass = "setpass",
+    }
 }
 
-/// How an operation ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OperationEnd {
-    /// With success.
-    Ok,
-    /// With another answer.
-    Refused,
-    /// Without an answer, or nobody waited for it any more.
-    Lost,
+named! {
+    /// How an operation ended.
+    pub enum OperationEnd {
+        /// With success.
+        Ok = "ok",
+        /// With another answer.
+        Refused = "refused",
+        /// Without an answer, or nobody waited for it any more.
+        Lost = "lost",
+    }
 }
 
 /// The operations of one server.
@@ -53,13 +56,6 @@ pub struct OperationUnderWay<'a> {
 }
 
 impl OperationKind {
-    const ALL: [(&'static str, Self); 4] = [
-        ("connect", Self::Connect),
-        ("search", Self::Search),
-        ("bind", Self::Bind),
-        ("setpass", Self::SetPass),
-    ];
-
     /// What an operation is counted as.
     pub fn of(operation: &Operation<'_>) -> Self {
         match operation {
@@ -69,11 +65,6 @@ impl OperationKind {
             Operation::Replace { .. } | Operation::ModifyPassword { .. } => Self::SetPass,
         }
     }
-}
-
-impl OperationEnd {
-    const ALL: [(&'static str, Self); 3] =
-        [("ok", Self::Ok), ("refused", Self::Refused), ("lost", Self::Lost)];
 }
 
 impl Tally {
@@ -103,8 +94,8 @@ impl Tally {
 
     /// Each operation, each of its ends, and how often there was that, always in the same order.
     pub fn counts(&self) -> impl Iterator<Item = (&'static str, &'static str, u64)> {
-        OperationKind::ALL.into_iter().flat_map(move |(operation, kind)| {
-            OperationEnd::ALL.into_iter().map(move |(result, end)| {
+        OperationKind::ALL.iter().flat_map(move |&(operation, kind)| {
+            OperationEnd::ALL.iter().map(move |&(result, end)| {
                 (operation, result, self.count(kind, end).load(Ordering::Relaxed))
             })
         })

@@ -27,6 +27,8 @@ pub use self::trust::Pin;
 use self::trust::Roots;
 use self::verifier::Verifier;
 
+use crate::named::named;
+
 /// What the configuration says about TLS with the servers of one directory.
 #[derive(Clone, Debug)]
 pub struct TlsSettings {
@@ -55,19 +57,17 @@ pub enum Trust {
     Nobody,
 }
 
-/// A version of TLS.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TlsVersion {
-    /// RFC 5246.
-    Tls12,
-    /// RFC 8446.
-    Tls13,
+named! {
+    /// A version of TLS.
+    pub enum TlsVersion {
+        /// RFC 5246.
+        Tls12 = "1.2",
+        /// RFC 8446.
+        Tls13 = "1.3",
+    }
 }
 
 impl TlsVersion {
-    /// Each with its name.
-    pub const ALL: [(&'static str, Self); 2] = [("1.2", Self::Tls12), ("1.3", Self::Tls13)];
-
     fn and_later(self) -> &'static [&'static SupportedProtocolVersion] {
         static BOTH: [&SupportedProtocolVersion; 2] = [&TLS13, &TLS12];
         match self {

@@ -17,44 +17,33 @@ use std::time::SystemTime;
 
 pub use self::fault::StateFault;
 use crate::directory::message::entry::Entry;
+use crate::named::named;
 
-/// In whose attributes the state stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum StateSchema {
-    /// Active Directory, Microsoft's or Samba's.
-    ActiveDirectory,
-    /// Active Directory Lightweight Directory Services.
-    Lightweight,
-    /// eDirectory.
-    EDirectory,
-    /// OpenLDAP's overlay ppolicy.
-    OpenLdap,
-    /// 389 Directory Server.
-    Ds389,
-    /// FreeIPA.
-    FreeIpa,
-    /// The LDAP outpost of authentik.
-    Authentik,
-    /// GLAuth.
-    Glauth,
-    /// The shadow passwords of Unix.
-    Shadow,
+named! {
+    /// In whose attributes the state stands.
+    pub enum StateSchema {
+        /// Active Directory, Microsoft's or Samba's.
+        ActiveDirectory = "active-directory",
+        /// Active Directory Lightweight Directory Services.
+        Lightweight = "ad-lds",
+        /// eDirectory.
+        EDirectory = "edirectory",
+        /// OpenLDAP's overlay ppolicy.
+        OpenLdap = "openldap",
+        /// 389 Directory Server.
+        Ds389 = "389ds",
+        /// FreeIPA.
+        FreeIpa = "freeipa",
+        /// The LDAP outpost of authentik.
+        Authentik = "authentik",
+        /// GLAuth.
+        Glauth = "glauth",
+        /// The shadow passwords of Unix.
+        Shadow = "shadow",
+    }
 }
 
 impl StateSchema {
-    /// Every schema, by the name that it has in the configuration.
-    pub const ALL: [(&'static str, Self); 9] = [
-        ("active-directory", Self::ActiveDirectory),
-        ("ad-lds", Self::Lightweight),
-        ("edirectory", Self::EDirectory),
-        ("openldap", Self::OpenLdap),
-        ("389ds", Self::Ds389),
-        ("freeipa", Self::FreeIpa),
-        ("authentik", Self::Authentik),
-        ("glauth", Self::Glauth),
-        ("shadow", Self::Shadow),
-    ];
-
     /// The attributes to read. Some are operational, so each is asked for by name.
     pub fn attributes(self) -> &'static [&'static str] {
         match self {
