@@ -23,6 +23,7 @@ mod servers;
 mod source;
 pub mod startup;
 pub mod support;
+mod syntax;
 mod table;
 mod tls;
 mod value;
@@ -30,7 +31,7 @@ mod value;
 use std::path::{Path, PathBuf};
 
 use self::configuration::Configuration;
-use self::problem::{Problem, Problems};
+use self::problem::{Place, Problem, Problems};
 use self::source::Source;
 use self::startup::Startup;
 use self::table::Table;
@@ -85,24 +86,28 @@ pub fn load(path: &Path, caller: Option<Dialect>, likely_caller: Option<Dialect>
     file.add(path);
     match read_text(path) {
         Ok(text) => Reading { file, ..read(&text, caller, likely_caller) },
-        Err(text) => {
-            let configuration = Err(Problems::from(Problem::nowhere("", text)));
+        Err(problem) => {
+            let configuration = Err(Problems::from(problem));
             Reading { file, configuration, ..read("", caller, likely_caller) }
         }
     }
 }
 
-fn read_text(path: &Path) -> Result<String, String> {
+fn read_text(path: &Path) -> Result<String, Problem> {
     let name = path.display();
     let bytes = files::read(path, Privacy::Public).map_err(|error| {
         let advice = format!("name the file with --config or ${PATH_VARIABLE}");
-        format!("the configuration {name} cannot be used: {error}; or {advice}")
+        let text = format!("the configuration {name} cannot be used: {error}; or {advice}");
+        Problem::nowhere("", text)
     })?;
     String::from_utf8(bytes.to_vec()).map_err(|error| {
         let (valid, _) =
             bytes.split_at_checked(error.utf8_error().valid_up_to()).unwrap_or_default();
         let line = 1 + valid.iter().filter(|byte| **byte == b'\n').count();
-        format!("line {line}: {name} is not UTF-8 here; save it as UTF-8")
+        let begun = valid.rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
+        let column = 1 + String::from_utf8_lossy(begun).chars().count();
+        let text = "this is not UTF-8: save the file in that encoding".to_owned();
+        Problem { key: String::new(), place: Some(Place { line, column, shown: None }), text }
     })
 }
 
@@ -114,6 +119,9 @@ pub fn read(text: &str, caller: Option<Dialect>, likely_caller: Option<Dialect>)
     let startup = Startup::read(&top, caller, likely_caller);
     let listeners = listen::read(&top, startup.written_caller());
     let configuration = Configuration::read(&top, &startup);
+    if let Some(configuration) = &configuration {
+        listen::remark(&top, &listeners, configuration);
+    }
     let problems = source.problems();
     Reading {
         startup,

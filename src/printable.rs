@@ -43,9 +43,12 @@ fn escaped_json(json: &str) -> String {
 }
 
 /// Whether a terminal obeys a character, or shows others in another way because of it (Unicode,
-/// section 23.2).
+/// section 23.2), or shows it as a space, which it is not.
 fn is_obeyed(character: char) -> bool {
+    // Blanks that look like a space are none to whoever compares; that of ideographs shows.
+    let is_space = matches!(character, ' ' | '\u{3000}');
     character.is_control()
+        || character.is_whitespace() && !is_space
         || matches!(
             character,
             '\u{ad}'
@@ -73,6 +76,7 @@ mod tests {
             ("\u{9b}31m\u{7f}", "\\u{9b}31m\\u{7f}"),
             ("a\r\n\tb\u{0}", "a\\r\\n\\tb\\u{0}"),
             ("\u{202e}gpj.exe", "\\u{202e}gpj.exe"),
+            ("a\u{a0}b\u{2009}c 佐藤\u{3000}太郎", "a\\u{a0}b\\u{2009}c 佐藤\u{3000}太郎"),
             ("Kennwort für Zoë: 密码 \\ \"'", "Kennwort für Zoë: 密码 \\ \"'"),
         ] {
             assert_eq!(printable(text), shown);

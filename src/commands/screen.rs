@@ -104,10 +104,10 @@ impl Screen {
     fn excerpt(&mut self, line: &str) {
         let line = printable(&line.replace('\t', " "));
         let room = self.width.saturating_sub(HANGING.len() + 2);
-        let mut shown: String = line.chars().take(room).collect();
-        if shown.len() < line.len() {
-            shown.push('…');
-        }
+        let shown = match line.char_indices().nth(room) {
+            Some(_) => line.chars().take(room.saturating_sub(1)).chain(['…']).collect(),
+            None => line,
+        };
         self.text.push_str(&format!("{HANGING}{FAINT}| {shown}{FAINT:#}\n"));
     }
 
@@ -190,7 +190,7 @@ mod tests {
             "    write so",
             "x.toml:3:1: error: directory.x: no",
             "    \\u{1b}[31m\\u{202e}",
-            "    | servers = [\"ldaps://a\", \\u{1b}[2J …",
+            "    | servers = [\"ldaps://a\", \\u{1b}[2J…",
         ];
         assert_eq!(plain(&screen).lines().collect::<Vec<_>>(), expected);
     }

@@ -7,7 +7,7 @@ use super::domains;
 use super::effective::{Effective, Subject};
 use super::gssapi;
 use super::keys::AnyKey;
-use super::keys::top::{CACHE_TABLE, DIRECTORIES, DOMAINS, LISTENERS, THROTTLE_TABLE};
+use super::keys::top::{CACHE_TABLE, DAEMON, DIRECTORIES, DOMAINS, LISTENERS, THROTTLE_TABLE};
 use super::policy::Policy;
 use super::startup::Startup;
 use super::table::Table;
@@ -29,7 +29,7 @@ impl Configuration {
     /// `None` where there is a mistake.
     pub(super) fn read(top: &Table<'_>, startup: &Startup) -> Option<Self> {
         let policy = Policy::read(top);
-        if startup.daemon.is_some() {
+        if top.has(&DAEMON) {
             let ours: [&AnyKey; 5] =
                 [&DIRECTORIES, &DOMAINS, &LISTENERS, &THROTTLE_TABLE, &CACHE_TABLE];
             for key in ours.into_iter().filter(|key| top.has(key)) {

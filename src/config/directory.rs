@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::identity;
+use super::keys::users::USER_DN;
 use super::keys::{AnyKey, directory as keys};
 use super::rules::{self, Overrides};
 use super::servers::ServerConfig;
@@ -55,7 +56,9 @@ impl<'a> DirectoryTable<'a> {
             .flatten()
             .any(ServerConfig::needs_tls);
         let tls = tls::read(&tls_table, is_needed);
-        if table.has(&keys::TLS_TABLE) && !is_needed {
+        let places: [&AnyKey; 2] = [&keys::SERVERS, &keys::DISCOVER];
+        let is_known = table.has_any(&places) && !places.iter().any(|key| table.is_mistaken(key));
+        if table.has(&keys::TLS_TABLE) && !is_needed && is_known {
             table.remark_at(
                 &keys::TLS_TABLE,
                 "no server is spoken TLS with, so nobody looks at it: write ldaps://, or start_tls = true",
@@ -136,6 +139,7 @@ impl<'a> DirectoryTable<'a> {
             Some(Lookup::Dn(_)) => {
                 self.table.remark("without bind_dn nobody can look a user up: isuser is answered with \"cannot tell\"");
             }
+            None if self.table.has(&USER_DN) || domain.is_some_and(|it| it.has(&USER_DN)) => {}
             Some(Lookup::Search(_)) | None => self.table.problem(
                 &keys::BIND_DN,
                 "a search needs an account: write bind_dn and bind_password_file, or sasl = \"external\", or anonymous = true",

@@ -89,6 +89,10 @@ fn read_domain(
         directories.iter_mut().find(|directory| Some(directory.name) == named.as_deref())
     else {
         let names: Vec<&str> = directories.iter().map(|directory| directory.name).collect();
+        // The mistake that left none, or that one, is told of where it is.
+        if table.is_mistaken(&DIRECTORY) || named.is_some() && names.is_empty() {
+            return;
+        }
         table.problem(
             &DIRECTORY,
             match named {

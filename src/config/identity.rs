@@ -11,6 +11,7 @@ use super::table::Table;
 use crate::directory::account::preset::Preset;
 use crate::directory::locate::server::{Endpoint, Server};
 use crate::directory::names::dn::Dn;
+use crate::directory::names::placeholder::TextTemplate;
 use crate::directory::pool::identity::{Credential, Identity};
 
 /// The keys that say as whom.
@@ -116,6 +117,9 @@ fn name(text: &str) -> Result<String, String> {
             "write the name of the service account, or anonymous = true to search without one"
                 .to_owned(),
         );
+    }
+    if TextTemplate::parse(text).is_ok() {
+        return Err("this is the service account's own name, in which nothing is filled in; what users bind with is user_dn".to_owned());
     }
     Ok(text.to_owned())
 }

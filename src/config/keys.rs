@@ -32,6 +32,7 @@ macro_rules! keys {
 
 pub mod directory;
 pub mod domain;
+pub(super) mod foreign;
 mod key;
 pub mod listen;
 pub mod memory;

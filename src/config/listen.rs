@@ -6,11 +6,13 @@ use std::time::Duration;
 
 use nix::unistd::{Group, User};
 
+use super::configuration::Configuration;
 use super::effective::Origin;
 use super::keys::listen as keys;
 use super::keys::top;
 use super::keys::{AnyKey, Key};
 use super::secret;
+use super::startup::check_socket;
 use super::table::Table;
 use super::value::{Text, UserName};
 use crate::files::RUN_DIRECTORY;
@@ -26,13 +28,18 @@ pub const AUTH: &str = "auth";
 /// See [`AUTH`].
 pub const CONTROL: &str = "control";
 
+const KINDS: [ListenerKind; 4] =
+    [ListenerKind::Native, ListenerKind::Http, ListenerKind::Metrics, ListenerKind::Control];
+
 /// Of each kind, the key that says where it listens.
-const KINDS: [(ListenerKind, &Key<Text>); 4] = [
-    (ListenerKind::Native, &keys::SOCKET),
-    (ListenerKind::Http, &keys::HTTP),
-    (ListenerKind::Metrics, &keys::METRICS),
-    (ListenerKind::Control, &keys::CONTROL),
-];
+fn key_of(kind: ListenerKind) -> &'static Key<Text> {
+    match kind {
+        ListenerKind::Native => &keys::SOCKET,
+        ListenerKind::Http => &keys::HTTP,
+        ListenerKind::Metrics => &keys::METRICS,
+        ListenerKind::Control => &keys::CONTROL,
+    }
+}
 
 /// A question over HTTP is worked on for so long, if nothing else is said; that of MongooseIM, which
 /// waits 2 s by default, for less.
@@ -76,8 +83,47 @@ pub fn default_control() -> ListenerSettings {
 /// The listeners that are written, without those in which there is a mistake; `caller` is the one that
 /// the file names.
 pub(super) fn read(top: &Table<'_>, caller: Option<Dialect>) -> Vec<ListenerSettings> {
-    let tables = top.tables_if_any(&top::LISTENERS);
-    tables.into_iter().filter_map(|(name, table)| read_listener(name, &table, caller)).collect()
+    let mut listeners: Vec<ListenerSettings> = Vec::new();
+    for (name, table) in top.tables_if_any(&top::LISTENERS) {
+        let Some(listener) = read_listener(name, &table, caller) else { continue };
+        match listeners.iter().find(|other| other.address.excludes(&listener.address)) {
+            Some(other) => {
+                let text = format!("[listen.{}] is there as well: write another", other.name);
+                table.problem(key_of(listener.kind), text);
+            }
+            None => listeners.push(listener),
+        }
+    }
+    listeners
+}
+
+/// Remarks on listeners that were read, beside what is served.
+pub(super) fn remark(top: &Table<'_>, listeners: &[ListenerSettings], served: &Configuration) {
+    let domains = served.domains();
+    for (name, table) in top.tables_if_any(&top::LISTENERS) {
+        let Some(listener) = listeners.iter().find(|it| it.name == name) else { continue };
+        let of_listener = listener.terms.domains.iter().flatten();
+        for domain in of_listener.filter(|it| !domains.contains_key(it.as_str())) {
+            let text =
+                format!("{domain} is not served here: write a [domain] that is, or this one");
+            table.remark_at(&keys::DOMAINS, &text);
+        }
+        let ListenAddress::Unix { path, mode, .. } = &listener.address else { continue };
+        if mode & 0o006 != 0 && listener.terms.users.is_none() {
+            table.remark_at(
+                &keys::MODE,
+                "every user of this machine may connect: write \"0660\" and a group, or users",
+            );
+        }
+        let parent = path.parent().unwrap_or(path);
+        if parent != directory() && !parent.exists() {
+            let text = format!(
+                "there is no directory {}: make it before the daemon starts, or let its unit do so (RuntimeDirectory=)",
+                parent.display()
+            );
+            table.remark_at(key_of(listener.kind), &text);
+        }
+    }
 }
 
 fn read_listener(
@@ -85,15 +131,15 @@ fn read_listener(
     table: &Table<'_>,
     caller: Option<Dialect>,
 ) -> Option<ListenerSettings> {
-    let mut written = KINDS.into_iter().filter(|written| table.has(written.1));
-    let (Some((kind, key)), None) = (written.next(), written.next()) else {
+    let mut written = KINDS.into_iter().filter(|kind| table.has(key_of(*kind)));
+    let (Some(kind), None) = (written.next(), written.next()) else {
         table.problem(&keys::SOCKET, "write exactly one of socket, http, metrics and control");
         return None;
     };
     let mode = table.parsed(&keys::MODE, read_mode);
     let group = table.parsed(&keys::GROUP, read_group);
     let default_mode = if kind == ListenerKind::Control { CONTROL_MODE } else { SOCKET_MODE };
-    let address = table.parsed(key, |text| match text.strip_prefix(SYSTEMD) {
+    let address = table.parsed(key_of(kind), |text| match text.strip_prefix(SYSTEMD) {
         Some(_) if kind == ListenerKind::Control => Err(
             "commands find the daemon by this path: write one, of a socket that the daemon makes"
                 .to_owned(),
@@ -105,6 +151,7 @@ fn read_listener(
                 table.stand_in(&keys::MODE, format!("{default_mode:04o}"), Origin::Default);
                 default_mode
             });
+            check_socket(Path::new(text))?;
             Ok(ListenAddress::Unix { path: text.into(), mode, group })
         }
         None => read_port(text, kind).map(ListenAddress::Tcp),

@@ -10,6 +10,7 @@ use super::effective::Effective;
 use super::excerpt::{self, PublicValues};
 use super::keys::top::TOP;
 use super::problem::{Place, Problem, Problems};
+use super::syntax;
 use crate::files::watch::Watch;
 
 /// The text of a configuration file and what was found to be wrong with it.
@@ -50,8 +51,27 @@ impl<'a> Source<'a> {
     pub(super) fn parse(&self) -> DeTable<'a> {
         let (table, errors) = DeTable::parse_recoverable(self.text);
         let is_right = errors.is_empty();
+        // Where the items of a list would go on that is not closed, each of which is told of twice.
+        let mut items = Vec::new();
+        let line_of = |at: usize| self.text.get(..at).unwrap_or_default().matches('\n').count();
         for error in errors {
             let span = error.span().unwrap_or_default();
+            if let Some(other) = syntax::other_format(self.text) {
+                self.record(span.start, String::new(), format!("this is not TOML: {other}"));
+                break;
+            }
+            if error.message().starts_with("missing comma between array elements") {
+                if items.is_empty() {
+                    let before = self.text.get(..span.start).unwrap_or_default();
+                    let begin = before.rfind('[').unwrap_or_default();
+                    self.record(begin, String::new(), syntax::OPEN_LIST.to_owned());
+                }
+                items.push(line_of(span.start));
+                continue;
+            }
+            if items.contains(&line_of(span.start)) {
+                continue;
+            }
             let (start, text) = (span.start, self.syntax(error.message(), span));
             self.record(start, String::new(), text);
         }
@@ -82,7 +102,7 @@ impl<'a> Source<'a> {
             false if begun.trim_start().starts_with('[') => {
                 "; tables stand in brackets, and names with dots or blanks in quotes within them"
             }
-            false => "; strings stand in quotes, and each key in a line of its own",
+            false => syntax::advice(words, self.text, span.start),
         };
         format!("this is not TOML: {words}{advice}")
     }
@@ -146,6 +166,10 @@ impl<'a> Source<'a> {
 
     /// Records what is right about a key at this place, but deserves a second look.
     pub(super) fn remark(&self, offset: usize, key: String, text: String) {
+        // Where the parser lost its way, what seems to be missing may be there.
+        if self.is_broken() {
+            return;
+        }
         let mut remarks = self.remarks.borrow_mut();
         // Several directories may say the same of what they have in common.
         if !remarks.iter().any(|known| known.key == key && known.text == text) {

@@ -1,7 +1,7 @@
 //! What the program needs before it knows whether the rest of the file is right: who asks, where to
 //! log, and whether to confine itself.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::effective::Origin;
@@ -56,7 +56,7 @@ impl Startup {
                 target: read_target(&log),
                 format: log.get_or_default(&keys::FORMAT),
             },
-            daemon: top.get(&keys::DAEMON),
+            daemon: read_daemon(top),
             written_caller,
         }
     }
@@ -78,6 +78,25 @@ impl Startup {
             ("log.format", self.log.format != other.log.format),
         ];
         differences.into_iter().filter_map(|(key, differs)| differs.then_some(key)).collect()
+    }
+}
+
+fn read_daemon(top: &Table<'_>) -> Option<PathBuf> {
+    let path = top.get(&keys::DAEMON)?;
+    check_socket(&path).map_err(|text| top.problem(&keys::DAEMON, text)).ok()?;
+    Some(path)
+}
+
+/// Linux has no room for more in the address of a socket (unix(7)), behind which there is a zero.
+const LONGEST_SOCKET: usize = 107;
+
+/// The path of a socket; the error says what to write instead.
+pub(super) fn check_socket(path: &Path) -> Result<(), String> {
+    match path.as_os_str().len() {
+        length if length > LONGEST_SOCKET => Err(format!(
+            "a socket's path has at most {LONGEST_SOCKET} bytes, and this has {length}: write a shorter one"
+        )),
+        _ => Ok(()),
     }
 }
 

@@ -19,7 +19,7 @@ pub struct Shareable {
 
 /// Reads the file, whatever is wrong with it. The error says why it cannot be read.
 pub fn shareable(path: &Path) -> Result<Shareable, String> {
-    let text = Zeroizing::new(super::read_text(path)?);
+    let text = Zeroizing::new(super::read_text(path).map_err(|problem| problem.to_string())?);
     let (table, errors) = DeTable::parse_recoverable(&text);
     let table = table.into_inner();
     let public = errors.is_empty().then(|| PublicValues::of(&text, &table));

@@ -11,6 +11,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::effective::{Effective, EffectiveValue, Origin, Subject};
 use super::excerpt;
+use super::keys::foreign;
 use super::keys::top::TOP;
 use super::keys::{AnyKey, Key, TableSpec, is_like};
 use super::source::Source;
@@ -67,6 +68,11 @@ impl<'a> Table<'a> {
         !self.source.has_problem_in(&self.path)
     }
 
+    /// Whether a mistake was found in the value of a key.
+    pub(super) fn is_mistaken(&self, key: &AnyKey) -> bool {
+        self.source.has_problem_in(&self.full_key(key.name))
+    }
+
     /// Whether the key is there, of whatever kind its value is.
     pub(super) fn has(&self, key: &AnyKey) -> bool {
         self.raw(key).is_some()
@@ -76,8 +82,18 @@ impl<'a> Table<'a> {
     pub(super) fn seems_to_have(&self, key: &AnyKey) -> bool {
         let mut written = self.table.into_iter().flatten().map(|(written, _)| written.get_ref());
         written.any(|written| {
-            written == key.name || self.spec.key(written).is_none() && is_like(key.name, written)
+            let is_meant = || match self.meant(written) {
+                Some(meant) => meant == key.name,
+                None => is_like(key.name, written),
+            };
+            written == key.name || self.spec.key(written).is_none() && is_meant()
         })
+    }
+
+    /// The key that is meant by one that there is not, if that is known and not only likely.
+    fn meant(&self, written: &str) -> Option<&'static str> {
+        let spelt = foreign::spelt_otherwise(written, self.spec);
+        spelt.or_else(|| Some(foreign::meant(written, self.spec)?.key))
     }
 
     /// Whether any of these keys is there.
@@ -104,6 +120,10 @@ impl<'a> Table<'a> {
 
     /// Records what is right about the table but deserves a second look.
     pub(super) fn remark(&self, text: &str) {
+        // What is not as it was meant says nothing more.
+        if !self.is_right() {
+            return;
+        }
         self.source.remark(self.offset, self.path.clone(), text.to_owned());
     }
 
@@ -201,8 +221,8 @@ impl<'a> Table<'a> {
     /// The tables below a table, with their names: `[directory.corp]` of `directory`. Where none is
     /// written, `advice` says what to write.
     pub(super) fn tables(&self, key: &Key<Subtables>, advice: &str) -> Vec<(&'a str, Table<'a>)> {
-        let table = self.raw(key).and_then(|value| self.as_table(key.name, value));
-        if table.is_none_or(DeTable::is_empty) {
+        let is_empty = |value: &DeValue<'_>| value.as_table().is_some_and(DeTable::is_empty);
+        if self.raw(key).is_none_or(is_empty) {
             self.problem(key, advice);
         }
         self.tables_if_any(key)
@@ -211,13 +231,27 @@ impl<'a> Table<'a> {
     /// The same where there need be none.
     pub(super) fn tables_if_any(&self, key: &Key<Subtables>) -> Vec<(&'a str, Table<'a>)> {
         let spec = key.kind().0;
-        let table = self.raw(key).and_then(|value| self.as_table(key.name, value));
+        let value = self.raw(key);
+        let table = value.and_then(DeValue::as_table);
+        if value.is_some() && table.is_none() {
+            self.problem_at(key.name, format!("write a table with a name: [{}]", spec.name));
+        }
         let parent = Table {
             path: self.full_key(key.name),
             table,
             place_of_values: format!("{}{}.", self.place_of_values, key.name),
             ..self.clone()
         };
+        // Its keys stand where names should.
+        let mut entries = table.into_iter().flatten();
+        let nameless = entries.find(|(name, value)| {
+            value.get_ref().as_table().is_none() && spec.key(name.get_ref()).is_some()
+        });
+        if let Some((name, _)) = nameless {
+            let text = format!("it stands in a table with a name: write [{}] above it", spec.name);
+            parent.problem_at(name.get_ref(), text);
+            return Vec::new();
+        }
         let mut tables = Vec::new();
         for (name, value) in table.into_iter().flatten() {
             let name: &str = name.get_ref();
@@ -307,6 +341,15 @@ impl<'a> Table<'a> {
 }
 
 fn no_such_key(key: &str, spec: &TableSpec) -> String {
+    if let Some(spelt) = foreign::spelt_otherwise(key, spec) {
+        return format!("there is no such key; did you mean {spelt}?");
+    }
+    if let Some(foreign) = foreign::meant(key, spec) {
+        return foreign.advice(spec);
+    }
+    if let Some(place) = foreign::elsewhere(key, spec) {
+        return format!("there is no such key here: it stands {place}");
+    }
     let likeness = |known: &AnyKey| strsim::jaro_winkler(known.name, key);
     let likely = spec.keys().max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
     match likely {

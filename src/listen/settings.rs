@@ -133,6 +133,18 @@ impl Default for ListenerTerms {
     }
 }
 
+impl ListenAddress {
+    /// Whether no two listeners can be at these.
+    pub fn excludes(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Unix { path, .. }, Self::Unix { path: other, .. }) => path == other,
+            // Any free one is meant by 0.
+            (Self::Tcp(address), Self::Tcp(other)) => address.port() != 0 && address == other,
+            _ => false,
+        }
+    }
+}
+
 impl fmt::Display for ListenAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -156,7 +156,8 @@ fn a_line_is_shown_without_what_may_be_a_secret() {
         set_password = \"tops3cret\"\nbind_pw = { a = [\"tops3cret\"] }\nbase = 'dc=#1' # tops3cret\nbind_dn = 7\n\
         tls = { client_key_file = \"tops3cret\", ca_file = \"-----BEGIN PRIVATE KEY-----tops3cret\" }\n";
     let broken = "caller = 'x\nbind_password = tops3cret\npassphrase = tops3cret\ntops3cret\n\
-        base = 'a' 'b' # tops3cret\nservers = ['a' bind_password = 'tops3cret'\n[directory.x\n";
+        base = 'a' 'b' # tops3cret\nservers = ['a' bind_password = 'tops3cret']\n[directory.x\n";
+    let not_closed = broken.replace("']\n", "'\n");
     for (config, shown) in [
         (
             valid,
@@ -174,6 +175,8 @@ fn a_line_is_shown_without_what_may_be_a_secret() {
             broken,
             &["caller = 'x", "bind_password = …", "base = 'a'…", "servers = …", "[directory.x"],
         ),
+        // What follows is told of when the list is closed.
+        (&*not_closed, &["caller = 'x", "bind_password = …", "base = 'a'…", "servers = …"]),
     ] {
         let output = Site::new(config).command().arg("check").output().unwrap();
         let text = told(&output);

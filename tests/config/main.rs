@@ -7,6 +7,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod habits;
 mod kerberos;
 mod listeners;
 mod mistakes;

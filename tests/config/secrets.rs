@@ -25,6 +25,11 @@ fn a_secret_is_never_echoed() {
         "bind_password = { \"tops3cret\" = \"\" }",
         "bind_password_file = { \"tops3cret\" = \"\" }",
         "a.b = [{ \"tops3cret\" = 1 }]",
+        "bindpw = \"tops3cret\"",
+        "bind_pw = \"tops3cret\"",
+        "bindpw = tops3cret",
+        "bind_pw = tops3cret",
+        "ldap_default_authtok = \"tops3cret\"",
     ] {
         let config = GOOD.replace("bind_password_file = \"{dir}/password\"", line);
         let text = problems(&config);

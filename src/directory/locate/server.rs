@@ -51,18 +51,33 @@ impl Server {
     /// error says what to write instead, and shows nothing of the URL, in which a password may be.
     pub fn parse(source: &str) -> Result<Self, String> {
         const FORMS: &str = "write ldaps://host, ldap://host or ldapi://%2Fpath%2Fto%2Fsocket";
-        if source.trim() != source || source.contains([' ', ',', ';']) {
+        const SOCKET_FORM: &str = "write the whole path of the socket with %2F for each /, such as ldapi://%2Fvar%2Frun%2Fslapd%2Fldapi";
+        let behind = source.split_once("://").map_or(source, |(_, behind)| behind);
+        let authority = behind.split(['/', '?', '#']).next().unwrap_or_default();
+        let is_several = authority.contains([',', ';']) || behind.contains("://");
+        if source.trim() != source || source.contains(' ') || is_several {
             return Err("one string holds one URL: write [\"ldaps://one\", \"ldaps://other\"], without blanks around them".to_owned());
         }
+        let is_bare = !authority.contains('@') && !authority.starts_with('[');
+        if is_bare && authority.matches(':').count() > 1 {
+            return Err(
+                "an IPv6 address stands in brackets: write ldaps://[2001:db8::1], or :636 behind them"
+                    .to_owned(),
+            );
+        }
         let url = Url::parse(source).map_err(|error| match error {
+            _ if authority.starts_with('[') && authority.contains('%') => {
+                "an address with a zone (%) is none here: write another, or a name".to_owned()
+            }
             ParseError::RelativeUrlWithoutBase => FORMS.to_owned(),
             ParseError::InvalidPort => format!("the port is no number up to 65535; {FORMS}"),
             _ => format!("this is no URL; {FORMS}"),
         })?;
-        let host = url
-            .host_str()
-            .filter(|host| !host.is_empty())
-            .ok_or_else(|| format!("no host; {FORMS}"))?;
+        let host = url.host_str().filter(|host| !host.is_empty());
+        let host = host.ok_or_else(|| match url.scheme() {
+            "ldapi" => SOCKET_FORM.to_owned(),
+            _ => format!("no host; {FORMS}"),
+        })?;
         if !url.username().is_empty() || url.password().is_some() || source.contains('@') {
             return Err(
                 "no user and no password belong into a URL; write bind_dn and bind_password_file"
@@ -96,7 +111,8 @@ impl Server {
             "ldaps" => tcp(636, true)?,
             "ldapi" => {
                 let path = percent_decode_str(host).decode_utf8().map_err(|_| FORMS.to_owned())?;
-                Endpoint::Unix(PathBuf::from(path.as_ref()))
+                let path = PathBuf::from(path.as_ref());
+                Endpoint::Unix(Some(path).filter(|path| path.is_absolute()).ok_or(SOCKET_FORM)?)
             }
             _ => return Err(FORMS.to_owned()),
         };

@@ -93,6 +93,14 @@ impl Dn {
             }
             false => format!("it is no DN; {FORM}"),
         })?;
+        let small = source.to_ascii_lowercase().replace(' ', "");
+        let ends = |piece: &&str| piece.rsplit(',').next().is_some_and(|it| it.starts_with("dc="));
+        let mut pieces = small.split(';').peekable();
+        while let (Some(piece), Some(next)) = (pieces.next(), pieces.peek()) {
+            if ends(&piece) && !next.starts_with("dc=") {
+                return Err("one string holds one DN: write [\"ou=one,dc=example,dc=com\", \"ou=other,dc=example,dc=com\"]".to_owned());
+            }
+        }
         let begins = |word: &str| {
             let name = word.split_once('=').map(|(name, _)| name.to_ascii_lowercase());
             name.is_some_and(|name| COMMON.contains(&&*name))

@@ -53,6 +53,22 @@ impl<T> TemplatePart<T> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TextTemplate(Vec<TemplatePart<String>>);
 
+/// What stands for the name of a user in the files of other programs, such as `%u`, `$user` or `:login`,
+/// if the text has that.
+fn foreign(source: &str) -> Option<&str> {
+    source.match_indices(['%', '$', ':']).find_map(|(at, sign)| {
+        let behind = source.get(at + 1..)?;
+        let end = behind.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(behind.len());
+        // An OID or a matching rule has a colon as well, and a value of two digits may be an escape.
+        let is_meant = match sign {
+            "%" => end == 1,
+            "$" => end > 0,
+            _ => end > 0 && source.get(..at).is_some_and(|before| before.ends_with('=')),
+        };
+        source.get(at..at + 1 + end).filter(|_| is_meant)
+    })
+}
+
 impl TextTemplate {
     /// Reads a text; the error says what to write instead.
     pub fn parse(source: &str) -> Result<Self, String> {
@@ -77,8 +93,13 @@ impl TextTemplate {
         if parts.iter().any(TemplatePart::names_the_user) {
             Ok(Self(parts))
         } else {
-            Err("it never mentions {localpart}, {jid} or {address}, so it would be the same for everyone"
-                .to_owned())
+            const SAME: &str = "so it would be the same for everyone";
+            Err(match foreign(source) {
+                Some(other) => format!(
+                    "write {{localpart}} in the place of {other}, which means nothing here, {SAME}"
+                ),
+                None => format!("it never mentions {{localpart}}, {{jid}} or {{address}}, {SAME}"),
+            })
         }
     }
 
