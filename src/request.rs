@@ -123,23 +123,16 @@ impl Request {
         if verb == Verb::Other {
             // What stands behind an unknown word may be a piece of a password, so that it is not
             // taken for a name, which would be logged.
-            return Err(Refused { verb, whom: Whom::Unreadable, denial: Denial::Unsupported });
+            return Self::made_of(verb, Whom::Unreadable, None);
         }
         let whom = match (fields.next(), fields.next()) {
             (Some(localpart), Some(domainpart)) => read_whom(localpart, domainpart),
             _ => Whom::Unreadable,
         };
-        let request = match (verb, &whom, fields.next()) {
-            (Verb::Auth, Whom::Account(account), Some(password)) => legible(password)
-                .map(|password| Self::Auth { account: Arc::clone(account), password }),
-            (Verb::IsUser, Whom::Account(account), None) => {
-                Some(Self::IsUser { account: Arc::clone(account) })
-            }
-            (Verb::SetPass, Whom::Account(account), Some(password)) => legible(password)
-                .map(|password| Self::SetPass { account: Arc::clone(account), password }),
-            _ => None,
-        };
-        request.ok_or(Refused { verb, whom, denial: Denial::Malformed })
+        match (verb, fields.next()) {
+            (Verb::IsUser, Some(_)) => Err(Refused { verb, whom, denial: Denial::Malformed }),
+            (_, password) => Self::made_of(verb, whom, password.and_then(legible)),
+        }
     }
 
     /// The request of these fields, each of which is `None` where it is missing or no text.
@@ -149,30 +142,32 @@ impl Request {
         domainpart: Option<&str>,
         password: Option<&str>,
     ) -> Result<Self, Refused> {
-        let verb = Verb::parse(verb.as_bytes());
         let whom = match (localpart, domainpart) {
             (Some(localpart), Some(domainpart)) => {
                 read_whom(localpart.as_bytes(), domainpart.as_bytes())
             }
             _ => Whom::Unreadable,
         };
-        let password = || password.and_then(|password| legible(password.as_bytes()));
-        let request = match (verb, &whom) {
-            (Verb::Other, _) => {
-                return Err(Refused { verb, whom, denial: Denial::Unsupported });
+        let password = password.and_then(|password| legible(password.as_bytes()));
+        Self::made_of(Verb::parse(verb.as_bytes()), whom, password)
+    }
+
+    /// The request for what a verb needs: an account, and but to look a user up a password.
+    fn made_of(verb: Verb, whom: Whom, password: Option<SecretString>) -> Result<Self, Refused> {
+        let denial = match (verb, &whom, password) {
+            (Verb::Other, ..) => Denial::Unsupported,
+            (Verb::Auth, Whom::Account(account), Some(password)) => {
+                return Ok(Self::Auth { account: Arc::clone(account), password });
             }
-            (_, Whom::Written(..) | Whom::Unreadable) => None,
-            (Verb::IsUser, Whom::Account(account)) => {
-                Some(Self::IsUser { account: Arc::clone(account) })
+            (Verb::IsUser, Whom::Account(account), _) => {
+                return Ok(Self::IsUser { account: Arc::clone(account) });
             }
-            (Verb::Auth, Whom::Account(account)) => {
-                password().map(|password| Self::Auth { account: Arc::clone(account), password })
+            (Verb::SetPass, Whom::Account(account), Some(password)) => {
+                return Ok(Self::SetPass { account: Arc::clone(account), password });
             }
-            (Verb::SetPass, Whom::Account(account)) => {
-                password().map(|password| Self::SetPass { account: Arc::clone(account), password })
-            }
+            _ => Denial::Malformed,
         };
-        request.ok_or(Refused { verb, whom, denial: Denial::Malformed })
+        Err(Refused { verb, whom, denial })
     }
 
     /// The request to sign in with a password that a person typed, by the rule for those that are

@@ -1,6 +1,6 @@
 //! What result codes mean by themselves (RFC 4511, appendix A.2).
 
-use super::meaning::{Meaning, MeaningTable, YES, by_sign, cannot_tell, no};
+use super::meaning::{Meaning, MeaningTable, YES, cannot_tell, no};
 use crate::result_code::{
     BUSY, CONSTRAINT_VIOLATION, INAPPROPRIATE_AUTHENTICATION, INSUFFICIENT_ACCESS_RIGHTS,
     INVALID_CREDENTIALS, INVALID_DN_SYNTAX, NO_SUCH_OBJECT, PROTOCOL_ERROR, REFERRAL, SUCCESS,
@@ -37,11 +37,3 @@ pub(super) static PASSWORD_CHANGE: &MeaningTable<()> = &[
     (UNAVAILABLE, (), NOT_THERE),
     (UNWILLING_TO_PERFORM, (), no(PasswordRefused, "")),
 ];
-
-pub(super) fn of_bind(code: u32) -> Option<&'static Meaning> {
-    by_sign(BIND, code, &())
-}
-
-pub(super) fn of_password_change(code: u32) -> Option<&'static Meaning> {
-    by_sign(PASSWORD_CHANGE, code, &())
-}

@@ -1,6 +1,6 @@
 //! What the answer to a bind as the user means.
 
-use super::meaning::{Judged, Judgement, Meaning};
+use super::meaning::{Judged, Judgement, Meaning, by_sign, by_words, by_words_of_refusal};
 use super::{active_directory, bare_code, ds389, edirectory, others, password_policy};
 use crate::directory::message::LdapResult;
 use crate::directory::message::password_policy::PasswordPolicy;
@@ -26,11 +26,11 @@ named! {
 pub fn of_bind(answer: &LdapResult, must_change: MustChange) -> Judgement {
     let policy = PasswordPolicy::of(answer);
     let meaning = active_directory::of_bind(answer)
-        .or_else(|| ds389::of_bind(answer))
+        .or_else(|| by_words(ds389::BIND, answer))
         .or_else(|| edirectory::of_bind(answer))
         .or_else(|| password_policy::of_bind(answer.code, policy))
-        .or_else(|| others::of_bind(answer))
-        .or_else(|| bare_code::of_bind(answer.code))
+        .or_else(|| by_words_of_refusal(others::BIND, answer))
+        .or_else(|| by_sign(bare_code::BIND, answer.code, &()))
         .copied()
         .unwrap_or_else(|| Meaning::unlisted(answer.code));
     let judged = match meaning.verdict {

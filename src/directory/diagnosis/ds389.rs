@@ -1,7 +1,6 @@
 //! What 389 Directory Server, FreeIPA and their relatives say in their messages.
 
-use super::meaning::{Meaning, MeaningTable, by_words, cannot_tell, no};
-use crate::directory::message::LdapResult;
+use super::meaning::{MeaningTable, cannot_tell, no};
 use crate::result_code::{CONSTRAINT_VIOLATION, INVALID_CREDENTIALS, UNWILLING_TO_PERFORM};
 use crate::verdict::Denial::*;
 use crate::verdict::Outage;
@@ -24,11 +23,3 @@ pub(super) static PASSWORD_CHANGE: &MeaningTable<&str> = &[
     (UNWILLING_TO_PERFORM, "read only", cannot_tell(Outage::ReadOnly, "the database is read-only")),
     (UNWILLING_TO_PERFORM, "read-only", cannot_tell(Outage::ReadOnly, "the database is read-only")),
 ];
-
-pub(super) fn of_bind(answer: &LdapResult) -> Option<&'static Meaning> {
-    by_words(BIND, answer)
-}
-
-pub(super) fn of_password_change(answer: &LdapResult) -> Option<&'static Meaning> {
-    by_words(PASSWORD_CHANGE, answer)
-}

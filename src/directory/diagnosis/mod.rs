@@ -6,7 +6,7 @@
 //!
 //! The functions are in `bind`, `search`, `service_bind`, `sasl_bind`, `start_tls`, `password_change`,
 //! `root_dse` and `kerberos`; the tables in `active_directory`, `openldap`, `ds389`, `edirectory`,
-//! `others` and, for what has no words, `bare_code`.
+//! `others`, for the control of any product `password_policy`, and for what says nothing more `bare_code`.
 
 mod active_directory;
 mod bare_code;

@@ -1,7 +1,6 @@
 //! What OpenLDAP says in its messages. About binds, it says no more than its password policy does.
 
-use super::meaning::{Meaning, MeaningTable, by_words, cannot_tell};
-use crate::directory::message::LdapResult;
+use super::meaning::{MeaningTable, cannot_tell};
 use crate::result_code::UNWILLING_TO_PERFORM;
 use crate::verdict::Outage;
 
@@ -10,7 +9,3 @@ pub(super) static PASSWORD_CHANGE: &MeaningTable<&str> = &[
     (UNWILLING_TO_PERFORM, "no update referral", cannot_tell(Outage::ReadOnly, "the server is a replica")),
     (UNWILLING_TO_PERFORM, "operation restricted", cannot_tell(Outage::ReadOnly, "the database is read-only")),
 ];
-
-pub(super) fn of_password_change(answer: &LdapResult) -> Option<&'static Meaning> {
-    by_words(PASSWORD_CHANGE, answer)
-}

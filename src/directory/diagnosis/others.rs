@@ -1,7 +1,6 @@
 //! What other directories say in their messages, and proxies before them.
 
-use super::meaning::{Meaning, Words, by_words_of_refusal, cannot_tell, no};
-use crate::directory::message::LdapResult;
+use super::meaning::{Meaning, Words, cannot_tell, no};
 use crate::result_code::INVALID_CREDENTIALS;
 use crate::verdict::Denial::*;
 use crate::verdict::Outage;
@@ -29,7 +28,3 @@ pub(super) static BIND: &Words = &[
     ("user's password is expired", PASSWORD_EXPIRED),
     ("reusing connections is disabled", cannot_tell(Outage::Refused { code: Some(INVALID_CREDENTIALS) }, "it takes one bind a connection: write reuse = false into [directory.NAME.pool]")),
 ];
-
-pub(super) fn of_bind(answer: &LdapResult) -> Option<&'static Meaning> {
-    by_words_of_refusal(BIND, answer)
-}

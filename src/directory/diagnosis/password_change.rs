@@ -1,6 +1,6 @@
 //! What the answer to setting a password as the service account means.
 
-use super::meaning::{Judged, Judgement, Meaning, cannot_tell};
+use super::meaning::{Judged, Judgement, Meaning, by_sign, by_words, cannot_tell};
 use super::{active_directory, bare_code, ds389, openldap, password_policy};
 use crate::directory::message::LdapResult;
 use crate::directory::message::password_policy::PasswordPolicy;
@@ -22,9 +22,9 @@ const NOT_TAKEN: Meaning = cannot_tell(
 pub fn of_password_change(answer: &LdapResult, is_private: bool) -> Judgement {
     let listed = || {
         active_directory::of_password_change(answer)
-            .or_else(|| ds389::of_password_change(answer))
-            .or_else(|| openldap::of_password_change(answer))
-            .or_else(|| bare_code::of_password_change(answer.code))
+            .or_else(|| by_words(ds389::PASSWORD_CHANGE, answer))
+            .or_else(|| by_words(openldap::PASSWORD_CHANGE, answer))
+            .or_else(|| by_sign(bare_code::PASSWORD_CHANGE, answer.code, &()))
             .copied()
     };
     let meaning = password_policy::of_password_change(answer.code, PasswordPolicy::of(answer))

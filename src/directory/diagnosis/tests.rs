@@ -4,7 +4,9 @@ use std::fmt;
 
 use proptest::prelude::*;
 
-use super::meaning::{Meaning, MeaningTable, REFUSALS, Words};
+use super::meaning::{
+    Meaning, MeaningTable, REFUSALS, Words, by_sign, by_words, by_words_of_refusal,
+};
 use super::windows_error::WindowsCode::{self, Data};
 use super::*;
 use crate::directory::message::oid::PASSWORD_POLICY;
@@ -81,17 +83,21 @@ fn rows() -> Vec<Listed> {
     let windows = active_directory::TABLE;
     let (binds, changes) = windows.split_at(windows.partition_point(is_for_bind));
     listed("bind", binds, active_directory::of_bind)
-        .chain(listed("bind", ds389::BIND, ds389::of_bind))
+        .chain(listed("bind", ds389::BIND, |answer| by_words(ds389::BIND, answer)))
         .chain(worded(edirectory::BIND, edirectory::of_bind))
-        .chain(worded(others::BIND, others::of_bind))
+        .chain(worded(others::BIND, |answer| by_words_of_refusal(others::BIND, answer)))
         .chain(listed("bind", policy::BIND, by_policy))
         .chain(listed("bind", policy::NETSCAPE_BIND, by_policy))
-        .chain(listed("bind", bare_code::BIND, |answer| bare_code::of_bind(answer.code)))
+        .chain(listed("bind", bare_code::BIND, |answer| by_sign(bare_code::BIND, answer.code, &())))
         .chain(listed("setpass", changes, active_directory::of_password_change))
-        .chain(listed("setpass", ds389::PASSWORD_CHANGE, ds389::of_password_change))
-        .chain(listed("setpass", openldap::PASSWORD_CHANGE, openldap::of_password_change))
+        .chain(listed("setpass", ds389::PASSWORD_CHANGE, |answer| {
+            by_words(ds389::PASSWORD_CHANGE, answer)
+        }))
+        .chain(listed("setpass", openldap::PASSWORD_CHANGE, |answer| {
+            by_words(openldap::PASSWORD_CHANGE, answer)
+        }))
         .chain(listed("setpass", bare_code::PASSWORD_CHANGE, |answer| {
-            bare_code::of_password_change(answer.code)
+            by_sign(bare_code::PASSWORD_CHANGE, answer.code, &())
         }))
         .collect()
 }
