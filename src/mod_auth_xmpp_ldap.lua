@@ -24,8 +24,14 @@ local unix = require "socket.unix";
 -- Older releases of LuaSocket have nothing there but the constructor.
 local new_socket = type(unix) == "table" and unix.stream or unix;
 
-local path = module:get_option_string("xmpp_ldap_socket", "/run/xmpp-ldap-auth/prosody.sock");
-local patience = math.max(module:get_option_number("xmpp_ldap_timeout", 10), 1);
+-- What cannot be used is nil, or in some releases an error that leaves nobody to sign users in.
+local path = module:get_option_string("xmpp_ldap_socket", "/run/xmpp-ldap-auth/prosody.sock") or "";
+if path:sub(1, 1) ~= "/" then module:log("error", "Nobody can sign in: xmpp_ldap_socket is no absolute path"); end
+local patience = module:get_option_number("xmpp_ldap_timeout", 10);
+if not (patience and patience >= 1 and patience <= 3600) then
+	module:log("error", "xmpp_ldap_timeout is no number from 1 to 3600: it is taken for 10");
+	patience = 10;
+end
 -- The daemon is told a little less, so that what it finds out in the end still comes in time.
 local within_ms = math.floor(patience * 1000) - 500;
 
@@ -53,14 +59,19 @@ local last_id = 0;
 local late = 0;
 local unloaded = false;
 
--- The same trouble is told once a minute, however many users it keeps out.
+-- The same is told once a minute, however many users it keeps out.
 local told = new_cache(16);
 local in_trouble = false;
 
-local function complain(trouble)
+local function is_news(trouble)
 	local before = told:get(trouble);
-	if not before or monotonic() - before >= 60 then
-		told:set(trouble, monotonic());
+	if before and monotonic() - before < 60 then return false; end
+	told:set(trouble, monotonic());
+	return true;
+end
+
+local function complain(trouble)
+	if is_news(trouble) then
 		in_trouble = true;
 		module:log("error", "Nobody can be looked up at %s: %s", path, trouble);
 	end
@@ -137,17 +148,18 @@ local function take(connection, line)
 	elseif message.hello then
 		connection.greeted = true;
 	elseif message.bye then
-		-- It can cross our hello, which is greeted by nothing else then.
-		connection.greeted = true;
 		retire(connection);
-	elseif not connection.greeted then
+	-- Its bye can cross our hello, and is all the greeting then: to what we asked it can say only that.
+	elseif not connection.greeted and not (connection.retired and message.verdict == "unknown") then
 		drop(connection, "what answers there is no daemon of xmpp-ldap-auth");
 	elseif message.id and finish(connection, message.id, message) then
 		connection.missed = 0;
 		rejoice();
 	elseif message.id then
 		late = late + 1;
-		module:log("info", "An answer came when nobody waited for it any more, %d so far", late);
+		if is_news("late") then
+			module:log("info", "An answer came when nobody waited for it any more, %d so far", late);
+		end
 	end
 end
 

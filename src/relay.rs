@@ -136,7 +136,7 @@ impl Answer for Relay {
             let is_harmless = request.verb() != Verb::SetPass && by.remaining() >= WORTH_ANOTHER;
             let again = match &lost {
                 NoAnswer::Unsent => true,
-                NoAnswer::Unanswered => is_harmless,
+                NoAnswer::Unanswered | NoAnswer::Refused => is_harmless,
                 NoAnswer::Absent(_) => false,
             };
             if is_second || !again {

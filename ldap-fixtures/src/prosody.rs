@@ -47,9 +47,9 @@ pub enum Authentication<'a> {
     /// By a program on lpty's terminal: an executable, which gets no arguments, and how many seconds
     /// Prosody waits for its replies.
     Terminal(&'a Path, u32),
-    /// By a daemon: the text of `mod_auth_xmpp_ldap`, the daemon's socket, and how many seconds
-    /// Prosody waits for its answers.
-    Module(&'a str, &'a Path, u32),
+    /// By a daemon: the text of `mod_auth_xmpp_ldap`, the daemon's socket, and what else is written
+    /// for it, such as `xmpp_ldap_timeout = 5`.
+    Module(&'a str, &'a Path, &'a str),
     /// By a service that is asked over HTTP: the port on loopback, and `user:password`.
     Http(u16, &'a str),
     /// By Prosody's own `mod_auth_ldap`, which asks the slapd of this address.
@@ -67,11 +67,10 @@ impl Authentication<'_> {
                  external_auth_timeout = {timeout}",
                 text(command)?
             ),
-            Self::Module(source, socket, timeout) => {
+            Self::Module(source, socket, options) => {
                 fs::write(plugins.join("mod_auth_xmpp_ldap.lua"), source)?;
                 format!(
-                    "authentication = \"xmpp_ldap\"; xmpp_ldap_socket = \"{}\"; \
-                     xmpp_ldap_timeout = {timeout}",
+                    "authentication = \"xmpp_ldap\"; xmpp_ldap_socket = \"{}\"; {options}",
                     text(socket)?
                 )
             }

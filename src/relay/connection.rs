@@ -46,6 +46,9 @@ pub(super) enum NoAnswer {
     /// The request was sent, and may have been taken in.
     #[error("the connection ended before the answer came")]
     Unanswered,
+    /// The daemon has hung up on us.
+    #[error("it says that we broke the protocol; please report it")]
+    Refused,
 }
 
 /// One connection.
@@ -60,6 +63,8 @@ pub(super) struct Connection {
 #[derive(Debug)]
 struct ConnectionState {
     stage: ConnectionStage,
+    /// Whether it has answered our hello.
+    has_greeted: bool,
     next_id: RequestId,
     waiting: HashMap<RequestId, OpenRequest>,
     /// What is to be written, and how many bytes were written before it.
@@ -107,6 +112,7 @@ impl Connection {
         native::write_client_hello(&mut out, NAME);
         let state = ConnectionState {
             stage: ConnectionStage::Greeting,
+            has_greeted: false,
             next_id: RequestId::FIRST,
             waiting: HashMap::new(),
             out,
@@ -211,8 +217,8 @@ impl Connection {
             match line.ok().and_then(|line| native::read_daemon(line).ok()) {
                 Some(said) => state.hear(said),
                 None => {
-                    tracing::error!("the daemon says what it may not: is this its socket?");
-                    return state.lose();
+                    return state
+                        .end_with_stranger("it says what no daemon does: is this its socket?");
                 }
             }
         }
@@ -236,27 +242,22 @@ impl ConnectionState {
         match (&self.stage, said) {
             (ConnectionStage::Lost, _) | (_, FromDaemon::Other) => {}
             (ConnectionStage::Greeting, FromDaemon::Hello { version: VERSION }) => {
+                self.has_greeted = true;
                 self.stage = ConnectionStage::Open
             }
             (_, FromDaemon::Hello { .. } | FromDaemon::Error { is_version: true }) => {
-                self.end(|| {
-                    NoAnswer::Absent(format!(
-                        "it does not speak version {VERSION} of the protocol: restart the XMPP server, if the daemon was updated"
-                    ))
-                });
+                self.end_with_stranger(&format!(
+                    "it does not speak version {VERSION} of the protocol: restart the XMPP server, if the daemon was updated"
+                ));
             }
             (_, FromDaemon::Bye) => self.stage = ConnectionStage::Draining,
-            (_, FromDaemon::Error { is_version: false }) => {
-                tracing::error!("the daemon says that we broke the protocol; please report it");
-                self.lose();
-            }
-            // Whose version is not known may mean something else by its words.
-            (ConnectionStage::Greeting, FromDaemon::Answer(..)) => {
-                self.end(|| {
-                    NoAnswer::Absent(
-                        "it answers without having greeted: is this its socket?".to_owned(),
-                    )
-                });
+            (_, FromDaemon::Error { is_version: false }) => self.end(|| NoAnswer::Refused),
+            // Whose version is not known may mean something else by its words. Its bye can cross our
+            // hello, and is all the greeting then: to what was asked it can say only that.
+            (_, FromDaemon::Answer(_, verdict))
+                if !self.has_greeted && verdict != Verdict::Unavailable(Outage::Closing) =>
+            {
+                self.end_with_stranger("it answers without having greeted: is this its socket?");
             }
             (_, FromDaemon::Answer(id, verdict)) => {
                 self.misses = 0;
@@ -294,6 +295,11 @@ impl ConnectionState {
         for (_, waiting) in self.close() {
             let _ = waiting.tell.send(Err(why()));
         }
+    }
+
+    /// It is over, and whoever is there is no daemon, and is told no password again.
+    fn end_with_stranger(&mut self, what: &str) {
+        self.end(|| NoAnswer::Absent(what.to_owned()));
     }
 
     fn close(&mut self) -> HashMap<RequestId, OpenRequest> {
@@ -343,6 +349,18 @@ mod tests {
         written.unwrap();
         assert!(matches!(answer, Err(NoAnswer::Absent(problem)) if problem.contains("greeted")));
         assert!(!connection.is_open());
+    }
+
+    #[tokio::test]
+    async fn whoever_says_bye_without_a_greeting_may_say_no_more_than_that_it_closes() {
+        let (ours, mut daemon) = UnixStream::pair().unwrap();
+        let connection = Connection::start(LocalStream::new(ours.into_std().unwrap()).unwrap());
+        let request = Request::typed(Account::written("a@example.com").unwrap(), b"p").unwrap();
+        let by = Deadline::after(Instant::now(), Duration::from_secs(30));
+        let said = b"{\"bye\":1}\n{\"id\":1,\"verdict\":\"yes\",\"reason\":\"ok\"}\n";
+        let (answer, written) = tokio::join!(connection.ask(&request, by), daemon.write_all(said));
+        written.unwrap();
+        assert!(matches!(answer, Err(NoAnswer::Absent(problem)) if problem.contains("greeted")));
     }
 
     #[tokio::test]

@@ -1,15 +1,18 @@
 //! What an administrator asks of the daemon.
 
-use std::io::Write;
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::fs::chown;
+use std::os::unix::net::UnixListener;
 use std::process::{Output, Stdio};
 use std::time::Duration;
 
 use ldap_fixtures::embedded::Embedded;
 use ldap_fixtures::proxy::{Fault, Proxy};
+use rustix::process::geteuid;
 use serde_json::Value;
 
 use crate::client::{CORP, Client, Daemon, NOWHERE, auth, corp, order, site};
-use crate::support::Site;
+use crate::support::{PATIENCE, Site};
 
 /// What a command prints, and its exit code.
 fn run(site: &Site, arguments: &[&str], input: &str) -> (Option<i32>, String) {
@@ -183,31 +186,41 @@ fn a_sign_in_whose_administrator_is_gone_is_logged_as_one_that_was_not_told() {
     daemon.logs("told=false");
 }
 
+/// However long it is typed: the daemon lets nobody stay who has no question.
 #[test]
-fn whoever_types_for_long_is_asked_for_all_the_same() {
-    let server = Embedded::start().unwrap();
-    let daemon = Daemon::asking(&server, "");
-    let mut command = daemon.site.command();
-    command.env("RUNTIME_DIRECTORY", daemon.site.path());
+fn while_a_password_is_typed_the_daemon_is_not_connected_to() {
+    let site = site(&corp(NOWHERE));
+    let listener = UnixListener::bind(site.path().join("control.sock")).unwrap();
+    let accept = || {
+        let (stream, _) = listener.accept().unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        BufReader::new(stream)
+    };
+    let mut command = site.command();
+    command.env("RUNTIME_DIRECTORY", site.path());
     command.args(["login", "--password-stdin", "alice@example.com"]);
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-    // Longer than the daemon lets anybody stay who has no question.
-    std::thread::sleep(std::time::Duration::from_millis(5500));
+    let mut asked = String::new();
+    // Whether a daemon runs here is asked first, and nothing else.
+    assert_eq!(accept().read_line(&mut asked).unwrap(), 0);
     child.stdin.take().unwrap().write_all(b"secret\n").unwrap();
+    let mut daemon = accept();
+    daemon.read_line(&mut asked).unwrap();
+    assert!(asked.contains("\"secret\""), "{asked}");
+    daemon.get_mut().write_all(b"{\"verdict\":\"yes\",\"reason\":\"ok\"}\n").unwrap();
+    drop(daemon);
     let output = child.wait_with_output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
 }
 
 #[test]
 fn no_password_is_told_to_a_strangers_socket() {
+    assert!(geteuid().is_root(), "only root gives a socket to a stranger: run these tests as root");
     let site = site(&corp(NOWHERE));
     let path = site.path().join("control.sock");
-    let listener = std::os::unix::net::UnixListener::bind(&path).unwrap();
+    let listener = UnixListener::bind(&path).unwrap();
     listener.set_nonblocking(true).unwrap();
-    // Only root can give files away.
-    if std::os::unix::fs::chown(&path, Some(65_533), None).is_err() {
-        return;
-    }
+    chown(&path, Some(65_533), None).unwrap();
     for arguments in [&["status"][..], &["login", "--password-stdin", "alice@example.com"]] {
         let (code, text) = run(&site, arguments, "secret");
         assert!(code != Some(0) && text.contains("65533"), "{arguments:?}: {text}");

@@ -188,7 +188,7 @@ fn both_versions_of_prosody_sign_users_in() {
     let socket = stage.machine.path("/run/xmpp-ldap-auth/prosody.sock");
     for version in Version::ALL {
         let prosody =
-            Prosody::start(version, Authentication::Module(&module, &socket, 10)).unwrap();
+            Prosody::start(version, Authentication::Module(&module, &socket, "")).unwrap();
         let client = Client::new(prosody.port());
         own_password_only(client, ("bob", slapd::PASSWORD), || prosody.log());
     }

@@ -148,7 +148,8 @@ impl Stage<'_> {
                 let module = binary(&self.config()).arg("prosody-module").output()?;
                 ensure!(module.status.success(), "{}", String::from_utf8_lossy(&module.stderr));
                 let module = String::from_utf8(module.stdout)?;
-                (Some(daemon), start(Authentication::Module(&module, &socket, PATIENCE))?)
+                let timeout = format!("xmpp_ldap_timeout = {PATIENCE}");
+                (Some(daemon), start(Authentication::Module(&module, &socket, &timeout))?)
             }
             ProsodyWay::Own => (None, start(Authentication::Ldap(self.directory))?),
             ProsodyWay::Anybody => (None, start(Authentication::Anybody)?),

@@ -42,9 +42,8 @@ fn root_checks_as_the_user_who_will_run_the_program() {
 /// Whoever may read the daemon's configuration is not who asks through Prosody's socket.
 #[test]
 fn prosodys_socket_is_judged_by_prosodys_user() {
-    if !rustix::process::geteuid().is_root() {
-        return;
-    }
+    let is_root = rustix::process::geteuid().is_root();
+    assert!(is_root, "only root looks with another user's rights: run these tests as root");
     let site = site(NOBODY);
     let theirs = site.write("prosody.cfg.lua", &format!("prosody_user = \"daemon\"\n{BY_DAEMON}"));
     let socket = site.path().join("auth.sock");

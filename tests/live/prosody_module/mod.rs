@@ -15,10 +15,15 @@ use crate::support::binary;
 
 /// A Prosody with the module that the binary prints, and how many seconds it waits.
 fn prosody(version: Version, socket: &Path, timeout: u32) -> Prosody {
+    prosody_with(version, socket, &format!("xmpp_ldap_timeout = {timeout}"))
+}
+
+/// The same with these options for the module.
+fn prosody_with(version: Version, socket: &Path, options: &str) -> Prosody {
     let printed = binary().arg("prosody-module").output().unwrap();
     assert!(printed.status.success());
     let source = String::from_utf8(printed.stdout).unwrap();
-    Prosody::start(version, Authentication::Module(&source, socket, timeout)).unwrap()
+    Prosody::start(version, Authentication::Module(&source, socket, options)).unwrap()
 }
 
 /// What a client is told that signs in.

@@ -19,7 +19,7 @@ use serde_json::Value;
 use socket2::{Domain, SockAddr, Socket, Type};
 use tempfile::TempDir;
 
-use super::{SUCCESS, UNAVAILABLE, WRONG, assert_begins, is_in_step, prosody, sign_in};
+use super::{SUCCESS, UNAVAILABLE, WRONG, assert_begins, is_in_step, prosody_with, sign_in};
 use crate::support::PATIENCE;
 
 struct Stage {
@@ -30,8 +30,12 @@ struct Stage {
 
 impl Stage {
     fn start(version: Version, timeout: u32) -> Self {
+        Self::with(version, &format!("xmpp_ldap_timeout = {timeout}"))
+    }
+
+    fn with(version: Version, options: &str) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let prosody = prosody(version, &directory.path().join("socket"), timeout);
+        let prosody = prosody_with(version, &directory.path().join("socket"), options);
         let component = prosody.component().unwrap();
         Self { prosody, component, directory }
     }
@@ -200,6 +204,33 @@ fn odd_answers_are_taken_for_what_they_say() {
         }
         stage.is_in_step();
         assert_eq!(daemon.connections(), 1);
+    }
+}
+
+#[test]
+fn who_has_not_greeted_says_yes_to_nobody_whatever_comes_before() {
+    for version in Version::ALL {
+        let mut stage = Stage::start(version, 1);
+        let _daemon = stage.daemon(|_, message| match message.get("hello") {
+            Some(_) => vec![Step::Write("{\"bye\":1}\n".to_owned())],
+            None => vec![Step::answer(message, "yes")],
+        });
+        assert_begins(&stage.sign_in("alice", "wrong"), UNAVAILABLE);
+    }
+}
+
+#[test]
+fn options_that_cannot_be_used_keep_nobody_out_or_waiting() {
+    for version in Version::ALL {
+        for timeout in ["\"10s\"", "0/0", "{}"] {
+            let mut stage = Stage::with(version, &format!("xmpp_ldap_timeout = {timeout}"));
+            let _daemon = stage.daemon(|_, message| judge(message));
+            stage.is_in_step();
+            stage.logs("xmpp_ldap_timeout is no number from 1 to 3600");
+        }
+        let mut stage = Stage::with(version, "xmpp_ldap_socket = {}");
+        assert_begins(&stage.sign_in("alice", "secret"), UNAVAILABLE);
+        stage.logs("xmpp_ldap_socket is no absolute path");
     }
 }
 
