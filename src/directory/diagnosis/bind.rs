@@ -1,7 +1,7 @@
 //! What the answer to a bind as the user means.
 
 use super::meaning::{Judged, Judgement, Meaning, by_sign, by_words, by_words_of_refusal};
-use super::{active_directory, bare_code, ds389, edirectory, others, password_policy};
+use super::{active_directory, bare_code, ds389, edirectory, others, password_policy, samba};
 use crate::directory::message::LdapResult;
 use crate::directory::message::password_policy::PasswordPolicy;
 use crate::named::named;
@@ -26,6 +26,7 @@ named! {
 pub fn of_bind(answer: &LdapResult, must_change: MustChange) -> Judgement {
     let policy = PasswordPolicy::of(answer);
     let meaning = active_directory::of_bind(answer)
+        .or_else(|| samba::of_bind(answer))
         .or_else(|| by_words(ds389::BIND, answer))
         .or_else(|| edirectory::of_bind(answer))
         .or_else(|| password_policy::of_bind(answer.code, policy))

@@ -5,8 +5,9 @@
 //! was judged.
 //!
 //! The functions are in `bind`, `search`, `service_bind`, `sasl_bind`, `start_tls`, `password_change`,
-//! `root_dse` and `kerberos`; the tables in `active_directory`, `openldap`, `ds389`, `edirectory`,
-//! `others`, for the control of any product `password_policy`, and for what says nothing more `bare_code`.
+//! `root_dse` and `kerberos`; the tables in `active_directory`, `samba`, `openldap`, `ds389`,
+//! `edirectory`, `others`, for the control of any product `password_policy`, and for what says nothing more
+//! `bare_code`.
 
 mod active_directory;
 mod bare_code;
@@ -21,6 +22,7 @@ mod password_change;
 mod password_policy;
 mod refusal;
 mod root_dse;
+mod samba;
 mod sasl_bind;
 mod search;
 mod service_bind;

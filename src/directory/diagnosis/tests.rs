@@ -83,6 +83,7 @@ fn rows() -> Vec<Listed> {
     let windows = active_directory::TABLE;
     let (binds, changes) = windows.split_at(windows.partition_point(is_for_bind));
     listed("bind", binds, active_directory::of_bind)
+        .chain(worded(samba::BIND, samba::of_bind))
         .chain(listed("bind", ds389::BIND, |answer| by_words(ds389::BIND, answer)))
         .chain(worded(edirectory::BIND, edirectory::of_bind))
         .chain(worded(others::BIND, |answer| by_words_of_refusal(others::BIND, answer)))
@@ -154,7 +155,7 @@ fn no_answer_fits_two_rows_of_a_table() {
         }
     }
     check(ds389::BIND, |words, others| others.contains(words));
-    for table in [edirectory::BIND, others::BIND] {
+    for table in [edirectory::BIND, others::BIND, samba::BIND] {
         for (words, _) in table {
             let fitting = table.iter().filter(|(others, _)| others.contains(words));
             assert_eq!(fitting.count(), 1, "{words}");
@@ -210,8 +211,17 @@ proptest! {
 }
 
 #[test]
+fn a_status_of_windows_that_is_not_listed_judges_nobody() {
+    for status in ["NO_LOGON_SERVERS", "IO_TIMEOUT", "NO_SUCH_DOMAIN", "INTERNAL_ERROR", ""] {
+        let text = format!("Simple Bind Failed: NT_STATUS_{status}");
+        let judged = of_bind(&answer(49, &text), MustChange::Deny);
+        assert!(matches!(judged.verdict, Verdict::Unavailable(_)), "{text}");
+    }
+}
+
+#[test]
 fn words_of_refusals_count_with_each_code_that_refuses() {
-    for (words, meaning) in edirectory::BIND.iter().chain(others::BIND) {
+    for (words, meaning) in edirectory::BIND.iter().chain(others::BIND).chain(samba::BIND) {
         for code in REFUSALS {
             let judged = of_bind(&answer(code, &format!("Error, {words}.")), MustChange::Deny);
             assert_eq!(judged.verdict, meaning.verdict, "{code} {words}");
