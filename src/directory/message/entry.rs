@@ -52,17 +52,23 @@ impl Entry {
             .flat_map(|(_, values)| values.iter().map(Vec::as_slice))
     }
 
-    /// The values of an attribute and of its options (RFC 4512, section 2.5.2), or, as a server may call
-    /// it by another of its names, of an attribute that is none of those that were `asked` for.
+    /// The values of an attribute and of its options (RFC 4512, section 2.5.2). Where there are none, a
+    /// server may call it by another of its names: then those of attributes that are none of those that
+    /// were `asked` for.
     pub fn values_of_any_name(&self, name: &str, asked: &[&str]) -> Vec<&[u8]> {
         let is_called = |description: &str, name: &str| {
             description.split(';').next().unwrap_or_default().eq_ignore_ascii_case(name)
                 || description.eq_ignore_ascii_case(name)
         };
-        let called = self.attributes.iter().filter(|(description, _)| {
-            is_called(description, name) || !asked.iter().any(|asked| is_called(description, asked))
-        });
-        called.flat_map(|(_, values)| values.iter().map(Vec::as_slice)).collect()
+        let values = |is_it: &dyn Fn(&str) -> bool| -> Vec<&[u8]> {
+            let named = self.attributes.iter().filter(|(description, _)| is_it(description));
+            named.flat_map(|(_, values)| values.iter().map(Vec::as_slice)).collect()
+        };
+        let of_this_name = values(&|description| is_called(description, name));
+        if !of_this_name.is_empty() {
+            return of_this_name;
+        }
+        values(&|description| !asked.iter().any(|asked| is_called(description, asked)))
     }
 
     /// Takes the attributes of another part of the same entry.
@@ -158,7 +164,8 @@ mod tests {
             values.map(|value| String::from_utf8(value.to_vec()).unwrap()).collect::<Vec<_>>()
         };
         assert_eq!(found("userid"), ["uid"]);
-        assert_eq!(found("cn"), ["uid", "cn;lang-en"]);
+        // What nobody asked for is no name where the attribute is there.
+        assert_eq!(found("cn"), ["cn;lang-en"]);
     }
 
     #[test]
