@@ -150,9 +150,15 @@ impl Domain {
     fn known(&self, plan: &Plan, afresh: bool) -> Option<Candidate> {
         match &plan.bind_name {
             _ if plan.needs_entry => None,
-            Some(name) => Some(
-                Candidate::new(name.clone(), key::of_name(self.directory.name(), name)).unasked(),
-            ),
+            Some(name) => {
+                let key = match self.rules.lookup {
+                    Lookup::Plain(_) => key::of_plain_name(self.directory.name(), name),
+                    Lookup::Dn(_) | Lookup::Search(_) => {
+                        key::of_made_dn(self.directory.name(), name)
+                    }
+                };
+                Some(Candidate::new(name.clone(), key).unasked())
+            }
             None if afresh => None,
             None => {
                 let dn = self.names(plan)?.get(&plan.account, Instant::now());

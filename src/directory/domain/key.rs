@@ -16,29 +16,35 @@ pub(super) fn of_entry(directory: &str, dn: &str) -> EntryKey {
     EntryKey { entry: of_one_entry(directory, dn), counted_as: spelled }
 }
 
-/// The key of whatever entry of the directory of this name is meant by a name that was made of what
-/// was typed: nothing is read that would tell two of them apart.
-pub(super) fn of_name(directory: &str, name: &str) -> EntryKey {
-    let letters = match Dn::parse(name) {
-        Some(dn) => bare_letters(&dn.text()),
-        None => bare_letters(user_of(name)),
-    };
-    EntryKey { entry: of_one_entry(directory, name), counted_as: letters }
+/// The key of whatever entry of the directory of this name is meant by a DN that was made of what was
+/// typed: nothing is read that would tell two of them apart.
+pub(super) fn of_made_dn(directory: &str, dn: &str) -> EntryKey {
+    let text = Dn::parse(dn).map_or_else(|| dn.to_owned(), |dn| dn.text());
+    EntryKey { entry: of_one_entry(directory, dn), counted_as: bare_letters(&text) }
 }
 
-/// What a DN, or another name, has in common with all those of its spellings that no other entry can
-/// have.
-fn of_one_entry(directory: &str, name: &str) -> String {
-    let name = Dn::of_one_entry(name).map_or_else(|| name.to_owned(), |dn| dn.key());
-    format!("{directory}/{name}")
+/// The same of one of Active Directory's other names, which is no DN even where the user's name reads
+/// like one.
+pub(super) fn of_plain_name(directory: &str, name: &str) -> EntryKey {
+    EntryKey { entry: of_no_dn(directory, name), counted_as: bare_letters(user_of(name)) }
+}
+
+/// What a DN has in common with all those of its spellings that no other entry can have.
+fn of_one_entry(directory: &str, dn: &str) -> String {
+    match Dn::of_one_entry(dn) {
+        Some(dn) => format!("{directory}/{}", dn.key()),
+        None => of_no_dn(directory, dn),
+    }
+}
+
+fn of_no_dn(directory: &str, name: &str) -> String {
+    // No key of a DN begins like this.
+    format!("{directory}/={name}")
 }
 
 /// The user in one of Active Directory's names, `user@corp.example` and `CORP\user`, which are two
 /// for one account.
 fn user_of(name: &str) -> &str {
-    if name.contains('=') {
-        return name;
-    }
     let (_, name) = name.rsplit_once('\\').unwrap_or(("", name));
     let (user, _) = name.split_once('@').unwrap_or((name, ""));
     user
@@ -54,8 +60,8 @@ fn bare_letters(name: &str) -> String {
 mod tests {
     use super::*;
 
-    fn counted_as(name: &str) -> String {
-        of_name("corp", name).counted_as
+    fn counted_as(dn: &str) -> String {
+        of_made_dn("corp", dn).counted_as
     }
 
     #[test]
@@ -70,7 +76,7 @@ mod tests {
             "uid=\u{ff4a}odoe,ou=people,dc=example",
         ] {
             assert_eq!(counted_as(same), counted_as(dn), "{same}");
-            assert_eq!(of_name("other", same).counted_as, counted_as(dn), "{same}");
+            assert_eq!(of_made_dn("other", same).counted_as, counted_as(dn), "{same}");
         }
         for other in ["uid=jo.doe2,ou=people,dc=example", "uid=jo.doe,ou=guests,dc=example"] {
             assert_ne!(counted_as(other), counted_as(dn), "{other}");
@@ -79,11 +85,16 @@ mod tests {
 
     #[test]
     fn plain_names_of_one_user_are_counted_together() {
+        let counted_as = |name| of_plain_name("corp", name).counted_as;
         for same in ["EXAMPLE\\alice", "alice@example.org", "ALICE@corp", "x\\Al.ice@example.com"] {
             assert_eq!(counted_as(same), counted_as("alice@example.com"), "{same}");
         }
         assert_ne!(counted_as("bob@example.com"), counted_as("alice@example.com"));
-        // What reads like a DN, and is none, is not cut.
+        assert_eq!(counted_as("CORP\\cn=a,cn=b"), counted_as("cn=a,cn=b@x"));
+    }
+
+    #[test]
+    fn what_reads_like_a_dn_and_is_none_is_not_cut() {
         assert_ne!(counted_as("cn=a\\z@x"), counted_as("cn=b\\z@x"));
     }
 
@@ -98,16 +109,20 @@ mod tests {
         {
             assert_ne!(counted_as("corp", other), counted_as("corp", dn), "{other}");
         }
-        assert_eq!(of_entry("corp", dn).entry, of_name("corp", dn).entry);
+        assert_eq!(of_entry("corp", dn).entry, of_made_dn("corp", dn).entry);
     }
 
     #[test]
     fn what_is_granted_is_about_one_entry_of_one_directory() {
-        let entry = |directory, name| of_name(directory, name).entry;
+        let entry = |directory, dn| of_made_dn(directory, dn).entry;
+        let named = |name| of_plain_name("a", name).entry;
         assert_eq!(entry("a", "UID=x, dc=y"), entry("a", "uid=X,dc=y"));
         assert_ne!(entry("a", "uid=x,dc=y"), entry("b", "uid=x,dc=y"));
         assert_ne!(entry("a", "uid=jo.doe,dc=y"), entry("a", "uid=jodoe,dc=y"));
-        assert_ne!(entry("a", "EXAMPLE\\alice"), entry("a", "alice@example.com"));
+        assert_ne!(named("EXAMPLE\\alice"), named("alice@example.com"));
+        assert_ne!(named("uid=x@corp.example"), named("uid= x@corp.example"));
+        assert_ne!(named("uid=x@corp.example"), entry("a", "uid=x@corp.example"));
+        assert_ne!(named("+uid=1:x,,"), entry("a", "uid=x"));
     }
 
     #[test]

@@ -22,8 +22,8 @@ const ATTRIBUTES: [(&str, &str, &str); 10] = [
 /// The attributes that units and places are named by, and no group.
 const OF_CONTAINERS: [&str; 6] = ["dc", "ou", "o", "c", "l", "st"];
 
-/// What does not count beside a separator: the space, and what it may be written as in a file. Other
-/// blanks, such as the no-break space, are a part of the value (RFC 4514, section 2.4).
+/// What does not count before and behind an attribute: the space, and what it may be written as in a
+/// file. Beside a value it is the space alone: any other blank is a part of it (RFC 4514, section 2.4).
 const BLANK: [char; 4] = [' ', '\t', '\r', '\n'];
 
 /// An attribute by its short name.
@@ -38,7 +38,15 @@ fn short(name: &str) -> String {
 /// Values are compared as case-ignoring strings, which is the rule of every attribute that names
 /// people, groups and domains.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Dn(Vec<Vec<(String, Vec<u8>)>>);
+pub struct Dn(Vec<Vec<Assertion>>);
+
+/// An attribute and its value in the form by which they are compared.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+struct Assertion {
+    attribute: String,
+    is_encoded: bool,
+    value: Vec<u8>,
+}
 
 impl Dn {
     /// Reads a DN; `None` if it is none. The empty DN has no parts.
@@ -66,10 +74,10 @@ impl Dn {
         let (mut names, mut name) = (Vec::new(), Vec::new());
         let mut rest = source;
         loop {
-            let (AttributeValue { attribute, value, separator }, behind) =
+            let (AttributeValue { attribute, value, is_encoded, separator }, behind) =
                 AttributeValue::first_of(rest)?;
             let value = comparable(&attribute, value);
-            name.push((attribute, value));
+            name.push(Assertion { attribute, is_encoded, value });
             if separator != Some('+') {
                 name.sort_unstable();
                 names.push(std::mem::take(&mut name));
@@ -125,9 +133,10 @@ impl Dn {
     pub fn key(&self) -> String {
         let mut key = String::new();
         for name in &self.0 {
-            for (attribute, value) in name {
+            for Assertion { attribute, is_encoded, value } in name {
+                let sign = if *is_encoded { '#' } else { '=' };
                 // The length, because a value can hold anything.
-                key.push_str(&format!("+{attribute}={}:", value.len()));
+                key.push_str(&format!("+{attribute}{sign}{}:", value.len()));
                 match std::str::from_utf8(value) {
                     Ok(text) => key.push_str(text),
                     Err(_) => value.iter().for_each(|byte| key.push_str(&format!("\\{byte:02x}"))),
@@ -141,7 +150,7 @@ impl Dn {
     /// Its attributes and values as text: the same for all its spellings, and perhaps for another name.
     pub fn text(&self) -> String {
         let mut text = String::new();
-        for (attribute, value) in self.0.iter().flatten() {
+        for Assertion { attribute, value, .. } in self.0.iter().flatten() {
             text.push_str(&format!("{attribute}={},", String::from_utf8_lossy(value)));
         }
         text
@@ -149,8 +158,8 @@ impl Dn {
 
     /// Whether it is named as units and places are.
     pub fn is_of_container(&self) -> bool {
-        let names = self.0.first().into_iter().flatten();
-        names.into_iter().any(|(attribute, _)| OF_CONTAINERS.contains(&attribute.as_str()))
+        let mut names = self.0.first().into_iter().flatten();
+        names.any(|name| OF_CONTAINERS.contains(&name.attribute.as_str()))
     }
 
     /// How many relative names it has.
@@ -165,6 +174,8 @@ pub(super) struct AttributeValue {
     pub(super) attribute: String,
     /// The value without escapes.
     pub(super) value: Vec<u8>,
+    /// Whether the value is the digits of its encoding (`#04024869`), which is another than the text.
+    is_encoded: bool,
     /// What separates it from what follows, if something does.
     pub(super) separator: Option<char>,
 }
@@ -177,14 +188,17 @@ impl AttributeValue {
         if !is_attribute(&name) {
             return None;
         }
+        let after = after.trim_start_matches(' ');
         let (value, separator, behind) = value(after)?;
-        Some((Self { attribute: short(&name), value, separator }, behind))
+        let is_encoded = after.as_bytes().starts_with(&value) && is_encoding(&value);
+        // The case of digits does not count.
+        let value = if is_encoded { value.to_ascii_lowercase() } else { value };
+        Some((Self { attribute: short(&name), value, is_encoded, separator }, behind))
     }
 }
 
 /// The value at the start of `source` without its escapes, the separator behind it, and what follows.
 fn value(source: &str) -> Option<(Vec<u8>, Option<char>, &str)> {
-    let source = source.trim_start_matches(BLANK);
     let mut plain = Vec::new();
     // Spaces at the end do not count unless they are escaped.
     let mut significant = 0;
@@ -221,6 +235,13 @@ fn value(source: &str) -> Option<(Vec<u8>, Option<char>, &str)> {
     Some((plain, end.0, end.1))
 }
 
+/// Whether a value that is written without escapes is `#` and the digits of an encoding (RFC 4514,
+/// section 2.4).
+fn is_encoding(value: &[u8]) -> bool {
+    let digits = value.strip_prefix(b"#").unwrap_or_default();
+    !digits.is_empty() && digits.len().is_multiple_of(2) && digits.iter().all(u8::is_ascii_hexdigit)
+}
+
 /// A value in its comparable form.
 fn folded(value: Vec<u8>) -> Vec<u8> {
     match String::from_utf8(value) {
@@ -240,114 +261,4 @@ fn push(bytes: &mut Vec<u8>, character: char) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn dn(source: &str) -> Dn {
-        Dn::parse(source).unwrap_or_else(|| panic!("{source} is a DN"))
-    }
-
-    #[test]
-    fn spellings_of_one_name_are_equal() {
-        for (one, other) in [
-            ("cn=Chat,ou=Groups,dc=x", "CN=chat, OU=groups , DC=X"),
-            ("cn=a\\,b,dc=x", "cn=a\\2cb,dc=x"),
-            ("cn=a\\+b\\=c,dc=x", "cn=a\\2Bb=c,dc=x"),
-            ("uid=a+cn=b,dc=x", "cn=b+uid=a,dc=x"),
-            ("cn=JÜRG,dc=x", "cn=j\\c3\\bcrg,dc=x"),
-            ("cn=\\ x\\ ,dc=x", "cn=\\20x\\20,dc=x"),
-            ("commonName=a,2.5.4.11=b,domainComponent=c", "cn=a,OU=b,dc=c"),
-            ("OID.0.9.2342.19200300.100.1.1=a,dc=c", "userid=a,dc=c"),
-            ("", " "),
-        ] {
-            assert_eq!(dn(one), dn(other), "{one} {other}");
-            assert_eq!(dn(one).key(), dn(other).key());
-        }
-    }
-
-    #[test]
-    fn different_names_are_different() {
-        for (one, other) in [
-            ("cn=a,dc=x", "cn=b,dc=x"),
-            ("cn=a,cn=b", "cn=b,cn=a"),
-            ("cn=a+cn=b", "cn=a,cn=b"),
-            ("cn=a\\,cn=b", "cn=a,cn=b"),
-            ("cn=a\\ ,dc=x", "cn=a,dc=x"),
-            ("cn=\u{a0}a", "cn=a"),
-            ("cn=\u{2003}a", "cn=a"),
-            ("cn=\u{a0}", "cn="),
-            ("cn=\\ff", "cn=\\fe"),
-            ("cn=\\ff", "cn=\\5cff"),
-        ] {
-            assert_ne!(dn(one), dn(other), "{one} {other}");
-            assert_ne!(dn(one).key(), dn(other).key());
-        }
-    }
-
-    #[test]
-    fn of_one_entry_is_no_name_that_some_server_takes_for_two() {
-        let of_one_entry = |value: &str| Dn::of_one_entry(&format!("cn={value},dc=x")).unwrap();
-        for (one, other) in [
-            ("ασ", "ας"),
-            ("ΑΣ", "ας"),
-            ("ß", "\u{1e9e}"),
-            ("i\u{307}", "\u{130}"),
-            ("\u{2177}", "\u{2167}"),
-            ("\u{10d0}", "\u{1c90}"),
-            ("ș", "Ș"),
-            ("k", "\u{212a}"),
-        ] {
-            assert_ne!(of_one_entry(one), of_one_entry(other), "{one} {other}");
-        }
-        assert_eq!(of_one_entry("Jürg"), of_one_entry("jüRG"));
-    }
-
-    #[test]
-    fn what_is_no_name_is_not_read() {
-        for source in [
-            "alice",
-            "cn",
-            "=x",
-            "cn=a,",
-            "cn=a,b",
-            "a,cn=b",
-            "cn=\\",
-            "cn=\"a\"",
-            "cn=a,\u{a0}cn=b",
-        ] {
-            assert_eq!(Dn::parse(source), None, "{source}");
-        }
-    }
-
-    #[test]
-    fn what_an_administrator_writes_as_a_dn_is_told_apart_from_what_is_none() {
-        for (source, words) in [
-            ("example.com", "\"dc=example,dc=com\""),
-            ("no dn at all", "it is no DN"),
-            ("people", "it is no DN"),
-            ("dc=example dc=com", "commas"),
-            ("cn=xmpp ou=services dc=example", "commas"),
-            ("ou=a b,dc=example  DC=com", "commas"),
-            ("o u=x", "it is no DN"),
-            ("dc=example,", "it is no DN"),
-        ] {
-            let error = Dn::written(source).unwrap_err();
-            assert!(error.contains(words), "{source}: {error}");
-        }
-        for source in
-            ["", "dc=x", "ou=A B , dc=x", "ou=a ;dc=x", "o=a b=c", "1.2.3=x", "ou=a\\ dc=b"]
-        {
-            assert!(Dn::written(source).is_ok(), "{source}");
-        }
-    }
-
-    #[test]
-    fn a_name_lies_within_its_bases() {
-        let name = dn("cn=a,ou=b,dc=c");
-        assert!(
-            name.is_within(&dn("OU=B,dc=c")) && name.is_within(&name) && name.is_within(&dn(""))
-        );
-        assert!(!name.is_within(&dn("ou=x,dc=c")) && !dn("dc=c").is_within(&name));
-        assert_eq!(name.depth(), 3);
-    }
-}
+mod tests;
