@@ -7,8 +7,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::sync::OnceLock;
 
 use tempfile::NamedTempFile;
-use xmpp_ldap_auth::config;
 use xmpp_ldap_auth::config::problem::Problems;
+use xmpp_ldap_auth::config::{self, Reading};
 
 /// The secret that is planted.
 const SECRET: &str = "zqtops3cretqz";
@@ -67,6 +67,14 @@ pub fn check(input: &[u8]) {
         );
         assert!(!problem.text.is_empty());
     }
+    assert_eq!(facts(&config::read(&text, None, None)), facts(&reading), "{text}");
+}
+
+/// What a reading comes to, in words.
+fn facts(reading: &Reading) -> String {
+    let effective =
+        reading.configuration.as_ref().map(|it| it.effective.iter().collect::<Vec<_>>());
+    format!("{effective:?} {:?} {:?}", reading.remarks, reading.listeners)
 }
 
 fn secret_file() -> String {

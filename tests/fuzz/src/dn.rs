@@ -1,5 +1,5 @@
 //! Names to bind with: whatever the account is called, a DN keeps its parts, and a plain name its
-//! separators.
+//! separators. And any two DNs: they are equal where they are one, and nowhere else.
 
 use xmpp_ldap_auth::directory::names::bind_name::NameTemplate;
 use xmpp_ldap_auth::directory::names::dn::Dn;
@@ -10,9 +10,18 @@ use crate::template::{account, values};
 
 const HOLES: [&str; 4] = ["{localpart}", "{domain}", "{jid}", "{address}"];
 
-/// The input is a name template, a localpart and a domainpart, each in a line.
+/// What stands in the place of a character of a DN, or before it, to make another one of it.
+const CHANGES: [&str; 10] = ["", " ", "\\", "#", ",", "+", "=", "\t", "a", "\u{a0}"];
+
+/// The longest DN of which others are made.
+const SHORT: usize = 24;
+
+/// The input is a name template, a localpart and a domainpart, each in a line; the first two may also
+/// be DNs.
 pub fn check(input: &[u8]) {
     let Some((source, rest)) = first_line(input) else { return };
+    check_pair(source, first_line(rest).map_or("", |(line, _)| line));
+    check_changes(source);
     let Some(account) = account(rest) else { return };
     for account in [account.unescaped(), Some(account)].into_iter().flatten() {
         check_name("uid={localpart},ou=people,dc=example,dc=com", &account);
@@ -64,4 +73,166 @@ fn with_values(source: &str, account: &Account, escape: impl Fn(&str) -> String)
         rest = behind.split_once('}').map_or("", |(_, rest)| rest);
     }
     filled + rest
+}
+
+/// Compares a DN with those that differ from it by a character.
+fn check_changes(dn: &str) {
+    if dn.len() > SHORT || Dn::parse(dn).is_none() {
+        return;
+    }
+    for (at, character) in dn.char_indices() {
+        let (before, rest) = dn.split_at(at);
+        let after = &rest[character.len_utf8()..];
+        for change in CHANGES {
+            check_pair(dn, &[before, change, after].concat());
+            check_pair(dn, &[before, change, rest].concat());
+        }
+        let other_case = match character.is_uppercase() {
+            true => character.to_lowercase().to_string(),
+            false => character.to_uppercase().to_string(),
+        };
+        check_pair(dn, &[before, &other_case, after].concat());
+    }
+}
+
+fn check_pair(one: &str, other: &str) {
+    let (Some(strict), Some(other_strict)) = (StrictDn::read(one), StrictDn::read(other)) else {
+        return;
+    };
+    let [same, exact, key, exact_key] = {
+        let of = |dn: &str| {
+            let dns = [Dn::parse(dn), Dn::of_one_entry(dn)];
+            dns.map(|dn| dn.expect("what the RFC takes for a DN is one"))
+        };
+        let ([dn, exact], [other_dn, other_exact]) = (of(one), of(other));
+        let keys = [&dn, &exact].map(Dn::key);
+        assert_eq!(dn.depth(), strict.0.len(), "{one}");
+        [
+            dn == other_dn,
+            exact == other_exact,
+            keys[0] == other_dn.key(),
+            keys[1] == other_exact.key(),
+        ]
+    };
+    assert_eq!((key, exact_key), (same, exact), "{one} and {other}");
+    assert_eq!(exact, strict == other_strict, "{one} and {other}");
+    assert!(same || !exact, "{one} and {other}");
+}
+
+/// A name as RFC 4514 has it, to the letter, and without regard to case where all servers have none.
+#[derive(PartialEq)]
+struct StrictDn(Vec<Vec<(String, StrictValue)>>);
+
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+enum StrictValue {
+    /// Octets, without escapes.
+    String(Vec<u8>),
+    /// The octets of an encoding.
+    Hex(Vec<u8>),
+}
+
+impl StrictDn {
+    /// Reads a name (section 3); `None` if it is none.
+    fn read(source: &str) -> Option<Self> {
+        if source.is_empty() {
+            return Some(Self(Vec::new()));
+        }
+        let names = split(source, b',').into_iter().map(|name| {
+            let mut pairs: Vec<_> =
+                split(name, b'+').into_iter().map(Self::read_pair).collect::<Option<_>>()?;
+            pairs.sort();
+            Some(pairs)
+        });
+        names.collect::<Option<_>>().map(Self)
+    }
+
+    fn read_pair(source: &str) -> Option<(String, StrictValue)> {
+        let (attribute, value) = source.split_once('=')?;
+        let is_descr = attribute.starts_with(|c: char| c.is_ascii_alphabetic())
+            && attribute.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+        let is_number = |part: &str| {
+            part.bytes().all(|byte| byte.is_ascii_digit())
+                && (part == "0" || !part.is_empty() && !part.starts_with('0'))
+        };
+        let is_oid = attribute.contains('.') && attribute.split('.').all(is_number);
+        let attribute = match &*attribute.to_ascii_lowercase() {
+            _ if !is_descr && !is_oid => return None,
+            "commonname" | "2.5.4.3" => "cn".to_owned(),
+            "surname" | "2.5.4.4" => "sn".to_owned(),
+            "countryname" | "2.5.4.6" => "c".to_owned(),
+            "localityname" | "2.5.4.7" => "l".to_owned(),
+            "stateorprovincename" | "2.5.4.8" => "st".to_owned(),
+            "2.5.4.9" => "street".to_owned(),
+            "organizationname" | "2.5.4.10" => "o".to_owned(),
+            "organizationalunitname" | "2.5.4.11" => "ou".to_owned(),
+            "domaincomponent" | "0.9.2342.19200300.100.1.25" => "dc".to_owned(),
+            "userid" | "0.9.2342.19200300.100.1.1" => "uid".to_owned(),
+            other => other.to_owned(),
+        };
+        let ignores_case =
+            ["cn", "sn", "c", "l", "st", "street", "o", "ou", "dc", "uid"].contains(&&*attribute);
+        let value = match StrictValue::read(value)? {
+            StrictValue::String(octets) if ignores_case => {
+                StrictValue::String(octets.to_ascii_lowercase())
+            }
+            value => value,
+        };
+        Some((attribute, value))
+    }
+}
+
+impl StrictValue {
+    fn read(source: &str) -> Option<Self> {
+        let hex_pair = |pair: &[u8]| {
+            let digits = std::str::from_utf8(pair).ok()?;
+            let is_hex = pair.len() == 2 && pair.iter().all(u8::is_ascii_hexdigit);
+            is_hex.then(|| u8::from_str_radix(digits, 16).unwrap())
+        };
+        if let Some(digits) = source.strip_prefix('#') {
+            let octets: Vec<u8> =
+                digits.as_bytes().chunks(2).map(hex_pair).collect::<Option<_>>()?;
+            return (!octets.is_empty()).then_some(Self::Hex(octets));
+        }
+        if source.starts_with(' ') {
+            return None;
+        }
+        let mut octets = Vec::new();
+        let mut ends_in_space = false;
+        let mut rest = source.as_bytes();
+        while let [first, after @ ..] = rest {
+            rest = after;
+            ends_in_space = *first == b' ';
+            octets.push(match first {
+                b'\\' => match rest {
+                    [special, after @ ..] if b"\\\"+,;<> #=".contains(special) => {
+                        rest = after;
+                        *special
+                    }
+                    _ => {
+                        let (pair, after) = rest.split_at_checked(2)?;
+                        rest = after;
+                        hex_pair(pair)?
+                    }
+                },
+                b'"' | b'+' | b',' | b';' | b'<' | b'>' | 0 => return None,
+                other => *other,
+            });
+        }
+        (!ends_in_space).then_some(Self::String(octets))
+    }
+}
+
+/// The parts between separators that are not escaped.
+fn split(source: &str, separator: u8) -> Vec<&str> {
+    let mut parts = Vec::new();
+    let (mut start, mut is_escaped) = (0, false);
+    for (at, byte) in source.bytes().enumerate() {
+        if byte == separator && !is_escaped {
+            parts.push(&source[start..at]);
+            start = at + 1;
+        }
+        is_escaped = byte == b'\\' && !is_escaped;
+    }
+    parts.push(&source[start..]);
+    parts
 }

@@ -1,5 +1,5 @@
-//! Requests of HTTP: however a stream is cut, the same ones come out of it, and a form says the same
-//! when it is written anew.
+//! Requests of HTTP: however a stream is cut, the same ones come out of it, which a reader that knows
+//! nothing but RFC 9112 cuts out as well; and a form says the same when it is written anew.
 
 use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
 use xmpp_ldap_auth::protocol::http::body::{BodyReader, LONGEST_BODY};
@@ -7,8 +7,20 @@ use xmpp_ldap_auth::protocol::http::form::FormFields;
 use xmpp_ldap_auth::protocol::http::head::{Head, HeadReader, Length, Method};
 use xmpp_ldap_auth::protocol::http::{MalformedHttp, ReceiveBuffer};
 
-/// What a request says: its method, path, query, and body.
-type Facts = (Method, String, Vec<u8>, Vec<u8>);
+mod strict;
+
+/// What a request says.
+#[derive(Clone, Debug, PartialEq)]
+struct Facts {
+    method: Method,
+    path: String,
+    query: Vec<u8>,
+    authorization: Option<Vec<u8>>,
+    accept: Vec<u8>,
+    expects_continue: bool,
+    closes: bool,
+    body: Vec<u8>,
+}
 
 /// Cuts requests out of what it is given.
 #[derive(Default)]
@@ -40,7 +52,20 @@ impl Reader {
             };
             assert!(whole.len() <= LONGEST_BODY);
             assert!(head.length == Length::Chunked || head.length == Length::Exact(whole.len()));
-            self.requests.push((head.method, head.path, head.query, whole));
+            let Head { method, path, query, authorization, accept, .. } = head;
+            let Head { expects_continue, closes, .. } = head;
+            let body = whole;
+            let facts = Facts {
+                method,
+                path,
+                query,
+                authorization,
+                accept,
+                expects_continue,
+                closes,
+                body,
+            };
+            self.requests.push(facts);
         }
     }
 }
@@ -59,7 +84,12 @@ pub fn check(input: &[u8]) {
     for length in [1, usize::from(*length).max(1)] {
         assert_eq!(read(stream.chunks(length)), (requests.clone(), is_malformed));
     }
-    for (_, path, query, body) in requests {
+    let mut rest = stream;
+    for request in &requests {
+        let strict = strict::request(&mut rest);
+        assert_eq!(strict.as_ref(), Some(request), "a strict reader takes it for another");
+    }
+    for Facts { path, query, body, .. } in requests {
         assert!(!path.contains(['?', '#']) && !path.chars().any(char::is_control));
         check_form(&query);
         check_form(&body);

@@ -1,10 +1,14 @@
-//! Lines of the native protocol, of both sides.
+//! Lines of the native protocol, of both sides, and of an administrator's orders.
+
+use std::time::Duration;
 
 use secrecy::ExposeSecret;
 use serde_json::Value;
 use serde_json::value::RawValue;
+use xmpp_ldap_auth::protocol::control::Order;
 use xmpp_ldap_auth::protocol::native::{
-    Ask, FromClient, FromDaemon, Lines, ProtocolFault, read_client, read_daemon, write_request,
+    Ask, FromClient, FromDaemon, Lines, ProtocolFault, read_client, read_daemon, write_answer,
+    write_cancel, write_request,
 };
 use xmpp_ldap_auth::request::{Request, Verb};
 use xmpp_ldap_auth::verdict::Verdict;
@@ -20,6 +24,7 @@ pub fn check(input: &[u8]) {
     for line in lines {
         check_client(&line);
         check_daemon(&line);
+        check_order(&line);
     }
 }
 
@@ -43,19 +48,36 @@ fn check_client(line: &[u8]) {
     let text = std::str::from_utf8(line).ok();
     let is_json = text.is_some_and(|text| serde_json::from_str::<&RawValue>(text).is_ok());
     assert!(is_json || read.as_ref().err() == Some(&ProtocolFault::Json), "that is no JSON");
+    if let Ok(FromClient::Cancel(id)) = read {
+        let again = rewritten(|out| write_cancel(out, id), read_client);
+        assert!(matches!(again, FromClient::Cancel(again) if again == id));
+    }
     let Ok(FromClient::Ask(Ask { id, within, request: Ok(request) })) = read else { return };
     let (verb, account, password) = facts(&request);
     let fields = [account.localpart(), account.domainpart(), password.unwrap_or_default()];
     assert!(!fields.iter().any(|field| field.contains(char::is_control)));
     assert_eq!(password.is_some(), verb != Verb::IsUser);
     let Some(within) = within else { return };
-    let mut written = Vec::new();
-    write_request(&mut written, id, &request, within);
-    assert_eq!(written.pop(), Some(b'\n'));
-    assert!(!written.contains(&b'\n'), "a request is one line");
-    let Ok(FromClient::Ask(again)) = read_client(&written) else { panic!("it is not read again") };
+    let again = rewritten(|out| write_request(out, id, &request, within), read_client);
+    let FromClient::Ask(again) = again else { panic!("it is not read again") };
     assert_eq!(again.id, id);
     assert_eq!(facts(&again.request.unwrap()), (verb, account, password));
+    // Longer times are not counted to the millisecond.
+    if within < Duration::from_secs(1 << 40) {
+        assert_eq!(again.within, Some(within));
+    }
+}
+
+/// What is read of what was written, which is one line.
+fn rewritten<T>(
+    write: impl FnOnce(&mut Vec<u8>),
+    read: impl FnOnce(&[u8]) -> Result<T, ProtocolFault>,
+) -> T {
+    let mut line = Vec::new();
+    write(&mut line);
+    assert_eq!(line.pop(), Some(b'\n'));
+    assert!(!line.contains(&b'\n'), "it is one line");
+    read(&line).unwrap_or_else(|fault| panic!("it is not read again: {fault}"))
 }
 
 fn facts(request: &Request) -> (Verb, &xmpp_ldap_auth::jid::Account, Option<&str>) {
@@ -69,13 +91,40 @@ fn facts(request: &Request) -> (Verb, &xmpp_ldap_auth::jid::Account, Option<&str
 }
 
 fn check_daemon(line: &[u8]) {
-    if let Ok(FromDaemon::Answer(_, verdict)) = read_daemon(line) {
+    if let Ok(answer @ FromDaemon::Answer(id, verdict)) = read_daemon(line) {
+        let again = rewritten(|out| write_answer(out, id, verdict), read_daemon);
+        assert_eq!(again, answer, "it is passed on as another");
         let said: Option<Value> = serde_json::from_slice(line).ok();
         let word = said.as_ref().map(|said| &said["verdict"]);
         // What holds half a surrogate pair is nothing that can be looked at otherwise.
         if let Some(word) = word {
             assert_eq!(verdict == Verdict::Granted, word == "yes");
             assert_eq!(matches!(verdict, Verdict::Denied(_)), word == "no");
+        }
+    }
+}
+
+/// An administrator's order, which is read as it was written.
+fn check_order(line: &[u8]) {
+    let Some(order) = Order::read(line) else { return };
+    let mut written = order.line();
+    assert_eq!(written.pop(), Some(b'\n'));
+    assert!(!written.contains(&b'\n'), "an order is one line");
+    let again = Order::read(&written).expect("it is read again");
+    let same = match (&order, &again) {
+        (Order::Status, Order::Status) => true,
+        (Order::Forgive { jid }, Order::Forgive { jid: again }) => jid == again,
+        (Order::Login { jid, password, .. }, Order::Login { jid: again, password: secret, .. }) => {
+            jid == again && password.expose_secret() == secret.expose_secret()
+        }
+        _ => false,
+    };
+    assert!(same, "it is read as another");
+    if let Order::Login { jid, within, .. } = order {
+        let another = Order::Login { jid, password: "another".into(), within };
+        let [shown, expected] = [&again, &another].map(|order| format!("{order:?}"));
+        if within < Duration::from_secs(1 << 40) {
+            assert_eq!(shown, expected, "the password shows");
         }
     }
 }

@@ -39,6 +39,11 @@ pub fn check(input: &[u8]) {
     assert_eq!(fields.join(":"), text);
 
     let parts = [account.localpart(), account.domainpart()];
+    let again = Account::new(parts[0], parts[1]);
+    assert_eq!(again.as_ref(), Some(&*account), "passed on, it is another");
+    if !parts[1].contains('@') {
+        assert_eq!(Account::written(&account.to_string()), again, "written down, it is another");
+    }
     assert!(parts.iter().all(|part| (1..=LONGEST_PART).contains(&part.len())), "{account}");
     let mut characters = parts.into_iter().chain(password.as_deref()).flat_map(str::chars);
     assert!(!characters.any(char::is_control), "a control character got through");
