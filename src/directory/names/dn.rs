@@ -59,7 +59,9 @@ impl Dn {
     /// and beyond ASCII, each server has its own idea of which letters differ in case alone.
     pub fn of_one_entry(source: &str) -> Option<Self> {
         Self::read(source, |attribute, mut value| {
-            if ATTRIBUTES.iter().any(|(short, ..)| *short == attribute) {
+            let is_known = ATTRIBUTES.iter().any(|(short, ..)| *short == attribute);
+            // What is no text has no letters.
+            if is_known && str::from_utf8(&value).is_ok() {
                 value.make_ascii_lowercase();
             }
             value

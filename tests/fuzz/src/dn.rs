@@ -172,7 +172,7 @@ impl StrictDn {
         let ignores_case =
             ["cn", "sn", "c", "l", "st", "street", "o", "ou", "dc", "uid"].contains(&&*attribute);
         let value = match StrictValue::read(value)? {
-            StrictValue::String(octets) if ignores_case => {
+            StrictValue::String(octets) if ignores_case && std::str::from_utf8(&octets).is_ok() => {
                 StrictValue::String(octets.to_ascii_lowercase())
             }
             value => value,

@@ -61,6 +61,7 @@ fn of_one_entry_is_no_name_that_some_server_takes_for_two() {
         ("\u{10d0}", "\u{1c90}"),
         ("ș", "Ș"),
         ("k", "\u{212a}"),
+        ("\\cdj", "\\cdJ"),
     ] {
         assert_ne!(of_one_entry(one), of_one_entry(other), "{one} {other}");
     }
