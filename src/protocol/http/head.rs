@@ -145,6 +145,9 @@ fn parse(bytes: &[u8]) -> Result<Head, MalformedHttp> {
 
 /// The path and the query of a target in origin form or in absolute form (RFC 9112, section 3.2).
 fn split_target(target: &str) -> Result<(&str, &str), MalformedHttp> {
+    if target.contains('#') {
+        return Err(MalformedHttp);
+    }
     let local = if target.starts_with('/') {
         target
     } else {
@@ -154,9 +157,6 @@ fn split_target(target: &str) -> Result<(&str, &str), MalformedHttp> {
         }
         rest.find(['/', '?']).and_then(|path| rest.get(path..)).unwrap_or_default()
     };
-    if local.contains('#') {
-        return Err(MalformedHttp);
-    }
     let (path, query) = local.split_once('?').unwrap_or((local, ""));
     // Other characters are written as hex (RFC 3986, section 2); clients leave them in queries only.
     if path.is_ascii() { Ok((path, query)) } else { Err(MalformedHttp) }
@@ -228,9 +228,20 @@ mod tests {
             let head = read(text.as_bytes()).unwrap().unwrap();
             assert_eq!((&*head.path, &*head.query), (path, query.as_bytes()), "{target}");
         }
-        for target in
-            ["/\u{97}", "*", "a", "h:80", "https://h/", "/a#b", "/a?b#c", "", "/a b", "/a\u{7f}"]
-        {
+        for target in [
+            "/\u{97}",
+            "http://h#b/a",
+            "http://h#b",
+            "*",
+            "a",
+            "h:80",
+            "https://h/",
+            "/a#b",
+            "/a?b#c",
+            "",
+            "/a b",
+            "/a\u{7f}",
+        ] {
             let text = format!("OPTIONS {target} HTTP/1.1\r\n\r\n");
             assert!(read(text.as_bytes()).is_err(), "{target}");
         }
