@@ -6,6 +6,7 @@ mod ejabberd_advice;
 mod findings;
 mod included;
 mod lua;
+mod macros;
 mod ours;
 mod program;
 mod prosody;

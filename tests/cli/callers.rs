@@ -1,6 +1,7 @@
 //! What `check` finds in the configurations of ejabberd and Prosody, and as whom it looks.
 
 mod as_user;
+mod computed;
 
 use std::os::unix::fs::symlink;
 use std::os::unix::net::UnixListener;

@@ -1,12 +1,12 @@
 //! ejabberd's `ejabberd.yml`: the options in it, by host.
 
-use std::collections::HashMap;
 use std::path::Path;
 use std::rc::Rc;
 use std::time::Duration;
 
 use super::findings::{FileLine, Findings};
 use super::included::IncludedFiles;
+use super::macros::Macros;
 use super::yaml::{self, YamlValue};
 
 /// The options of an ejabberd.
@@ -16,7 +16,7 @@ pub(super) struct Ejabberd {
     pub(super) file: FileLine,
     /// Every option that stands outside of a host's, in the order of the files.
     options: Vec<(String, YamlValue)>,
-    macros: HashMap<String, YamlValue>,
+    macros: Macros,
     files: IncludedFiles,
 }
 
@@ -27,33 +27,51 @@ impl Ejabberd {
         let mut read = Self {
             file: file.clone(),
             options: Vec::new(),
-            macros: HashMap::new(),
+            macros: Macros::default(),
             files: IncludedFiles::default(),
         };
-        read.include(&file.file, &file, 0, found);
+        read.include(&file.file, &file, &[], found);
+        // A macro may be defined behind where it is used.
+        read.options = read.macros.expanded(&read.options);
         read
     }
 
-    /// Reads one file, which is named at this place.
-    fn include(&mut self, path: &Rc<Path>, named: &FileLine, depth: usize, found: &mut Findings) {
-        let Some(bytes) = self.files.read(path, named, depth, found) else { return };
+    /// Reads one file, which is named at this place; each of those that include it says what it takes.
+    fn include(
+        &mut self,
+        path: &Rc<Path>,
+        named: &FileLine,
+        within: &[YamlValue],
+        found: &mut Findings,
+    ) {
+        let Some(bytes) = self.files.read(path, named, within.len(), found) else { return };
         let document = match yaml::parse(path, &bytes) {
             Ok(document) => document,
             Err((place, why)) => return found.error(&place, "", format!("no YAML: {why}")),
         };
+        let is_taken = |key: &str| {
+            within.iter().all(|terms| {
+                let lists = |it: &YamlValue| it.items().iter().any(|it| it.scalar() == Some(key));
+                terms.get("allow_only").is_none_or(lists)
+                    && !terms.get("disallow").is_some_and(lists)
+            })
+        };
         for (key, value) in document.entries() {
             match key.as_str() {
-                "define_macro" => self.macros.extend(value.entries().iter().cloned()),
+                "define_macro" => self.macros.define(value),
                 "include_config_file" => {
                     let names = value.items().iter().filter_map(YamlValue::scalar);
-                    let names = names.chain(value.entries().iter().map(|(name, _)| name.as_str()));
-                    for name in names {
+                    let names = names.map(|name| (name, value));
+                    let with_terms = value.entries().iter().map(|(name, terms)| (&**name, terms));
+                    for (name, terms) in names.chain(with_terms) {
                         let directory = path.parent().unwrap_or(Path::new("/"));
                         let path = Rc::from(directory.join(name));
-                        self.include(&path, &value.place, depth + 1, found);
+                        let within = [within, std::slice::from_ref(terms)].concat();
+                        self.include(&path, &value.place, &within, found);
                     }
                 }
-                _ => self.options.push((key.clone(), value.clone())),
+                key if is_taken(key) => self.options.push((key.to_owned(), value.clone())),
+                _ => {}
             }
         }
     }
@@ -75,24 +93,23 @@ impl Ejabberd {
 
     /// The hosts, each with its place; `None` for one that only ejabberd can tell.
     pub(super) fn hosts(&self) -> impl Iterator<Item = Option<(String, FileLine)>> {
-        let hosts = self.all("hosts").flat_map(YamlValue::items);
+        let is_written = |host: &&YamlValue| !matches!(host.scalar(), Some("" | "~"));
+        let hosts = self.all("hosts").flat_map(YamlValue::items).filter(is_written);
         hosts.map(|host| Some((self.text(host)?.to_owned(), host.place.clone())))
     }
 
-    /// The text of a scalar, or of the macro that it names; `None` where only ejabberd can tell.
-    pub(super) fn text<'a>(&'a self, value: &'a YamlValue) -> Option<&'a str> {
-        value.scalar().map(|text| self.resolved(text)).filter(|text| !has_keyword(text))
+    /// The text of a scalar; `None` where only ejabberd can tell.
+    pub(super) fn text<'a>(&self, value: &'a YamlValue) -> Option<&'a str> {
+        value.scalar().filter(|text| !has_keyword(text))
     }
 
     fn resolved<'a>(&'a self, text: &'a str) -> &'a str {
-        let name = text.strip_prefix('@').and_then(|rest| rest.strip_suffix('@')).unwrap_or(text);
-        self.macros.get(name).and_then(YamlValue::scalar).unwrap_or(text)
+        self.macros.text(text).unwrap_or(text)
     }
 
     /// The texts of a list, or of what stands alone in place of one; `None` as `text` says it.
     pub(super) fn texts<'a>(&'a self, value: &'a YamlValue) -> Vec<Option<&'a str>> {
-        let list = value.scalar().and_then(|name| self.macros.get(name)).unwrap_or(value);
-        list.items().iter().map(|item| self.text(item)).collect()
+        value.items().iter().map(|item| self.text(item)).collect()
     }
 
     /// What is said with yes or no.

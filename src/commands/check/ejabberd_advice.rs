@@ -30,7 +30,10 @@ pub(super) fn judge(ejabberd: &Ejabberd, ours: Ours<'_>, found: &mut Findings) {
     let all: Vec<_> = hosts.iter().flatten().map(|(_, host)| host.clone()).collect();
     let asking: Vec<_> = hosts.into_iter().flatten().filter(|it| it.0).map(|it| it.1).collect();
     if asking.is_empty() && is_sure {
-        let text = "no host asks this program; write auth_method: [external]";
+        let text = match all.is_empty() {
+            true => "there are no hosts in this file: is it ejabberd.yml?",
+            false => "no host asks this program; write auth_method: [external]",
+        };
         let written = ejabberd.all("auth_method").last();
         found.error(written.map_or(&ejabberd.file, |it| &it.place), "auth_method", text);
     }

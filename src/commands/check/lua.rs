@@ -33,8 +33,8 @@ pub(super) enum LuaValue {
 pub(super) enum Statement {
     /// It gives a name a value.
     Assign(String, LuaValue),
-    /// It calls a function with a text, as in `VirtualHost "example.com"`.
-    Call(String, String),
+    /// It calls a function with a value, as in `VirtualHost "example.com"`.
+    Call(String, LuaValue),
 }
 
 /// What a file does, as far as that is written out. The error is the line where it is no Lua.
@@ -42,8 +42,17 @@ pub(super) fn read(source: &str) -> Result<Vec<(usize, Statement)>, usize> {
     let tokens = tokens(source)?;
     let mut reader = LuaReader { tokens: &tokens, at: 0, depth: 0 };
     let mut statements = Vec::new();
+    // Within how many blocks: whether what stands there is done is for Lua to tell.
+    let mut blocks = 0_usize;
     while let Some((token, line)) = reader.next() {
         match token {
+            // A loop has its `do`.
+            Token::Name(name) if ["if", "do", "function", "repeat"].contains(&&**name) => {
+                blocks += 1
+            }
+            Token::Name(name) if ["end", "until"].contains(&&**name) => {
+                blocks = blocks.saturating_sub(1);
+            }
             Token::Sign('{' | '(' | '[') => {
                 reader.at -= 1;
                 reader.skip_group();
@@ -53,19 +62,25 @@ pub(super) fn read(source: &str) -> Result<Vec<(usize, Statement)>, usize> {
             Token::Name(name) => match reader.peek() {
                 Some(Token::Sign('=')) if reader.peek_at(1) != Some(&Token::Sign('=')) => {
                     reader.at += 1;
-                    let value = reader.value();
+                    let value = match reader.value() {
+                        value if blocks == 0 => value,
+                        _ => LuaValue::Unknown,
+                    };
                     statements.push((line, Statement::Assign(name.clone(), value)));
                 }
                 Some(Token::Text(text)) => {
                     reader.at += 1;
-                    statements.push((line, Statement::Call(name.clone(), text.clone())));
+                    let text = LuaValue::Text(text.clone());
+                    statements.push((line, Statement::Call(name.clone(), text)));
                 }
                 Some(Token::Sign('(')) => {
-                    if let (Some(Token::Text(text)), Some(Token::Sign(')'))) =
-                        (reader.peek_at(1), reader.peek_at(2))
-                    {
-                        statements.push((line, Statement::Call(name.clone(), text.clone())));
-                    }
+                    let with = match (reader.peek_at(1), reader.peek_at(2)) {
+                        (Some(Token::Text(text)), Some(Token::Sign(')'))) => {
+                            LuaValue::Text(text.clone())
+                        }
+                        _ => LuaValue::Unknown,
+                    };
+                    statements.push((line, Statement::Call(name.clone(), with)));
                 }
                 _ => {}
             },
@@ -250,17 +265,44 @@ fn short_text(source: &str, quote: char) -> Option<(String, &str)> {
     let mut characters = source.char_indices().skip(1);
     while let Some((at, c)) = characters.next() {
         match c {
-            '\\' => match characters.next()?.1 {
-                'n' => text.push('\n'),
-                't' => text.push('\t'),
-                other => text.push(other),
-            },
+            '\\' => {
+                let (end, character) = escape(source.get(at + 1..)?)?;
+                text.extend(character);
+                let end = at + 1 + end;
+                while characters.clone().next().is_some_and(|(next, _)| next < end) {
+                    characters.next();
+                }
+            }
             '\n' => return None,
             _ if c == quote => return Some((text, source.get(at + 1..)?)),
             _ => text.push(c),
         }
     }
     None
+}
+
+/// How long an escape behind its backslash is, and for what it stands.
+fn escape(source: &str) -> Option<(usize, Option<char>)> {
+    let first = source.chars().next()?;
+    let number = |from: usize, most: usize, radix: u32| {
+        let digits = source.get(from..)?.bytes().take(most);
+        let end = from + digits.take_while(|it| char::from(*it).is_digit(radix)).count();
+        let number = u32::from_str_radix(source.get(from..end)?, radix).ok()?;
+        Some((end, Some(char::from_u32(number).unwrap_or(char::REPLACEMENT_CHARACTER))))
+    };
+    match first {
+        'n' => Some((1, Some('\n'))),
+        't' => Some((1, Some('\t'))),
+        'x' => number(1, 2, 16),
+        'u' => {
+            let (end, character) = number(2, 8, 16)?;
+            source.get(end..)?.starts_with('}').then_some((end + 1, character))
+        }
+        '0'..='9' => number(0, 3, 10),
+        // The blanks behind it are left out.
+        'z' => Some((source.len() - source.get(1..)?.trim_start().len(), None)),
+        other => Some((other.len_utf8(), Some(other))),
+    }
 }
 
 #[cfg(test)]
@@ -284,6 +326,9 @@ mod tests {
             computed = "a" .. b
             called = getenv("HOME")
             if os then inner = true end
+            for _, host in ipairs { "x" } do VirtualHost(host) end
+            escaped = "\100\x65\u{66}\z
+                       g"
             VirtualHost "one"
                 authentication = [[long]]
             Component("two") ("muc")
@@ -291,7 +336,7 @@ mod tests {
         "#;
         let read: Vec<Statement> = read(source).unwrap().into_iter().map(|(_, it)| it).collect();
         let assign = |name: &str, value| Statement::Assign(name.to_owned(), value);
-        let call = |name: &str, with: &str| Statement::Call(name.to_owned(), with.to_owned());
+        let call = |name: &str, with: &str| Statement::Call(name.to_owned(), text(with));
         assert_eq!(
             read,
             [
@@ -305,7 +350,9 @@ mod tests {
                 assign("computed", LuaValue::Unknown),
                 assign("called", LuaValue::Unknown),
                 call("getenv", "HOME"),
-                assign("inner", LuaValue::Flag(true)),
+                assign("inner", LuaValue::Unknown),
+                Statement::Call("VirtualHost".to_owned(), LuaValue::Unknown),
+                assign("escaped", text("defg")),
                 call("VirtualHost", "one"),
                 assign("authentication", text("long")),
                 call("Component", "two"),

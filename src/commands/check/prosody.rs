@@ -18,6 +18,8 @@ pub(super) struct Prosody {
     global: Settings,
     /// The hosts, in the order of the files.
     hosts: Vec<ProsodyHost>,
+    /// Whether only Lua can tell which other hosts there are.
+    has_computed_hosts: bool,
     files: IncludedFiles,
 }
 
@@ -39,8 +41,8 @@ type Settings = HashMap<String, (LuaValue, FileLine)>;
 enum ProsodySection {
     All,
     Host(usize),
-    /// A component has no users.
-    Component,
+    /// A component has no users, and a host without a name cannot be told from others.
+    Other,
 }
 
 impl Prosody {
@@ -51,6 +53,7 @@ impl Prosody {
             file: file.clone(),
             global: HashMap::new(),
             hosts: Vec::new(),
+            has_computed_hosts: false,
             files: IncludedFiles::default(),
         };
         read.include(&file.file, &file, 0, found);
@@ -78,13 +81,13 @@ impl Prosody {
                         ProsodySection::Host(at) => {
                             self.hosts.get_mut(at).map(|host| &mut host.settings)
                         }
-                        ProsodySection::Component => None,
+                        ProsodySection::Other => None,
                     };
                     if let Some(settings) = settings {
                         settings.insert(name, (value, place));
                     }
                 }
-                Statement::Call(name, text) => match name.as_str() {
+                Statement::Call(name, LuaValue::Text(text)) => match name.as_str() {
                     "VirtualHost" | "Host" if text == "*" => section = ProsodySection::All,
                     "VirtualHost" | "Host" => {
                         let known = self.hosts.iter().position(|host| host.name == text);
@@ -94,7 +97,8 @@ impl Prosody {
                             self.hosts.push(ProsodyHost { name: text, place, settings });
                         }
                     }
-                    "Component" => section = ProsodySection::Component,
+                    "Component" => section = ProsodySection::Other,
+                    "dofile" | "loadfile" => self.has_computed_hosts = true,
                     "Include" => {
                         for path in matching(path.parent().unwrap_or(Path::new("/")), &text) {
                             self.include(&path.into(), &place, depth + 1, found);
@@ -102,14 +106,36 @@ impl Prosody {
                     }
                     _ => {}
                 },
+                Statement::Call(name, _) if ["VirtualHost", "Host"].contains(&&*name) => {
+                    self.has_computed_hosts = true;
+                    section = ProsodySection::Other;
+                }
+                Statement::Call(name, _) if name == "Component" => section = ProsodySection::Other,
+                Statement::Call(..) => {}
             }
         }
+    }
+
+    /// Whether only Lua can tell whom some host asks, or which hosts there are.
+    pub(super) fn is_computed(&self) -> bool {
+        let is_unknown =
+            |host| matches!(self.get(host, "authentication"), Some((LuaValue::Unknown, _)));
+        self.has_computed_hosts || self.started().any(is_unknown)
     }
 
     /// The hosts that Prosody starts.
     pub(super) fn started(&self) -> impl Iterator<Item = &ProsodyHost> {
         let is_off = |host| matches!(self.get(host, "enabled"), Some((LuaValue::Flag(false), _)));
         self.hosts.iter().filter(move |host| !is_off(host))
+    }
+
+    /// Where a host has a setting of its own.
+    pub(super) fn place_of_own<'a>(
+        &self,
+        host: &'a ProsodyHost,
+        key: &str,
+    ) -> Option<&'a FileLine> {
+        host.settings.get(key).map(|(_, place)| place)
     }
 
     /// A setting of a host, or of all.

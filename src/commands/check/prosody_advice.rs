@@ -52,8 +52,21 @@ pub(super) fn judge(prosody: &Prosody, ours: Ours<'_>, found: &mut Findings) {
         asking.push((host.host.name.clone(), host.host.place.clone()));
     }
     if asking.is_empty() {
-        let text = format!("no host asks this program; write authentication = \"{BY_DAEMON}\"");
-        found.error(&prosody.file, "authentication", text);
+        const KEY: &str = "authentication";
+        let mut written = prosody.started().filter_map(|host| prosody.get(host, KEY));
+        let place = written.next().map_or(&prosody.file, |(_, place)| place);
+        if prosody.is_computed() {
+            let text =
+                "which hosts ask this program is computed, so that nobody but Prosody can tell";
+            found.remark(place, KEY, text);
+        } else if prosody.started().next().is_none() {
+            let text =
+                "there is no VirtualHost in this file that is enabled, so that nobody can sign in";
+            found.error(place, KEY, text);
+        } else {
+            let text = format!("no host asks this program; write authentication = \"{BY_DAEMON}\"");
+            found.error(place, KEY, text);
+        }
     }
     let all = prosody.started().map(|host| (host.name.clone(), host.place.clone()));
     ours.judge_hosts(&asking, &all.collect::<Vec<_>>(), "VirtualHost", found);
@@ -97,6 +110,12 @@ impl<'a> AskingHost<'a> {
     }
 
     fn judge_module(self, found: &mut Findings) {
+        const PATHS: &str = "plugin_paths";
+        if let Some(place) = self.prosody.place_of_own(self.host, PATHS) {
+            let text =
+                "Prosody reads this for all hosts alone; write it above the first VirtualHost";
+            return found.error(place, PATHS, text);
+        }
         let Some(paths) = self.prosody.plugin_paths() else { return };
         let paths: Vec<_> = paths.into_iter().chain(MODULES.map(PathBuf::from)).collect();
         let name = format!("mod_auth_{}.lua", self.method);
