@@ -25,7 +25,7 @@ pub mod http;
 pub mod line;
 pub mod native;
 pub mod packet;
-mod unread;
+pub mod receive_buffer;
 
 use dialect::Framing;
 use line::LineDecoder;

@@ -14,52 +14,9 @@ pub mod form;
 pub mod head;
 pub mod reply;
 
-use std::fmt;
-
 /// No request, or one that is not served in any case. Nothing behind it can be read either.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MalformedHttp;
-
-/// Bytes from which messages are cut. They hold passwords, so `Debug` shows only how many they are.
-#[derive(Default)]
-pub struct ReceiveBuffer {
-    buffer: Vec<u8>,
-    /// What stands before it was taken.
-    start: usize,
-}
-
-impl ReceiveBuffer {
-    /// Where to append what is read, with room for it. What was taken is gone then.
-    pub fn room(&mut self) -> &mut Vec<u8> {
-        const ROOM: usize = 4096;
-        if self.start > 0 {
-            // A new buffer, because only what is freed is wiped.
-            self.buffer = self.bytes().to_vec();
-            self.start = 0;
-        }
-        self.buffer.reserve(ROOM);
-        &mut self.buffer
-    }
-
-    /// What belongs to no message yet.
-    pub fn bytes(&self) -> &[u8] {
-        self.buffer.get(self.start..).unwrap_or_default()
-    }
-
-    /// Cuts off the first bytes, as far as there are so many.
-    fn take(&mut self, length: usize) -> Vec<u8> {
-        let bytes = self.bytes();
-        let taken = bytes.get(..length).unwrap_or(bytes).to_vec();
-        self.start += taken.len();
-        taken
-    }
-}
-
-impl fmt::Debug for ReceiveBuffer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Received").field("held", &self.bytes().len()).finish_non_exhaustive()
-    }
-}
 
 /// The first line of these bytes without its end, and how long it is with it; `None` as long as the
 /// end is missing.

@@ -1,6 +1,6 @@
 //! Prosody's lines: one request up to each newline.
 
-use super::unread::Unread;
+use super::receive_buffer::ReceiveBuffer;
 use crate::request::{Refused, Request};
 
 /// The longest line in bytes, without its newline. Prosody's module sends no longer one.
@@ -13,7 +13,7 @@ pub const LONGEST_LINE: usize = 1000;
 /// one malformed request at its newline.
 #[derive(Debug, Default)]
 pub struct LineDecoder {
-    unread: Unread,
+    unread: ReceiveBuffer,
     /// In how many of these there is no newline.
     searched: usize,
     /// Whether the beginning of the line was forgotten.
@@ -30,7 +30,7 @@ impl LineDecoder {
     pub fn next_request(&mut self) -> Option<Result<Request, Refused>> {
         let (_, unsearched) = self.unread.bytes().split_at_checked(self.searched)?;
         let Some(newline) = unsearched.iter().position(|byte| *byte == b'\n') else {
-            self.searched = self.unread.len();
+            self.searched = self.unread.bytes().len();
             if self.searched > LONGEST_LINE {
                 *self = Self { overlong: true, ..Self::default() };
             }
@@ -50,7 +50,7 @@ impl LineDecoder {
 
     /// How many bytes are held that belong to no request yet.
     pub fn held(&self) -> usize {
-        self.unread.len()
+        self.unread.bytes().len()
     }
 
     /// Whether bytes were taken in that belong to no request yet.

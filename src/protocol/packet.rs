@@ -1,6 +1,6 @@
 //! ejabberd's packets: a two-byte big-endian length, then the request.
 
-use super::unread::Unread;
+use super::receive_buffer::ReceiveBuffer;
 use crate::request::{Refused, Request};
 
 /// Cuts a byte stream into requests by their length fields; does no I/O.
@@ -8,7 +8,7 @@ use crate::request::{Refused, Request};
 /// However the stream is cut into pushes, the requests are the same. The length field bounds a
 /// packet to 65,535 bytes, so memory is bounded by that and the size of one push.
 #[derive(Debug, Default)]
-pub struct PacketDecoder(Unread);
+pub struct PacketDecoder(ReceiveBuffer);
 
 impl PacketDecoder {
     /// Takes in what was read.
@@ -27,6 +27,6 @@ impl PacketDecoder {
 
     /// How many bytes are held that belong to no request yet.
     pub fn held(&self) -> usize {
-        self.0.len()
+        self.0.bytes().len()
     }
 }

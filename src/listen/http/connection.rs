@@ -14,10 +14,11 @@ use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 use crate::listen::front::Closing;
 use crate::listen::linger::linger;
 use crate::listen::newcomers::Newcomer;
+use crate::protocol::http::MalformedHttp;
 use crate::protocol::http::body::BodyReader;
 use crate::protocol::http::head::{Head, HeadReader, Method};
 use crate::protocol::http::reply::{Reply, Status};
-use crate::protocol::http::{MalformedHttp, ReceiveBuffer};
+use crate::protocol::receive_buffer::ReceiveBuffer;
 
 /// The time for a head from its first byte on, for a body, and for the client to take a reply. A client
 /// has this time to be admitted, however often it asks.

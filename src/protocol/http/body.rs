@@ -1,7 +1,8 @@
 //! The body of a request: so many bytes, or chunks (RFC 9112, section 7.1).
 
 use super::head::Length;
-use super::{MalformedHttp, ReceiveBuffer, line};
+use super::{MalformedHttp, line};
+use crate::protocol::receive_buffer::ReceiveBuffer;
 
 /// The longest body in bytes, and so long may all its chunks be together.
 pub const LONGEST_BODY: usize = 256 * 1024;

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use super::{MalformedHttp, ReceiveBuffer};
+use super::MalformedHttp;
+use crate::protocol::receive_buffer::ReceiveBuffer;
 
 /// The longest head in bytes.
 pub const LONGEST_HEAD: usize = 256 * 1024;

@@ -2,10 +2,11 @@
 //! nothing but RFC 9112 cuts out as well; and a form says the same when it is written anew.
 
 use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
+use xmpp_ldap_auth::protocol::http::MalformedHttp;
 use xmpp_ldap_auth::protocol::http::body::{BodyReader, LONGEST_BODY};
 use xmpp_ldap_auth::protocol::http::form::FormFields;
 use xmpp_ldap_auth::protocol::http::head::{Head, HeadReader, Length, Method};
-use xmpp_ldap_auth::protocol::http::{MalformedHttp, ReceiveBuffer};
+use xmpp_ldap_auth::protocol::receive_buffer::ReceiveBuffer;
 
 mod strict;
 
