@@ -18,7 +18,6 @@ use crate::directory::pool::limits::PoolLimits;
 use crate::directory::pool::refused_logins::RefusedLogins;
 use crate::directory::pool::search::Searcher;
 use crate::directory::pool::service::ServicePool;
-use crate::directory::pool::user_bind::UserBind;
 use crate::directory::pool::users::{SessionCounts, UserPool};
 use crate::observe::Alarm;
 use crate::policy::admission::Admission;
@@ -75,16 +74,26 @@ impl DirectorySettings {
 #[derive(Debug)]
 pub struct Directory {
     name: String,
-    preset: Option<Preset>,
-    service: Option<Searcher>,
-    catalog: Option<Searcher>,
-    writer: Option<ServicePool>,
-    users: UserPool,
-    set_password: PasswordMethod,
-    must_change: MustChange,
-    alarm: Alarm,
-    admission: Arc<Admission>,
-    dn_lookups: Lookups,
+    /// The product that it is said to be.
+    pub(in crate::directory) preset: Option<Preset>,
+    /// Who searches, if there is a service account.
+    pub(in crate::directory) service: Option<Searcher>,
+    /// Who is asked about groups of other domains.
+    pub(in crate::directory) catalog: Option<Searcher>,
+    /// Where passwords are set, if not where searches go and as they do.
+    pub(in crate::directory) writer: Option<ServicePool>,
+    /// Who binds as users.
+    pub(in crate::directory) users: UserPool,
+    /// How passwords are set.
+    pub(in crate::directory) set_password: PasswordMethod,
+    /// What becomes of a right password that must be changed.
+    pub(in crate::directory) must_change: MustChange,
+    /// What tells the operator of an outage.
+    pub(in crate::directory) alarm: Alarm,
+    /// How fast it answers sign-ins.
+    pub(in crate::directory) admission: Arc<Admission>,
+    /// How often the DN of an account was looked for among those that are remembered.
+    pub(in crate::directory) dn_lookups: Lookups,
 }
 
 impl Directory {
@@ -220,44 +229,9 @@ impl Directory {
         })
     }
 
-    /// How often the DN of an account was looked for among those that are remembered.
-    pub(in crate::directory) fn dn_lookups(&self) -> &Lookups {
-        &self.dn_lookups
-    }
-
     /// How many connections for user binds are open.
     pub fn open_connections(&self) -> usize {
         self.users.open()
-    }
-
-    /// What tells the operator of an outage.
-    pub(in crate::directory) fn alarm(&self) -> &Alarm {
-        &self.alarm
-    }
-
-    /// How fast it answers sign-ins.
-    pub(in crate::directory) fn admission(&self) -> &Arc<Admission> {
-        &self.admission
-    }
-
-    /// The product that it is said to be.
-    pub(in crate::directory) fn preset(&self) -> Option<Preset> {
-        self.preset
-    }
-
-    /// Who searches, if there is a service account.
-    pub(in crate::directory) fn service(&self) -> Option<&Searcher> {
-        self.service.as_ref()
-    }
-
-    /// Where passwords are set, if not where searches go and as they do.
-    pub(in crate::directory) fn writer(&self) -> Option<&ServicePool> {
-        self.writer.as_ref()
-    }
-
-    /// How passwords are set.
-    pub(in crate::directory) fn set_password(&self) -> PasswordMethod {
-        self.set_password
     }
 
     /// Searches as the service account.
@@ -265,28 +239,9 @@ impl Directory {
         self.service.as_ref().ok_or_else(|| Outage::Unanswerable.into())
     }
 
-    /// Who is asked about groups of other domains.
-    pub(in crate::directory) fn catalog(&self) -> Option<&Searcher> {
-        self.catalog.as_ref()
-    }
-
     /// Who is asked about groups, as the service account.
     pub(in crate::directory) fn searchers(&self) -> Result<Searchers<'_>, Outcome> {
         Ok(Searchers { own: self.searcher()?, catalog: self.catalog.as_ref() })
-    }
-
-    /// What becomes of a right password that must be changed.
-    pub(in crate::directory) fn must_change(&self) -> MustChange {
-        self.must_change
-    }
-
-    /// Binds as a user.
-    pub(in crate::directory) async fn prove(
-        &self,
-        bind: &UserBind<'_>,
-        by: Deadline,
-    ) -> Result<Outcome, Outcome> {
-        self.users.prove(bind, by).await
     }
 
     /// Sets the password of an entry. Connections on which its user may be bound with the old one

@@ -120,7 +120,7 @@ impl Domain {
         if let Some(names) = self.names(&plan) {
             let before = afresh.then(|| names.get(&plan.account, Instant::now())).flatten();
             if before.is_some_and(|dn| dn != located.entry.dn) {
-                self.directory.dn_lookups().add_stale();
+                self.directory.dn_lookups.add_stale();
             }
             names.put(plan.account, located.entry.dn, Instant::now());
         }
@@ -138,8 +138,7 @@ impl Domain {
             groups.chain(rules.unenforced_attributes()).collect()
         };
         // Of a name that was made, only the entry tells whether the server took it for another's.
-        let is_made_up =
-            matches!(rules.lookup, Lookup::Dn(_)) && self.directory.service().is_some();
+        let is_made_up = matches!(rules.lookup, Lookup::Dn(_)) && self.directory.service.is_some();
         let needs_entry = rules.sign_in.is_needed() || !attributes.is_empty() || is_made_up;
         // Worth a look where the entry is read, and no reason to read it.
         attributes.extend(rules.temporary_attributes());
@@ -162,7 +161,7 @@ impl Domain {
             None if afresh => None,
             None => {
                 let dn = self.names(plan)?.get(&plan.account, Instant::now());
-                self.directory.dn_lookups().add(dn.is_some());
+                self.directory.dn_lookups.add(dn.is_some());
                 Some(self.candidate(&dn?).remembered())
             }
         }
@@ -184,7 +183,7 @@ impl Domain {
         if let Some(fault) = self.rules.unenforced_fault(&located.entry) {
             return Err(refused_by(&fault).from_server(&located.server));
         }
-        if self.directory.must_change() == MustChange::Deny
+        if self.directory.must_change == MustChange::Deny
             && let Some(fault) = self.rules.temporary_fault(&located.entry)
         {
             return Err(refused_by(&fault).from_server(&located.server));
@@ -231,7 +230,7 @@ impl Domain {
         account: &Account,
         by: Deadline,
     ) -> Result<PasswordTarget, Outcome> {
-        if self.directory.set_password() == PasswordMethod::Off {
+        if self.directory.set_password == PasswordMethod::Off {
             return Err(Denial::PasswordChangeOff.into());
         }
         let account = self.rules.named(account)?;
@@ -251,7 +250,7 @@ impl Domain {
         let work = by.bound(Box::pin(work));
         async move {
             let found = work.await.unwrap_or_else(|elapsed| Err(elapsed.into()));
-            found.inspect_err(|outcome| self.directory.alarm().record(outcome))
+            found.inspect_err(|outcome| self.directory.alarm.record(outcome))
         }
     }
 
@@ -264,7 +263,7 @@ impl Domain {
         let concluded = self.found(work, by);
         async move {
             let (Ok(outcome) | Err(outcome)) =
-                concluded.await.inspect(|outcome| self.directory.alarm().record(outcome));
+                concluded.await.inspect(|outcome| self.directory.alarm.record(outcome));
             outcome
         }
     }
@@ -276,7 +275,7 @@ fn refused_by(fault: &StateFault) -> Outcome {
 
 impl Backend for Domain {
     fn admission(&self) -> &Arc<Admission> {
-        self.directory.admission()
+        &self.directory.admission
     }
 
     fn domainpart<'a>(&'a self, account: &'a Account) -> &'a str {
@@ -300,18 +299,18 @@ impl Backend for Domain {
         by: Deadline,
     ) -> Outcome {
         let name = candidate.bind_name();
-        let is_controller = self.directory.preset().is_some_and(Preset::is_active_directory);
+        let is_controller = self.directory.preset.is_some_and(Preset::is_active_directory);
         let is_unknown = is_controller && !candidate.was_read();
         let bind = UserBind {
             name,
             password,
-            must_change: self.directory.must_change(),
+            must_change: self.directory.must_change,
             non_user: if is_unknown { NonUser::by_name(name) } else { None },
             was_answered: candidate.is_looked_up(),
             permit,
             wait,
         };
-        self.concluded(self.directory.prove(&bind, by), by).await
+        self.concluded(self.directory.users.prove(&bind, by), by).await
     }
 
     async fn exists(&self, account: &Account, by: Deadline) -> Outcome {

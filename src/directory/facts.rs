@@ -47,7 +47,7 @@ impl Directory {
         DirectoryFacts {
             servers: servers.into_values().collect(),
             sessions: self.sessions(),
-            dn_lookups: self.dn_lookups().counts(),
+            dn_lookups: self.dn_lookups.counts(),
         }
     }
 }

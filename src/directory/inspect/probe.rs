@@ -32,14 +32,14 @@ pub async fn probe_server(
     by: Deadline,
 ) -> Report {
     let mut report = Report::new(Arc::clone(&server.name));
-    let service = directory.service().map(|service| &service.pool);
+    let service = directory.service.as_ref().map(|service| &service.pool);
     if let Some(view) = sign_in(directory.connector(), service, server, by, &mut report).await {
-        product::look(&view, directory.preset(), &mut report);
-        if directory.writer().is_none() {
-            passwords::look(&view, directory.set_password(), &mut report);
+        product::look(&view, directory.preset, &mut report);
+        if directory.writer.is_none() {
+            passwords::look(&view, directory.set_password, &mut report);
         }
         if let Err(unanswered) =
-            look_at_entries(&view, domains, directory.catalog().is_some(), guard, &mut report).await
+            look_at_entries(&view, domains, directory.catalog.is_some(), guard, &mut report).await
         {
             report.note(Grade::Bad, "search", unanswered.to_string());
         }
@@ -63,7 +63,7 @@ async fn look_at_entries(
 
 /// Asks where passwords are set, if that is elsewhere.
 pub async fn probe_writer(directory: &Directory, by: Deadline) -> Option<Report> {
-    let writer = directory.writer()?;
+    let writer = directory.writer.as_ref()?;
     let mut report = Report::new("write".into());
     let opened = by.bound(writer.open(by)).await.unwrap_or_else(|elapsed| Err(elapsed.into()));
     match opened {
@@ -82,7 +82,9 @@ pub async fn probe_catalog(
     foreign: &[String],
     within: Duration,
 ) -> Vec<Report> {
-    let Some(service) = directory.catalog().map(|catalog| &catalog.pool) else { return Vec::new() };
+    let Some(service) = directory.catalog.as_ref().map(|catalog| &catalog.pool) else {
+        return Vec::new();
+    };
     let connector = service.connector();
     let (servers, _) = connector.servers.in_order(connector.connect_within).await;
     let mut reports = Vec::new();
