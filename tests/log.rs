@@ -15,8 +15,9 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use ldap_fixtures::embedded::Embedded;
 use rustix::process::{Pid, Signal, kill_process};
-use support::Answer::No;
+use support::Answer::{No, Yes};
 use support::{Adapter, Framing, MakeSite, NOBODY, PATIENCE, Site};
 
 /// A configuration whose requests need no directory.
@@ -261,23 +262,38 @@ impl Drop for Disk {
 fn a_disk_that_hangs_delays_nothing_and_what_it_does_not_take_is_told() {
     let disk = Disk::new();
     let log = disk.0.path().join("disk/log");
-    let site = Site::new(&config(&format!("file:{}", log.display())));
+    // Of a directory that answers, nothing is told but the requests.
+    let directory = Embedded::start().unwrap();
+    let config = config(&format!("file:{}", log.display()))
+        .replace("ldap://127.0.0.1:9", &directory.url())
+        .replace("{localpart},", "{localpart},ou=people,");
+    let site = Site::new(&config);
     let mut adapter = Adapter::start(&site, Framing::Packet);
-    assert_eq!(adapter.ask(REQUEST), No);
+    let sign_in = "auth:alice:example.com:secret";
+    assert_eq!(adapter.ask(sign_in), Yes);
     disk.does("fsfreeze --freeze disk");
+    site.write("config.toml", &config.replace("\"example.com\"", "\"other.example\""));
     hang_up(&adapter);
+    // That the configuration was read again is told before there is no room any more.
+    let mut asked = 2;
+    while adapter.ask(sign_in) == Yes {
+        asked += 1;
+    }
     // More lines than wait for a disk.
-    let asked = 40_000;
-    (0..asked).for_each(|_| assert_eq!(adapter.ask(REQUEST), No));
+    let more = 40_000;
+    (0..more).for_each(|_| assert_eq!(adapter.ask(REQUEST), No));
     disk.does("fsfreeze --unfreeze disk");
     assert_eq!(adapter.ask(REQUEST), No);
     adapter.finish();
+    // Beside those of the requests there is the line that tells of the end.
+    let told = asked + more + 1 + 1;
     let text = std::fs::read_to_string(log).unwrap();
     let lost = text.lines().filter(|line| line.contains("log lines were lost"));
     let lost: usize =
         lost.filter_map(|line| line.split(' ').find_map(|it| it.parse::<usize>().ok())).sum();
-    let written = text.lines().filter(|line| line.contains(" request ")).count();
-    assert!(lost > 0 && lost + written == asked + 2, "{lost} lost, {written} written");
+    let is_written = |line: &&str| line.contains(" request ") || line.contains(" ending ");
+    let written = text.lines().filter(is_written).count();
+    assert!(lost > 0 && lost + written == told, "{lost} lost, {written} written, {told} told");
 }
 
 #[test]

@@ -7,11 +7,20 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+use crate::lock::locked;
+
 /// As many bytes of lines wait for a disk: those of some seconds of a storm.
 const ROOM: usize = 4 << 20;
 
 /// So many bytes of room stay when all are written.
 const KEPT: usize = 128 << 10;
+
+/// So long lines are gathered that come right behind others: to wake the thread for each of them costs
+/// more than all else that is done with a line.
+const GATHERING: Duration = Duration::from_millis(5);
+
+/// So many bytes are not gathered any longer.
+const ENOUGH: usize = KEPT / 2;
 
 /// The thread needs no more, in bytes.
 const STACK: usize = 128 << 10;
@@ -56,7 +65,7 @@ impl Disk {
     pub(super) fn take_lost(&mut self) -> u64 {
         match self {
             Self::Here(_) => 0,
-            Self::Apart(writer) => take(&mut writer.0.locked().lost),
+            Self::Apart(writer) => writer.0.take_lost(),
         }
     }
 
@@ -115,8 +124,9 @@ impl LineWriter {
 
 impl Drop for LineWriter {
     fn drop(&mut self) {
-        self.0.locked().is_closed = true;
-        self.0.changed.notify_all();
+        let mut queue = locked(&self.0.queue);
+        queue.is_closed = true;
+        self.0.wake(&mut queue);
     }
 }
 
@@ -131,56 +141,96 @@ pub(super) struct WaitingLines {
 struct LineQueue {
     bytes: Vec<u8>,
     lost: u64,
-    /// Whether the thread waits for lines.
-    is_idle: bool,
+    /// With how many bytes the thread is to be woken; `None` while it is awake.
+    wakes_with: Option<usize>,
+    is_writing: bool,
     is_closed: bool,
 }
 
-impl WaitingLines {
-    fn locked(&self) -> MutexGuard<'_, LineQueue> {
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+impl LineQueue {
+    fn is_settled(&self) -> bool {
+        self.bytes.is_empty() && !self.is_writing
     }
+}
 
+impl WaitingLines {
     fn push(&self, line: &[u8]) -> io::Result<()> {
-        let mut queue = self.locked();
+        let mut queue = locked(&self.queue);
         if queue.bytes.len() + line.len() > ROOM {
             return Err(io::ErrorKind::WouldBlock.into());
         }
         queue.bytes.extend_from_slice(line);
-        if queue.is_idle {
-            self.changed.notify_all();
+        if queue.wakes_with.is_some_and(|enough| queue.bytes.len() >= enough) {
+            self.wake(&mut queue);
         }
         Ok(())
     }
 
+    fn wake(&self, queue: &mut LineQueue) {
+        queue.wakes_with = None;
+        self.changed.notify_all();
+    }
+
+    /// The thread: the first line after a while is written at once, and those behind it together.
     fn write_to(&self, mut file: Appended) {
         let mut bytes = Vec::new();
+        let mut queue = locked(&self.queue);
         loop {
-            let mut queue = self.locked();
+            queue = self.sleep(queue, ENOUGH, GATHERING);
             while queue.bytes.is_empty() {
                 if queue.is_closed {
                     return;
                 }
-                if !queue.is_idle {
-                    queue.is_idle = true;
-                    self.changed.notify_all();
-                }
-                queue = self.changed.wait(queue).unwrap_or_else(PoisonError::into_inner);
+                queue = self.sleep(queue, 1, Duration::MAX);
             }
-            queue.is_idle = false;
+            queue.is_writing = true;
             swap(&mut bytes, &mut queue.bytes);
             drop(queue);
             let lost = file.append(&bytes);
-            self.locked().lost += lost;
             bytes.clear();
             bytes.shrink_to(KEPT);
+            queue = locked(&self.queue);
+            queue.is_writing = false;
+            queue.lost += lost;
+            // Somebody may wait until all are written.
+            self.changed.notify_all();
         }
+    }
+
+    /// Lets the thread sleep until there are enough bytes, or something else is wanted of it, but no
+    /// longer than that.
+    fn sleep<'a>(
+        &self,
+        mut queue: MutexGuard<'a, LineQueue>,
+        enough: usize,
+        limit: Duration,
+    ) -> MutexGuard<'a, LineQueue> {
+        if queue.is_closed || queue.bytes.len() >= enough {
+            return queue;
+        }
+        queue.wakes_with = Some(enough);
+        let is_asleep = |queue: &mut LineQueue| queue.wakes_with.is_some();
+        let slept = self.changed.wait_timeout_while(queue, limit, is_asleep);
+        let (mut queue, _) = slept.unwrap_or_else(PoisonError::into_inner);
+        queue.wakes_with = None;
+        queue
+    }
+
+    /// How many lines could not be written, since this was asked last.
+    pub(super) fn take_lost(&self) -> u64 {
+        take(&mut locked(&self.queue).lost)
+    }
+
+    /// Whether all lines are written, or lost.
+    pub(super) fn is_settled(&self) -> bool {
+        locked(&self.queue).is_settled()
     }
 
     /// Waits until all lines are written, but not for ever.
     pub(super) fn settle(&self, limit: Duration) {
-        let is_busy = |queue: &mut LineQueue| !(queue.bytes.is_empty() && queue.is_idle);
-        let _ = self.changed.wait_timeout_while(self.locked(), limit, is_busy);
+        let mut queue = locked(&self.queue);
+        self.wake(&mut queue);
+        let _ = self.changed.wait_timeout_while(queue, limit, |queue| !queue.is_settled());
     }
 }
 
@@ -188,6 +238,8 @@ impl WaitingLines {
 mod tests {
     use std::io::Read;
     use std::os::fd::OwnedFd;
+    use std::os::unix::net::UnixDatagram;
+    use std::time::Instant;
 
     use super::*;
 
@@ -219,6 +271,40 @@ mod tests {
         let mut rest = Vec::new();
         reader.read_to_end(&mut rest).unwrap();
         assert_eq!(rest, b"next\n");
+    }
+
+    #[test]
+    fn lines_that_come_one_after_the_other_are_written_together_and_in_order() {
+        let (reader, writer) = UnixDatagram::pair().unwrap();
+        reader.set_read_timeout(Some(PATIENCE)).unwrap();
+        let mut disk = Disk::new(File::from(OwnedFd::from(writer)));
+        disk.stand_apart();
+        let reading = thread::spawn(move || {
+            let (mut all, mut writes) = (Vec::new(), 0_u32);
+            let mut bytes = vec![0; 1 << 20];
+            while !all.ends_with(b"end\n") {
+                let length = reader.recv(&mut bytes).unwrap();
+                all.extend_from_slice(&bytes[..length]);
+                writes += 1;
+            }
+            (all, writes)
+        });
+        let (started, mut expected) = (Instant::now(), Vec::new());
+        for number in 0..1000 {
+            let line = format!("{number}\n");
+            disk.write(line.as_bytes()).unwrap();
+            expected.extend_from_slice(line.as_bytes());
+            let next = Instant::now() + Duration::from_micros(100);
+            while Instant::now() < next {
+                thread::yield_now();
+            }
+        }
+        let took = started.elapsed();
+        disk.write(b"end\n").unwrap();
+        let (all, writes) = reading.join().unwrap();
+        assert_eq!(all, [&expected, b"end\n".as_slice()].concat());
+        let at_most = 3.0 + took.div_duration_f64(GATHERING).ceil();
+        assert!(f64::from(writes) <= at_most, "{writes} writes in {took:?}");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 
 use std::io;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::Layer;
@@ -43,6 +43,8 @@ pub struct StandsApart(Logger);
 struct Output {
     /// `None` where there is no place for a log.
     sink: Option<Sink>,
+    /// What is still on its way into the files that it went to before.
+    former: Vec<Arc<WaitingLines>>,
     /// Whether a thread waits for disks.
     stands_apart: bool,
     /// How many lines were lost that nobody was told of.
@@ -102,12 +104,21 @@ impl Logger {
         StandsApart(self.clone())
     }
 
+    /// Waits until all lines are written, but not for ever.
+    fn settle(&self) {
+        let on_their_way = locked(&self.output).on_their_way();
+        let by = Instant::now() + LAST_LINES;
+        for lines in on_their_way {
+            lines.settle(by.saturating_duration_since(Instant::now()));
+        }
+    }
+
     /// How many lines were lost since the start.
     pub fn lost_in_all(&self) -> u64 {
         locked(&self.output).lost_in_all
     }
 
-    /// Opens the log file anew, after it was rotated away. What cannot be place is said in the old
+    /// Opens the log file anew, after it was rotated away. What cannot be opened is said in the old
     /// one. Waits for the disk.
     pub fn reopen(&self) {
         let Target::File(path) = &self.target else { return };
@@ -125,19 +136,19 @@ impl Logger {
 
 impl Drop for StandsApart {
     fn drop(&mut self) {
-        let Some(lines) = locked(&self.0.output).lines() else { return };
-        lines.settle(LAST_LINES);
+        self.0.settle();
         locked(&self.0.output).tell_of_lost(self.0.format);
-        lines.settle(LAST_LINES);
+        self.0.settle();
     }
 }
 
 impl Output {
-    fn lines(&self) -> Option<Arc<WaitingLines>> {
-        match &self.sink {
+    fn on_their_way(&self) -> Vec<Arc<WaitingLines>> {
+        let lines = match &self.sink {
             Some(Sink::Disk(disk)) => disk.lines(),
             _ => None,
-        }
+        };
+        self.former.iter().cloned().chain(lines).collect()
     }
 
     /// Lets what comes next go there.
@@ -147,16 +158,23 @@ impl Output {
         {
             disk.stand_apart();
         }
-        self.note_lost();
+        self.former = self.on_their_way();
         self.sink = Some(sink);
+        self.note_lost();
     }
 
     /// Counts what the disk did not take after all.
     fn note_lost(&mut self) {
-        if let Some(Sink::Disk(disk)) = &mut self.sink {
-            let lost = disk.take_lost();
-            self.add_lost(lost);
-        }
+        let mut lost = match &mut self.sink {
+            Some(Sink::Disk(disk)) => disk.take_lost(),
+            _ => 0,
+        };
+        self.former.retain(|lines| {
+            let is_settled = lines.is_settled();
+            lost += lines.take_lost();
+            !is_settled
+        });
+        self.add_lost(lost);
     }
 
     fn add_lost(&mut self, count: u64) {
@@ -217,7 +235,7 @@ pub fn describe(target: &Target, peer: Peer) -> (String, bool) {
     }
 }
 
-/// Whether a place can be place, as far as that can be seen without making it.
+/// Whether a place can be opened, as far as that can be seen without making it.
 fn can_be_opened(target: &Target) -> io::Result<()> {
     match target {
         Target::Auto | Target::Stderr => Ok(()),
@@ -266,6 +284,7 @@ mod tests {
     use std::io::Read;
 
     use super::*;
+    use crate::observe::disk::Disk;
 
     /// Reads what there is on a pipe that somebody may write to.
     fn lines(reader: &mut io::PipeReader) -> String {
@@ -307,6 +326,29 @@ mod tests {
         assert!(lost >= 5 && told.iter().all(|line| line.contains(" WARN ")), "{told:?}");
         assert_eq!(seen.lines().count() - told.len() + lost, written);
         assert!(seen.ends_with("x\n"));
+    }
+
+    #[test]
+    fn what_a_file_did_not_take_is_told_of_in_the_one_that_follows_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("log");
+        let (reader, writer) = io::pipe().unwrap();
+        let full = Disk::new(File::from(std::os::fd::OwnedFd::from(writer)));
+        let mut output = Output { stands_apart: true, ..Output::default() };
+        output.write_to(Sink::Disk(full));
+        // More than a pipe takes.
+        for _ in 0..200 {
+            output.write(&Record::new(Level::INFO, &"x".repeat(1000)), LogFormat::Text);
+        }
+        output.write_to(Sink::open(&path, Peer::Pipe).unwrap());
+        drop(reader);
+        for _ in 0..2 {
+            output.on_their_way().iter().for_each(|lines| lines.settle(Duration::MAX));
+            output.tell_of_lost(LogFormat::Text);
+        }
+        assert!(output.former.is_empty() && output.lost_in_all > 0);
+        let text = std::fs::read_to_string(path).unwrap();
+        assert!(text.contains(&format!(" {} log lines were lost", output.lost_in_all)), "{text}");
     }
 
     #[test]
