@@ -44,17 +44,32 @@ pub(crate) fn code(source: &str) -> String {
 }
 
 /// What in a file brings code of another one in a way that is not looked through here.
-pub(crate) fn blind_spots(source: &str) -> Vec<&'static str> {
+pub(crate) fn blind_spots(path: &str, source: &str) -> Vec<&'static str> {
     let code = code(source);
     let words = [
         ("extern crate", "extern crate"),
-        ("include!(", "include!"),
+        ("include!", "include!"),
         ("mod tests;", "tests without cfg(test)"),
+        ("macro_use", "macros without a path"),
+        ("crate::$", "a path that a macro fills"),
+        ("super::$", "a path that a macro fills"),
+        ("self::$", "a path that a macro fills"),
+        ("::{$", "a path that a macro fills"),
     ];
     let mut found: Vec<_> =
         words.into_iter().filter(|(word, _)| code.contains(word)).map(|(_, what)| what).collect();
-    if source.contains("#[path = \"..") {
+    // One that a file gives is below a folder of its own name, and goes down from there.
+    let own = format!("#[path = \"{}/", module_of(path).rsplit('/').next().unwrap_or_default());
+    let goes_up = |rest: &str| rest.split('"').next().is_some_and(|path| path.contains(".."));
+    let given = source.split(&own).skip(1).filter(|rest| !goes_up(rest)).count();
+    let conditional = code.split("cfg_attr(").skip(1);
+    let mut conditional = conditional.map(|rest| rest.split(']').next().unwrap_or_default());
+    if code.matches("#[path=").count() != given || conditional.any(|it| it.contains("path=")) {
         found.push("a path out of its folder");
+    }
+    // In an attribute, as of serde.
+    if ["crate::", "super::"].iter().any(|root| source.contains(&format!("= \"{root}"))) {
+        found.push("a path in a literal");
     }
     // Whose parent is this file, and not the one that `super` is taken for.
     let tokens = without_tests(&tokens(source));
@@ -115,6 +130,9 @@ struct File {
     uses: Vec<(String, Names)>,
     /// The paths in its code.
     paths: Vec<Names>,
+    /// The macros that it defines, and those that it calls without a path and does not define.
+    macros: Vec<String>,
+    called: Vec<String>,
 }
 
 impl Tree {
@@ -134,33 +152,37 @@ impl Tree {
         let mut found = BTreeSet::new();
         for (module, file) in &self.0 {
             let named = file.uses.iter().map(|(_, path)| path).chain(&file.paths);
-            for path in named.filter_map(|path| self.resolved(module, file, path, 0)) {
+            for path in named.flat_map(|path| self.resolved(module, file, path, 0)) {
                 let user = file.path.as_str();
                 found.extend(self.definer(&path, 0).map(|other| (user, other)));
             }
+            // A macro needs no path where it was defined before the module.
+            let defines = |other: &&File| other.macros.iter().any(|it| file.called.contains(it));
+            let others = self.0.values().filter(defines);
+            found.extend(others.map(|other| (file.path.as_str(), other.path.as_str())));
         }
         found.retain(|(user, used)| user != used);
         found
     }
 
-    /// A path in a file, from the root, where its first name may be one that a `use` brings.
+    /// What a path in a file can be, from the root: its first name may be one that a `use` brings, and
+    /// in each function another.
     fn resolved(
         &self,
         module: &[String],
         file: &File,
         path: &[String],
         depth: usize,
-    ) -> Option<Names> {
+    ) -> Vec<Names> {
         assert!(depth < 9, "{path:?} is renamed in a circle");
-        let bound =
-            file.uses.iter().find(|(name, used)| path.first() == Some(name) && used != path);
-        match bound {
-            Some((name, used)) if used.first() != Some(name) => {
-                let used = self.resolved(module, file, used, depth + 1)?;
-                Some([&used, &path[1..]].concat())
-            }
-            _ => self.absolute(module, path),
-        }
+        let is_brought = |(name, used): &&(String, Names)| {
+            path.first() == Some(name) && used != path && used.first() != Some(name)
+        };
+        let brought = file.uses.iter().filter(is_brought).flat_map(|(_, used)| {
+            let used = self.resolved(module, file, used, depth + 1);
+            used.into_iter().map(|used| [&used, &path[1..]].concat())
+        });
+        brought.chain(self.absolute(module, path)).collect()
     }
 
     /// A path in a module, from the root; `None` if it leads out of the crate.
@@ -207,13 +229,24 @@ impl Tree {
 impl File {
     fn read(path: String, source: &str) -> Self {
         let tokens = without_tests(&tokens(source));
-        let mut file = Self { path, uses: Vec::new(), paths: Vec::new() };
+        let named = |sign: usize, name: usize| {
+            let calls = tokens.windows(3).filter(move |three| three[sign] == "!");
+            calls.filter(move |three| is_name(&three[name])).map(move |three| three[name].clone())
+        };
+        let macros: Vec<_> = tokens
+            .windows(3)
+            .filter(|three| three[..2] == ["macro_rules", "!"])
+            .map(|three| three[2].clone())
+            .collect();
+        let called = named(2, 1).filter(|name| !macros.contains(name)).collect();
+        let (uses, paths) = (Vec::new(), Vec::new());
+        let mut file = Self { path, uses, paths, macros, called };
         let mut at = 0;
         while let Some(token) = tokens.get(at) {
             if token == "use" {
                 at = file.read_use(&tokens, at + 1, &[]);
             } else if is_name(token) && tokens.get(at + 1).is_some_and(|next| next == "::") {
-                let is_visibility = token == "crate" && at > 0 && tokens[at - 1] == "in";
+                let is_visibility = tokens[..at].ends_with(&["pub", "(", "in"].map(str::to_owned));
                 let mut names = vec![token.clone()];
                 while tokens.get(at + 1).is_some_and(|next| next == "::")
                     && tokens.get(at + 2).is_some_and(|name| is_name(name))

@@ -90,7 +90,7 @@ fn violations(root: &Path, layers: &[&str]) -> Vec<String> {
     let upward = imports.iter().filter(|(user, used)| place(user) < place(used));
     found.extend(upward.map(|(user, used)| format!("{user} uses {used}, which stands above it")));
     for (file, source) in sources(root) {
-        found.extend(blind_spots(&source).iter().map(|spot| format!("{file} has {spot}")));
+        found.extend(blind_spots(&file, &source).iter().map(|spot| format!("{file} has {spot}")));
     }
     found.extend(circles(&imports));
     found
@@ -335,9 +335,17 @@ fn each_sort_of_violation_is_named_with_its_files() {
         "use crate /* there */ ::high::High;",
         "use crate\n    // there\n    ::high::High;",
         "impl crate::high::High for u8 {} #[cfg(test)] mod tests {}",
+        "fn f() { for _ in crate::high::all() {} }",
+        "fn f() { use std::fmt as x; x::f() } fn g() { use crate::high as x; x::High }",
+        "type Alias = ::xmpp_ldap_auth::high::High;",
+        "fn f() { mod own { pub use crate::high::*; } own::High }",
+        "fn f() { in_scope!() }",
     ] {
-        let files =
-            [("low.rs", source), ("high.rs", ""), ("top/mod.rs", "pub use crate::high::High;")];
+        let files = [
+            ("low.rs", source),
+            ("high.rs", "macro_rules! in_scope { () => {} }"),
+            ("top/mod.rs", "pub use crate::high::High;"),
+        ];
         assert_eq!(violations_of(&files), upward, "{source}");
     }
     assert_eq!(
@@ -347,6 +355,20 @@ fn each_sort_of_violation_is_named_with_its_files() {
     for (source, spot) in [
         ("extern crate xmpp_ldap_auth as me;", "extern crate"),
         ("include!(\"high.rs\");", "include!"),
+        ("std::include! { \"high.rs\" }", "include!"),
+        ("#[macro_use] mod own;", "macros without a path"),
+        (
+            "macro_rules! m { ($m:ident) => { crate::$m::High } } m!(high);",
+            "a path that a macro fills",
+        ),
+        (
+            "macro_rules! m { ($m:ident) => { use crate::{$m::High}; } }",
+            "a path that a macro fills",
+        ),
+        ("#[path = \"high.rs\"] mod own;", "a path out of its folder"),
+        ("#[cfg_attr(all(), path = \"high.rs\")] mod own;", "a path out of its folder"),
+        ("#[path = \"low/../high.rs\"] mod own;", "a path out of its folder"),
+        ("#[serde(with = \"crate::high\")] struct S;", "a path in a literal"),
         ("#[path = \"../high.rs\"] mod own;", "a path out of its folder"),
         ("mod own { use super::super::high::High; }", "a module that names its parent"),
         ("mod tests;", "tests without cfg(test)"),
