@@ -10,6 +10,7 @@ use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path, PathBuf};
 
+use nix::unistd::{Group, User};
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use secrecy::zeroize::Zeroizing;
@@ -32,17 +33,19 @@ const LARGEST: u64 = 16 << 20;
 /// Linux follows no more links than this.
 const MOST_LINKS: usize = 40;
 
-/// The bits of a mode: what others may do, that they may write, and that files in a directory can be
+/// The bits of a mode: what others may do, that they may read or write, and that files in a directory can be
 /// replaced by their owners alone.
 const OTHERS: u32 = 0o007;
+const OTHERS_READ: u32 = 0o004;
 const OTHERS_WRITE: u32 = 0o002;
 const STICKY: u32 = 0o1000;
+const MODE: u32 = 0o7777;
 
 /// The bytes of a file, which is refused where others can write it, or read its secret. The error
 /// names the file only where there is one, because what was written as its path may be a secret.
 pub fn read(path: &Path, privacy: Privacy) -> Result<Zeroizing<Vec<u8>>, String> {
-    let file = open(path).map_err(|error| unreadable(&error))?;
-    let metadata = file.metadata().map_err(|error| unreadable(&error))?;
+    let file = open(path).map_err(|error| unreadable(path, &error))?;
+    let metadata = file.metadata().map_err(|error| unreadable(path, &error))?;
     if !metadata.is_file() {
         return Err(format!("{} is no file", path.display()));
     }
@@ -51,7 +54,7 @@ pub fn read(path: &Path, privacy: Privacy) -> Result<Zeroizing<Vec<u8>>, String>
     // With room for all of it, because what is moved leaves a copy behind.
     let size = usize::try_from(metadata.len().min(LARGEST)).unwrap_or_default();
     let mut bytes = Zeroizing::new(Vec::with_capacity(size + 1));
-    if !read_whole(file, &mut bytes).map_err(|error| unreadable(&error))? {
+    if !read_whole(file, &mut bytes).map_err(|error| unreadable(path, &error))? {
         return Err(format!("{} is larger than {LARGEST} bytes", path.display()));
     }
     Ok(bytes)
@@ -105,14 +108,32 @@ fn check_mode(path: &Path, mode: u32, privacy: Privacy) -> Result<(), String> {
     }
 }
 
+/// What keeps a user from reading a file, and what to do about it.
+fn forbidden_by(path: &Path) -> String {
+    match fs::metadata(path) {
+        Err(_) => "the user that reads it may not enter a directory above it: run chmod o+x on that".to_owned(),
+        Ok(file) if file.mode() & OTHERS_READ != 0 => "its mode lets everybody read it, so that something else forbids it: SELinux or AppArmor, or the directories that the process knew at its start (`confine`), for others than which it must be started anew".to_owned(),
+        Ok(file) => format!(
+            "its owner is {}, its group {} and its mode {:04o}: let it have a group of the user that reads it, by chgrp and chmod 640",
+            name(User::from_uid(file.uid().into()).ok().flatten().map(|user| user.name), file.uid()),
+            name(Group::from_gid(file.gid().into()).ok().flatten().map(|group| group.name), file.gid()),
+            file.mode() & MODE,
+        ),
+    }
+}
+
+fn name(known: Option<String>, number: u32) -> String {
+    known.unwrap_or_else(|| number.to_string())
+}
+
 /// Why a file that has to be read cannot be.
-fn unreadable(error: &io::Error) -> String {
+fn unreadable(path: &Path, error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
             "cannot read the file: there is none of this name".to_owned()
         }
         io::ErrorKind::PermissionDenied => {
-            "cannot read the file: permission denied; the user that this program runs as must be able to, and a running process can only in the directories that it knew at its start: for others, it must be started anew".to_owned()
+            format!("cannot read the file: permission denied; {}", forbidden_by(path))
         }
         // Of sockets, and of devices that are not there.
         _ if error.raw_os_error() == Some(Errno::NXIO.raw_os_error()) => {

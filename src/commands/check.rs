@@ -35,6 +35,9 @@ use crate::observe::logger;
 use crate::peer::Peer;
 use crate::protocol::dialect::Dialect;
 
+/// Whom README and the packages make for the daemon.
+const DAEMON_USER: &str = "xmpp-ldap-auth";
+
 /// What `check` has to say.
 #[derive(Debug, Serialize)]
 struct Checked<'a> {
@@ -71,7 +74,8 @@ pub fn check(args: &CheckArgs, given: GlobalArgs) -> Result<Code, Failure> {
     let path = config::path(given.config);
     let callers = Callers::read(args.ejabberd.as_deref(), args.prosody.as_deref());
     args.as_user.as_deref().map_or(Ok(()), user::become_user)?;
-    let (reading, is_of_daemon) = read(&path, given.caller, &callers);
+    let (user, is_root) = user::user();
+    let (reading, is_of_daemon) = read(&path, given.caller, &callers, &user);
     let mut findings = of_configuration(&path, &reading);
     match &reading.configuration {
         Ok(configuration) if is_of_daemon => {
@@ -84,7 +88,6 @@ pub fn check(args: &CheckArgs, given: GlobalArgs) -> Result<Code, Failure> {
         _ => {}
     }
     findings.extend(callers.judge(Ours { path: &path, reading: &reading, is_of_daemon }));
-    let (user, is_root) = user::user();
     if is_root && reading.configuration.is_ok() {
         let text = "checked as root, who may read everything: add --as-user with the user that runs this program";
         findings.push(Finding::new(Severity::Hint, "", text));
@@ -112,13 +115,13 @@ pub fn check(args: &CheckArgs, given: GlobalArgs) -> Result<Code, Failure> {
     Ok(if checked.is_right { Code::OK } else { Code::CONFIG })
 }
 
-/// Reads the configuration, and whether it is a daemon's.
-fn read(path: &Path, caller: Option<Dialect>, callers: &Callers) -> (Reading, bool) {
+/// Reads the configuration, and whether it is a daemon's, as this user looks at it.
+fn read(path: &Path, caller: Option<Dialect>, callers: &Callers, user: &str) -> (Reading, bool) {
     let reading = config::load(path, caller, None);
     if reading.startup.caller.terms.dialect != Dialect::Unnamed {
         return (reading, false);
     }
-    if !reading.listeners.is_empty() {
+    if !reading.listeners.is_empty() || user == DAEMON_USER {
         // As the daemon reads it, which serves any.
         let mut reading = config::load(path, Some(Dialect::Ejabberd), None);
         if let Ok(configuration) = &mut reading.configuration {
@@ -186,7 +189,9 @@ impl Checked<'_> {
             true => screen.verdict(GOOD, &format!("{file} is right"), &counted),
             false => {
                 let errors = self.findings.iter().filter(|it| it.severity == Severity::Error);
-                let mut files: Vec<_> = errors.filter_map(|it| it.file.as_deref()).collect();
+                // What has no file is about our own as a whole.
+                let mut files: Vec<_> =
+                    errors.map(|it| it.file.as_deref().unwrap_or(file)).collect();
                 files.sort_unstable();
                 files.dedup();
                 let text = match &files[..] {
@@ -236,4 +241,23 @@ fn hints(startup: &Startup, configuration: &Configuration) -> impl Iterator<Item
         hints.extend(configuration.policy.hints(terms.dialect));
     }
     hints.into_iter().map(move |text| Finding::new(Severity::Hint, name, text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_no_caller_is_written_in_is_the_daemons_where_its_user_looks() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("config.toml");
+        let of_daemon = |text: &str, user: &str| {
+            std::fs::write(&path, text).unwrap();
+            read(&path, None, &Callers::read(None, None), user).1
+        };
+        let (nobody, named) = ("", "caller = \"ejabberd\"\n");
+        let listening = "[listen.a]\nsocket = \"/run/a\"\n";
+        assert!(of_daemon(nobody, "xmpp-ldap-auth") && of_daemon(listening, "ejabberd"));
+        assert!(!of_daemon(nobody, "ejabberd") && !of_daemon(named, "xmpp-ldap-auth"));
+    }
 }

@@ -155,6 +155,8 @@ fn what_hurts_in_ejabberds_settings_is_found() {
                 "hosts",
                 "[domain.\"example.net\"]",
             ),
+            ("[example.com]", "[localhost, example.com]", false, "hosts", "leave this host out"),
+            ("[example.com]", "[localhost]", true, "hosts", "[domain.\"localhost\"]"),
             ("size: 4", "size: 1", false, "extauth_pool_size", "one user at a time"),
             ("size: 4", "size: 7", false, "extauth_pool_size", "are 21 in any"),
             (program, "{dir}/nothing", true, PROGRAM, "is not there"),

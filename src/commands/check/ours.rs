@@ -83,7 +83,14 @@ impl<'a> Ours<'a> {
         };
         let served = configuration.domains();
         let is_served = |host: &str| served.contains_key(Account::domain(host).as_str());
+        let is_any_served = asking.iter().any(|(host, _)| is_served(host));
         for (host, place) in asking.iter().filter(|(host, _)| !is_served(host)) {
+            // Packages of XMPP servers bring this one, which nobody misses.
+            if host == "localhost" && is_any_served {
+                let text = "nobody can sign in at localhost, which is no domain that is served; leave this host out";
+                found.remark(place, key, text);
+                continue;
+            }
             let text = format!(
                 "{host} is no domain of {}, so that nobody there can sign in; write [domain.\"{host}\"] there",
                 self.path.display()

@@ -26,9 +26,10 @@ fn root_checks_as_the_user_who_will_run_the_program() {
     chmod(&site.config(), 0o644);
     let (_, told) = as_user("nobody");
     assert!(!told.contains("checked as root") && !told.contains("permission denied"), "{told}");
-    for (path, words) in
-        [("config.toml", "permission denied"), ("xmpp-ldap-auth-ejabberd", "is not there")]
-    {
+    for (path, words) in [
+        ("config.toml", "its owner is root, its group root and its mode 0600: let it have a group"),
+        ("xmpp-ldap-auth-ejabberd", "is not there"),
+    ] {
         chmod(&site.path().join("config.toml"), if path == "config.toml" { 0o600 } else { 0o644 });
         if path != "config.toml" {
             chmod(site.path(), 0o711);
