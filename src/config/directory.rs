@@ -59,7 +59,7 @@ impl<'a> DirectoryTable<'a> {
         let places: [&AnyKey; 2] = [&keys::SERVERS, &keys::DISCOVER];
         let is_known = table.has_any(&places) && !places.iter().any(|key| table.is_mistaken(key));
         if table.has(&keys::TLS_TABLE) && !is_needed && is_known {
-            table.remark_at(
+            table.remark(
                 &keys::TLS_TABLE,
                 "no server is spoken TLS with, so nobody looks at it: write ldaps://, or start_tls = true",
             );
@@ -128,16 +128,16 @@ impl<'a> DirectoryTable<'a> {
                 if template.names_principals()
                     && self.preset.is_some_and(Preset::is_active_directory)
                 {
-                    self.table.remark("whose name it is that is bound with is looked for after the bind, in this domain and as far as the user may read it: elsewhere, a computer or a service with a userPrincipalName of its own signs in like a user; let base find the users, or write 'DOMAIN\\{localpart}', if that matters");
+                    self.table.remark_on_table("whose name it is that is bound with is looked for after the bind, in this domain and as far as the user may read it: elsewhere, a computer or a service with a userPrincipalName of its own signs in like a user; let base find the users, or write 'DOMAIN\\{localpart}', if that matters");
                 }
-                self.table.remark("user_dn is no DN, so nobody can look a user up: isuser is answered with \"cannot tell\"");
+                self.table.remark_on_table("user_dn is no DN, so nobody can look a user up: isuser is answered with \"cannot tell\"");
                 if self.sets_passwords {
                     self.table.problem(&keys::SET_PASSWORD, rules::ALONE);
                 }
             }
             _ if self.has_service => {}
             Some(Lookup::Dn(_)) => {
-                self.table.remark("without bind_dn nobody can look a user up: isuser is answered with \"cannot tell\"");
+                self.table.remark_on_table("without bind_dn nobody can look a user up: isuser is answered with \"cannot tell\"");
             }
             None if self.table.has(&USER_DN) || domain.is_some_and(|it| it.has(&USER_DN)) => {}
             Some(Lookup::Search(_)) | None => self.table.problem(
@@ -158,7 +158,7 @@ impl<'a> DirectoryTable<'a> {
         let reads_none =
             |rules: &Rules| matches!(rules.lookup, Lookup::Plain(_)) || !self.has_service;
         if mode == CacheMode::Ttl && self.domains.values().any(reads_none) {
-            self.table.remark("[cache] mode = \"ttl\" spares no sign-in here: it reads the entry in place of the bind, and with user_dn alone nobody reads it");
+            self.table.remark_on_table("[cache] mode = \"ttl\" spares no sign-in here: it reads the entry in place of the bind, and with user_dn alone nobody reads it");
         }
     }
 

@@ -105,7 +105,7 @@ pub(super) fn remark_name(table: &Table<'_>, identity: Option<&Identity>, preset
             (preset.is_some() || !is_login_name).then(|| text.to_owned())
         };
         if let Some(text) = text {
-            table.remark_at(&keys::BIND_DN, &text);
+            table.remark(&keys::BIND_DN, &text);
         }
     }
 }
@@ -135,7 +135,7 @@ fn read_password(table: &Table<'_>) -> Option<SecretString> {
     ];
     for (key, secret) in SECRETS.into_iter().zip(&sources) {
         let oddity = secret.as_ref().and_then(|secret| secret.oddity);
-        oddity.into_iter().for_each(|text| table.remark_at(key, text));
+        oddity.into_iter().for_each(|text| table.remark(key, text));
     }
     let mut given = sources.into_iter().flatten();
     let password = given.next().map(|secret| secret.password);

@@ -106,11 +106,11 @@ pub(super) fn remark(top: &Table<'_>, listeners: &[ListenerSettings], served: &C
         for domain in of_listener.filter(|it| !domains.contains_key(it.as_str())) {
             let text =
                 format!("{domain} is not served here: write a [domain] that is, or this one");
-            table.remark_at(&keys::DOMAINS, &text);
+            table.remark(&keys::DOMAINS, &text);
         }
         let ListenAddress::Unix { path, mode, .. } = &listener.address else { continue };
         if mode & 0o006 != 0 && listener.terms.users.is_none() {
-            table.remark_at(
+            table.remark(
                 &keys::MODE,
                 "every user of this machine may connect: write \"0660\" and a group, or users",
             );
@@ -121,7 +121,7 @@ pub(super) fn remark(top: &Table<'_>, listeners: &[ListenerSettings], served: &C
                 "there is no directory {}: make it before the daemon starts, or let its unit do so (RuntimeDirectory=)",
                 parent.display()
             );
-            table.remark_at(key_of(listener.kind), &text);
+            table.remark(key_of(listener.kind), &text);
         }
     }
 }
@@ -183,9 +183,7 @@ fn read_listener(
         users,
         verbs: table.get(&keys::VERBS_ALLOWED).unwrap_or(defaults.verbs),
         domains,
-        answer_within: table
-            .get(&keys::ANSWER_WITHIN)
-            .unwrap_or_else(|| table.stand_in(&keys::ANSWER_WITHIN, within, Origin::Default)),
+        answer_within: table.get_or(&keys::ANSWER_WITHIN, within),
         window: table.get_or_default(&keys::MAX_IN_FLIGHT),
         http: http?,
     };

@@ -9,10 +9,25 @@ use secrecy::zeroize::Zeroizing;
 use toml::de::{DeTable, DeValue};
 
 use super::excerpt::is_harmless;
+use super::keys::AnyKey;
+use super::keys::directory::{BIND_CREDENTIAL, BIND_PASSWORD_ENV, BIND_PASSWORD_FILE};
+use super::keys::listen::CREDENTIALS_FILE;
+use super::keys::tls::CLIENT_KEY_FILE;
 use super::keys::top::TOP;
 
 /// No file of secrets is read further.
 const LARGEST: u64 = 1 << 20;
+
+/// The keys whose values say where a secret is, each with what reads it there.
+static REFERENCES: [(&AnyKey, fn(&str) -> Option<NamedSecret>); 5] = [
+    (&BIND_PASSWORD_FILE, |path| content(Path::new(path))),
+    (&BIND_PASSWORD_ENV, |name| std::env::var(name).ok().map(Zeroizing::new)),
+    (&BIND_CREDENTIAL, |name| {
+        content(&PathBuf::from(std::env::var_os("CREDENTIALS_DIRECTORY")?).join(name))
+    }),
+    (&CREDENTIALS_FILE, |path| content(Path::new(path))),
+    (&CLIENT_KEY_FILE, |path| content(Path::new(path))),
+];
 
 /// A secret.
 pub(super) type NamedSecret = Zeroizing<String>;
@@ -44,20 +59,18 @@ fn add_text(key: &str, text: &str, found: &mut Vec<NamedSecret>) {
     {
         found.extend(login.split(':').skip(1).map(|password| password.to_owned().into()));
     }
-    let content = match key {
-        "bind_password_file" => content(Path::new(text)),
-        "bind_password_env" => std::env::var(text).ok().map(Zeroizing::new),
-        "bind_credential" => std::env::var_os("CREDENTIALS_DIRECTORY")
-            .and_then(|directory| content(&PathBuf::from(directory).join(text))),
-        "credentials_file" => content(Path::new(text)).inspect(|content| {
-            let passwords = content.lines().filter_map(|line| line.split_once(':'));
-            found.extend(passwords.map(|(_, password)| password.to_owned().into()));
-        }),
-        "client_key_file" => content(Path::new(text)),
-        _ if is_harmless(key) || TOP.knows(key) => return,
+    let content = match REFERENCES.iter().find(|(reference, _)| reference.name == key) {
+        Some((_, content)) => content(text),
+        None if is_harmless(key) || TOP.knows(key) => return,
         // It may be the secret itself.
-        _ => None,
+        None => None,
     };
+    if key == CREDENTIALS_FILE.name
+        && let Some(content) = &content
+    {
+        let passwords = content.lines().filter_map(|line| line.split_once(':'));
+        found.extend(passwords.map(|(_, password)| password.to_owned().into()));
+    }
     match content {
         Some(content) => {
             found.extend(content.lines().map(|line| line.to_owned().into()));
@@ -76,4 +89,28 @@ fn content(path: &Path) -> Option<NamedSecret> {
     let mut bytes = Zeroizing::new(Vec::new());
     File::open(path).ok()?.take(LARGEST).read_to_end(&mut bytes).ok()?;
     Some(Zeroizing::new(String::from_utf8_lossy(&bytes).into_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::keys::ValueForm;
+    use crate::config::keys::directory::KEYTAB;
+
+    /// What such a key says would else be passed on, and what is at that place as well.
+    #[test]
+    fn every_key_that_is_named_like_a_secret_is_a_reference() {
+        let sections = TOP.sections();
+        let named = sections.iter().flat_map(|section| section.table.keys()).filter(|key| {
+            !is_harmless(key.name) && matches!(key.kind().form(), ValueForm::Text(_))
+        });
+        // The keys of Kerberos are no text.
+        let mut named: Vec<&str> =
+            named.map(|key| key.name).filter(|it| *it != KEYTAB.name).collect();
+        let mut references: Vec<&str> = REFERENCES.iter().map(|(key, _)| key.name).collect();
+        named.sort_unstable();
+        named.dedup();
+        references.sort_unstable();
+        assert_eq!(named, references);
+    }
 }

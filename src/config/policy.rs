@@ -94,11 +94,10 @@ fn read_guard(table: &Table<'_>, accounts: NonZeroUsize) -> Option<GuardSettings
 }
 
 fn read_cache(table: &Table<'_>, accounts: NonZeroUsize) -> Option<CacheSettings> {
-    let good_for = table.get(&keys::GOOD_FOR);
     let Some(mode) = table.get_or_default(&keys::MODE) else {
-        if good_for.is_some() {
+        if table.get(&keys::GOOD_FOR).is_some() {
             let text = "nothing is remembered while mode is \"off\": write mode, or leave it out";
-            table.remark_at(&keys::GOOD_FOR, text);
+            table.remark(&keys::GOOD_FOR, text);
         }
         return None;
     };
@@ -106,7 +105,5 @@ fn read_cache(table: &Table<'_>, accounts: NonZeroUsize) -> Option<CacheSettings
         CacheMode::Ttl => Duration::from_secs(5 * 60),
         CacheMode::StaleIfUnavailable => Duration::from_secs(12 * 60 * 60),
     };
-    let good_for =
-        good_for.unwrap_or_else(|| table.stand_in(&keys::GOOD_FOR, default, Origin::Default));
-    Some(CacheSettings { mode, good_for, accounts })
+    Some(CacheSettings { mode, good_for: table.get_or(&keys::GOOD_FOR, default), accounts })
 }

@@ -177,7 +177,7 @@ fn read_account_state(overrides: Overrides<'_>, reads_entries: bool) -> Vec<Stat
             &keys::ACCOUNT_STATE,
             "nobody reads it: write bind_dn and bind_password_file, and user_dn as a DN if there is one",
         ),
-        None if !of_preset().iter().all(is_enforced) => overrides.directory.remark(
+        None if !of_preset().iter().all(is_enforced) => overrides.directory.remark_on_table(
             "nobody reads the state of accounts that the directory does not see to itself, such as shadowExpire: that needs bind_dn, and user_dn as a DN",
         ),
         _ => {}
@@ -195,7 +195,7 @@ fn read_groups(overrides: Overrides<'_>, key: &Key<OneOrMore>) -> Vec<Group> {
     // GLAuth names its groups so.
     if overrides.preset != Some(Preset::Glauth) && names.any(is_container) {
         let text = "this names a unit and no group, so that it has no members; to take the users of a unit alone, write it as base";
-        overrides.with(key).remark_at(key, text);
+        overrides.with(key).remark(key, text);
     }
     groups
 }

@@ -4,7 +4,6 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::effective::Origin;
 use super::keys::{AnyKey, Key, directory as keys};
 use super::table::Table;
 use super::value::{List, OneOrMore};
@@ -38,14 +37,14 @@ impl ServerConfig {
             table.problem(&keys::SERVERS, CLEAR_TEXT);
         }
         if start_tls && !named.is_empty() && named.iter().all(is_ldaps) {
-            table.remark_at(
+            table.remark(
                 &keys::START_TLS,
                 "it is for ldap://, and ldaps:// is TLS from its first byte: leave it out",
             );
         }
         for server in &named {
             if let Some(text) = server.odd_port() {
-                table.remark_at(&keys::SERVERS, &text);
+                table.remark(&keys::SERVERS, &text);
             }
         }
         let wanted = read_wanted(table, start_tls);
@@ -64,10 +63,8 @@ impl ServerConfig {
                 table.problem(key, text);
             }
         }
-        let connect_within = table.get(&keys::CONNECT_WITHIN).unwrap_or_else(|| {
-            let default = (answer_within / 4).min(Duration::from_secs(2));
-            table.stand_in(&keys::CONNECT_WITHIN, default, Origin::Default)
-        });
+        let default = (answer_within / 4).min(Duration::from_secs(2));
+        let connect_within = table.get_or(&keys::CONNECT_WITHIN, default);
         if connect_within >= answer_within {
             table.problem(
                 &keys::CONNECT_WITHIN,
@@ -88,7 +85,7 @@ impl ServerConfig {
         let catalog =
             Self { named, wanted: None, name_servers: self.name_servers.clone(), ..*self };
         if !catalog.named.is_empty() && !catalog.is_global_catalog() {
-            table.remark_at(
+            table.remark(
                 &keys::GLOBAL_CATALOG,
                 "global catalogs listen on port 3269, for ldaps://, or 3268",
             );

@@ -66,13 +66,13 @@ impl Startup {
         let (mine, others) = (&self.caller, &other.caller);
         let (terms, other_terms) = (&mine.terms, &others.terms);
         let differences = [
-            ("caller", self.written_caller != other.written_caller),
-            ("answer_within", terms.answer_within != other_terms.answer_within),
-            ("caller_gives_up_after", mine.patience != others.patience),
-            ("max_in_flight", terms.window != other_terms.window),
-            ("first_request", mine.first_request != others.first_request),
-            ("confine", self.confine != other.confine),
-            ("daemon", self.daemon != other.daemon),
+            (keys::CALLER.name, self.written_caller != other.written_caller),
+            (keys::ANSWER_WITHIN.name, terms.answer_within != other_terms.answer_within),
+            (keys::CALLER_GIVES_UP_AFTER.name, mine.patience != others.patience),
+            (keys::MAX_IN_FLIGHT.name, terms.window != other_terms.window),
+            (keys::FIRST_REQUEST.name, mine.first_request != others.first_request),
+            (keys::CONFINE.name, self.confine != other.confine),
+            (keys::DAEMON.name, self.daemon != other.daemon),
             ("log.level", self.log.level != other.log.level),
             ("log.target", self.log.target != other.log.target),
             ("log.format", self.log.format != other.log.format),
@@ -132,12 +132,9 @@ fn read_caller(
         (None, None) => Origin::Default,
     };
     top.stand_in(&keys::CALLER, dialect, origin);
-    let or = |key, otherwise| {
-        top.get(key).unwrap_or_else(|| top.stand_in(key, otherwise, Origin::Default))
-    };
-    let patience = or(&keys::CALLER_GIVES_UP_AFTER, dialect.patience());
+    let patience = top.get_or(&keys::CALLER_GIVES_UP_AFTER, dialect.patience());
     let default = dialect.answer_within(patience);
-    let mut answer_within = or(&keys::ANSWER_WITHIN, default);
+    let mut answer_within = top.get_or(&keys::ANSWER_WITHIN, default);
     if answer_within >= patience {
         top.problem(&keys::ANSWER_WITHIN, format!(
             "{dialect} gives up after {patience:?}, and a reply after that would be taken for another request's; \
@@ -147,12 +144,12 @@ fn read_caller(
     }
     const LEAST: Duration = Duration::from_millis(250);
     if patience - answer_within < LEAST {
-        top.remark_at(&keys::ANSWER_WITHIN, &format!(
+        top.remark(&keys::ANSWER_WITHIN, &format!(
             "{dialect} gives up after {patience:?}, and so little before that a busy machine's reply comes too late: write less"
         ));
     }
     if answer_within < LEAST {
-        top.remark_at(&keys::ANSWER_WITHIN, "few directories answer so soon: write more");
+        top.remark(&keys::ANSWER_WITHIN, "few directories answer so soon: write more");
     }
     let terms = SessionTerms {
         dialect,

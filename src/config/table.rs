@@ -115,11 +115,11 @@ impl<'a> Table<'a> {
 
     /// Records a problem with a key, or with the table where the key is missing.
     pub(super) fn problem(&self, key: &AnyKey, text: impl Into<String>) {
-        self.problem_at(key.name, text.into());
+        self.problem_named(key.name, text.into());
     }
 
     /// Records what is right about the table but deserves a second look.
-    pub(super) fn remark(&self, text: &str) {
+    pub(super) fn remark_on_table(&self, text: &str) {
         // What is not as it was meant says nothing more.
         if !self.is_right() {
             return;
@@ -128,12 +128,12 @@ impl<'a> Table<'a> {
     }
 
     /// Records what is right about a key but deserves a second look.
-    pub(super) fn remark_at(&self, key: &AnyKey, text: &str) {
-        self.remark_on(key.name, text);
+    pub(super) fn remark(&self, key: &AnyKey, text: &str) {
+        self.remark_named(key.name, text);
     }
 
     /// The same about the key of this name.
-    pub(super) fn remark_on(&self, key: &str, text: &str) {
+    pub(super) fn remark_named(&self, key: &str, text: &str) {
         let place = self.place(key).unwrap_or(self.offset);
         self.source.remark(place, self.full_key(key), text.to_owned());
     }
@@ -150,9 +150,14 @@ impl<'a> Table<'a> {
         Some(self.stand_in(key, value, Origin::File))
     }
 
+    /// The value of a key, or this one.
+    pub(super) fn get_or<K: ValueKind>(&self, key: &Key<K>, default: K::Parsed) -> K::Parsed {
+        self.get(key).unwrap_or_else(|| self.stand_in(key, default, Origin::Default))
+    }
+
     /// The value of a key, or its default.
     pub(super) fn get_or_default<K: ValueKind<Parsed: Copy>>(&self, key: &Key<Or<K>>) -> K::Parsed {
-        self.get(key).unwrap_or_else(|| self.stand_in(key, key.kind().1, Origin::Default))
+        self.get_or(key, key.kind().1)
     }
 
     /// Lets a value stand in for what is not written, or for what is.
@@ -234,7 +239,7 @@ impl<'a> Table<'a> {
         let value = self.raw(key);
         let table = value.and_then(DeValue::as_table);
         if value.is_some() && table.is_none() {
-            self.problem_at(key.name, format!("write a table with a name: [{}]", spec.name));
+            self.problem_named(key.name, format!("write a table with a name: [{}]", spec.name));
         }
         let parent = Table {
             path: self.full_key(key.name),
@@ -249,7 +254,7 @@ impl<'a> Table<'a> {
         });
         if let Some((name, _)) = nameless {
             let text = format!("it stands in a table with a name: write [{}] above it", spec.name);
-            parent.problem_at(name.get_ref(), text);
+            parent.problem_named(name.get_ref(), text);
             return Vec::new();
         }
         let mut tables = Vec::new();
@@ -259,7 +264,7 @@ impl<'a> Table<'a> {
             match unquoted(name, table, spec) {
                 Some(whole) if !self.source.is_broken() => {
                     let text = format!("write the name in quotes: [{}.{whole:?}]", key.name);
-                    parent.problem_at(name, text);
+                    parent.problem_named(name, text);
                 }
                 _ => tables.push((name, parent.child(name, spec, Some(table)))),
             }
@@ -282,7 +287,7 @@ impl<'a> Table<'a> {
     }
 
     /// Records a problem with the key of this name.
-    pub(super) fn problem_at(&self, key: &str, text: String) {
+    pub(super) fn problem_named(&self, key: &str, text: String) {
         let place = self.place(key);
         // What seems to be missing may stand where the parser lost its way, or be misspelt.
         let is_meant = self.spec.key(key).is_some_and(|key| self.seems_to_have(key));
@@ -294,7 +299,7 @@ impl<'a> Table<'a> {
     fn as_table(&self, key: &str, value: &'a DeValue<'a>) -> Option<&'a DeTable<'a>> {
         let table = value.as_table();
         if table.is_none() {
-            self.problem_at(key, format!("write a table: [{}]", self.full_key(key)));
+            self.problem_named(key, format!("write a table: [{}]", self.full_key(key)));
         }
         table
     }
@@ -330,7 +335,7 @@ impl<'a> Table<'a> {
         for (key, _) in self.table.into_iter().flatten() {
             let key: &str = key.get_ref();
             if let Some((_, text)) = self.spec.mistakes.iter().find(|(known, _)| *known == key) {
-                self.problem_at(key, (*text).to_owned());
+                self.problem_named(key, (*text).to_owned());
             } else if self.spec.key(key).is_none() && !self.source.is_broken() {
                 // Where the file is broken, what looks like a key may be a secret that was written
                 // without its quotes.

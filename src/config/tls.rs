@@ -41,7 +41,7 @@ pub(super) fn read(table: &Table<'_>, is_needed: bool) -> Option<Arc<Tls>> {
     let client = certificate.zip(key);
     let min_version = table.get_or_default(&keys::MIN_VERSION);
     let tls = Tls::new(TlsSettings { trust, pins, server_name, client, min_version })
-        .map_err(|error| table.problem_at(error.key, error.text))
+        .map_err(|error| table.problem_named(error.key, error.text))
         .ok()?;
     if !tls.authorities().is_empty() {
         table.show("authorities", tls.authorities().into());
@@ -49,6 +49,6 @@ pub(super) fn read(table: &Table<'_>, is_needed: bool) -> Option<Arc<Tls>> {
     if let Some(own) = tls.own_certificate() {
         table.show("client_certificate", own.into());
     }
-    tls.remarks().iter().for_each(|(key, text)| table.remark_on(key, text));
+    tls.remarks().iter().for_each(|(key, text)| table.remark_named(key, text));
     Some(Arc::new(tls))
 }

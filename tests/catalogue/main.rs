@@ -262,6 +262,13 @@ fn check_shows_every_key_that_has_a_value() {
         let has_default = key.kind().default().is_some() && !is_elsewhere && !is_of_users;
         assert!(!has_default || shown.contains_key(&path), "{path} is not shown");
     }
+    for (path, key) in keys(&TOP, "") {
+        let stands_in = matches!(shown.get(&path), Some((_, Origin::Default)));
+        assert!(
+            !stands_in || !key.default().is_empty(),
+            "the catalogue does not say what {path} is"
+        );
+    }
     for (path, value, origin) in [
         ("caller", "prosody", Origin::File),
         ("answer_within", "4s", Origin::Default),
