@@ -144,7 +144,7 @@ impl Directory {
         };
         let watch_catalog = async {
             if let Some(Searcher { pool }) = &self.catalog {
-                Watcher { connector: pool.connector(), service: Some(pool) }.watch().await;
+                Watcher { connector: &pool.connector, service: Some(pool) }.watch().await;
             }
         };
         let grow_service = async {
@@ -174,7 +174,7 @@ impl Directory {
     /// nothing presses, and who was refused lately is not tried again.
     pub async fn try_out(&self, others_work: bool, by: Deadline) -> Result<(), Outcome> {
         for pool in self.service_pools() {
-            if let Some(outcome) = pool.refused_lately().filter(|_| others_work) {
+            if let Some(outcome) = pool.account.refused_lately().filter(|_| others_work) {
                 return Err(outcome);
             }
             by.bound(pool.open(by)).await.unwrap_or_else(|elapsed| Err(elapsed.into()))?;
@@ -185,12 +185,12 @@ impl Directory {
     /// Whether nobody can be signed in by it now.
     pub fn is_out(&self) -> bool {
         self.connector().servers.health.all_down()
-            || self.service.as_ref().is_some_and(|service| service.pool.is_refused_here())
+            || self.service.as_ref().is_some_and(|service| service.pool.account.is_refused_here())
     }
 
     /// The same, or that no password can be set because the account for that was refused.
     pub fn is_impaired(&self) -> bool {
-        self.is_out() || self.writer.as_ref().is_some_and(ServicePool::is_refused_here)
+        self.is_out() || self.writer.as_ref().is_some_and(|writer| writer.account.is_refused_here())
     }
 
     fn service_pools(&self) -> impl Iterator<Item = &ServicePool> {
@@ -210,7 +210,7 @@ impl Directory {
 
     /// How the servers that passwords are set on are reached, if those are others.
     pub(in crate::directory) fn writer_connector(&self) -> Option<&Connector> {
-        let writer = self.writer.as_ref()?.connector();
+        let writer = &*self.writer.as_ref()?.connector;
         (!std::ptr::eq(writer, self.connector())).then_some(writer)
     }
 

@@ -58,7 +58,7 @@ pub(in crate::directory) async fn set(
     if method == PasswordMethod::Off {
         return Err(Denial::PasswordChangeOff.into());
     }
-    Attempts::new(&pool.connector().servers, Work::Answer, by)
+    Attempts::new(&pool.connector.servers, Work::Answer, by)
         .uncut()
         .run(|context| async move {
             let session = match pool.open_besides(&context.avoided, by).await {

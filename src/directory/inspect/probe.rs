@@ -85,7 +85,7 @@ pub async fn probe_catalog(
     let Some(service) = directory.catalog.as_ref().map(|catalog| &catalog.pool) else {
         return Vec::new();
     };
-    let connector = service.connector();
+    let connector = &service.connector;
     let (servers, _) = connector.servers.in_order(connector.connect_within).await;
     let mut reports = Vec::new();
     for server in servers {
@@ -109,7 +109,7 @@ async fn sign_in(
     by: Deadline,
     report: &mut Report,
 ) -> Option<View> {
-    let principal = service.and_then(|service| service.identity().principal());
+    let principal = service.and_then(|service| service.account.identity.principal());
     let session = match connector.open_as(server, principal).await {
         Ok(session) => session,
         Err(error) => {

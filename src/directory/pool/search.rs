@@ -47,7 +47,7 @@ impl Searcher {
         understood: &[u32],
         by: Deadline,
     ) -> Result<SearchResult, Outcome> {
-        Attempts::new(&self.pool.connector().servers, Work::Search(query), by)
+        Attempts::new(&self.pool.connector.servers, Work::Search(query), by)
             .run(|context| self.try_search(query, understood, context, by))
             .await
     }
@@ -80,7 +80,7 @@ impl Searcher {
                 Attempt::done(server, SearchResult { entries, references, code, server: found_at })
             }
             Ok(Found { answer, .. }) => {
-                let is_anonymous = matches!(self.pool.identity(), Identity::Anonymous);
+                let is_anonymous = matches!(self.pool.account.identity, Identity::Anonymous);
                 let judgement = of_search(&answer, is_anonymous);
                 if is_reused && has_lost_its_bind(&answer) {
                     Attempt::Stale(judgement.outcome(server))
@@ -95,7 +95,7 @@ impl Searcher {
 
     /// What the server says about itself; `None` if it does not say so to the service account.
     pub async fn root_dse(&self, by: Deadline) -> Result<Option<Arc<RootDse>>, Outcome> {
-        Attempts::new(&self.pool.connector().servers, Work::Answer, by)
+        Attempts::new(&self.pool.connector.servers, Work::Answer, by)
             .run(|context| self.try_root_dse(context, by))
             .await
     }

@@ -38,8 +38,10 @@ const GROWN_WITHIN: Duration = Duration::from_secs(10);
 /// The sessions that searches share.
 #[derive(Debug)]
 pub struct ServicePool {
-    connector: Arc<Connector>,
-    account: ServiceAccount,
+    /// How its servers are reached.
+    pub(in crate::directory) connector: Arc<Connector>,
+    /// As whom it signs in.
+    pub(in crate::directory) account: ServiceAccount,
     limits: PoolLimits,
     shared: Mutex<Vec<SharedSession>>,
     /// Whose turn it is to open a session where there is none.
@@ -170,31 +172,6 @@ impl ServicePool {
         SessionCounts { busy, idle: shared.len() - busy }
     }
 
-    /// How its servers are reached.
-    pub fn connector(&self) -> &Connector {
-        &self.connector
-    }
-
-    /// As whom it signs in.
-    pub fn identity(&self) -> &Identity {
-        &self.account.identity
-    }
-
-    /// What became of the last bind, if the account was refused a moment ago.
-    pub fn refused(&self) -> Option<Outcome> {
-        self.account.refused()
-    }
-
-    /// Whether it was refused here a moment ago, and not only by the same login elsewhere.
-    pub fn is_refused_here(&self) -> bool {
-        self.account.is_refused_here()
-    }
-
-    /// What became of the last bind, if it was refused so lately that a directory may still count it against the account.
-    pub fn refused_lately(&self) -> Option<Outcome> {
-        self.account.refused_lately()
-    }
-
     /// A fresh session, bound as the service account, unless that was refused a moment ago.
     pub async fn open(&self, by: Deadline) -> Result<Session, Outcome> {
         self.open_besides(&[], by).await
@@ -216,7 +193,7 @@ impl ServicePool {
         by: Deadline,
         since: Instant,
     ) -> Result<Session, Outcome> {
-        if let Some(outcome) = self.refused() {
+        if let Some(outcome) = self.account.refused() {
             return Err(outcome);
         }
         Attempts::new(&self.connector.servers, Work::ServiceBind, by)
@@ -227,7 +204,7 @@ impl ServicePool {
     }
 
     async fn try_open(&self, context: AttemptContext<'_>, since: Instant) -> Attempt<Session> {
-        let principal = self.identity().principal();
+        let principal = self.account.identity.principal();
         let session = match self.connector.connect(principal, &context.avoided, since).await {
             Ok(session) => session,
             Err(error) => return Attempt::NotConnected(error),
@@ -238,7 +215,7 @@ impl ServicePool {
             Ok(Some(answer)) => Attempt::answered(server, of_service_bind(&answer)),
             Ok(None) => {
                 // An anonymous session was connected, but nothing has been answered on it.
-                let is_answered = !matches!(self.identity(), Identity::Anonymous);
+                let is_answered = !matches!(self.account.identity, Identity::Anonymous);
                 Attempt::Done { by: is_answered.then(|| Arc::clone(server)), result: session }
             }
             Err(error) => Attempt::Broken { server: Arc::clone(server), error, is_reused: false },
@@ -248,10 +225,11 @@ impl ServicePool {
     /// A session with this server, bound as the service account; no session if that is refused, or
     /// was a moment ago; an error if the server did not do its work.
     pub(super) async fn try_on(&self, server: &Server) -> Result<Option<Session>, ConnectError> {
-        if self.refused().is_some() {
+        if self.account.refused().is_some() {
             return Ok(None);
         }
-        let session = match self.connector.open_as(server, self.identity().principal()).await {
+        let session = match self.connector.open_as(server, self.account.identity.principal()).await
+        {
             Ok(session) => session,
             Err(error) if error.is_judged() => {
                 // It would be judged again by whoever tries next.

@@ -22,8 +22,8 @@ pub(super) const BIND_AGAIN_AFTER: Duration = Duration::from_secs(30);
 
 /// The account that searches are done as.
 #[derive(Debug)]
-pub(super) struct ServiceAccount {
-    pub(super) identity: Identity,
+pub(in crate::directory) struct ServiceAccount {
+    pub(in crate::directory) identity: Identity,
     /// Whether it was the second of two credentials that was accepted last.
     second_is_right: AtomicBool,
     /// What it signs in by: one for each credential.
@@ -53,7 +53,7 @@ impl ServiceAccount {
     }
 
     /// Whether the last bind here was refused, a moment ago.
-    pub(super) fn is_refused_here(&self) -> bool {
+    pub(in crate::directory) fn is_refused_here(&self) -> bool {
         self.was_refused.load(Ordering::Relaxed) && self.refused().is_some()
     }
 
@@ -63,7 +63,7 @@ impl ServiceAccount {
     }
 
     /// The same, if a directory may still count it against the account.
-    pub(super) fn refused_lately(&self) -> Option<Outcome> {
+    pub(in crate::directory) fn refused_lately(&self) -> Option<Outcome> {
         self.each_refused(|login| self.refused.refused_lately(login))
     }
 

@@ -141,12 +141,12 @@ impl UserPool {
             Ok(None) => return Attempt::Over(context.given_up()),
             Err(error) => return Attempt::NotConnected(error),
         };
-        let Some(counted) = permit.send(lease.answer_signal()) else {
+        let Some(counted) = permit.send(lease.session.answer_signal()) else {
             let text =
                 "nobody answered the bind that was sent, and one more might lock the account";
             return Attempt::Over(Outcome::from(Outage::TooManyFailures).with_detail(text));
         };
-        let (server, is_reused) = (Arc::clone(lease.server()), lease.is_reused());
+        let (server, is_reused) = (Arc::clone(&lease.session.server), lease.is_reused);
         let step = StepUnderWay::begin("bind as the user", &server);
         silence.set(Some(&server));
         let mut sent =
@@ -196,7 +196,7 @@ impl UserPool {
         let lease = self.lease(&context.avoided).await?;
         let health = &self.connector().servers.health;
         if health.circuit_open(Instant::now()) && lease.is_answered().await {
-            health.did(lease.server(), Work::Answer, Instant::now());
+            health.did(&lease.session.server, Work::Answer, Instant::now());
         }
         Ok((!health.circuit_open(Instant::now())).then_some(lease))
     }

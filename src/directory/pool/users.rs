@@ -16,7 +16,6 @@ use crate::directory::message::Query;
 use crate::directory::pool::limits::PoolLimits;
 use crate::directory::session::Session;
 use crate::directory::session::error::ConnectError;
-use crate::policy::guard::AnswerSignal;
 
 /// What a place in the pool holds: what the last bind in it left.
 type Slot = Option<KeptSession>;
@@ -159,28 +158,14 @@ async fn is_alive(session: &Session) -> bool {
 pub struct Lease {
     pub(super) session: Session,
     pub(super) place: SessionPlace,
-    is_reused: bool,
+    /// Whether the session was open before this request, and so may have died since.
+    pub(super) is_reused: bool,
 }
 
 impl Lease {
-    /// Whether the session was open before this request, and so may have died since.
-    pub fn is_reused(&self) -> bool {
-        self.is_reused
-    }
-
     /// Whether the server answers another question on the session.
     pub(super) async fn is_answered(&self) -> bool {
         Box::pin(is_alive(&self.session)).await
-    }
-
-    /// The server at the other end.
-    pub fn server(&self) -> &Arc<str> {
-        &self.session.server
-    }
-
-    /// What tells when the server goes on, if it leaves the bind unanswered.
-    pub fn answer_signal(&self) -> &Arc<AnswerSignal> {
-        self.session.answer_signal()
     }
 }
 
