@@ -85,7 +85,7 @@ pub fn load(path: &Path, caller: Option<Dialect>, likely_caller: Option<Dialect>
     let mut file = Watch::default();
     file.add(path);
     match read_text(path) {
-        Ok(text) => Reading { file, ..read(&text, caller, likely_caller) },
+        Ok(text) => Reading { file, ..read_from(Some(path), &text, caller, likely_caller) },
         Err(problem) => {
             let configuration = Err(Problems::from(problem));
             Reading { file, configuration, ..read("", caller, likely_caller) }
@@ -113,20 +113,31 @@ fn read_text(path: &Path) -> Result<String, Problem> {
 
 /// Reads the text of a file; see [`load`].
 pub fn read(text: &str, caller: Option<Dialect>, likely_caller: Option<Dialect>) -> Reading {
+    read_from(None, text, caller, likely_caller)
+}
+
+fn read_from(
+    path: Option<&Path>,
+    text: &str,
+    caller: Option<Dialect>,
+    likely_caller: Option<Dialect>,
+) -> Reading {
     let source = Source::new(text);
     let document = source.parse();
     let top = Table::top(&source, &document);
-    let startup = Startup::read(&top, caller, likely_caller);
+    let mut startup = Startup::read(&top, caller, likely_caller);
     let listeners = listen::read(&top, startup.written_caller());
     let configuration = Configuration::read(&top, &startup);
     if let Some(configuration) = &configuration {
         listen::remark(&top, &listeners, configuration);
     }
+    let files = source.files();
+    startup.keep_log_out_of(path.into_iter().chain(files.paths()), &top);
     let problems = source.problems();
     Reading {
         startup,
         file: Watch::default(),
-        files: source.files(),
+        files,
         listeners,
         remarks: source.remarks(),
         configuration: configuration.filter(|_| problems.is_empty()).ok_or(problems),

@@ -89,6 +89,12 @@ pub fn check_writers(path: &Path) -> Result<(), String> {
     steps(path).iter().try_for_each(PathEntry::check)
 }
 
+/// Whether both paths lead to the same file, which is there.
+pub fn are_one(one: &Path, other: &Path) -> bool {
+    let id = |path| fs::metadata(path).map(|file| (file.dev(), file.ino())).ok();
+    id(one).is_some_and(|one| id(other) == Some(one))
+}
+
 /// Does not wait for the other end of a pipe.
 fn open(path: &Path) -> io::Result<File> {
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;

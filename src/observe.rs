@@ -5,6 +5,7 @@ pub mod logger;
 pub mod metrics;
 
 mod disk;
+mod place;
 mod record;
 mod sink;
 pub mod target;

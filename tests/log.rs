@@ -46,6 +46,55 @@ fn a_name_of_the_protocols_stream_is_refused(new_site: MakeSite) {
     assert_eq!(answers, [support::Answer::CannotTell; 2]);
 }
 
+fn a_log_file_that_is_removed_is_made_anew(new_site: MakeSite) {
+    let site = new_site(&config("file:{dir}/log"));
+    let mut adapter = Adapter::start(&site, Framing::Packet);
+    let log = site.path().join("log");
+    for _ in 0..2 {
+        assert_eq!(adapter.ask(REQUEST), No);
+        let start = Instant::now();
+        while !std::fs::read_to_string(&log).is_ok_and(|log| log.contains("nowhere.example")) {
+            assert!(start.elapsed() < PATIENCE, "no line");
+            std::thread::yield_now();
+        }
+        std::fs::remove_file(&log).unwrap();
+    }
+}
+
+/// Its lines would be read as the configuration, or as a password.
+#[test]
+fn a_file_that_is_read_is_no_place_for_a_log() {
+    for (target, more) in [
+        ("config.toml", ""),
+        ("link", ""),
+        ("password", "bind_dn = \"cn=x\"\nbind_password_file = \"{dir}/password\"\n"),
+    ] {
+        let config = config(&format!("file:{{dir}}/{target}"));
+        let site = Site::new(&config.replacen("[domain", &format!("{more}[domain"), 1));
+        let password = site.secret("password", "secret");
+        symlink("config.toml", site.path().join("link")).unwrap();
+        let read = || [&site.config(), &password].map(|path| std::fs::read(path).unwrap());
+        let before = read();
+        let (code, text) = check(&site);
+        assert!(code == Some(78) && text.contains("log.target: this is"), "{text}");
+        let mut adapter = Adapter::start(&site, Framing::Packet);
+        assert_eq!(adapter.ask("auth:alice:example.com:x"), support::Answer::CannotTell);
+        adapter.logs("log.target");
+        assert_eq!(read(), before, "{target}");
+    }
+}
+
+#[test]
+fn check_says_what_is_no_place_for_a_log() {
+    let site = Site::new(&config("file:{dir}/log"));
+    let log = site.path().join("log");
+    symlink("log", &log).unwrap();
+    assert!(check(&site).1.contains("cannot be written to here"));
+    std::fs::remove_file(&log).unwrap();
+    std::fs::create_dir(&log).unwrap();
+    assert!(check(&site).1.contains("cannot be written to here"));
+}
+
 #[test]
 fn standard_error_that_is_the_same_pipe_as_standard_output_gets_no_line() {
     for target in ["auto", "stderr", "file:/dev/stderr", "file:/proc/self/fd/2"] {
@@ -323,4 +372,5 @@ alone_and_relayed! {
     a_name_of_the_protocols_stream_is_refused
     a_log_file_that_becomes_the_protocols_stream_is_not_reopened
     a_link_into_another_directory_can_be_rotated
+    a_log_file_that_is_removed_is_made_anew
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::effective::Origin;
 use super::keys::top as keys;
 use super::table::Table;
+use crate::files;
 use crate::observe::target::{Log, Target};
 use crate::protocol::dialect::Dialect;
 use crate::session::SessionTerms;
@@ -58,6 +59,23 @@ impl Startup {
             },
             daemon: read_daemon(top),
             written_caller,
+        }
+    }
+
+    /// Lets the log go elsewhere where it would be written into a file that is read.
+    pub(super) fn keep_log_out_of<'p>(
+        &mut self,
+        mut read: impl Iterator<Item = &'p Path>,
+        top: &Table<'_>,
+    ) {
+        let Target::File(log) = &self.log.target else { return };
+        if let Some(read) = read.find(|read| files::are_one(read, log)) {
+            let text = format!(
+                "this is {}, which is read, and its lines would destroy it; write another file",
+                read.display()
+            );
+            top.table(&keys::LOG_TABLE).problem(&keys::TARGET, text);
+            self.log.target = Target::Auto;
         }
     }
 

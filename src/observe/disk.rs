@@ -3,10 +3,14 @@
 use std::fs::File;
 use std::io::{self, Write};
 use std::mem::{swap, take};
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+use rustix::fs::fstat;
+
+use super::place::{carries_protocol, open_end};
 use crate::lock::locked;
 
 /// As many bytes of lines wait for a disk: those of some seconds of a storm.
@@ -37,14 +41,22 @@ pub(super) enum Disk {
 impl Disk {
     /// The end of this file, whose disk is waited for until [`stand_apart`](Self::stand_apart).
     pub(super) fn new(file: File) -> Self {
-        Self::Here(Appended { file, is_torn: false })
+        Self::Here(Appended { file, path: None, is_torn: false })
+    }
+
+    /// Lets another file of this name take lines where the file has none any more.
+    pub(super) fn name(&mut self, path: &Path) {
+        if let Self::Here(file) = self {
+            file.path = Some(path.to_owned());
+        }
     }
 
     /// Starts the thread; where the system starts none, to be held up is better than to have no log.
     pub(super) fn stand_apart(&mut self) {
-        if let Self::Here(Appended { file, is_torn }) = self
+        if let Self::Here(Appended { file, path, is_torn }) = self
             && let Ok(file) = file.try_clone()
-            && let Ok(writer) = LineWriter::start(Appended { file, is_torn: *is_torn })
+            && let Ok(writer) =
+                LineWriter::start(Appended { file, path: path.clone(), is_torn: *is_torn })
         {
             *self = Self::Apart(writer);
         }
@@ -82,6 +94,8 @@ impl Disk {
 #[derive(Debug)]
 pub(super) struct Appended {
     file: File,
+    /// Where it was opened.
+    path: Option<PathBuf>,
     /// Whether only a part of the last line was written.
     is_torn: bool,
 }
@@ -90,6 +104,30 @@ impl Appended {
     /// Writes lines, and says how many were not written, or not whole. They are in the file together,
     /// if nothing is in the way, because other processes may write to it as well.
     fn append(&mut self, lines: &[u8]) -> u64 {
+        match self.is_found() || self.make_anew() {
+            true => self.append_here(lines),
+            false => count(lines),
+        }
+    }
+
+    /// Whether anybody can find what is written here: not in a file that was removed.
+    fn is_found(&self) -> bool {
+        self.path.is_none() || fstat(&self.file).is_ok_and(|file| file.st_nlink > 0)
+    }
+
+    /// Goes on in a new file of the same name, if that is one.
+    fn make_anew(&mut self) -> bool {
+        let Some(Ok(file)) = self.path.as_deref().map(|path| open_end(path, true)) else {
+            return false;
+        };
+        let is_file = file.metadata().is_ok_and(|file| file.is_file());
+        if is_file && !carries_protocol(&file) {
+            (self.file, self.is_torn) = (file, false);
+        }
+        self.is_found()
+    }
+
+    fn append_here(&mut self, lines: &[u8]) -> u64 {
         let mut rest = lines;
         if self.is_torn {
             self.is_torn = self.file.write_all(b"\n").is_err();
@@ -103,9 +141,13 @@ impl Appended {
         }
         let written = lines.strip_suffix(rest).unwrap_or_default();
         self.is_torn |= written.last().is_some_and(|last| *last != b'\n');
-        let lost = rest.split_inclusive(|byte| *byte == b'\n').count();
-        u64::try_from(lost).unwrap_or(u64::MAX)
+        count(rest)
     }
+}
+
+fn count(lines: &[u8]) -> u64 {
+    let count = lines.split_inclusive(|byte| *byte == b'\n').count();
+    u64::try_from(count).unwrap_or(u64::MAX)
 }
 
 /// The thread that writes; it ends when nobody gives it lines any more and all are written.
@@ -319,11 +361,36 @@ mod tests {
     }
 
     #[test]
+    fn a_file_that_is_removed_is_made_anew_and_what_is_lost_meanwhile_is_counted() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("logs/log");
+        for stands_apart in [false, true] {
+            std::fs::create_dir(directory.path().join("logs")).unwrap();
+            let mut disk = Disk::new(open_end(&path, true).unwrap());
+            disk.name(&path);
+            if stands_apart {
+                disk.stand_apart();
+            }
+            let write = |disk: &mut Disk| {
+                let is_lost = disk.write(b"line\n").is_err();
+                disk.lines().inspect(|lines| lines.settle(PATIENCE));
+                u64::from(is_lost) + disk.take_lost()
+            };
+            assert_eq!(write(&mut disk), 0);
+            std::fs::remove_file(&path).unwrap();
+            assert_eq!(write(&mut disk), 0);
+            assert_eq!(std::fs::read(&path).unwrap(), b"line\n");
+            std::fs::remove_dir_all(directory.path().join("logs")).unwrap();
+            assert_eq!(write(&mut disk), 1);
+        }
+    }
+
+    #[test]
     fn a_torn_line_does_not_swallow_the_next_one() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("log");
         let file = File::options().append(true).create(true).open(&path).unwrap();
-        let mut file = Appended { file, is_torn: true };
+        let mut file = Appended { file, path: None, is_torn: true };
         assert_eq!(file.append(b"next\n"), 0);
         assert_eq!(std::fs::read(path).unwrap(), b"\nnext\n");
     }

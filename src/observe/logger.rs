@@ -1,16 +1,20 @@
 //! The log of the process. Writing a line never delays an answer, and a line that is lost is counted
 //! and told of.
 
+use std::fs;
 use std::io;
+use std::os::unix::fs::FileTypeExt;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use rustix::io::Errno;
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::Layer;
 use tracing_subscriber::layer::{Context, SubscriberExt};
 use tracing_subscriber::registry::Registry;
 
 use super::disk::WaitingLines;
+use super::place::open_end;
 use super::record::Record;
 use super::sink::{Sink, is_stderr_journal, is_stderr_null};
 use super::target::{Log, LogFormat, Target};
@@ -241,16 +245,19 @@ fn can_be_opened(target: &Target) -> io::Result<()> {
         Target::Auto | Target::Stderr => Ok(()),
         Target::Journald => Sink::journal().map(drop),
         Target::Syslog => Sink::syslog().map(drop),
-        Target::File(path) if path.is_file() => {
-            std::fs::OpenOptions::new().append(true).open(path).map(drop)
-        }
-        Target::File(path) if path.exists() => Ok(()),
-        Target::File(path) => path.parent().map_or(Ok(()), |directory| {
-            std::fs::metadata(directory).map_err(|error| {
-                io::Error::new(error.kind(), format!("{}: {error}", directory.display()))
-            })?;
-            Ok(())
-        }),
+        Target::File(path) => match fs::metadata(path) {
+            Ok(file) if file.is_dir() => Err(Errno::ISDIR.into()),
+            // Whoever reads a pipe would take this for the end of it.
+            Ok(file) if file.file_type().is_fifo() => Ok(()),
+            Ok(_) => open_end(path, false).map(drop),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            Err(_) => path.parent().map_or(Ok(()), |directory| {
+                fs::metadata(directory).map_err(|error| {
+                    io::Error::new(error.kind(), format!("{}: {error}", directory.display()))
+                })?;
+                Ok(())
+            }),
+        },
     }
 }
 

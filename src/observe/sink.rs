@@ -1,18 +1,17 @@
 //! A sink that takes log lines, none of which waits for anybody: what is not taken at once is lost,
 //! and counted.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io;
 use std::os::fd::AsFd;
-use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 
-use rustix::fs::{FileType, OFlags, Stat, fstat, makedev};
+use rustix::fs::{FileType, fstat, makedev};
 use rustix::io::Errno;
-use rustix::termios::isatty;
 
 use super::disk::Disk;
+use super::place::{carries_protocol, kind, open_end};
 use super::record::Record;
 use super::target::{LogFormat, PROTOCOL_STREAM};
 use crate::peer::Peer;
@@ -63,9 +62,11 @@ impl Sink {
 
     /// The end of the file of this name. A pipe that nobody reads is an error and not waited for.
     pub(super) fn open(path: &Path, peer: Peer) -> io::Result<Self> {
-        let flags = (OFlags::NONBLOCK | OFlags::NOCTTY).bits().cast_signed();
-        let file = OpenOptions::new().append(true).create(true).custom_flags(flags).open(path)?;
-        Self::new(file, peer)
+        let mut sink = Self::new(open_end(path, true)?, peer)?;
+        if let Self::Disk(disk) = &mut sink {
+            disk.name(path);
+        }
+        Ok(sink)
     }
 
     /// The journal, if it listens.
@@ -109,25 +110,6 @@ pub(super) fn is_stderr_null() -> bool {
 pub(super) fn is_stderr_journal() -> bool {
     let Ok(stream) = std::env::var("JOURNAL_STREAM") else { return false };
     fstat(io::stderr()).is_ok_and(|own| stream == format!("{}:{}", own.st_dev, own.st_ino))
-}
-
-/// Whether this is, under whatever name, what the requests come from or the replies go to.
-fn carries_protocol(file: &File) -> bool {
-    let Ok(status) = fstat(file) else { return false };
-    [rustix::stdio::stdin(), rustix::stdio::stdout()].into_iter().any(|stream| {
-        // A terminal has several names, such as /dev/tty. Of other devices, such as /dev/null, nobody
-        // reads a reply.
-        match fstat(stream) {
-            Ok(_) if isatty(stream) => isatty(file),
-            Ok(own) if kind(&own) == FileType::CharacterDevice => false,
-            Ok(own) => (own.st_dev, own.st_ino) == (status.st_dev, status.st_ino),
-            Err(_) => false,
-        }
-    })
-}
-
-fn kind(status: &Stat) -> FileType {
-    FileType::from_raw_mode(status.st_mode)
 }
 
 /// What the texts of a record are cut to, if it is too long with the one before. The last is short
