@@ -95,18 +95,19 @@ async fn more_entries_than_were_asked_for_are_never_one() {
 
 #[tokio::test]
 async fn an_entry_that_cannot_be_named_is_never_bound() {
+    const DNS: [&[u8]; 6] = [b"", b"cn=\xe1,dc=x", b" ", b"\0", b"\n", b","];
     let (server, port) = Server::start(|search| {
-        let values = vec![("uid", vec![search.filter[search.filter.len() - 1..].to_vec()])];
-        let dn = if search.asks_for("b") { b"cn=\xe1,dc=x".to_vec() } else { Vec::new() };
-        (0, vec![(dn, values)])
+        let name = search.filter.last().copied().unwrap();
+        let dn = DNS[usize::from(name - b'a')];
+        (0, vec![(dn.to_vec(), vec![("uid", vec![vec![name]])])])
     })
     .await;
     let domain = domain(port, UID);
-    for name in ["a", "b"] {
+    for (name, dn) in ["a", "b", "c", "d", "e", "f"].into_iter().zip(DNS) {
         assert_eq!(
             verdict(&domain, name).await,
             Verdict::Unavailable(Outage::UnreadableEntry),
-            "{name}"
+            "{dn:?}"
         );
     }
     assert_eq!(server.bound(), [""; 0]);

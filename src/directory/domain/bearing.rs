@@ -34,7 +34,8 @@ impl<'a> Bearing<'a> {
 
     pub(super) fn judge(&self, located: &Located) -> Result<(), Outcome> {
         let entry = &located.entry;
-        if entry.dn.trim().is_empty() {
+        // Of blanks and NUL alone, servers make the empty one.
+        if !entry.dn.contains(char::is_alphanumeric) {
             let outcome = Outcome::from(Outage::UnreadableEntry).from_server(&located.server);
             return Err(outcome
                 .with_detail("an entry without a DN was found, or with one that is not UTF-8"));
