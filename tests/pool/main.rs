@@ -39,6 +39,8 @@ enum Step {
     Connect,
     Search,
     Bind,
+    /// None of the above: whether it is there at all.
+    RootDse,
 }
 
 /// What happens to it.
@@ -136,7 +138,11 @@ impl Server {
             let (chosen, fate) = *self.fate.lock().unwrap();
             let fate = match fate {
                 Fate::Dead if is_root_dse => Fate::Never,
-                fate if chosen == step && !is_root_dse => fate,
+                fate if is_root_dse == (chosen == Step::RootDse)
+                    && (is_root_dse || chosen == step) =>
+                {
+                    fate
+                }
                 _ => Fate::Ok,
             };
             match fate {
@@ -154,7 +160,7 @@ impl Server {
             let code = match (fate, step) {
                 (Fate::Late(code), _) => code,
                 (Fate::Refused, Step::Connect | Step::Bind) => 49,
-                (Fate::Refused, Step::Search) => 50,
+                (Fate::Refused, Step::Search | Step::RootDse) => 50,
                 _ => 0,
             };
             let mut answer = Vec::new();
@@ -234,7 +240,9 @@ fn expected(step: Step, fate: Fate) -> Verdict {
         (Step::Connect, Fate::Refused) => {
             Verdict::Unavailable(Outage::ServiceBind { code: Some(49) })
         }
-        (Step::Search, Fate::Refused) => Verdict::Unavailable(Outage::Refused { code: Some(50) }),
+        (Step::Search | Step::RootDse, Fate::Refused) => {
+            Verdict::Unavailable(Outage::Refused { code: Some(50) })
+        }
         (Step::Bind, Fate::Refused) => Verdict::Denied(Denial::WrongPassword),
     }
 }

@@ -43,6 +43,47 @@ async fn a_server_that_hangs_in_its_work_comes_back_only_when_it_does_it_again()
 }
 
 #[tokio::test]
+async fn servers_that_take_connections_and_answer_nothing_cost_no_sign_in_a_second() {
+    for hangs_up in [false, true] {
+        for lookup in [SEARCH, "user_dn = \"uid={localpart},dc=x\""] {
+            let (mut mute, mut urls) = (Vec::new(), Vec::new());
+            for _ in 0..8 {
+                let (listener, port) = ldap::bind().await;
+                urls.push(format!("ldap://127.0.0.1:{port}"));
+                if hangs_up {
+                    ldap::serve(listener, &Arc::new(()), async |_, _, stream| drop(stream));
+                } else {
+                    // What nobody accepts is connected all the same.
+                    mute.push(listener);
+                }
+            }
+            let (server, port) = Server::start().await;
+            urls.push(format!("ldap://127.0.0.1:{port}"));
+            let urls: Vec<&str> = urls.iter().map(String::as_str).collect();
+            let directory = directory_within(&urls, lookup, "2s");
+            let started = Instant::now();
+            let verdict = sign_in_within(&directory, Duration::from_secs(4)).await;
+            assert_eq!(verdict, Verdict::Granted, "{hangs_up} {lookup}");
+            assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
+            assert_eq!(server.binds.load(Ordering::SeqCst), 1);
+        }
+    }
+}
+
+/// There are servers to which whoever has not signed in may ask nothing.
+#[tokio::test]
+async fn servers_that_like_no_question_before_a_bind_do_their_work() {
+    for fate in [Fate::HangUp, Fate::Never] {
+        let (servers, directory) = pair(SEARCH).await;
+        servers.iter().for_each(|server| server.set(Step::RootDse, fate));
+        for _ in 0..3 {
+            let verdict = sign_in_within(&directory, Duration::from_secs(4)).await;
+            assert_eq!(verdict, Verdict::Granted, "{fate:?}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn an_outage_is_told_to_all_who_wait_at_once() {
     for lookup in [SEARCH, "user_dn = \"uid={localpart},dc=x\""] {
         let black_hole = Unreachable::start().unwrap();

@@ -93,7 +93,9 @@ async fn a_bind_is_sent_once_more_where_its_server_died() {
         servers[0].set(Step::Bind, Fate::Dead);
         let verdict = sign_in_within(&directory, Duration::from_secs(4)).await;
         assert_eq!(verdict, Verdict::Granted);
-        assert_eq!(binds(&servers), [first + 1, second + 1], "warm: {is_warm}");
+        // A server that has answered nothing yet is asked something else first.
+        let sent_to_first = usize::from(is_warm);
+        assert_eq!(binds(&servers), [first + sent_to_first, second + 1], "warm: {is_warm}");
     }
 }
 

@@ -13,7 +13,7 @@ use crate::directory::connect::tcp::dial;
 use crate::directory::locate::dns::Dns;
 use crate::directory::locate::server::{Endpoint, Server};
 use crate::directory::locate::servers::Servers;
-use crate::directory::locate::trial::Trial;
+use crate::directory::locate::trial::{Trial, Work};
 use crate::directory::message::Query;
 use crate::directory::sasl::principal::{ByteStream, Principal, Transport};
 use crate::directory::session::Session;
@@ -123,15 +123,24 @@ impl Connector {
         };
         let mut race = Race::new(servers, stagger, |server: Server| async move {
             let attempt = self.open_as(&server, principal).await;
+            let attempt = match attempt {
+                Ok(session) if count > 1 => self.unless_mute(&server, session).await,
+                attempt => attempt.map(Some),
+            };
             (server, attempt)
         });
+        let mut mute = Vec::new();
         while let Some(FinishedAttempt { server, result, overtaken }) = race.next().await {
             let error = match result {
-                Ok(session) => {
+                Ok(Some(session)) => {
                     // Where all are dialled at once, nobody had a head start.
                     let slow = overtaken.iter().filter(|_| !at_once);
-                    slow.for_each(|slow| health.fell_silent(&slow.name));
+                    slow.chain(&mute).for_each(|slow| health.fell_silent(&slow.name));
                     return Ok(session);
+                }
+                Ok(None) => {
+                    mute.push(server);
+                    continue;
                 }
                 Err(error) => error,
             };
@@ -141,7 +150,31 @@ impl Connector {
                 return Err(error.with_text(faults.join("; ")));
             }
         }
-        Err(ConnectError::Unreachable(faults.join("; ")))
+        // Where none answers, it may be the question that is not liked.
+        match mute.first() {
+            Some(server) => self.open_as(server, principal).await,
+            None => Err(ConnectError::Unreachable(faults.join("; "))),
+        }
+    }
+
+    /// The session, if the server has answered before or does so now: its network may take connections
+    /// for it.
+    async fn unless_mute(
+        &self,
+        server: &Server,
+        session: Session,
+    ) -> Result<Option<Session>, ConnectError> {
+        let health = &self.servers.health;
+        if health.has_answered(&server.name) {
+            return Ok(Some(session));
+        }
+        let query = Query::entry("", &[]);
+        let asked = timeout(self.connect_within, session.search(&query, self.connect_within)).await;
+        if !matches!(asked, Ok(Ok(_))) {
+            return Ok(None);
+        }
+        health.did(&server.name, Work::Answer, Instant::now());
+        Ok(Some(session))
     }
 
     /// Opens a session with this server; `principal` signs in on it.

@@ -71,6 +71,11 @@ impl Health {
         locked(&self.state).known.get(server).is_some_and(ServerHealth::is_down)
     }
 
+    /// Whether a server has answered anything since it was doubted last.
+    pub fn has_answered(&self, server: &str) -> bool {
+        locked(&self.state).known.get(server).is_some_and(|known| known.has_answered)
+    }
+
     /// A server has done its work; that it can be connected to says little.
     pub fn did(&self, server: &ServerName, work: Work<'_>, now: Instant) {
         if let Some(known) = locked(&self.state).known.get_mut(server) {
@@ -192,6 +197,7 @@ impl Health {
     fn clear(&self, server: &ServerName, now: Instant, is_passed: impl Fn(&Trial) -> bool) {
         let mut state = locked(&self.state);
         let Some(known) = state.known.get_mut(server) else { return };
+        known.has_answered = true;
         known.trials.retain(|trial| !is_passed(trial));
         if !known.trials.is_empty() {
             return;
@@ -222,6 +228,7 @@ impl Health {
         let mut state = locked(&self.state);
         let known = state.known.entry(Arc::clone(server)).or_default();
         known.must(trial);
+        known.has_answered = false;
         if known.liveness == Liveness::Up {
             known.liveness = Liveness::Doubted;
         }
@@ -236,6 +243,7 @@ impl Health {
         let known = state.known.entry(Arc::clone(server)).or_default();
         known.fault = Some(fault.into());
         known.must(trial);
+        known.has_answered = false;
         let was_up = match known.liveness {
             // Requests that were under way together fail together, which is one failure.
             Liveness::Down { probe_at } if probe_at > now => return,

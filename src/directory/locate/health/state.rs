@@ -33,6 +33,8 @@ pub(super) struct HealthState {
 #[derive(Debug, Default)]
 pub(super) struct ServerHealth {
     pub(super) liveness: Liveness,
+    /// Whether it has answered anything since it was doubted last.
+    pub(super) has_answered: bool,
     /// What went wrong last.
     pub(super) fault: Option<Box<str>>,
     /// What it has to do before it is up; nothing of one that is.
