@@ -61,7 +61,8 @@ impl Screen {
         self.wrapped(&label, &text, &" ".repeat(column + 4));
     }
 
-    /// A finding: a row for what is good, and the rest as compilers tell of it. Only an error begins with its place, to which an editor may jump.
+    /// A finding: a row for what is good, and the rest as compilers tell of it. Only an error begins
+    /// with its place, to which an editor may jump.
     pub(super) fn finding(&mut self, finding: &Finding) {
         let Finding { severity, file, line, column, key, text, .. } = finding;
         let style = match severity {

@@ -151,7 +151,8 @@ pub trait Backend: Send + Sync + 'static {
     ) -> impl Future<Output = Result<Candidate, Outcome>> + Send;
 
     /// Is this the candidate's password? It is never empty. Each bind is sent by the permit, which is
-    /// told of its answer; one for which a person is waited begins the wait. A bind that a directory leaves unanswered which answers otherwise is
+    /// told of its answer; one for which a person is waited begins the wait. Where the directory
+    /// answers other questions and leaves the bind unanswered, that is
     /// [`Outage::BindUnanswered`](crate::verdict::Outage::BindUnanswered).
     fn prove(
         &self,
