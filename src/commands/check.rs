@@ -7,7 +7,7 @@ mod findings;
 mod included;
 mod lua;
 mod macros;
-mod ours;
+mod own_configuration;
 mod program;
 mod prosody;
 mod prosody_advice;
@@ -19,7 +19,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use self::callers::Callers;
-use self::ours::Ours;
+use self::own_configuration::OwnConfiguration;
 use super::ending::Failure;
 use super::finding::{Finding, Severity, counted};
 use super::print::print_json;
@@ -87,7 +87,11 @@ pub fn check(args: &CheckArgs, given: GlobalArgs) -> Result<Code, Failure> {
         }
         _ => {}
     }
-    findings.extend(callers.judge(Ours { path: &path, reading: &reading, is_of_daemon }));
+    findings.extend(callers.judge(OwnConfiguration {
+        path: &path,
+        reading: &reading,
+        is_of_daemon,
+    }));
     if is_root && reading.configuration.is_ok() {
         let text = "checked as root, who may read everything: add --as-user with the user that runs this program";
         findings.push(Finding::new(Severity::Hint, "", text));
@@ -189,7 +193,7 @@ impl Checked<'_> {
             true => screen.verdict(GOOD, &format!("{file} is right"), &counted),
             false => {
                 let errors = self.findings.iter().filter(|it| it.severity == Severity::Error);
-                // What has no file is about our own as a whole.
+                // What has no file is about our own configuration as a whole.
                 let mut files: Vec<_> =
                     errors.map(|it| it.file.as_deref().unwrap_or(file)).collect();
                 files.sort_unstable();

@@ -6,7 +6,7 @@
 mod families;
 mod metrics;
 mod process;
-mod standing;
+mod state;
 pub(in crate::commands) mod status;
 
 use std::fs::DirBuilder;
@@ -21,7 +21,7 @@ use futures_util::future::join_all;
 use sd_notify::NotifyState;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
-use self::standing::Standing;
+use self::state::DaemonState;
 use super::ending::Failure;
 use super::reload::{Observer, Progress, ReloadSignal, Reloader};
 use super::serving::{give_up_rights, reopen, start_log};
@@ -158,21 +158,21 @@ async fn serve(
     log: Logger,
 ) -> Result<Code, Failure> {
     let signals = Signals::listen()?;
-    let standing = Arc::new(Standing::new(path.clone(), log.clone()));
-    let reloader = Reloader::new(path, reading, observer(&standing));
+    let state = Arc::new(DaemonState::new(path.clone(), log.clone()));
+    let reloader = Reloader::new(path, reading, observer(&state));
     let answerer = Arc::new(InTurn::new(reloader.authenticator()));
     let mut serving = Vec::new();
     for (settings, sockets) in bound {
         let name = settings.name.clone();
         let listener =
-            Listener::new(settings, sockets, Arc::clone(&answerer), standing.requests().clone())
+            Listener::new(settings, sockets, Arc::clone(&answerer), state.requests().clone())
                 .map_err(|error| unusable(format!("listen.{name}: {error}")))?;
-        standing.add_listener(&listener);
+        state.add_listener(&listener);
         serving.push(listener);
     }
-    standing.add_authenticator(reloader.authenticator());
+    state.add_authenticator(reloader.authenticator());
     let serving: Vec<_> =
-        serving.into_iter().map(|it| tokio::spawn(it.serve(Arc::clone(&standing)))).collect();
+        serving.into_iter().map(|it| tokio::spawn(it.serve(Arc::clone(&state)))).collect();
     let reload = ReloadSignal::default();
     notify(&[NotifyState::Ready]);
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "ready");
@@ -184,7 +184,7 @@ async fn serve(
     }
     tracing::info!("ending, when what is open is answered");
     notify(&[NotifyState::Stopping]);
-    let patience = standing.close() + GRACE;
+    let patience = state.close() + GRACE;
     if timeout(patience, join_all(serving)).await.is_err() {
         tracing::warn!("connections were cut off that did not end");
     }
@@ -192,10 +192,10 @@ async fn serve(
 }
 
 /// Lets systemd, and whoever asks, know what becomes of the configuration.
-fn observer(standing: &Arc<Standing>) -> Observer {
-    let standing = Arc::clone(standing);
+fn observer(state: &Arc<DaemonState>) -> Observer {
+    let state = Arc::clone(state);
     Box::new(move |progress| {
-        standing.learn(&progress);
+        state.learn(&progress);
         match progress {
             Progress::Begun => match NotifyState::monotonic_usec_now() {
                 Ok(now) => notify(&[NotifyState::Reloading, now]),

@@ -3,7 +3,7 @@
 use std::io::{self, BufRead};
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use serde_json::Value;
 use tokio::time::Instant;
 
@@ -45,11 +45,11 @@ pub fn login(args: &LoginArgs, given: GlobalArgs) -> Result<Code, Failure> {
         None => stand_alone(args, given, &account)?,
     };
     if args.json {
-        print_json(login.is == Verdict::Granted, &login)?;
+        print_json(login.verdict == Verdict::Granted, &login)?;
     } else {
         login.screen().print()?;
     }
-    Ok(match login.is {
+    Ok(match login.verdict {
         Verdict::Granted => Code::OK,
         Verdict::Denied(_) => Code::NOPERM,
         Verdict::Unavailable(_) => Code::UNAVAILABLE,
@@ -62,7 +62,8 @@ struct LoginReport {
     jid: String,
     /// The socket of the daemon that was asked.
     daemon: Option<String>,
-    verdict: &'static str,
+    #[serde(serialize_with = "as_name")]
+    verdict: Verdict,
     reason: &'static str,
     server: Option<String>,
     /// The server's own words.
@@ -72,8 +73,10 @@ struct LoginReport {
     #[serde(rename = "ms", serialize_with = "as_milliseconds")]
     took: Duration,
     steps: Vec<Step>,
-    #[serde(skip)]
-    is: Verdict,
+}
+
+fn as_name<S: Serializer>(verdict: &Verdict, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(verdict.name())
 }
 
 /// Signs in as `run` would.
@@ -149,14 +152,13 @@ impl LoginReport {
         Self {
             jid: account.to_string(),
             daemon: None,
-            verdict: verdict.name(),
+            verdict,
             reason: verdict.reason(),
             server: server.as_deref().map(str::to_owned),
             detail,
             advice: (verdict != Verdict::Granted).then(|| advice(verdict, "login")),
             took,
             steps: Vec::new(),
-            is: verdict,
         }
     }
 
@@ -167,12 +169,12 @@ impl LoginReport {
         }
         steps::show(&mut screen, &self.steps);
         if let Some(advice) = &self.advice {
-            let words = [&self.is.to_string(), self.detail.as_deref().unwrap_or_default()];
+            let words = [&self.verdict.to_string(), self.detail.as_deref().unwrap_or_default()];
             let words = words.into_iter().filter(|it| !it.is_empty()).collect::<Vec<_>>();
             let text = format!("{}; {advice}", words.join(": "));
             screen.finding(&Finding::new(Severity::Error, "", text));
         }
-        let (style, word) = match self.is {
+        let (style, word) = match self.verdict {
             Verdict::Granted => (GOOD, "granted"),
             Verdict::Denied(_) => (BAD, "denied"),
             Verdict::Unavailable(_) => (ODD, "cannot tell"),

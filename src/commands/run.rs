@@ -85,8 +85,8 @@ async fn attend(
     log: Logger,
     place: LogPlace,
 ) -> ProcessEnd {
-    let talk = Talk { caller: reading.startup.caller, process, log, place };
-    let caller = talk.caller.terms.dialect;
+    let server = StdioServer { caller: reading.startup.caller, process, log, place };
+    let caller = server.caller.terms.dialect;
     let file = path.display().to_string();
     let version = env!("CARGO_PKG_VERSION");
     let reload = ReloadSignal::default();
@@ -94,22 +94,22 @@ async fn attend(
         let relay = Arc::new(Relay::new(reading.configuration.is_ok().then(|| daemon.clone())));
         let follower = Follower::new(path, reading, Arc::clone(&relay));
         tracing::info!(version, %caller, file, daemon = %daemon.display(), "ready");
-        return talk.serve(relay, &reload, follower.follow(&reload)).await;
+        return server.serve(relay, &reload, follower.follow(&reload)).await;
     }
     let reloader = Reloader::new(path, reading, Box::new(|_| {}));
     tracing::info!(version, %caller, file, "ready");
-    talk.serve(reloader.authenticator(), &reload, reloader.follow(Arc::clone(&reload))).await
+    server.serve(reloader.authenticator(), &reload, reloader.follow(Arc::clone(&reload))).await
 }
 
 /// The talk with the caller.
-struct Talk {
+struct StdioServer {
     caller: Caller,
     process: Process,
     log: Logger,
     place: LogPlace,
 }
 
-impl Talk {
+impl StdioServer {
     /// Lets `answerer` answer until the caller, or a signal, ends it; or until `follow` ends, which
     /// reads the configuration again when `reload` says so, because that needs a new process.
     async fn serve<A: Answer>(

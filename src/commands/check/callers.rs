@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::ejabberd::Ejabberd;
 use super::findings::{FileLine, Findings};
-use super::ours::{Ours, judge_socket};
+use super::own_configuration::{OwnConfiguration, judge_socket};
 use super::prosody::Prosody;
 use super::{ejabberd_advice, prosody_advice};
 use crate::commands::finding::Finding;
@@ -42,19 +42,19 @@ impl Callers {
     }
 
     /// Everything that hurts, and a daemon's socket that cannot be reached.
-    pub(super) fn judge(self, ours: Ours<'_>) -> Vec<Finding> {
+    pub(super) fn judge(self, own: OwnConfiguration<'_>) -> Vec<Finding> {
         let mut found = self.found;
         // What could not be read would seem to be missing.
         let is_read = found.is_empty();
-        if let Some(socket) = &ours.reading.startup.daemon {
-            let place = FileLine { file: ours.path.into(), line: None };
+        if let Some(socket) = &own.reading.startup.daemon {
+            let place = FileLine { file: own.path.into(), line: None };
             judge_socket(socket, None, &place, "daemon", &mut found);
         }
         if let Some(ejabberd) = self.ejabberd.filter(|_| is_read) {
-            ejabberd_advice::judge(&ejabberd, ours, &mut found);
+            ejabberd_advice::judge(&ejabberd, own, &mut found);
         }
         if let Some(prosody) = self.prosody.filter(|_| is_read) {
-            prosody_advice::judge(&prosody, ours, &mut found);
+            prosody_advice::judge(&prosody, own, &mut found);
         }
         found.into_sorted()
     }

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use super::ejabberd::Ejabberd;
 use super::findings::{FileLine, Findings};
-use super::ours::{Ours, PLAIN_IS_NEEDED, judge_socket};
-use super::program::Started;
+use super::own_configuration::{OwnConfiguration, PLAIN_IS_NEEDED, judge_socket};
+use super::program::CommandLine;
 use super::yaml::YamlValue;
 use crate::config::startup::Startup;
 use crate::config::{self, DEFAULT_PATH};
@@ -16,7 +16,7 @@ use crate::protocol::dialect::Dialect;
 const LARGEST_STANZA: u64 = 65_536;
 
 /// Tells what hurts.
-pub(super) fn judge(ejabberd: &Ejabberd, ours: Ours<'_>, found: &mut Findings) {
+pub(super) fn judge(ejabberd: &Ejabberd, own: OwnConfiguration<'_>, found: &mut Findings) {
     let asks = |host: &str| {
         let methods = ejabberd.of_host(host, "auth_method").map(|methods| ejabberd.texts(methods));
         let methods = methods.unwrap_or_default();
@@ -37,26 +37,26 @@ pub(super) fn judge(ejabberd: &Ejabberd, ours: Ours<'_>, found: &mut Findings) {
         let written = ejabberd.all("auth_method").last();
         found.error(written.map_or(&ejabberd.file, |it| &it.place), "auth_method", text);
     }
-    ours.judge_hosts(&asking, &all, "hosts", found);
+    own.judge_hosts(&asking, &all, "hosts", found);
     let hosts: Vec<_> =
-        asking.iter().map(|(name, _)| EjabberdHost::new(ejabberd, name, ours)).collect();
+        asking.iter().map(|(name, _)| EjabberdHost::new(ejabberd, name, own)).collect();
     // What is started decides whether a daemon answers, whatever file is checked.
     let mut startups = hosts.iter().filter_map(|host| host.startup.as_ref()).peekable();
     let is_of_daemon = match startups.peek() {
-        None => ours.is_of_daemon,
+        None => own.is_of_daemon,
         Some(_) => startups.all(|startup| startup.daemon.is_some()),
     };
-    let ours = Ours { is_of_daemon, ..ours };
+    let own = OwnConfiguration { is_of_daemon, ..own };
     let mut pools = BTreeMap::new();
     for host in &hosts {
-        host.judge(ours, found);
+        host.judge(own, found);
         let Some((size, place)) = host.pool() else { continue };
         // Hosts with the same name of a pool share it.
         let name = host.text("extauth_pool_name").unwrap_or(host.name);
         pools.insert(name, (size, place));
     }
     for (size, place) in pools.values() {
-        judge_pool(*size, place, ours, found);
+        judge_pool(*size, place, own, found);
     }
     for (old, new) in
         [("extauth_instances", "extauth_pool_size"), ("extauth_cache", "auth_use_cache: false")]
@@ -67,7 +67,7 @@ pub(super) fn judge(ejabberd: &Ejabberd, ours: Ours<'_>, found: &mut Findings) {
         }
     }
     if !asking.is_empty() {
-        judge_listeners(ejabberd, ours, found);
+        judge_listeners(ejabberd, own, found);
     }
 }
 
@@ -76,16 +76,16 @@ pub(super) fn judge(ejabberd: &Ejabberd, ours: Ours<'_>, found: &mut Findings) {
 struct EjabberdHost<'a> {
     ejabberd: &'a Ejabberd,
     name: &'a str,
-    program: Option<Started>,
+    program: Option<CommandLine>,
     /// What the program starts with, if it is this one; `None` where nobody can tell.
     startup: Option<Startup>,
 }
 
 impl<'a> EjabberdHost<'a> {
-    fn new(ejabberd: &'a Ejabberd, name: &'a str, ours: Ours<'_>) -> Self {
+    fn new(ejabberd: &'a Ejabberd, name: &'a str, own: OwnConfiguration<'_>) -> Self {
         let host = Self { ejabberd, name, program: None, startup: None };
-        let program = host.text("extauth_program").and_then(Started::parse);
-        let startup = program.as_ref().and_then(|program| startup(program, ours));
+        let program = host.text("extauth_program").and_then(CommandLine::parse);
+        let startup = program.as_ref().and_then(|program| startup(program, own));
         Self { program, startup, ..host }
     }
 
@@ -109,7 +109,7 @@ impl<'a> EjabberdHost<'a> {
         })
     }
 
-    fn judge(&self, ours: Ours<'_>, found: &mut Findings) {
+    fn judge(&self, own: OwnConfiguration<'_>, found: &mut Findings) {
         let ejabberd = self.ejabberd;
         let texts = |key| self.get(key).map(|value| ejabberd.texts(value)).unwrap_or_default();
         let others = texts("auth_method").into_iter().flatten();
@@ -134,7 +134,7 @@ impl<'a> EjabberdHost<'a> {
             }
             Some(value) => {
                 if let Some(program) = &self.program {
-                    self.judge_program(program, &value.place, ours, found);
+                    self.judge_program(program, &value.place, own, found);
                 }
             }
         }
@@ -150,13 +150,13 @@ impl<'a> EjabberdHost<'a> {
             found.remark(&value.place, FORMAT, text);
         }
         const NEGOTIATION: &str = "negotiation_timeout";
-        let within = ours.answer_within();
+        let within = own.answer_within();
         if let Some(value) = self.get(NEGOTIATION)
             && ejabberd.time(value).is_some_and(|time| time <= within)
         {
             let text = format!(
                 "a client is cut off before it is answered, which may take {within:?}; write more, or a shorter answer_within in {}",
-                ours.path.display()
+                own.path.display()
             );
             found.error(&value.place, NEGOTIATION, text);
         }
@@ -164,9 +164,9 @@ impl<'a> EjabberdHost<'a> {
 
     fn judge_program(
         &self,
-        program: &Started,
+        program: &CommandLine,
         place: &FileLine,
-        ours: Ours<'_>,
+        own: OwnConfiguration<'_>,
         found: &mut Findings,
     ) {
         const KEY: &str = "extauth_program";
@@ -191,7 +191,7 @@ impl<'a> EjabberdHost<'a> {
             None => {}
         }
         let file = file_of(program);
-        if ours.is_this(file) || !program.is_ours() {
+        if own.is_this(file) || !program.is_ours() {
             return;
         }
         match self.startup.as_ref().and_then(|startup| startup.daemon.as_ref()) {
@@ -200,7 +200,7 @@ impl<'a> EjabberdHost<'a> {
                 let text = format!(
                     "this reads {} unless its environment names another file, and what is checked is {}",
                     file.display(),
-                    ours.path.display()
+                    own.path.display()
                 );
                 found.remark(place, KEY, text);
             }
@@ -209,23 +209,23 @@ impl<'a> EjabberdHost<'a> {
 }
 
 /// The configuration that a program reads.
-fn file_of(program: &Started) -> &Path {
+fn file_of(program: &CommandLine) -> &Path {
     Path::new(program.argument("--config").unwrap_or(DEFAULT_PATH))
 }
 
 /// What a program that is this one starts with; `None` where nobody can tell.
-fn startup(program: &Started, ours: Ours<'_>) -> Option<Startup> {
+fn startup(program: &CommandLine, own: OwnConfiguration<'_>) -> Option<Startup> {
     let file = file_of(program);
-    match ours.is_this(file) {
+    match own.is_this(file) {
         _ if !program.is_ours() => None,
-        true => Some(ours.reading.startup.clone()),
+        true => Some(own.reading.startup.clone()),
         false => file.exists().then(|| config::load(file, None, None).startup),
     }
 }
 
-fn judge_pool(size: usize, place: &FileLine, ours: Ours<'_>, found: &mut Findings) {
+fn judge_pool(size: usize, place: &FileLine, own: OwnConfiguration<'_>, found: &mut Findings) {
     const KEY: &str = "extauth_pool_size";
-    if let Some(budget) = ours.budget().filter(|_| size > 1) {
+    if let Some(budget) = own.budget().filter(|_| size > 1) {
         let failures = budget.failures;
         let within = humantime::format_duration(budget.within);
         let all = u64::from(failures).saturating_mul(u64::try_from(size).unwrap_or(u64::MAX));
@@ -237,7 +237,7 @@ fn judge_pool(size: usize, place: &FileLine, ours: Ours<'_>, found: &mut Finding
     }
 }
 
-fn judge_listeners(ejabberd: &Ejabberd, ours: Ours<'_>, found: &mut Findings) {
+fn judge_listeners(ejabberd: &Ejabberd, own: OwnConfiguration<'_>, found: &mut Findings) {
     let listeners = ejabberd.all("listen").flat_map(YamlValue::items);
     let module = |listener: &YamlValue| {
         listener.get("module").and_then(|it| ejabberd.text(it)) == Some("ejabberd_c2s")
@@ -247,7 +247,7 @@ fn judge_listeners(ejabberd: &Ejabberd, ours: Ours<'_>, found: &mut Findings) {
         let size = listener.get(STANZA);
         let is_larger = |size: &str| size.parse::<u64>().map_or(true, |it| it > LARGEST_STANZA);
         let is_large = size.is_none_or(|size| ejabberd.text(size).is_some_and(is_larger));
-        if ours.remembers() && is_large {
+        if own.remembers() && is_large {
             let place = size.map_or(&listener.place, |value| &value.place);
             let text = format!(
                 "a password of more than 65,000 bytes ends a process, and with it what its guard and cache remember; write {STANZA}: {LARGEST_STANZA}"

@@ -20,14 +20,14 @@ const LONGEST_START: u64 = 256;
 
 /// A command: a program and its arguments.
 #[derive(Debug)]
-pub(super) struct Started {
+pub(super) struct CommandLine {
     /// The program's path.
     pub(super) program: PathBuf,
     /// What it is given.
     arguments: Vec<String>,
 }
 
-impl Started {
+impl CommandLine {
     /// Words between blanks, of which quotes may stand around each.
     pub(super) fn parse(command: &str) -> Option<Self> {
         let mut words = command.split_whitespace();

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use super::findings::{FileLine, Findings};
 use super::lua::LuaValue;
-use super::ours::{Ours, PLAIN_IS_NEEDED, judge_socket};
-use super::program::Started;
+use super::own_configuration::{OwnConfiguration, PLAIN_IS_NEEDED, judge_socket};
+use super::program::CommandLine;
 use super::prosody::{Prosody, ProsodyHost};
 use crate::commands::prosody_module::MODULE;
 use crate::files;
@@ -32,7 +32,7 @@ const SOCKET: &str = "/run/xmpp-ldap-auth/prosody.sock";
 const DAEMON_PATIENCE: f64 = 10.0;
 
 /// Tells what hurts.
-pub(super) fn judge(prosody: &Prosody, ours: Ours<'_>, found: &mut Findings) {
+pub(super) fn judge(prosody: &Prosody, own: OwnConfiguration<'_>, found: &mut Findings) {
     let mut asking = Vec::new();
     for host in prosody.started() {
         let Some((LuaValue::Text(method), place)) = prosody.get(host, "authentication") else {
@@ -41,10 +41,10 @@ pub(super) fn judge(prosody: &Prosody, ours: Ours<'_>, found: &mut Findings) {
         let host = AskingHost { prosody, host, method, place };
         if method == BY_DAEMON {
             host.judge_module(found);
-            host.judge_daemon(ours, found);
+            host.judge_daemon(own, found);
         } else if BY_TERMINAL.contains(&method.as_str()) {
             host.judge_module(found);
-            host.judge_terminal(ours, found);
+            host.judge_terminal(own, found);
         } else {
             continue;
         }
@@ -69,7 +69,7 @@ pub(super) fn judge(prosody: &Prosody, ours: Ours<'_>, found: &mut Findings) {
         }
     }
     let all = prosody.started().map(|host| (host.name.clone(), host.place.clone()));
-    ours.judge_hosts(&asking, &all.collect::<Vec<_>>(), "VirtualHost", found);
+    own.judge_hosts(&asking, &all.collect::<Vec<_>>(), "VirtualHost", found);
 }
 
 /// A host that asks this program.
@@ -147,7 +147,7 @@ impl<'a> AskingHost<'a> {
         }
     }
 
-    fn judge_daemon(self, ours: Ours<'_>, found: &mut Findings) {
+    fn judge_daemon(self, own: OwnConfiguration<'_>, found: &mut Findings) {
         const KEY: &str = "xmpp_ldap_socket";
         const TIMEOUT: &str = "xmpp_ldap_timeout";
         let timeout = self.time_or(TIMEOUT, DAEMON_PATIENCE);
@@ -157,7 +157,7 @@ impl<'a> AskingHost<'a> {
             // Who may read this file is the daemon's user, and Prosody is another.
             let user = self.text_or("prosody_user", "prosody").map(|(user, _)| user);
             judge_socket(path, user, place, KEY, found);
-            within = ours.listener(path).map(|listener| listener.terms.answer_within);
+            within = own.listener(path).map(|listener| listener.terms.answer_within);
         }
         if let Some((timeout, place)) = timeout {
             if let Some(within) = within.filter(|within| *within < timeout) {
@@ -170,7 +170,7 @@ impl<'a> AskingHost<'a> {
         }
     }
 
-    fn judge_terminal(self, ours: Ours<'_>, found: &mut Findings) {
+    fn judge_terminal(self, own: OwnConfiguration<'_>, found: &mut Findings) {
         const COMMAND: &str = "external_auth_command";
         match self.text_or(COMMAND, "") {
             None => {}
@@ -195,17 +195,17 @@ impl<'a> AskingHost<'a> {
             found.error(place, BLOCKING, text);
         }
         const TIMEOUT: &str = "external_auth_timeout";
-        let patience = ours.reading.startup.caller.patience;
+        let patience = own.reading.startup.caller.patience;
         let default = Dialect::Prosody.patience().as_secs_f64();
         if let Some((timeout, place)) = self.time_or(TIMEOUT, default) {
             let written = format!(
                 "caller_gives_up_after = \"{}ms\" in {}",
                 timeout.as_millis(),
-                ours.path.display()
+                own.path.display()
             );
             match timeout.cmp(&patience) {
                 // What a daemon's file says is not for this.
-                _ if ours.is_of_daemon => {}
+                _ if own.is_of_daemon => {}
                 Ordering::Less => {
                     let text = format!(
                         "Prosody waits no longer than {timeout:?}, and an answer between that and {patience:?} would be taken for the next user's; write {}, or {written}",
@@ -259,13 +259,13 @@ fn judge_command(command: &str, place: &FileLine, found: &mut Findings) {
         let text = "Prosody takes all of this for the path of a program, and passes no arguments; write one path: that of xmpp-ldap-auth-prosody, a link to the program, or of a script";
         return found.error(place, KEY, text);
     }
-    let Some(started) = Started::parse(command) else { return };
-    if !started.program.is_absolute() {
+    let Some(command) = CommandLine::parse(command) else { return };
+    if !command.program.is_absolute() {
         let text = "Prosody looks for this in its data directory and nowhere else; write the whole path, from / on";
         return found.error(place, KEY, text);
     }
-    started.judge(place, KEY, found);
-    if let Some(other) = started.caller().filter(|caller| *caller != Dialect::Prosody) {
+    command.judge(place, KEY, found);
+    if let Some(other) = command.caller().filter(|caller| *caller != Dialect::Prosody) {
         let text = format!(
             "by its name this answers {other}; write xmpp-ldap-auth-prosody, a link to the program"
         );

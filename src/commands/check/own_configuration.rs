@@ -18,7 +18,7 @@ pub(super) const PLAIN_IS_NEEDED: &str = "PLAIN is the only mechanism by which a
 
 /// The configuration that is checked.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Ours<'a> {
+pub(super) struct OwnConfiguration<'a> {
     /// Its file.
     pub(super) path: &'a Path,
     /// What is in it.
@@ -27,7 +27,7 @@ pub(super) struct Ours<'a> {
     pub(super) is_of_daemon: bool,
 }
 
-impl<'a> Ours<'a> {
+impl<'a> OwnConfiguration<'a> {
     fn configuration(&self) -> Option<&'a Configuration> {
         self.reading.configuration.as_ref().ok()
     }

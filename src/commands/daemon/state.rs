@@ -1,4 +1,4 @@
-//! How a daemon stands: what it can be asked about itself.
+//! The state of a daemon: what it can be asked about itself.
 
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
@@ -32,22 +32,22 @@ use crate::policy::lookups::Lookups;
 use crate::turns::InTurn;
 use crate::verdict::Verdict;
 
-/// What is asked.
+/// What each listener of a daemon asks.
 pub(super) type Served = InTurn<Authenticator<Domain>>;
 
-/// How a daemon stands.
+/// The state of a daemon, from its start on.
 #[derive(Debug)]
-pub(super) struct Standing {
+pub(super) struct DaemonState {
     started: Instant,
     file: PathBuf,
     authenticator: OnceLock<Arc<Authenticator<Domain>>>,
     log: Logger,
     requests: RequestMetrics,
-    state: Mutex<StandingState>,
+    current: Mutex<CurrentState>,
 }
 
 #[derive(Debug, Default)]
-struct StandingState {
+struct CurrentState {
     listeners: Vec<(ListenerSettings, Arc<Front<Served>>)>,
     /// The names of those that were written in the configuration that is in use.
     written: Vec<String>,
@@ -57,11 +57,11 @@ struct StandingState {
     problems: Vec<String>,
 }
 
-impl Standing {
+impl DaemonState {
     pub(super) fn new(file: PathBuf, log: Logger) -> Self {
         let (started, authenticator) = (Instant::now(), OnceLock::new());
-        let (requests, state) = (RequestMetrics::default(), Mutex::default());
-        Self { started, file, authenticator, log, requests, state }
+        let (requests, current) = (RequestMetrics::default(), Mutex::default());
+        Self { started, file, authenticator, log, requests, current }
     }
 
     /// Where requests are counted.
@@ -71,7 +71,7 @@ impl Standing {
 
     pub(super) fn add_listener(&self, listener: &Listener<Served>) {
         let (settings, front) = (listener.settings().clone(), Arc::clone(listener.front()));
-        locked(&self.state).listeners.push((settings, front));
+        locked(&self.current).listeners.push((settings, front));
     }
 
     pub(super) fn add_authenticator(&self, authenticator: Arc<Authenticator<Domain>>) {
@@ -83,29 +83,29 @@ impl Standing {
         match progress {
             Progress::Begun => {}
             Progress::Refused(refusal) => {
-                locked(&self.state).problems = refusal.problems().to_vec()
+                locked(&self.current).problems = refusal.problems().to_vec()
             }
             Progress::InUse { listeners, directories, domains, policies } => {
                 self.requests.set_served((*domains).clone());
-                let mut state = locked(&self.state);
-                state.problems.clear();
-                state.directories = directories.to_vec();
-                state.policies = Some(Arc::clone(policies));
-                state.set_terms(listeners);
+                let mut current = locked(&self.current);
+                current.problems.clear();
+                current.directories = directories.to_vec();
+                current.policies = Some(Arc::clone(policies));
+                current.set_terms(listeners);
             }
         }
     }
 
     /// Lets all listeners end; returns how long their answers may take.
     pub(super) fn close(&self) -> Duration {
-        let state = locked(&self.state);
-        state.listeners.iter().for_each(|(_, front)| front.close());
-        let times = state.listeners.iter().map(|(_, front)| front.terms().answer_within);
+        let current = locked(&self.current);
+        current.listeners.iter().for_each(|(_, front)| front.close());
+        let times = current.listeners.iter().map(|(_, front)| front.terms().answer_within);
         times.max().unwrap_or_default()
     }
 }
 
-impl StandingState {
+impl CurrentState {
     /// Lets the listeners keep to what is written now, as far as that can change while they listen.
     fn set_terms(&mut self, written: &[ListenerSettings]) {
         let names = written.iter().map(|settings| settings.name.clone()).collect();
@@ -143,21 +143,21 @@ impl StandingState {
     }
 }
 
-impl Watched for Standing {
+impl Watched for DaemonState {
     fn metrics(&self, format: MetricsFormat) -> String {
-        let state = locked(&self.state);
-        let listeners = state.listeners.iter().map(|(settings, front)| {
+        let current = locked(&self.current);
+        let listeners = current.listeners.iter().map(|(settings, front)| {
             let counts = front.counts();
             let connections = counts.connections.load(Ordering::Relaxed);
             (settings.name.clone(), connections, counts.in_flight.load(Ordering::Relaxed))
         });
         let late =
-            state.listeners.iter().map(|(_, front)| front.counts().late.load(Ordering::Relaxed));
-        let directories = state.directories.iter();
+            current.listeners.iter().map(|(_, front)| front.counts().late.load(Ordering::Relaxed));
+        let directories = current.directories.iter();
         let directories: Vec<_> =
             directories.map(|it| (it.name().to_owned(), it.facts())).collect();
         let dn_lookups = directories.iter().map(|(_, facts)| facts.dn_lookups);
-        let policies = state.policies.as_ref();
+        let policies = current.policies.as_ref();
         let guard = policies.and_then(|policies| policies.guard.as_ref());
         let cache = policies.and_then(|policies| policies.cache.as_ref());
         let credentials = cache
@@ -171,25 +171,25 @@ impl Watched for Standing {
                 .collect(),
             directories,
             guard_refusals: guard.map(|guard| guard.refusals()),
-            is_reloaded: state.problems.is_empty(),
+            is_reloaded: current.problems.is_empty(),
             log_lines_lost: self.log.lost_in_all(),
         };
-        drop(state);
+        drop(current);
         snapshot.written(&self.requests, format)
     }
 
     fn problems(&self) -> Vec<String> {
-        let state = locked(&self.state);
-        let out = state.directories.iter().filter(|directory| directory.is_out());
+        let current = locked(&self.current);
+        let out = current.directories.iter().filter(|directory| directory.is_out());
         let out = out.map(|directory| format!("directory {} cannot answer", directory.name()));
-        state.problems.iter().cloned().chain(out).collect()
+        current.problems.iter().cloned().chain(out).collect()
     }
 }
 
-impl Administration for Standing {
+impl Administration for DaemonState {
     fn status(&self) -> Value {
-        let state = locked(&self.state);
-        let listeners = state.listeners.iter().map(|(settings, front)| {
+        let current = locked(&self.current);
+        let listeners = current.listeners.iter().map(|(settings, front)| {
             let counts = front.counts();
             ListenerStatus {
                 name: settings.name.clone(),
@@ -201,7 +201,7 @@ impl Administration for Standing {
                 late_answers: counts.late.load(Ordering::Relaxed),
             }
         });
-        let directories = state.directories.iter().map(|directory| {
+        let directories = current.directories.iter().map(|directory| {
             let servers = directory.facts().servers.into_iter().map(|server| ServerStatus {
                 name: server.name.to_string(),
                 state: if server.is_up { UP } else { DOWN }.to_owned(),
@@ -213,7 +213,7 @@ impl Administration for Standing {
                 servers: servers.collect(),
             }
         });
-        let policies = state.policies.as_ref();
+        let policies = current.policies.as_ref();
         let guard = policies.and_then(|policies| policies.guard.as_ref()).map(|guard| {
             let (accounts_with_failures, accounts_held) = guard.held(Instant::now());
             GuardStatus { accounts_with_failures, accounts_held }
@@ -225,7 +225,7 @@ impl Administration for Standing {
             up_s: self.started.elapsed().as_secs(),
             configuration: ConfigurationStatus {
                 file: self.file.display().to_string(),
-                problems: state.problems.clone(),
+                problems: current.problems.clone(),
             },
             listeners: listeners.collect(),
             directories: directories.collect(),
