@@ -63,7 +63,8 @@ impl Account {
             return name;
         }
         match idna::domain_to_unicode(&name) {
-            (unicode, Ok(())) => unicode,
+            // Unicode's rule for such names has letters of Cherokee in upper case.
+            (unicode, Ok(())) => unicode.to_lowercase(),
             (_, Err(_)) => name,
         }
     }
@@ -253,6 +254,8 @@ mod tests {
         for (one, other) in [
             ("bücher.example", "xn--bcher-kva.example"),
             ("BÜCHER.example", "XN--bcher-KVA.Example"),
+            ("\u{13ad}.example", "xn--j9d.example"),
+            ("\u{ab7d}.example", "xn--j9d.example"),
         ] {
             assert_eq!(Account::new("a", one), Account::new("a", other));
         }
