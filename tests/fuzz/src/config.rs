@@ -6,7 +6,7 @@ use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::sync::OnceLock;
 
-use tempfile::NamedTempFile;
+use tempfile::{Builder, NamedTempFile};
 use xmpp_ldap_auth::config::problem::Problems;
 use xmpp_ldap_auth::config::{self, Reading};
 
@@ -80,7 +80,9 @@ fn facts(reading: &Reading) -> String {
 fn secret_file() -> String {
     static FILE: OnceLock<NamedTempFile> = OnceLock::new();
     let file = FILE.get_or_init(|| {
-        let mut file = NamedTempFile::new().unwrap();
+        // The same name each time, where nobody has it, so that a run can be repeated.
+        let named = Builder::new().prefix("fuzz-secret").rand_bytes(0).tempfile();
+        let mut file = named.or_else(|_| NamedTempFile::new()).unwrap();
         file.write_all(SECRET.as_bytes()).unwrap();
         file.as_file().set_permissions(Permissions::from_mode(0o600)).unwrap();
         file

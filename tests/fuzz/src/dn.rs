@@ -14,13 +14,15 @@ const HOLES: [&str; 4] = ["{localpart}", "{domain}", "{jid}", "{address}"];
 const CHANGES: [&str; 10] = ["", " ", "\\", "#", ",", "+", "=", "\t", "a", "\u{a0}"];
 
 /// The longest DN of which others are made.
-const SHORT: usize = 24;
+const SHORT: usize = 20;
 
 /// The input is a name template, a localpart and a domainpart, each in a line; the first two may also
 /// be DNs.
 pub fn check(input: &[u8]) {
     let Some((source, rest)) = first_line(input) else { return };
-    check_pair(source, first_line(rest).map_or("", |(line, _)| line));
+    if let (Some(dn), Some((other, _))) = (Compared::of(source), first_line(rest)) {
+        dn.check_with(other);
+    }
     check_changes(source);
     let Some(account) = account(rest) else { return };
     for account in [account.unescaped(), Some(account)].into_iter().flatten() {
@@ -77,46 +79,49 @@ fn with_values(source: &str, account: &Account, escape: impl Fn(&str) -> String)
 
 /// Compares a DN with those that differ from it by a character.
 fn check_changes(dn: &str) {
-    if dn.len() > SHORT || Dn::parse(dn).is_none() {
-        return;
-    }
+    let Some(compared) = Compared::of(dn).filter(|_| dn.len() <= SHORT) else { return };
     for (at, character) in dn.char_indices() {
         let (before, rest) = dn.split_at(at);
         let after = &rest[character.len_utf8()..];
         for change in CHANGES {
-            check_pair(dn, &[before, change, after].concat());
-            check_pair(dn, &[before, change, rest].concat());
+            compared.check_with(&[before, change, after].concat());
+            compared.check_with(&[before, change, rest].concat());
         }
         let other_case = match character.is_uppercase() {
             true => character.to_lowercase().to_string(),
             false => character.to_uppercase().to_string(),
         };
-        check_pair(dn, &[before, &other_case, after].concat());
+        compared.check_with(&[before, &other_case, after].concat());
     }
 }
 
-fn check_pair(one: &str, other: &str) {
-    let (Some(strict), Some(other_strict)) = (StrictDn::read(one), StrictDn::read(other)) else {
-        return;
-    };
-    let [same, exact, key, exact_key] = {
-        let of = |dn: &str| {
-            let dns = [Dn::parse(dn), Dn::of_one_entry(dn)];
-            dns.map(|dn| dn.expect("what the RFC takes for a DN is one"))
-        };
-        let ([dn, exact], [other_dn, other_exact]) = (of(one), of(other));
-        let keys = [&dn, &exact].map(Dn::key);
-        assert_eq!(dn.depth(), strict.0.len(), "{one}");
-        [
-            dn == other_dn,
-            exact == other_exact,
-            keys[0] == other_dn.key(),
-            keys[1] == other_exact.key(),
-        ]
-    };
-    assert_eq!((key, exact_key), (same, exact), "{one} and {other}");
-    assert_eq!(exact, strict == other_strict, "{one} and {other}");
-    assert!(same || !exact, "{one} and {other}");
+/// A DN in each form by which it is compared.
+struct Compared<'a> {
+    source: &'a str,
+    strict: StrictDn,
+    dn: Dn,
+    of_one_entry: Dn,
+}
+
+impl<'a> Compared<'a> {
+    /// The forms of what the RFC takes for a DN.
+    fn of(source: &'a str) -> Option<Self> {
+        let strict = StrictDn::read(source)?;
+        let dns = [Dn::parse(source), Dn::of_one_entry(source)];
+        let [dn, of_one_entry] = dns.map(|dn| dn.expect("what the RFC takes for a DN is one"));
+        assert_eq!(dn.depth(), strict.0.len(), "{source}");
+        Some(Self { source, strict, dn, of_one_entry })
+    }
+
+    fn check_with(&self, other: &str) {
+        let Some(other) = Compared::of(other) else { return };
+        let pair = [self.source, other.source];
+        let is_one = self.of_one_entry == other.of_one_entry;
+        assert_eq!(is_one, self.strict == other.strict, "{pair:?}");
+        assert_eq!(is_one, self.of_one_entry.key() == other.of_one_entry.key(), "{pair:?}");
+        assert_eq!(self.dn == other.dn, self.dn.key() == other.dn.key(), "{pair:?}");
+        assert!(self.dn == other.dn || !is_one, "{pair:?}");
+    }
 }
 
 /// A name as RFC 4514 has it, to the letter, and without regard to case where all servers have none.
