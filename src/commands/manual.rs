@@ -53,6 +53,7 @@ fn show(page: &Page) -> io::Result<()> {
 }
 
 fn write_all(directory: &Path, in_html: bool) -> io::Result<()> {
+    fs::create_dir_all(directory)?;
     for page in manual::pages() {
         let (name, text) = match in_html {
             true => (html::file_name(&page), html::render(&page)),

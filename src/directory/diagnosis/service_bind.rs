@@ -3,7 +3,7 @@
 use super::bind::{MustChange, of_bind};
 use super::meaning::{Judged, Judgement};
 use crate::directory::message::LdapResult;
-use crate::result_code::INVALID_CREDENTIALS;
+use crate::result_code::{INVALID_CREDENTIALS, INVALID_DN_SYNTAX};
 use crate::verdict::{Denial, Outage, Verdict};
 
 /// The judgement of a request that needs the service account, whose bind was answered by this, which
@@ -31,7 +31,15 @@ pub fn of_service_bind(answer: &LdapResult) -> Judgement {
     let judged =
         if is_account_refused(verdict) { Judged::Everywhere } else { Judged::here(answer.code) };
     let ended_by = ("service bind", answer.code);
-    Judgement { verdict, judged, ended_by, ..by_user_tables }
+    let remark = match answer.code {
+        INVALID_DN_SYNTAX => {
+            let words = "the server takes no such name in a bind: write bind_dn as a DN";
+            let own = answer.words();
+            Some(if own.is_empty() { words.to_owned() } else { format!("{words}: {own}") })
+        }
+        _ => by_user_tables.remark,
+    };
+    Judgement { verdict, remark, judged, ended_by }
 }
 
 /// Whether the service account was judged and is not let in: to try again the same would be counted

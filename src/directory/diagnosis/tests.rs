@@ -313,3 +313,11 @@ proptest! {
         prop_assert_ne!(of_password_change(&answer, true).verdict, Verdict::Granted);
     }
 }
+
+#[test]
+fn a_service_bind_by_a_name_that_is_none_says_where_that_is_written() {
+    let judged = of_service_bind(&answer(34, "invalid DN"));
+    let expected = "the server takes no such name in a bind: write bind_dn as a DN: invalid DN";
+    assert_eq!(judged.remark.as_deref(), Some(expected));
+    assert!(matches!(judged.verdict, Verdict::Unavailable(Outage::ServiceBind { code: Some(34) })));
+}

@@ -39,7 +39,14 @@ pub(super) fn look(view: &View, preset: Option<Preset>, report: &mut Report) {
         }
         _ => None,
     };
-    report.judge("product", &root_dse.product(), problem);
+    match (problem, preset.and_then(|preset| other_preset(root_dse, preset))) {
+        (None, Some(other)) => {
+            let text =
+                format!("{}: the preset is for another product: {other}", root_dse.product());
+            report.note(Grade::Odd, "product", text);
+        }
+        _ => report.judge("product", &root_dse.product(), problem),
+    }
     for (what, attribute) in [("host", "dnsHostName"), ("naming context", "namingContexts")] {
         let values: Vec<&str> = root_dse.texts(attribute).collect();
         if !values.is_empty() {
@@ -55,6 +62,22 @@ pub(super) fn look(view: &View, preset: Option<Preset>, report: &mut Report) {
         report.note(Grade::Good, "offers", known.join(", "));
     }
     look_at_clock(root_dse, report);
+}
+
+/// What to write where the preset is of a product that is not this one for certain. Services of several
+/// vendors run on OpenLDAP, and have presets of their own.
+fn other_preset(root_dse: &RootDse, preset: Preset) -> Option<&'static str> {
+    let product = root_dse.product();
+    let is_389 = product.contains("389 Project") || product.contains("389-Directory");
+    match preset {
+        Preset::OpenLdap if is_389 => Some("write preset = \"389ds\", or \"freeipa\""),
+        Preset::Ds389 | Preset::FreeIpa | Preset::Lightweight | Preset::EDirectory
+            if product == "OpenLDAP" =>
+        {
+            Some("write preset = \"openldap\"")
+        }
+        _ => None,
+    }
 }
 
 fn look_at_clock(root_dse: &RootDse, report: &mut Report) {
@@ -73,4 +96,30 @@ fn look_at_clock(root_dse: &RootDse, report: &mut Report) {
         return report.note(Grade::Bad, "clock", text);
     }
     report.note(Grade::Good, "clock", format!("{seconds} s apart from this machine's"));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::directory::message::entry::Entry;
+
+    #[test]
+    fn a_preset_of_another_product_is_told_and_one_that_may_fit_is_not() {
+        let server = |attribute: &str, value: &str| {
+            let values = vec![value.as_bytes().to_vec()];
+            RootDse::new(Entry::new("", vec![(attribute.to_owned(), values)]))
+        };
+        let openldap = server("objectClass", "OpenLDAProotDSE");
+        let ds389 = server("vendorName", "389 Project");
+        for (server, preset, told) in [
+            (&openldap, Preset::Ds389, Some("write preset = \"openldap\"")),
+            (&openldap, Preset::OpenLdap, None),
+            (&openldap, Preset::JumpCloud, None),
+            (&openldap, Preset::Generic, None),
+            (&ds389, Preset::OpenLdap, Some("write preset = \"389ds\", or \"freeipa\"")),
+            (&ds389, Preset::FreeIpa, None),
+        ] {
+            assert_eq!(other_preset(server, preset), told, "{preset:?}");
+        }
+    }
 }
