@@ -15,6 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
+use tracing::Level;
 
 use self::trouble::Trouble;
 use crate::request::{Verb, Whom};
@@ -45,23 +46,26 @@ impl<'a> StepUnderWay<'a> {
         Self { step, server, started: Instant::now(), has_ended: false }
     }
 
-    /// It ends so.
-    pub fn ends(mut self, result: &str) {
+    /// It ends so, which is put into words only where somebody reads them.
+    pub fn ends(mut self, result: impl FnOnce() -> String) {
         self.tell(result);
         self.has_ended = true;
     }
 
-    fn tell(&self, result: &str) {
+    fn tell(&self, result: impl FnOnce() -> String) {
+        if !tracing::enabled!(target: STEP, Level::DEBUG) {
+            return;
+        }
         let Self { step, server, started, .. } = self;
         let us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
-        tracing::debug!(target: STEP, step, %server, us, result);
+        tracing::debug!(target: STEP, step, %server, us, result = result());
     }
 }
 
 impl Drop for StepUnderWay<'_> {
     fn drop(&mut self) {
         if !self.has_ended {
-            self.tell(UNANSWERED);
+            self.tell(|| UNANSWERED.to_owned());
         }
     }
 }

@@ -91,11 +91,12 @@ async fn set_on(
     let answer = match answer {
         Ok(answer) => answer,
         Err(outcome) => {
-            step.ends(outcome.detail.as_deref().unwrap_or(outcome.verdict.reason()));
+            let words = outcome.detail.as_deref().unwrap_or(outcome.verdict.reason());
+            step.ends(|| words.to_owned());
             return Err(Attempt::Over(outcome));
         }
     };
-    step.ends(&format!("by {}: {}", method.name(), result_code::described(answer.code)));
+    step.ends(|| format!("by {}: {}", method.name(), result_code::described(answer.code)));
     let judgement = of_password_change(&answer, session.is_private);
     Ok(Attempt::answered(&session.server, judgement))
 }

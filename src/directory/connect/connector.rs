@@ -201,8 +201,7 @@ impl Connector {
             Err(_) => OperationEnd::Lost,
         };
         self.record(&server.name).tally.add(OperationKind::Connect, end);
-        let result = attempt.as_ref().err().map_or("connected".to_owned(), ToString::to_string);
-        step.ends(&result);
+        step.ends(|| attempt.as_ref().err().map_or("connected".to_owned(), ToString::to_string));
         attempt
     }
 

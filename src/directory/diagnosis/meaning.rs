@@ -107,8 +107,10 @@ pub(super) fn by_words_of_refusal(
     table: &'static Words,
     answer: &LdapResult,
 ) -> Option<&'static Meaning> {
-    let of_refusal = if REFUSALS.contains(&answer.code) { table } else { &[] };
-    of_refusal.iter().find(|(words, _)| says(answer, words)).map(|row| &row.1)
+    if answer.text.is_empty() || !REFUSALS.contains(&answer.code) {
+        return None;
+    }
+    table.iter().find(|(words, _)| says(answer, words)).map(|row| &row.1)
 }
 
 /// The row of an answer with this sign.

@@ -144,7 +144,7 @@ impl Discovery {
             }
         };
         drop(known);
-        step.ends(&result);
+        step.ends(|| result);
     }
 
     /// All servers, and until when that holds.

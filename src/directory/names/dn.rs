@@ -1,6 +1,8 @@
 //! Distinguished names (RFC 4514), compared as directories do: without regard to case, to spaces
 //! around separators and to the way in which a character is escaped.
 
+use std::fmt::Write;
+
 /// The attributes that DNs are mostly made of: where one follows a blank, a comma was forgotten.
 const COMMON: [&str; 7] = ["dc", "ou", "o", "cn", "c", "uid", "l"];
 
@@ -138,10 +140,12 @@ impl Dn {
             for Assertion { attribute, is_encoded, value } in name {
                 let sign = if *is_encoded { '#' } else { '=' };
                 // The length, because a value can hold anything.
-                key.push_str(&format!("+{attribute}{sign}{}:", value.len()));
+                let _ = write!(key, "+{attribute}{sign}{}:", value.len());
                 match std::str::from_utf8(value) {
                     Ok(text) => key.push_str(text),
-                    Err(_) => value.iter().for_each(|byte| key.push_str(&format!("\\{byte:02x}"))),
+                    Err(_) => value.iter().for_each(|byte| {
+                        let _ = write!(key, "\\{byte:02x}");
+                    }),
                 }
             }
             key.push(',');
@@ -153,7 +157,7 @@ impl Dn {
     pub fn text(&self) -> String {
         let mut text = String::new();
         for Assertion { attribute, value, .. } in self.0.iter().flatten() {
-            text.push_str(&format!("{attribute}={},", String::from_utf8_lossy(value)));
+            let _ = write!(text, "{attribute}={},", String::from_utf8_lossy(value));
         }
         text
     }
@@ -201,7 +205,8 @@ impl AttributeValue {
 
 /// The value at the start of `source` without its escapes, the separator behind it, and what follows.
 fn value(source: &str) -> Option<(Vec<u8>, Option<char>, &str)> {
-    let mut plain = Vec::new();
+    let ends_at = source.find([',', ';', '+']).unwrap_or(source.len());
+    let mut plain = Vec::with_capacity(ends_at);
     // Spaces at the end do not count unless they are escaped.
     let mut significant = 0;
     let mut characters = source.char_indices();

@@ -139,7 +139,7 @@ async fn look_up(
 ) -> Result<Found, SessionError> {
     let step = StepUnderWay::begin("search", &session.server);
     let found = look_up_whole(session, query, by).await;
-    step.ends(&match &found {
+    step.ends(|| match &found {
         Ok(Found { entries, answer, .. }) => {
             let found = match &entries[..] {
                 [entry] => format!("1 entry, {}", entry.dn),

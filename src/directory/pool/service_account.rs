@@ -94,7 +94,7 @@ impl ServiceAccount {
                 (step(), self.bind_as_any(session, &credentials).await)
             }
         };
-        step.ends(&match &answer {
+        step.ends(|| match &answer {
             Ok(answer) => result_code::described(answer.code),
             Err(error) => error.to_string(),
         });

@@ -167,7 +167,7 @@ impl UserPool {
                 answer
             }
             Err(error) => {
-                step.ends(&error.to_string());
+                step.ends(|| error.to_string());
                 if matches!(error, SessionError::Malformed(_) | SessionError::Disconnected(_)) {
                     silence.set(None);
                 }
@@ -178,7 +178,7 @@ impl UserPool {
                 return Attempt::Broken { server, error, is_reused };
             }
         };
-        step.ends(&result_code::described(answer.code));
+        step.ends(|| result_code::described(answer.code));
         let mut judgement = of_bind(&answer, bind.must_change);
         if let Some(dn) = non_user {
             judgement.verdict = Verdict::Denied(Denial::UnknownUser);
