@@ -19,7 +19,7 @@ use super::keys::top::TOP;
 const LARGEST: u64 = 1 << 20;
 
 /// The keys whose values say where a secret is, each with what reads it there.
-static REFERENCES: [(&AnyKey, fn(&str) -> Option<NamedSecret>); 5] = [
+static REFERENCES: [(&AnyKey, SecretReader); 5] = [
     (&BIND_PASSWORD_FILE, |path| content(Path::new(path))),
     (&BIND_PASSWORD_ENV, |name| std::env::var(name).ok().map(Zeroizing::new)),
     (&BIND_CREDENTIAL, |name| {
@@ -28,6 +28,9 @@ static REFERENCES: [(&AnyKey, fn(&str) -> Option<NamedSecret>); 5] = [
     (&CREDENTIALS_FILE, |path| content(Path::new(path))),
     (&CLIENT_KEY_FILE, |path| content(Path::new(path))),
 ];
+
+/// Reads the secret to which a value leads.
+type SecretReader = fn(&str) -> Option<NamedSecret>;
 
 /// A secret.
 pub(super) type NamedSecret = Zeroizing<String>;
