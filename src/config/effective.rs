@@ -95,9 +95,10 @@ impl Effective {
         self.0.entry(subject.clone()).or_default().retain(|value| value.key != key);
     }
 
-    /// Records of one subject what is recorded of another.
-    pub(super) fn copy(&mut self, from: &Subject, to: &Subject) {
-        let values = self.0.get(from).cloned().unwrap_or_default();
+    /// Records of one subject what is recorded of another, but for this key.
+    pub(super) fn copy(&mut self, from: &Subject, to: &Subject, but: &str) {
+        let values = self.0.get(from).into_iter().flatten().filter(|value| value.key != but);
+        let values: Vec<_> = values.cloned().collect();
         self.0.entry(to.clone()).or_default().extend(values);
     }
 }

@@ -11,6 +11,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::effective::{Effective, EffectiveValue, Origin, Subject};
 use super::excerpt;
+use super::keys::domain::ALIASES;
 use super::keys::foreign;
 use super::keys::top::TOP;
 use super::keys::{AnyKey, Key, TableSpec, is_like};
@@ -185,7 +186,8 @@ impl<'a> Table<'a> {
         let value =
             EffectiveValue::new("alias_of".to_owned(), Ok(domain.clone().into()), Origin::File);
         effective.record(&alias, value);
-        effective.copy(&self.subject, &alias);
+        // Each of many aliases would hold the names of all.
+        effective.copy(&self.subject, &alias, ALIASES.name);
     }
 
     /// Shows what was found where a key says.

@@ -74,6 +74,7 @@ fn a_domain_overrides_what_its_directory_says() {
     }
     assert!(main.contains("isuser_require_group = as require_group"), "{main}");
     let alias = effective(&config, "chat.example.com");
+    let main = main.replace("aliases = Chat.example.com\n", "");
     assert_eq!(alias, format!("alias_of = example.com\n{main}"));
     let branch = effective(&config, "branch.example");
     for line in [
@@ -104,3 +105,21 @@ fn the_groups_of_glauth_may_be_named_as_units_are() {
     assert!(!reading.remarks.iter().any(|remark| remark.key.contains("require_group")));
     assert!(reading.configuration.is_ok(), "{:?}", reading.configuration);
 }
+
+/// Else the memory would grow with the square of their number.
+#[test]
+fn an_alias_does_not_hold_the_names_of_all() {
+    let config = CONFIG_OF_ALIASES;
+    let alias = effective(config, "chat.example.com");
+    assert!(alias.contains("alias_of") && !alias.contains("aliases"), "{alias}");
+    assert!(effective(config, "example.com").contains("aliases"));
+}
+
+const CONFIG_OF_ALIASES: &str = r#"caller = "ejabberd"
+[directory.corp]
+servers = ["ldaps://ldap.example.com"]
+user_dn = "uid={localpart},dc=x"
+[domain."example.com"]
+directory = "corp"
+aliases = ["chat.example.com", "im.example.com"]
+"#;
