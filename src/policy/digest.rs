@@ -4,7 +4,7 @@
 use std::hash::{BuildHasherDefault, Hash, Hasher};
 use std::io;
 
-use ring::hmac::{HMAC_SHA256, Key, Tag, sign};
+use ring::hmac::{Context, HMAC_SHA256, Key, Tag};
 use ring::rand::SystemRandom;
 use secrecy::{ExposeSecret, SecretString};
 
@@ -45,21 +45,23 @@ pub type ById = BuildHasherDefault<IdHasher>;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Digest([u8; 16]);
 
-/// The key of a process.
+/// The key of a process, which has begun a digest with it: each goes on with a copy.
 #[derive(Clone, Debug)]
-pub struct ProcessKey(Key);
+pub struct ProcessKey(Context);
 
 impl ProcessKey {
     /// A new key. The error says that the system has no random numbers.
     pub fn new() -> io::Result<Self> {
         Key::generate(HMAC_SHA256, &SystemRandom::new())
-            .map(Self)
+            .map(|key| Self(Context::with_key(&key)))
             .map_err(|_| io::Error::other("the system gives no random numbers"))
     }
 
     /// The identity of a name.
     pub fn id(&self, name: &str) -> HashedId {
-        HashedId(half(&sign(&self.0, name.as_bytes())))
+        let mut context = self.0.clone();
+        context.update(name.as_bytes());
+        HashedId(half(&context.sign()))
     }
 
     /// The digest of an entry's password.
@@ -72,7 +74,7 @@ impl ProcessKey {
     /// Not inlined, so that what it leaves behind lies below its caller.
     #[inline(never)]
     fn computed(&self, entry: HashedId, password: &SecretString) -> Digest {
-        let mut context = ring::hmac::Context::with_key(&self.0);
+        let mut context = self.0.clone();
         context.update(&entry.0);
         context.update(password.expose_secret().as_bytes());
         Digest(half(&context.sign()))
@@ -88,9 +90,7 @@ fn overwrite_stack() {
 
 /// 128 bits are enough where nobody can search for collisions.
 fn half(tag: &Tag) -> [u8; 16] {
-    let mut half = [0; 16];
-    half.iter_mut().zip(tag.as_ref()).for_each(|(to, from)| *to = *from);
-    half
+    tag.as_ref().first_chunk().copied().unwrap_or_default()
 }
 
 #[cfg(test)]
