@@ -106,7 +106,7 @@ fn read_text(path: &Path) -> Result<String, Problem> {
         let line = 1 + valid.iter().filter(|byte| **byte == b'\n').count();
         let begun = valid.rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
         let column = 1 + String::from_utf8_lossy(begun).chars().count();
-        let text = "this is not UTF-8: save the file in that encoding".to_owned();
+        let text = format!("line {line} is not UTF-8: save the file in that encoding");
         Problem { key: String::new(), place: Some(Place { line, column, shown: None }), text }
     })
 }

@@ -100,7 +100,7 @@ fn the_place_of_a_broken_encoding_is_told() {
     let site = site("");
     std::fs::write(site.config(), b"caller = \"ejabberd\"\n# \xfcber\n").unwrap();
     let text = read(&site).configuration.unwrap_err().to_string();
-    assert!(text.starts_with("line 2, column 3: this is not UTF-8"), "{text}");
+    assert!(text.starts_with("line 2, column 3: line 2 is not UTF-8"), "{text}");
 }
 
 #[test]

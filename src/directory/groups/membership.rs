@@ -104,9 +104,11 @@ impl<'a> Memberships<'a> {
         names.cloned().collect()
     }
 
-    /// The user is in the group with this security identifier.
+    /// The user is in the group with this security identifier; an empty one is none.
     pub(super) fn found_by_sid(&mut self, sid: Vec<u8>) {
-        self.sids.insert(sid);
+        if !sid.is_empty() {
+            self.sids.insert(sid);
+        }
     }
 
     /// Whether the user was found in the group of this entry, whatever the configuration calls it.
@@ -175,5 +177,15 @@ mod tests {
         known.learn(groups[0].dn(), &Membership::NotIn(None));
         known.give_up(&Outage::Referral.into());
         assert_eq!(known.belonging(true).unwrap(), Belonging::In);
+    }
+    #[test]
+    fn an_identifier_that_is_empty_is_nobodys() {
+        let groups = [Group::parse("cn=A,dc=x").unwrap()];
+        let mut known = Memberships::new(&groups, false);
+        let entry =
+            |sid: &[u8]| Entry::new("cn=A,dc=x", vec![("objectSid".into(), vec![sid.into()])]);
+        known.found_by_sid(Vec::new());
+        known.found_by_sid(vec![1]);
+        assert!(known.recognizes(&entry(&[1])) && !known.recognizes(&entry(&[])));
     }
 }
