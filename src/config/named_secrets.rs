@@ -18,9 +18,6 @@ use super::keys::top::TOP;
 /// No file of secrets is read further.
 const LARGEST: u64 = 1 << 20;
 
-/// What reads a secret where the value of a key says that it is.
-type SecretReader = fn(&str) -> Option<NamedSecret>;
-
 /// The keys whose values say where a secret is, each with what reads it there.
 static REFERENCES: [(&AnyKey, SecretReader); 5] = [
     (&BIND_PASSWORD_FILE, |path| content(Path::new(path))),
