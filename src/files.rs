@@ -11,7 +11,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path, PathBuf};
 
 use nix::unistd::{Group, User};
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::{Access, AtFlags, CWD, Mode, OFlags, accessat};
 use rustix::io::Errno;
 use secrecy::zeroize::Zeroizing;
 
@@ -114,22 +114,26 @@ fn check_mode(path: &Path, mode: u32, privacy: Privacy) -> Result<(), String> {
     }
 }
 
-/// What keeps a user from reading a file, and what to do about it.
+/// What keeps this user from reading a file, and what to do about it.
 fn forbidden_by(path: &Path) -> String {
-    match fs::metadata(path) {
-        Err(_) => "the user that reads it may not enter a directory above it: run chmod o+x on that".to_owned(),
-        Ok(file) if file.mode() & OTHERS_READ != 0 => "its mode lets everybody read it, so that something else forbids it: SELinux or AppArmor, or the directories that the process knew at its start (`confine`), for others than which it must be started anew".to_owned(),
-        Ok(file) => format!(
-            "its owner is {}, its group {} and its mode {:04o}: let it have a group of the user that reads it, by chgrp and chmod 640",
-            name(User::from_uid(file.uid().into()).ok().flatten().map(|user| user.name), file.uid()),
-            name(Group::from_gid(file.gid().into()).ok().flatten().map(|group| group.name), file.gid()),
-            file.mode() & MODE,
-        ),
+    let Ok(file) = fs::metadata(path) else {
+        return "the user that reads it may not enter a directory above it: run chmod o+x on that"
+            .to_owned();
+    };
+    // Confinement forbids to open a file, and not this question.
+    let may_read = accessat(CWD, path, Access::READ_OK, AtFlags::EACCESS).is_ok();
+    if may_read || file.mode() & OTHERS_READ != 0 {
+        return "its mode lets this user read it, so that something else forbids it: SELinux or AppArmor, or `confine`, by which a process reads only in the directories that it knew at its start: for others, it must be started anew"
+            .to_owned();
     }
-}
-
-fn name(known: Option<String>, number: u32) -> String {
-    known.unwrap_or_else(|| number.to_string())
+    let owner = User::from_uid(file.uid().into()).ok().flatten().map(|user| user.name);
+    let group = Group::from_gid(file.gid().into()).ok().flatten().map(|group| group.name);
+    format!(
+        "its owner is {}, its group {} and its mode {:04o}: let it have a group of the user that reads it, by chgrp and chmod 640",
+        owner.unwrap_or_else(|| file.uid().to_string()),
+        group.unwrap_or_else(|| file.gid().to_string()),
+        file.mode() & MODE,
+    )
 }
 
 /// Why a file that has to be read cannot be.
