@@ -1,6 +1,7 @@
 //! What the program says about itself: the events of a request, the alarm of a directory, and where
 //! the log goes.
 
+pub mod events;
 pub mod logger;
 pub mod metrics;
 

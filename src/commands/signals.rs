@@ -1,11 +1,16 @@
-//! The signals that a serving process is sent.
+//! The signals that a serving process is sent. They are read from a descriptor, because handlers, with what
+//! they need to wake others, are memory that a relay has no other use for.
 
 use std::io;
+use std::os::fd::{AsFd, OwnedFd};
 
-use nix::libc::SIGXFSZ;
-use tokio::signal::unix::{self, SignalKind, signal};
+use nix::sys::signal;
+use nix::sys::signalfd::{SfdFlags, SignalFd};
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
 
-use crate::peer::process::admit_signals;
+use crate::peer::process::held_signals;
+use crate::stdio::register;
 
 /// What a signal asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,33 +23,38 @@ pub(super) enum Signal {
     HangUp,
 }
 
-/// The signals that come, from now on.
+/// The signals that come, and those that have been waiting since the start.
 #[derive(Debug)]
 pub(super) struct Signals {
-    terminate: unix::Signal,
-    interrupt: unix::Signal,
-    hang_up: unix::Signal,
+    waiting: SignalFd,
+    readable: AsyncFd<OwnedFd>,
 }
 
 impl Signals {
-    /// Must be called within the runtime.
+    /// Must be called within the runtime, while signals wait.
     pub(super) fn listen() -> io::Result<Self> {
-        let kinds = [SignalKind::terminate(), SignalKind::interrupt(), SignalKind::hangup()];
-        let [terminate, interrupt, hang_up] = kinds.map(signal);
-        // A write to a file that may not grow any more fails then, as the log's can, instead of ending
-        // the process; that somebody has listened is enough.
-        signal(SignalKind::from_raw(SIGXFSZ)).map(drop)?;
-        let signals = Self { terminate: terminate?, interrupt: interrupt?, hang_up: hang_up? };
-        admit_signals();
-        Ok(signals)
+        let flags = SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC;
+        let waiting = SignalFd::with_flags(&held_signals(), flags)?;
+        let readable = register(waiting.as_fd().try_clone_to_owned()?, Interest::READABLE)?;
+        Ok(Self { waiting, readable })
     }
 
     /// The next one. Cancel-safe.
     pub(super) async fn next(&mut self) -> Signal {
-        tokio::select! {
-            _ = self.terminate.recv() => Signal::Terminate,
-            _ = self.interrupt.recv() => Signal::Interrupt,
-            _ = self.hang_up.recv() => Signal::HangUp,
+        loop {
+            let Ok(mut ready) = self.readable.readable().await else {
+                return std::future::pending().await;
+            };
+            let Ok(Some(read)) = self.waiting.read_signal() else {
+                ready.clear_ready();
+                continue;
+            };
+            match signal::Signal::try_from(read.ssi_signo.cast_signed()) {
+                Ok(signal::Signal::SIGTERM) => return Signal::Terminate,
+                Ok(signal::Signal::SIGINT) => return Signal::Interrupt,
+                Ok(signal::Signal::SIGHUP) => return Signal::HangUp,
+                Ok(_) | Err(_) => {}
+            }
         }
     }
 }

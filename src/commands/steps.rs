@@ -4,14 +4,14 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde::{Serialize, Serializer};
+use tracing::Event;
 use tracing::field::{Field, Visit};
-use tracing_subscriber::Layer;
-use tracing_subscriber::layer::{Context, SubscriberExt};
-use tracing_subscriber::registry::Registry;
+use tracing::level_filters::LevelFilter;
 
 use super::progress;
 use super::screen::Screen;
 use crate::lock::locked;
+use crate::observe::events::EachEvent;
 use crate::observe::{STEP, UNANSWERED, milliseconds};
 use crate::verdict::{Outage, Outcome, Verdict};
 
@@ -106,7 +106,8 @@ impl Steps {
     /// Collects from now on, instead of a log.
     pub(super) fn collect() -> Self {
         let steps = Self::default();
-        let _ = tracing::subscriber::set_global_default(Registry::default().with(steps.clone()));
+        let taking = steps.clone();
+        EachEvent::begin(LevelFilter::TRACE, move |event| taking.add(event));
         steps
     }
 
@@ -115,10 +116,8 @@ impl Steps {
         progress::clear();
         std::mem::take(&mut *locked(&self.0))
     }
-}
 
-impl<S: tracing::Subscriber> Layer<S> for Steps {
-    fn on_event(&self, event: &tracing::Event<'_>, _: Context<'_, S>) {
+    fn add(&self, event: &Event<'_>) {
         if event.metadata().target() == STEP {
             let mut step = Step::default();
             event.record(&mut step);

@@ -8,12 +8,10 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
-use tracing::{Event, Level, Subscriber};
-use tracing_subscriber::Layer;
-use tracing_subscriber::layer::{Context, SubscriberExt};
-use tracing_subscriber::registry::Registry;
+use tracing::Level;
 
 use super::disk::WaitingLines;
+use super::events::EachEvent;
 use super::place::open_end;
 use super::record::Record;
 use super::sink::{Sink, is_stderr_journal, is_stderr_null};
@@ -90,9 +88,11 @@ impl Logger {
         let output = Arc::new(Mutex::new(Output { sink, ..Output::default() }));
         let target = log.target.clone();
         let logger = Self { target, format: log.format, peer, output, reopening: Arc::default() };
-        let subscriber = Registry::default().with(log.level).with(logger.clone());
-        // A second start, as in tests, keeps the first one's subscriber.
-        let _ = tracing::subscriber::set_global_default(subscriber);
+        let (output, format) = (Arc::clone(&logger.output), logger.format);
+        EachEvent::begin(log.level, move |event| {
+            let record = Record::of(event);
+            locked(&output).write(&record, format);
+        });
         (logger, place)
     }
 
@@ -209,13 +209,6 @@ impl Output {
         if !is_told || sink.write(record, format).is_err() {
             self.add_lost(1);
         }
-    }
-}
-
-impl<S: Subscriber> Layer<S> for Logger {
-    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
-        let record = Record::of(event);
-        locked(&self.output).write(&record, self.format);
     }
 }
 

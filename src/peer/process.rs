@@ -57,7 +57,7 @@ impl Process {
     /// Does all the work of this process. To be called once, before anything else can fail or print;
     /// whatever way the work ends, a panic included, only `end` says how that is seen.
     ///
-    /// Signals wait from now on until [`admit_signals`].
+    /// Signals wait from now on, for whoever reads them, or until [`admit_signals`].
     pub fn run(work: impl FnOnce(&mut Self) -> ProcessEnd) -> ExitCode {
         hold_signals();
         keep_memory_private();
@@ -171,16 +171,25 @@ pub fn start_anew(environment: impl IntoIterator<Item = (&'static str, OsString)
 
 /// Lets signals wait: each would end the process by itself, which Prosody does not survive.
 fn hold_signals() {
-    let _ = signals().thread_block();
+    let _ = held_signals().thread_block();
+    let _ = limit_signals().thread_block();
 }
 
-/// To be called when somebody listens to signals, or when each may end the process.
+/// To be called where each may end the process.
 pub fn admit_signals() {
-    let _ = signals().thread_unblock();
+    let _ = held_signals().thread_unblock();
+    let _ = limit_signals().thread_unblock();
 }
 
-fn signals() -> SigSet {
+/// Those that a serving process is asked things by, which it reads and is never interrupted by.
+pub fn held_signals() -> SigSet {
     [Signal::SIGHUP, Signal::SIGINT, Signal::SIGTERM].into_iter().collect()
+}
+
+/// That a file may not grow any more, as the log's can: while it waits, the write fails, and the process
+/// goes on.
+fn limit_signals() -> SigSet {
+    [Signal::SIGXFSZ].into_iter().collect()
 }
 
 fn close_inherited() {

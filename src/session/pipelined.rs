@@ -14,9 +14,9 @@ use crate::pending::{Pending, Timing};
 use crate::protocol::{Decoder, StreamEnd};
 use crate::verdict::Outcome;
 
-/// One read takes at most this many bytes: many requests, or a part of one with a password as long as can
-/// be. What is never used of a buffer is memory all the same.
-const READ_SIZE: usize = 16 * 1024;
+/// One read takes at most this many bytes: as many requests as are worked on at once, or a part of one with
+/// a password as long as can be. What is never used of a buffer is memory all the same.
+const READ_SIZE: usize = 4 * 1024;
 
 impl<A: Answer> StdioSession<A> {
     /// Serves a pipe until either side closes it.

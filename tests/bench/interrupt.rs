@@ -5,23 +5,16 @@ use std::process::exit;
 use std::thread;
 
 use anyhow::Result;
+use nix::sys::signal::{self, SigSet};
 use rustix::process::{Pid, Signal, kill_process_group};
-use tokio::signal::unix::{SignalKind, signal};
 
-/// Watches for the wish to end, as long as the process runs.
+/// Watches for the wish to end, as long as the process runs. To be called before there are other threads.
 pub fn watch() -> Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let (mut interrupt, mut terminate) = {
-        let _runtime = runtime.enter();
-        (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?)
-    };
+    let wishes: SigSet = [signal::Signal::SIGINT, signal::Signal::SIGTERM].into_iter().collect();
+    // In the threads that are started later as well.
+    wishes.thread_block()?;
     thread::spawn(move || {
-        runtime.block_on(async {
-            tokio::select! {
-                _ = interrupt.recv() => {}
-                _ = terminate.recv() => {}
-            }
-        });
+        let _ = wishes.wait();
         for child in children().unwrap_or_default() {
             let _ = kill_process_group(child, Signal::TERM);
         }
