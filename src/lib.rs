@@ -45,15 +45,16 @@
 //! `daemon` serves sockets in place of standard input: there [`listen`] stands where [`session`] stands
 //! here; and where a daemon answers, [`relay`] stands in place of all that is below [`answer`].
 //!
-//! Each module uses only those before it: [`named`], [`lock`], [`aside`], [`exit`], [`result_code`],
-//! [`verdict`], [`deadline`], [`jid`], [`request`], [`answer`], [`turns`]; [`printable`], [`files`],
-//! [`protocol`], [`stdio`], [`local_stream`], [`peer`]; [`policy`], [`observe`], [`directory`],
+//! Each module uses only those before it: [`named`], [`lock`], [`aside`], [`background`], [`exit`],
+//! [`result_code`], [`verdict`], [`deadline`], [`jid`], [`request`], [`answer`], [`turns`]; [`printable`],
+//! [`files`], [`protocol`], [`stdio`], [`local_stream`], [`peer`]; [`policy`], [`observe`], [`directory`],
 //! [`authenticator`]; [`pending`], [`session`], [`listen`], [`relay`]; [`confine`], [`config`], [`cli`],
 //! [`manual`], [`commands`].
 
 pub mod answer;
 pub mod aside;
 pub mod authenticator;
+pub mod background;
 pub mod cli;
 pub mod commands;
 pub mod config;

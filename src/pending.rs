@@ -5,11 +5,11 @@ use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{OwnedRwLockReadGuard, RwLock};
-use tokio::task::JoinHandle;
+use tokio::sync::{OwnedRwLockReadGuard, RwLock, oneshot};
 use tokio::time::Instant;
 
 use crate::answer::Answer;
+use crate::background::Background;
 use crate::deadline::Deadline;
 use crate::observe::metrics::RequestMetrics;
 use crate::observe::{self, Audit};
@@ -24,6 +24,7 @@ pub struct Dispatcher<A> {
     source: Option<RequestSource>,
     /// Each password change that goes on holds it for reading.
     changes: Arc<RwLock<()>>,
+    background: Background,
 }
 
 /// Where the requests of a daemon come from.
@@ -73,13 +74,13 @@ enum WorkState {
     /// There is none, or no more.
     Done(Outcome),
     /// It goes on, and will also tell how long the request waited for it.
-    Running(JoinHandle<(Outcome, Duration)>),
+    Running(oneshot::Receiver<(Outcome, Duration)>),
 }
 
 impl<A: Answer> Dispatcher<A> {
     /// For requests that `answerer` is asked.
     pub fn new(answerer: Arc<A>) -> Self {
-        Self { answerer, source: None, changes: Arc::default() }
+        Self { answerer, source: None, changes: Arc::default(), background: Background::default() }
     }
 
     /// For requests that `answerer` is asked through a listener of this name, counted in `metrics`.
@@ -105,7 +106,7 @@ impl<A: Answer> Dispatcher<A> {
             return self.settled(verb, whom, timing, Outage::DeadlinePassed.into());
         }
         let answerer = Arc::clone(&self.answerer);
-        let work = tokio::spawn(async move {
+        let work = self.background.begin(async move {
             let queued = timing.read.elapsed();
             let answer = by.bound(answerer.answer(&request, by)).await;
             (answer.unwrap_or_else(Outcome::from), queued)
@@ -213,6 +214,6 @@ impl Drop for Pending {
 }
 
 /// What work came to, and how long it had waited; a panic in it is an outage of this request alone.
-async fn result(work: &mut JoinHandle<(Outcome, Duration)>) -> (Outcome, Duration) {
+async fn result(work: &mut oneshot::Receiver<(Outcome, Duration)>) -> (Outcome, Duration) {
     work.await.unwrap_or_else(|_| (Outage::Internal.into(), Duration::ZERO))
 }

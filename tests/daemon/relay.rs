@@ -54,6 +54,29 @@ fn a_relay_answers_what_the_daemon_says_in_the_order_of_its_caller() {
     assert_eq!(daemon.listener("auth")["late_answers"], 0);
 }
 
+/// Memory of a process of its own, in KiB.
+fn own_memory(process: u32) -> usize {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+    let memory = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).unwrap();
+    memory.trim().trim_end_matches(" kB").parse().unwrap()
+}
+
+#[test]
+fn a_relay_needs_no_more_memory_the_more_it_is_asked() {
+    let server = Embedded::start().unwrap();
+    let daemon = Daemon::asking(&server, "[listen.auth]\nsocket = \"{dir}/auth.sock\"\n");
+    let site = relay(&daemon.socket("auth.sock"), "[log]\nlevel = \"error\"\n");
+    let mut relay = Adapter::start(&site, Framing::Packet);
+    let mut ask = |times| {
+        for _ in 0..times {
+            assert_eq!(relay.ask("isuser:alice:elsewhere.example"), No);
+        }
+        own_memory(relay.id())
+    };
+    let (before, after) = (ask(20), ask(3000));
+    assert!(after < before + 20, "from {before} KiB to {after}");
+}
+
 #[test]
 fn without_a_daemon_the_answer_comes_at_once_and_one_line_is_logged() {
     let directory = tempfile::tempdir().unwrap();

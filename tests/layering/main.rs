@@ -21,6 +21,7 @@ const LAYERS: &[&str] = &[
     "named",
     "lock",
     "aside",
+    "background",
     "exit",
     "result_code",
     "verdict",
@@ -215,6 +216,7 @@ fn each_thing_is_known_only_where_it_belongs() {
         (
             "tokio::spawn",
             &[
+                "background.rs",
                 "pending.rs",
                 "listen/accept.rs",
                 "relay",
