@@ -19,6 +19,11 @@ const FIELD_PREFIX: &str = "XMPP_LDAP_AUTH_";
 /// No value is longer, in bytes: a datagram has its limits, and so has a reader.
 const LONGEST: usize = 4096;
 
+/// A line has seldom more bytes, and an event seldom more fields: what grows step by step is copied, and
+/// leaves pieces of memory behind that nothing else fits in.
+const USUAL_LINE: usize = 320;
+const USUAL_FIELDS: usize = 12;
+
 /// The facility for security and authorization (RFC 5424, section 6.2.1).
 const AUTH: u8 = 4;
 
@@ -49,12 +54,13 @@ impl Record {
     /// A record without fields.
     pub(super) fn new(level: Level, message: &str) -> Self {
         let message = message.to_owned();
-        Self { at: SystemTime::now(), level, message, fields: Vec::new() }
+        Self { at: SystemTime::now(), level, message, fields: Vec::with_capacity(USUAL_FIELDS) }
     }
 
     /// The message and the fields behind it, without a line break or another control character.
     fn text(&self) -> String {
-        let mut text = printable(&self.message);
+        let mut text = String::with_capacity(USUAL_LINE);
+        text.push_str(&printable(&self.message));
         for (name, FieldValue { value, is_quoted }) in &self.fields {
             let _ = match value {
                 Value::String(value) if *is_quoted => write!(text, " {name}={value:?}"),
@@ -79,7 +85,9 @@ impl Record {
     /// A line for people.
     pub(super) fn line(&self) -> Vec<u8> {
         let at = humantime::format_rfc3339_micros(self.at);
-        format!("{at} {:>5} {}\n", self.level, self.text()).into_bytes()
+        let mut line = String::with_capacity(USUAL_LINE);
+        let _ = writeln!(line, "{at} {:>5} {}", self.level, self.text());
+        line.into_bytes()
     }
 
     /// A line for programs.
