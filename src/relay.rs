@@ -8,7 +8,7 @@ mod connection;
 pub mod socket;
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep, sleep_until};
@@ -18,6 +18,7 @@ use self::socket::{BUSY_PAUSE, NoConnection};
 use crate::answer::Answer;
 use crate::deadline::Deadline;
 use crate::local_stream::LocalStream;
+use crate::lock::locked;
 use crate::observe::trouble::Trouble;
 use crate::request::{Request, Verb};
 use crate::verdict::{Outage, Outcome, Verdict};
@@ -57,7 +58,7 @@ impl Relay {
     }
 
     fn locked(&self) -> MutexGuard<'_, RelayState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.state)
     }
 
     /// Leaves a timer behind for those who ask later. Where the timer of a request is the first of all, as

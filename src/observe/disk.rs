@@ -4,14 +4,14 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::mem::{swap, take};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread;
 use std::time::Duration;
 
 use rustix::fs::fstat;
 
 use super::place::{carries_protocol, open_end};
-use crate::lock::locked;
+use crate::lock::{locked, wait_while};
 
 /// As many bytes of lines wait for a disk: those of some seconds of a storm.
 const ROOM: usize = 4 << 20;
@@ -252,8 +252,7 @@ impl WaitingLines {
         }
         queue.wakes_with = Some(enough);
         let is_asleep = |queue: &mut LineQueue| queue.wakes_with.is_some();
-        let slept = self.changed.wait_timeout_while(queue, limit, is_asleep);
-        let (mut queue, _) = slept.unwrap_or_else(PoisonError::into_inner);
+        let mut queue = wait_while(&self.changed, queue, limit, is_asleep);
         queue.wakes_with = None;
         queue
     }

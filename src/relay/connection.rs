@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use secrecy::zeroize::Zeroize;
@@ -12,6 +12,7 @@ use tokio::time::Instant;
 
 use crate::deadline::Deadline;
 use crate::local_stream::LocalStream;
+use crate::lock::locked;
 use crate::observe::trouble::Trouble;
 use crate::protocol::native::{self, FromDaemon, LONGEST_REPLY, Lines, RequestId, VERSION};
 use crate::request::Request;
@@ -130,7 +131,7 @@ impl Connection {
     }
 
     fn locked(&self) -> MutexGuard<'_, ConnectionState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.state)
     }
 
     /// Whether it takes requests.
