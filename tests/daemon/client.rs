@@ -11,7 +11,7 @@ use ldap_fixtures::embedded::Embedded;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
-use crate::support::{PATIENCE, Site};
+use crate::support::{PATIENCE, Site, wait_for_words};
 
 /// A directory whose users are found by a search; `{servers}` stands for the server.
 pub const CORP: &str = r#"
@@ -115,11 +115,7 @@ impl Daemon {
     /// Waits for words in the log.
     #[track_caller]
     pub fn logs(&self, words: &str) {
-        let start = Instant::now();
-        while !self.log().contains(words) {
-            assert!(start.elapsed() < PATIENCE, "no {words:?} in {}", self.log());
-            std::thread::sleep(Duration::from_millis(1));
-        }
+        wait_for_words(words, || self.log());
     }
 
     pub fn signal(&self, signal: Signal) {

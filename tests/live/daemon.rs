@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use ldap_fixtures::process::{Process, wait_until};
 use serde_json::{Value, json};
 
-use crate::support::{PATIENCE, Site};
+use crate::support::{PATIENCE, Site, wait_for_words};
 
 /// Listeners of all kinds, to be written before the tables of a site.
 pub const LISTEN: &str = "[listen.auth]\nsocket = \"{dir}/auth.sock\"\n\
@@ -52,6 +52,12 @@ impl Daemon {
 
     pub fn log(&self) -> String {
         self.process.log()
+    }
+
+    /// Waits for words in the log.
+    #[track_caller]
+    pub fn logs(&self, words: &str) {
+        wait_for_words(words, || self.log());
     }
 
     /// A client of the native protocol.

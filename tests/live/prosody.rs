@@ -16,7 +16,7 @@ use ldap_fixtures::xmpp::{Client, Outcome};
 use rustix::process::Signal;
 
 use crate::cases::{own_password_only, refused};
-use crate::support::Site;
+use crate::support::{Site, wait_for_words};
 use crate::{Lookup, site};
 
 struct Stage {
@@ -86,6 +86,12 @@ impl Stage {
 
     fn log(&self) -> String {
         fs::read_to_string(self.site.path().join("log")).unwrap_or_default()
+    }
+
+    /// Waits for words in the log, which is written behind the reply.
+    #[track_caller]
+    fn logs(&self, words: &str) {
+        wait_for_words(words, || self.log());
     }
 }
 
@@ -172,7 +178,7 @@ fn a_newline_in_a_new_password_forges_no_request() {
         stage.is_in_step();
         assert_eq!(stage.login("bob", "owned"), refused());
     }
-    assert!(stage.log().contains("out-of-step"), "{}", stage.log());
+    stage.logs("out-of-step");
 }
 
 #[test]

@@ -72,7 +72,7 @@ fn no_more_guesses_than_its_failures_reach_a_directory() {
         let daemon = Daemon::start(site(&[&slapd.url()], Lookup::Search, "", &table));
         attack(&daemon, "alice");
         assert_eq!(slapd.binds(ALICE), failures, "{}", daemon.log());
-        assert!(daemon.log().contains("too-many-failures"));
+        daemon.logs("too-many-failures");
         assert!(slapd.accepts(ALICE, "secret").unwrap());
     }
 }
@@ -85,7 +85,7 @@ fn a_domain_controller_locks_nobody() {
         let site = guarded(&samba, threshold - 1);
         let daemon = Daemon::start(site);
         attack(&daemon, user);
-        assert!(daemon.log().contains("too-many-failures"), "{}", daemon.log());
+        daemon.logs("too-many-failures");
         let upn = format!("{user}@example.com");
         assert_eq!(samba.bind(&upn, samba::PASSWORD).unwrap(), Ok(()), "{threshold}");
     }

@@ -238,7 +238,7 @@ fn files_that_change_are_read_again_and_bad_ones_are_not_used() {
     assert_eq!(adapter.ask(RIGHT), Yes, "{}", adapter.log());
     put(other.0.certificate());
     adapter.logs("the new configuration does not work; nothing has changed");
-    assert!(adapter.log().contains("unknown CA"), "{}", adapter.log());
+    adapter.logs("unknown CA");
     assert_eq!(adapter.ask(RIGHT), Yes, "{}", adapter.log());
 }
 

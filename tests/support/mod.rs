@@ -37,6 +37,16 @@ user_dn = "uid={localpart},dc=example,dc=com"
 directory = "nobody"
 "#;
 
+/// Waits for words in a log, whose lines are written behind what they tell of.
+#[track_caller]
+pub fn wait_for_words(words: &str, log: impl Fn() -> String) {
+    let start = Instant::now();
+    while !log().contains(words) {
+        assert!(start.elapsed() < PATIENCE, "no {words:?} in {}", log());
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
 /// The binary under test.
 pub fn binary() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_xmpp-ldap-auth"));
@@ -253,11 +263,7 @@ impl Adapter {
     /// Waits for words in the log, which is written behind the reply.
     #[track_caller]
     pub fn logs(&self, words: &str) {
-        let start = Instant::now();
-        while !self.log().contains(words) {
-            assert!(start.elapsed() < PATIENCE, "no {words:?} in {}", self.log());
-            std::thread::yield_now();
-        }
+        wait_for_words(words, || self.log());
     }
 
     /// Writes bytes as they are.
