@@ -4,6 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
@@ -186,6 +187,15 @@ pub struct SupportArgs {
 }
 
 impl Cli {
+    /// Reads the arguments of this process, of which the first is the name of the program.
+    pub fn read(
+        arguments: impl IntoIterator<Item = OsString> + Clone,
+    ) -> Result<Self, clap::Error> {
+        Self::plain(arguments.clone().into_iter().skip(1))
+            .map_or_else(|| Self::try_parse_from(arguments), Ok)
+            .map_err(without_what_may_be_a_password)
+    }
+
     /// The command line after the name of the program, if it is what an XMPP server writes. It is read
     /// here because clap, which reads all others, leaves more memory behind than a relay needs in all.
     pub fn plain(arguments: impl IntoIterator<Item = OsString>) -> Option<Self> {
@@ -198,6 +208,21 @@ impl Cli {
         let given = GlobalArgs { config, caller: None };
         arguments.next().is_none().then_some(Self { given, command: None })
     }
+}
+
+/// An error that does not repeat what was written where nothing belongs.
+fn without_what_may_be_a_password(mut error: clap::Error) -> clap::Error {
+    let place = match error.kind() {
+        ErrorKind::UnknownArgument => ContextKind::InvalidArg,
+        ErrorKind::TooManyValues => ContextKind::InvalidValue,
+        _ => return error,
+    };
+    if !matches!(error.get(place), Some(ContextValue::String(text)) if text.starts_with('-')) {
+        let why = "it may be a password, which `login` asks for, or reads by --password-stdin";
+        error.insert(place, ContextValue::String("…".to_owned()));
+        error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![why.into()]));
+    }
+    error
 }
 
 fn is_value(argument: &OsStr) -> bool {

@@ -1,9 +1,9 @@
 //! The binary: see the library `xmpp_ldap_auth`, whose documentation shows the way of a request.
 
 use std::alloc::System;
+use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::Parser;
 use xmpp_ldap_auth::cli::{Cli, Command, caller_from_name};
 use xmpp_ldap_auth::commands::ending::{conclude, refuse};
 use xmpp_ldap_auth::commands::{
@@ -21,9 +21,9 @@ fn main() -> ExitCode {
 }
 
 fn start(process: &mut Process) -> ProcessEnd {
-    let mut arguments = std::env::args_os();
-    let program = arguments.next().unwrap_or_default();
-    let Cli { mut given, command } = match Cli::plain(arguments).map_or_else(Cli::try_parse, Ok) {
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    let program = arguments.first().cloned().unwrap_or_default();
+    let Cli { mut given, command } = match Cli::read(arguments) {
         Ok(cli) => cli,
         Err(error) => return refuse(process, &error),
     };

@@ -60,3 +60,32 @@ fn what_is_typed_is_refused_as_run_refuses_it() {
     assert!(told(&output).contains("denied: malformed"), "{}", told(&output));
     assert!(!told(&output).contains("tops3"));
 }
+
+#[test]
+fn one_that_is_written_as_an_argument_is_not_repeated() {
+    let all = [
+        "login alice@example.com tops3cret",
+        "explain alice@example.com tops3cret",
+        "forgive alice@example.com tops3cret",
+        "run tops3cret",
+        "status tops3cret",
+        "login alice@example.com --password=tops3cret",
+        "login alice@example.com --password tops3cret",
+        "login alice@example.com --password-stdin=tops3cret",
+        "login alice@example.com -wtops3cret",
+        "login tops3cret alice@example.com",
+    ];
+    // Each takes its time to end, for ejabberd's sake.
+    std::thread::scope(|scope| {
+        for arguments in all {
+            scope.spawn(move || {
+                let mut command = binary();
+                let output = command.args(arguments.split(' ')).stdin(Stdio::null()).output();
+                let output = output.unwrap();
+                let said = told(&output);
+                assert_eq!(output.status.code(), Some(64), "{arguments}: {said}");
+                assert!(!said.contains("tops3cret"), "{arguments}: {said}");
+            });
+        }
+    });
+}
