@@ -8,7 +8,7 @@ mod connection;
 pub mod socket;
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep, sleep_until};
@@ -52,20 +52,16 @@ impl Relay {
 
     /// Asks the daemon at this socket from now on.
     pub fn ask_at(&self, socket: PathBuf) {
-        let mut state = self.locked();
+        let mut state = locked(&self.state);
         state.socket = Some(socket);
         state.connection = None;
-    }
-
-    fn locked(&self) -> MutexGuard<'_, RelayState> {
-        locked(&self.state)
     }
 
     /// Leaves a timer behind for those who ask later. Where the timer of a request is the first of all, as
     /// it is where one is asked after the other, the runtime wakes itself and takes another turn.
     fn keep_ticking(&self, by: Deadline) {
         let now = Instant::now();
-        let mut state = self.locked();
+        let mut state = locked(&self.state);
         if state.ticks_until.is_none_or(|until| until <= now) {
             let until = now + by.remaining() / 2;
             state.ticks_until = Some(until);
@@ -90,7 +86,7 @@ impl Relay {
 
     /// The connection to a daemon that takes requests.
     fn connection(&self) -> Result<Arc<Connection>, NoConnection> {
-        let mut state = self.locked();
+        let mut state = locked(&self.state);
         if let Some(connection) = state.connection.as_ref().filter(|it| it.is_open()) {
             return Ok(Arc::clone(connection));
         }
@@ -104,8 +100,12 @@ impl Relay {
 
     fn complain(&self, problem: &str) {
         let Some(unlogged) = self.trouble.comes() else { return };
-        let daemon =
-            self.locked().socket.as_deref().unwrap_or_else(|| "".as_ref()).display().to_string();
+        let daemon = locked(&self.state)
+            .socket
+            .as_deref()
+            .unwrap_or_else(|| "".as_ref())
+            .display()
+            .to_string();
         let advice = Outage::NoDaemon.advice();
         tracing::error!(
             daemon,
@@ -119,7 +119,7 @@ impl Relay {
 
 impl Answer for Relay {
     async fn answer(&self, request: &Request, by: Deadline) -> Outcome {
-        if self.locked().socket.is_none() {
+        if locked(&self.state).socket.is_none() {
             return Outage::Misconfigured.into();
         }
         self.keep_ticking(by);

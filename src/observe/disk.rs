@@ -271,7 +271,7 @@ impl WaitingLines {
     pub(super) fn settle(&self, limit: Duration) {
         let mut queue = locked(&self.queue);
         self.wake(&mut queue);
-        let _ = self.changed.wait_timeout_while(queue, limit, |queue| !queue.is_settled());
+        drop(wait_while(&self.changed, queue, limit, |queue| !queue.is_settled()));
     }
 }
 

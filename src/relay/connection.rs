@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use secrecy::zeroize::Zeroize;
@@ -130,13 +130,9 @@ impl Connection {
         connection
     }
 
-    fn locked(&self) -> MutexGuard<'_, ConnectionState> {
-        locked(&self.state)
-    }
-
     /// Whether it takes requests.
     pub(super) fn is_open(&self) -> bool {
-        matches!(self.locked().stage, ConnectionStage::Greeting | ConnectionStage::Open)
+        matches!(locked(&self.state).stage, ConnectionStage::Greeting | ConnectionStage::Open)
     }
 
     /// The daemon's verdict on a request. To be dropped at the deadline.
@@ -151,7 +147,7 @@ impl Connection {
         request: &Request,
         by: Deadline,
     ) -> Result<(RequestId, oneshot::Receiver<Result<Verdict, NoAnswer>>), NoAnswer> {
-        let mut state = self.locked();
+        let mut state = locked(&self.state);
         if !matches!(state.stage, ConnectionStage::Greeting | ConnectionStage::Open) {
             return Err(NoAnswer::Unsent);
         }
@@ -190,20 +186,20 @@ impl Connection {
         let mut lines = Lines::default();
         loop {
             let (stage, is_writing, is_waiting) = {
-                let state = self.locked();
+                let state = locked(&self.state);
                 (state.stage.clone(), !state.out.is_empty(), !state.waiting.is_empty())
             };
             if stage == ConnectionStage::Lost || stage == ConnectionStage::Draining && !is_waiting {
-                return self.locked().lose();
+                return locked(&self.state).lose();
             }
             tokio::select! {
                 read = self.stream.read(lines.room(READ_SIZE)) => match read {
                     Ok(1..) => self.take_in(&mut lines),
-                    Ok(0) | Err(_) => return self.locked().lose(),
+                    Ok(0) | Err(_) => return locked(&self.state).lose(),
                 },
                 room = self.stream.has_room(), if is_writing => match room {
-                    Ok(()) => self.write(&mut self.locked()),
-                    Err(_) => return self.locked().lose(),
+                    Ok(()) => self.write(&mut locked(&self.state)),
+                    Err(_) => return locked(&self.state).lose(),
                 },
                 () = self.changed.notified() => {}
             }
@@ -212,7 +208,7 @@ impl Connection {
 
     /// Takes in what was read.
     fn take_in(&self, lines: &mut Lines) {
-        let mut state = self.locked();
+        let mut state = locked(&self.state);
         state.heard = Instant::now();
         while let Some(line) = lines.next_line(LONGEST_REPLY) {
             match line.ok().and_then(|line| native::read_daemon(line).ok()) {
@@ -312,7 +308,7 @@ impl ConnectionState {
 
 impl Drop for Awaited<'_> {
     fn drop(&mut self) {
-        let mut state = self.connection.locked();
+        let mut state = locked(&self.connection.state);
         if state.waiting.remove(&self.id).is_none() {
             return;
         }
@@ -339,40 +335,36 @@ mod tests {
     use super::*;
     use crate::jid::Account;
 
-    #[tokio::test]
-    async fn whoever_answers_before_greeting_is_not_believed() {
+    /// What comes of a request that a daemon answers by this alone, and both ends of the connection.
+    async fn asked(said: &[u8]) -> (Result<Verdict, NoAnswer>, Arc<Connection>, UnixStream) {
         let (ours, mut daemon) = UnixStream::pair().unwrap();
         let connection = Connection::start(LocalStream::new(ours.into_std().unwrap()).unwrap());
         let request = Request::typed(Account::written("a@example.com").unwrap(), b"p").unwrap();
         let by = Deadline::after(Instant::now(), Duration::from_secs(30));
-        let said = b"{\"id\":1,\"verdict\":\"yes\",\"reason\":\"ok\"}\n{\"hello\":1}\n";
         let (answer, written) = tokio::join!(connection.ask(&request, by), daemon.write_all(said));
         written.unwrap();
+        (answer, connection, daemon)
+    }
+
+    #[tokio::test]
+    async fn whoever_answers_before_greeting_is_not_believed() {
+        let said = b"{\"id\":1,\"verdict\":\"yes\",\"reason\":\"ok\"}\n{\"hello\":1}\n";
+        let (answer, connection, _daemon) = asked(said).await;
         assert!(matches!(answer, Err(NoAnswer::Absent(problem)) if problem.contains("greeted")));
         assert!(!connection.is_open());
     }
 
     #[tokio::test]
     async fn whoever_says_bye_without_a_greeting_may_say_no_more_than_that_it_closes() {
-        let (ours, mut daemon) = UnixStream::pair().unwrap();
-        let connection = Connection::start(LocalStream::new(ours.into_std().unwrap()).unwrap());
-        let request = Request::typed(Account::written("a@example.com").unwrap(), b"p").unwrap();
-        let by = Deadline::after(Instant::now(), Duration::from_secs(30));
         let said = b"{\"bye\":1}\n{\"id\":1,\"verdict\":\"yes\",\"reason\":\"ok\"}\n";
-        let (answer, written) = tokio::join!(connection.ask(&request, by), daemon.write_all(said));
-        written.unwrap();
+        let (answer, ..) = asked(said).await;
         assert!(matches!(answer, Err(NoAnswer::Absent(problem)) if problem.contains("greeted")));
     }
 
     #[tokio::test]
     async fn a_daemon_that_answers_closing_is_asked_nothing_more_even_before_its_bye() {
-        let (ours, mut daemon) = UnixStream::pair().unwrap();
-        let connection = Connection::start(LocalStream::new(ours.into_std().unwrap()).unwrap());
-        let request = Request::typed(Account::written("a@example.com").unwrap(), b"p").unwrap();
-        let by = Deadline::after(Instant::now(), Duration::from_secs(30));
         let said = b"{\"hello\":1}\n{\"id\":1,\"verdict\":\"unknown\",\"reason\":\"closing\"}\n";
-        let (answer, written) = tokio::join!(connection.ask(&request, by), daemon.write_all(said));
-        written.unwrap();
+        let (answer, connection, _daemon) = asked(said).await;
         assert_eq!(answer.unwrap(), Verdict::Unavailable(Outage::Closing));
         assert!(!connection.is_open());
     }

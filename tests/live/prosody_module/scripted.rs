@@ -20,7 +20,7 @@ use socket2::{Domain, SockAddr, Socket, Type};
 use tempfile::TempDir;
 
 use super::{SUCCESS, UNAVAILABLE, WRONG, assert_begins, is_in_step, prosody_with, sign_in};
-use crate::support::PATIENCE;
+use crate::support::{PATIENCE, wait_for_words};
 
 struct Stage {
     prosody: Prosody,
@@ -70,8 +70,7 @@ impl Stage {
 
     #[track_caller]
     fn logs(&self, words: &str) {
-        let found = wait_until(words, PATIENCE, || self.prosody.log().contains(words));
-        assert!(found.is_ok(), "no {words:?} in {}", self.prosody.log());
+        wait_for_words(words, || self.prosody.log());
     }
 }
 
